@@ -1,0 +1,81 @@
+"""Metadata of the root distribution: it consists of its requirements, the five packages beside it.
+
+The packages are not on an index, so the requirements have to say where they are:
+
+* in a checkout they are the folders under ``packages/``;
+* pip installs ``git+URL@COMMIT`` from a checkout that it deletes afterwards while it keeps the built wheel in its
+  cache, so there the requirements name the same commit of the same URL;
+* with ``CG_SUITE_RELEASE=1``, or where there is no ``packages/``, they are exact versions, as for an index.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hatchling.metadata.plugin.interface import MetadataHookInterface
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+class PackagesMetadataHook(MetadataHookInterface):
+    """Fills in ``dependencies`` and ``optional-dependencies`` from ``packages/*/pyproject.toml``."""
+
+    def update(self, metadata: dict[str, Any]) -> None:
+        root = Path(self.root)
+        projects = read_projects(root)
+        locate = locator(root, metadata["version"])
+        metadata["dependencies"] = [f"{name}{locate(name)}" for name in projects]
+        extras = sorted({extra for project in projects.values() for extra in project.get("optional-dependencies", {})})
+        metadata["optional-dependencies"] = {
+            extra: [
+                f"{name}[{extra}]{locate(name)}"
+                for name, project in projects.items()
+                if extra in project.get("optional-dependencies", {})
+            ]
+            for extra in extras
+        }
+
+
+def read_projects(root: Path) -> dict[str, dict[str, Any]]:
+    """The ``[project]`` tables of the packages, by name."""
+    projects = {}
+    for path in sorted(root.glob("packages/*/pyproject.toml")):
+        project = tomllib.loads(path.read_text(encoding="utf-8"))["project"]
+        projects[project["name"]] = project
+    if not projects:
+        raise FileNotFoundError(f"no packages/*/pyproject.toml under {root}: build from a full checkout")
+    return projects
+
+
+def locator(root: Path, version: str):
+    """A function that turns a package's name into the rest of its requirement."""
+    if os.environ.get("CG_SUITE_RELEASE") == "1":
+        return lambda name: f"=={version}"
+    commit = pinned_commit(root)
+    if commit is not None:
+        url, sha = commit
+        return lambda name: f" @ git+{url}@{sha}#subdirectory=packages/{name}"
+    return lambda name: f" @ {(root / 'packages' / name).as_uri()}"
+
+
+def pinned_commit(root: Path) -> tuple[str, str] | None:
+    """URL and commit if `root` is a temporary checkout of one commit, as pip makes it for ``git+URL@COMMIT``."""
+    if not (root / ".git").exists() or not root.resolve().is_relative_to(Path(tempfile.gettempdir()).resolve()):
+        return None
+
+    def git(*args: str) -> str | None:
+        done = subprocess.run(["git", "-C", str(root), *args], capture_output=True, text=True, check=False)
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    if git("symbolic-ref", "--quiet", "HEAD"):
+        return None  # on a branch: somebody's clone, or a URL without a commit, which pip does not keep
+    url, sha = git("config", "--get", "remote.origin.url"), git("rev-parse", "HEAD")
+    return (url, sha) if url and sha else None

@@ -1,0 +1,192 @@
+"""Everything that a contributor or CI runs: ``python3 -m nox -s NAME`` (``-l`` lists the sessions).
+
+``tests``, ``integration``, ``demo``, ``bench`` and ``docs`` share one environment, ``.nox/torch``, with all five
+packages, editable, and all their extras. Each ``tests-<package>`` has an environment of its own with only what that
+package declares.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.10.9"
+nox.options.default_venv_backend = "virtualenv"
+nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["lint", "typecheck", "tests"]
+
+ROOT = Path(__file__).parent.resolve()
+CONSTRAINTS = ROOT / "constraints.txt"
+PROJECTS = {
+    path.parent.name: nox.project.load_toml(path)["project"] for path in sorted(ROOT.glob("packages/*/pyproject.toml"))
+}
+SHARED = ROOT / ".nox" / "torch"
+TEST_TOOLS = ("pytest", "hypothesis")
+DEMO_LABELS = "analog-nasbench==0.1.3"
+
+
+# --- environments -----------------------------------------------------------------------------------------------------
+
+
+def siblings(package: str) -> list[str]:
+    """The packages of this repository that `package` needs, itself last."""
+    needed: list[str] = []
+    for requirement in PROJECTS[package]["dependencies"]:
+        name = re.split(r"[^A-Za-z0-9-]", requirement, maxsplit=1)[0]
+        if name in PROJECTS:
+            needed += [sibling for sibling in siblings(name) if sibling not in needed]
+    return [*needed, package]
+
+
+def editable(package: str, extras: bool = False) -> list[str]:
+    """Arguments that make pip install `package` editable, with or without all its extras."""
+    names = ",".join(sorted(PROJECTS[package].get("optional-dependencies", {}))) if extras else ""
+    return ["-e", f"./packages/{package}" + (f"[{names}]" if names else "")]
+
+
+def shared_python(session: nox.Session, *tools: str) -> str:
+    """The interpreter of the shared environment, made or brought up to date first.
+
+    Installing torch takes minutes, so pip is asked only when a requirement has changed.
+    """
+    python = SHARED / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    session.chdir(ROOT)
+    if not python.exists():
+        session.run(sys.executable, "-m", "venv", "--clear", str(SHARED), external=True)
+    requirements = [*TEST_TOOLS, *tools]
+    for package in PROJECTS:
+        requirements += editable(package, extras=True)
+    inputs = [path.read_bytes() for path in [CONSTRAINTS, *sorted(ROOT.glob("packages/*/pyproject.toml"))]]
+    state = hashlib.sha256(b"\0".join([*inputs, *map(str.encode, requirements)])).hexdigest()
+    stamp = SHARED / f"installed-{session.name}.txt"
+    if not stamp.exists() or stamp.read_text() != state:
+        session.run(
+            str(python), "-m", "pip", "install", "--disable-pip-version-check", "-c", str(CONSTRAINTS), *requirements,
+            external=True,
+        )  # fmt: skip
+        stamp.write_text(state)
+    return str(python)
+
+
+def run(session: nox.Session, *command: str, env: dict[str, str] | None = None) -> None:
+    """Run a command of the shared environment from the root of the repository."""
+    path = os.pathsep.join([str(Path(command[0]).parent), os.environ.get("PATH", "")])
+    session.run(*command, env={"PATH": path, "VIRTUAL_ENV": str(SHARED), **(env or {})}, external=True)
+
+
+def install(session: nox.Session, *requirements: str) -> None:
+    """Install into the session's own environment, pinned."""
+    session.chdir(ROOT)
+    session.install("--disable-pip-version-check", "-c", str(CONSTRAINTS), *requirements)
+
+
+# --- tests ------------------------------------------------------------------------------------------------------------
+
+
+@nox.session(venv_backend="none")
+def tests(session: nox.Session) -> None:
+    """All tests, in one environment with all packages and extras."""
+    python = shared_python(session)
+    run(session, python, "-m", "pytest", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def integration(session: nox.Session) -> None:
+    """Only the tests of what crosses packages."""
+    python = shared_python(session)
+    run(session, python, "-m", "pytest", *(session.posargs or ["tests"]))
+
+
+def tests_of(package: str) -> None:
+    """Define the session `tests-<package>`."""
+
+    @nox.session(name=f"tests-{package}", reuse_venv=True)
+    def alone(session: nox.Session) -> None:
+        requirements = [argument for name in siblings(package) for argument in editable(name)]
+        install(session, *TEST_TOOLS, *requirements)
+        session.run("python", "-m", "pytest", f"packages/{package}/tests", *session.posargs)
+
+    alone.__doc__ = f"Tests of {package}, with only its declared dependencies."
+
+
+for _package in PROJECTS:
+    tests_of(_package)
+
+
+# --- checks -----------------------------------------------------------------------------------------------------------
+
+
+@nox.session(reuse_venv=True)
+def lint(session: nox.Session) -> None:
+    """ruff, its formatter, and who may import whom."""
+    install(session, "ruff", "import-linter")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    sources = os.pathsep.join(str(ROOT / "packages" / name / "src") for name in PROJECTS)
+    session.run("lint-imports", env={"PYTHONPATH": sources})
+
+
+@nox.session(reuse_venv=True)
+def typecheck(session: nox.Session) -> None:
+    """mypy."""
+    requirements = [argument for name in PROJECTS for argument in editable(name)]
+    install(session, "mypy", "nox", "types-PyYAML", "types-jsonschema", "types-networkx", *requirements)
+    session.run("mypy", *session.posargs)
+
+
+@nox.session(name="install", reuse_venv=True)
+def prove_installation(session: nox.Session) -> None:
+    """The README's installation commands against this clone, wheels, sdists, metadata."""
+    install(session, "build", "twine", "hatchling")
+    session.run("python", "tools/prove_installation.py", *session.posargs)
+
+
+# --- results ----------------------------------------------------------------------------------------------------------
+
+
+@nox.session(venv_backend="none")
+def demo(session: nox.Session) -> None:
+    """Rank and search real NAS-Bench-201 cells, and write a report."""
+    python = shared_python(session)
+    labels = SHARED / "demo-labels"  # outside site-packages: only the demo sees it
+    if not (labels / "analognasbench").is_dir():
+        session.run(
+            python, "-m", "pip", "install", "--disable-pip-version-check", "--no-deps", "--target", str(labels),
+            DEMO_LABELS, external=True,
+        )  # fmt: skip
+    run(session, python, "demo/nb201.py", *session.posargs, env={"PYTHONPATH": str(labels)})
+
+
+@nox.session(venv_backend="none")
+def bench(session: nox.Session) -> None:
+    """The benchmark tables (CG_DATA names the folder with evaluation data; arguments go to `cg bench`)."""
+    python = shared_python(session)
+    data = os.environ.get("CG_DATA")
+    if not data:
+        session.error("set CG_DATA to the folder with evaluation data")
+    arguments = session.posargs or ["transfer", "--data", data, "--quick", "-o", "bench-results"]
+    run(session, str(Path(python).with_name("cg")), "bench", *arguments)
+
+
+@nox.session(venv_backend="none")
+def docs(session: nox.Session) -> None:
+    """The documentation, warnings as errors, into docs/_build/html."""
+    python = shared_python(session, "sphinx", "furo", "myst-parser", "sphinx-copybutton")
+    run(
+        session,
+        python,
+        "-m",
+        "sphinx",
+        "-W",
+        "--keep-going",
+        "-b",
+        "html",
+        "docs",
+        "docs/_build/html",
+        *session.posargs,
+    )

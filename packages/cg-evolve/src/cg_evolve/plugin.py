@@ -1,0 +1,1 @@
+"""Entry-point module of cg-evolve in the group ``cg``; it imports nothing heavy."""
