@@ -338,7 +338,7 @@ class _NodeReader:
             if not self.later:
                 raise GraphError(f"unknown field {min(extra)!r:.60}; fields are {', '.join(sorted(_NODE_FIELDS))}")
             self.unknown[str(index)] = {key: node[key] for key in sorted(extra)}
-        op = node.get("op")
+        op: Any = node.get("op")
         operator = OPERATORS.get(op) if type(op) is str else None
         if operator is None:
             what = (
@@ -374,12 +374,12 @@ class _NodeReader:
         if type(region) is not str:
             raise GraphError(f"should be a string, not {_kind(region)}", "region")
         self.region_codes.append(self.regions.setdefault(region, len(self.regions)))
-        if op == "Input" or op == "Output":
-            number = dict(items).get("index", 0)
+        if op in ("Input", "Output"):
+            number: Any = dict(items).get("index", 0)
             known = self.sources if op == "Input" else self.sinks
             if number in known:
                 raise GraphError(f"{op} {number} stands twice (nodes {known[number]} and {index})", "attrs.index")
-            known[number] = index  # type: ignore[index]
+            known[number] = index
             if op == "Output":
                 self.outputs.add(index)
         weights = node.get("weights")
