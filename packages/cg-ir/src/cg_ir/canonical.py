@@ -22,12 +22,13 @@ _NON_NEGATIVE = frozenset({"Relu", "Sigmoid", "HardSigmoid", "Softmax", "Softplu
 
 
 def canonicalize(graph: Graph) -> Graph:
-    """The canonical form of a graph; name, producer and extras are kept.
+    """The canonical form of a graph; name, producer and extras are kept. A graph that is canonical already is returned as it is.
 
-    Requires: a valid graph. Ensures: the same function, the same parameters, no rule applies any more.
+    Requires: a valid graph. Ensures: the same function, no rule applies any more.
     """
     records = [Record(n.op, n.signature.items, list(n.inputs), n.shape, n.region, n.weights) for n in graph.nodes]
-    return assemble(canonical_records(records), graph.name, graph.producer, graph.extras)
+    rewritten = canonical_records(records)
+    return graph if rewritten == records else assemble(rewritten, graph.name, graph.producer, graph.extras)
 
 
 def canonical_records(records: Sequence[Record]) -> list[Record]:
