@@ -13,6 +13,7 @@ from typing import Any
 from cg_ir.builder import Record, assemble
 from cg_ir.graph import Graph
 from cg_ir.operators import OPERATORS
+from cg_ir.serialization import UNKNOWN_FIELDS
 
 __all__ = ["canonical_records", "canonicalize"]
 
@@ -28,7 +29,11 @@ def canonicalize(graph: Graph) -> Graph:
     """
     records = [Record(n.op, n.signature.items, list(n.inputs), n.shape, n.region, n.weights) for n in graph.nodes]
     rewritten = canonical_records(records)
-    return graph if rewritten == records else assemble(rewritten, graph.name, graph.producer, graph.extras)
+    if rewritten == records:
+        return graph
+    # fields of a newer minor version are kept by node number, which no longer holds
+    extras = {key: value for key, value in graph.extras.items() if key != UNKNOWN_FIELDS}
+    return assemble(rewritten, graph.name, graph.producer, extras)
 
 
 def canonical_records(records: Sequence[Record]) -> list[Record]:
