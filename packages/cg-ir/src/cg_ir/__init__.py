@@ -1,0 +1,107 @@
+"""Neural networks as computation graphs: a canonical format with exact costs and identity, and the plugin hooks around it.
+
+Names are imported when they are first used, so that ``cg --help`` and plugin modules start without numpy or networkx.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from cg_ir.batching import Batch, batch
+    from cg_ir.builder import GraphBuilder
+    from cg_ir.canonical import canonicalize
+    from cg_ir.equality import equal
+    from cg_ir.errors import ArchError, CgError, GraphError, MissingExtra, PluginError, SourceError
+    from cg_ir.graph import Graph, Node
+    from cg_ir.registry import (
+        get_benchmark,
+        get_evaluator,
+        get_frontend,
+        get_scorer,
+        get_space,
+        registry,
+    )
+    from cg_ir.serialization import from_dict, from_json, load, load_set, save_set
+    from cg_ir.signature import Signature, SignatureTable
+    from cg_ir.sources import graph_of
+
+_WHERE = {
+    # graphs
+    "Graph": "graph",
+    "Node": "graph",
+    "GraphBuilder": "builder",
+    "canonicalize": "canonical",
+    "equal": "equality",
+    "Signature": "signature",
+    "SignatureTable": "signature",
+    "Batch": "batching",
+    "batch": "batching",
+    # files
+    "load": "serialization",
+    "load_set": "serialization",
+    "save_set": "serialization",
+    "from_json": "serialization",
+    "from_dict": "serialization",
+    "graph_of": "sources",
+    # plugins
+    "registry": "registry",
+    "get_space": "registry",
+    "get_frontend": "registry",
+    "get_scorer": "registry",
+    "get_benchmark": "registry",
+    "get_evaluator": "registry",
+    # errors
+    "CgError": "errors",
+    "GraphError": "errors",
+    "ArchError": "errors",
+    "SourceError": "errors",
+    "PluginError": "errors",
+    "MissingExtra": "errors",
+}
+
+__all__ = [  # noqa: RUF022 - grouped by concept
+    "Graph",
+    "Node",
+    "GraphBuilder",
+    "canonicalize",
+    "equal",
+    "Signature",
+    "SignatureTable",
+    "Batch",
+    "batch",
+    "load",
+    "load_set",
+    "save_set",
+    "from_json",
+    "from_dict",
+    "graph_of",
+    "registry",
+    "get_space",
+    "get_frontend",
+    "get_scorer",
+    "get_benchmark",
+    "get_evaluator",
+    "CgError",
+    "GraphError",
+    "ArchError",
+    "SourceError",
+    "PluginError",
+    "MissingExtra",
+]
+
+
+def __getattr__(name: str) -> Any:
+    module = _WHERE.get(name)
+    if module is None:
+        raise AttributeError(f"module 'cg_ir' has no attribute '{name}'")
+    value = getattr(importlib.import_module(f"cg_ir.{module}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,199 @@
+"""Building a graph node by node."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cg_ir.errors import GraphError
+from cg_ir.graph import Graph
+from cg_ir.operators import OPERATORS, AttrItems
+from cg_ir.signature import SignatureTable, shared_table
+
+__all__ = ["GraphBuilder", "Record", "assemble"]
+
+Shape = tuple[int, ...]
+_SIZE_LIMIT = 2**31
+
+#: Spellings of operators that are others: PyTorch's names and true identities.
+_ALIASES: dict[str, tuple[str, dict[str, Any]]] = {"Relu6": ("Clip", {"min": 0.0, "max": 6.0}), "Swish": ("Silu", {})}
+_IDENTITIES = frozenset({"Identity", "Dropout"})
+
+
+@dataclass
+class Record:
+    """A node under construction."""
+
+    op: str
+    items: AttrItems
+    inputs: list[int]
+    shape: Shape
+    region: str = ""
+    weights: str | None = None
+
+    @property
+    def attrs(self) -> dict[str, Any]:
+        """Attributes, defaults filled in."""
+        return OPERATORS[self.op].fill_attrs(self.items)
+
+
+def read_shape(shape: Iterable[Any]) -> Shape:
+    """A shape as a tuple of positive integers, or ``GraphError``."""
+    result = tuple(shape)
+    for size in result:
+        if type(size) is not int:
+            try:
+                return read_shape([int(s.__index__()) for s in result])
+            except AttributeError:
+                raise GraphError(f"a shape should be a list of integers, not {list(result)!r:.80}") from None
+        if not 0 < size < _SIZE_LIMIT:
+            raise GraphError(f"sizes should lie between 1 and 2^31 - 1, not {size}")
+    return result
+
+
+class GraphBuilder:
+    """Adds nodes one after the other; ``build`` brings them into canonical form.
+
+    Shapes are inferred and checked as nodes are added, so an impossible network fails at the node that is wrong.
+
+    >>> b = GraphBuilder("tiny")
+    >>> x = b.input((1, 3, 32, 32))
+    >>> x = b.add("Conv", x, channels=16, kernel_shape=(3, 3), pads=(1, 1, 1, 1))
+    >>> x = b.add("Relu", x)
+    >>> b.output(x)
+    3
+    >>> b.build().params
+    432
+    """
+
+    def __init__(self, name: str = "", *, canonical: bool = True, producer: Mapping[str, str] | None = None) -> None:
+        self.name = name
+        self.extras: dict[str, Any] = {}
+        self.producer = dict(producer or {})
+        self.records: list[Record] = []
+        self._canonical = canonical
+        self._inputs = 0
+        self._outputs = 0
+
+    def shape(self, node: int) -> Shape:
+        """Output shape of a node."""
+        return self.records[node].shape
+
+    def input(self, shape: Iterable[int], *, dtype: str = "float32", index: int | None = None) -> int:
+        """Add an ``Input`` of this shape, batch of 1 included."""
+        index = self._inputs if index is None else index
+        self._inputs = index + 1
+        return self.add("Input", shape=shape, index=index, dtype=dtype)
+
+    def parameter(self, shape: Iterable[int], *, region: str = "", weights: str | None = None) -> int:
+        """Add a bare learned tensor."""
+        return self.add("Parameter", shape=shape, region=region, weights=weights)
+
+    def constant(
+        self, shape: Iterable[int] = (), value: Sequence[float] = (), *, dtype: str = "float32", region: str = ""
+    ) -> int:
+        """Add a tensor that is not learned; ``value`` holds its elements in row-major order, or one that fills the shape."""
+        return self.add("Constant", shape=shape, value=value, dtype=dtype, region=region)
+
+    def output(self, node: int, *, index: int | None = None) -> int:
+        """Declare a node's value as an output of the network."""
+        index = self._outputs if index is None else index
+        self._outputs = index + 1
+        return self.add("Output", node, index=index)
+
+    def add(
+        self,
+        op: str,
+        *inputs: int,
+        region: str = "",
+        weights: str | None = None,
+        shape: Iterable[int] | None = None,
+        channels: int | None = None,
+        **attrs: Any,
+    ) -> int:
+        """Add a node and return its number.
+
+        Args:
+            op: operator name; ``Relu6`` and ``Swish`` are read as ``Clip(0, 6)`` and ``Silu``, ``Identity`` and ``Dropout`` add nothing.
+            inputs: numbers of earlier nodes, in order.
+            region: dotted path of the module or cell.
+            weights: key shared by the nodes that use the same weights.
+            shape: output shape, where the operator's rule leaves it open or to be checked against the rule.
+            channels: output channels of convolutions, or the last axis of ``Gemm`` and ``Embedding``.
+            attrs: the operator's attributes, ONNX names.
+
+        Raises:
+            GraphError: unknown operator, bad attribute, inputs that do not fit.
+        """
+        if op in _IDENTITIES:
+            return inputs[0]
+        if op in _ALIASES:
+            op, fixed = _ALIASES[op]
+            attrs = {**fixed, **attrs}
+        operator = OPERATORS.get(op)
+        where = f"node {len(self.records)} ({op})"
+        if operator is None:
+            raise GraphError(f"unknown operator {op!r}; see cg_ir.operators.OPERATORS, or use Custom", where)
+        try:
+            items = operator.read_attrs(attrs)
+            count = len(self.records)
+            for i in inputs:
+                if not 0 <= i < count:
+                    raise GraphError(f"input {i} is not an earlier node")
+            ins = [self.records[i].shape for i in inputs]
+            out = None if shape is None else read_shape(shape)
+            result = read_shape(operator.infer(ins, operator.fill_attrs(items), out, channels))
+        except GraphError as error:
+            raise GraphError(str(error), where) from None
+        self.records.append(Record(op, items, list(inputs), result, region, weights))
+        return len(self.records) - 1
+
+    def build(self) -> Graph:
+        """The graph, canonical unless the builder was told otherwise.
+
+        Raises:
+            GraphError: there is no output.
+        """
+        if not any(r.op == "Output" for r in self.records):
+            raise GraphError("a graph needs at least one output")
+        records = self.records
+        if self._canonical:
+            from cg_ir.canonical import canonical_records
+
+            records = canonical_records(records)
+        return assemble(records, self.name, self.producer, self.extras)
+
+
+def assemble(
+    records: Sequence[Record],
+    name: str = "",
+    producer: Mapping[str, str] | None = None,
+    extras: Mapping[str, Any] | None = None,
+    table: SignatureTable | None = None,
+) -> Graph:
+    """Arrays from records that are valid and in topological order."""
+    table = shared_table() if table is None else table
+    codes = np.empty(len(records), dtype=np.int32)
+    indptr = np.zeros(len(records) + 1, dtype=np.int32)
+    indices: list[int] = []
+    regions: dict[str, int] = {}
+    region_codes = np.empty(len(records), dtype=np.int32)
+    keys: dict[int, str] = {}
+    for i, record in enumerate(records):
+        shapes = tuple([records[j].shape for j in record.inputs])
+        codes[i] = table.intern(record.op, record.items, record.shape, shapes)
+        indices += record.inputs
+        indptr[i + 1] = len(indices)
+        region_codes[i] = regions.setdefault(record.region, len(regions))
+        if record.weights is not None:
+            keys[i] = record.weights
+    uses = Counter(keys.values())
+    keys = {i: key for i, key in keys.items() if uses[key] > 1}
+    small = region_codes.astype(np.uint8 if len(regions) < 256 else np.int32)
+    return Graph(
+        table, codes, indptr, np.array(indices, dtype=np.int32), tuple(regions), small, keys, name, producer, extras
+    )

@@ -1,0 +1,116 @@
+"""The ``cg`` command: a group whose commands, built in or from plugins, are imported when they run."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+import cg_ir
+from cg_ir.errors import CgError
+from cg_ir.plugins import LazyCommand
+
+__all__ = ["cg", "main"]
+
+_BUILT_IN = (
+    LazyCommand("convert", "cg_ir.commands:convert", "Turn a SOURCE into a graph file."),
+    LazyCommand("info", "cg_ir.commands:info", "Show what SOURCEs are made of and what they cost."),
+    LazyCommand("validate", "cg_ir.commands:validate", "Check graph files."),
+    LazyCommand("plugins", "cg_ir.commands:plugins", "List what the installed plugins hand over."),
+)
+
+#: Commands that sibling packages bring, for the hint when one is not installed.
+_ELSEWHERE = {
+    "rank": "cg-predict",
+    "fit": "cg-predict",
+    "bench": "cg-predict",
+    "embed": "cg-embed",
+    "pretrain": "cg-embed",
+    "search": "cg-evolve",
+    "report": "cg-evolve",
+}
+
+
+class _LazyGroup(click.Group):
+    """Looks commands up in the registry and imports the one that runs."""
+
+    def _table(self) -> dict[str, LazyCommand]:
+        from cg_ir.registry import registry
+
+        table = {command.name: command for command in _BUILT_IN}
+        for entry in registry().entries("command").values():
+            table.setdefault(entry.name, entry.make)
+        return table
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(self._table())
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        command = self._table().get(name)
+        if command is None:
+            return None
+        module, _, attribute = command.target.partition(":")
+        found = getattr(importlib.import_module(module), attribute)
+        assert isinstance(found, click.Command)
+        return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0] if args else ""
+        table = self._table()
+        if name and name not in table and not name.startswith("-"):
+            if name in _ELSEWHERE:
+                ctx.fail(f"'cg {name}' comes with a package that is not installed: pip install {_ELSEWHERE[name]}")
+            import difflib
+
+            near = difflib.get_close_matches(name, table, n=1)
+            ctx.fail(
+                f"no command is called '{name}'; "
+                + (f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(sorted(table))}")
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [(name, command.help) for name, command in sorted(self._table().items())]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(cg_ir.__version__, prog_name="cg")
+def cg() -> None:
+    """Rank and search neural networks before training them.
+
+    A SOURCE is space:arch, file.py:callable or module.path:callable (with --input 3x224x224), an .onnx or a .cg.json file.
+    Results go to standard output, progress and warnings to standard error; bad input exits with status 2.
+    """
+
+
+def main(args: list[str] | None = None) -> Any:
+    """Run the command line; the process's exit status is 0, or 2 after one line about bad input."""
+    try:
+        return cg.main(args=args, prog_name="cg", standalone_mode=False) or 0
+    except click.ClickException as error:
+        message = " ".join(error.format_message().split())
+        context = getattr(error, "ctx", None)
+        hint = f" (see '{context.command_path} --help')" if isinstance(error, click.UsageError) and context else ""
+        click.echo(f"cg: error: {message}{hint}", err=True)
+        sys.exit(2)
+    except CgError as error:
+        click.echo(f"cg: error: {' '.join(str(error).split())}", err=True)
+        sys.exit(2)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("cg: stopped", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,189 @@
+"""The commands that need no other package: convert, info, validate, plugins."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cg_ir.errors import CgError, SourceError
+from cg_ir.graph import Graph
+from cg_ir.operators import OPERATORS
+from cg_ir.registry import KINDS, registry
+from cg_ir.sources import GRAPH_SUFFIXES, graph_of
+
+__all__ = ["convert", "info", "plugins", "source_options", "validate"]
+
+
+def source_options(function: Any) -> Any:
+    """The options that say how a SOURCE is read."""
+    for option in reversed(
+        (
+            click.option(
+                "--input",
+                "inputs",
+                multiple=True,
+                metavar="SHAPE",
+                help="Input shape without batch, such as 3x224x224 or 128:int64; once an input.",
+            ),
+            click.option(
+                "--args", "arguments", metavar="JSON", help="Arguments of the callable: a JSON list or object."
+            ),
+            click.option("--strict", is_flag=True, help="Fail on operators outside the vocabulary."),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+@click.command()
+@click.argument("source")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Graph file to write (.cg.json, .cg.json.gz); standard output if absent.",
+)
+@source_options
+def convert(source: str, output: Path | None, inputs: tuple[str, ...], arguments: str | None, strict: bool) -> None:
+    """Turn SOURCE into a graph file.
+
+    A SOURCE that names Python code (file.py:callable, module.path:callable) runs that code.
+    """
+    graph = graph_of(source, input=inputs, args=arguments, strict=strict)
+    if output is None:
+        click.echo(graph.to_json(), nl=False)
+        return
+    if not output.name.endswith(GRAPH_SUFFIXES):
+        raise SourceError(f"{output}: the name of a graph file should end in {' or '.join(GRAPH_SUFFIXES)}")
+    graph.save(output)
+    click.echo(f"{output}: {len(graph)} nodes, {graph.params:,} parameters, {graph.macs:,} MACs", err=True)
+
+
+def summary(graph: Graph) -> dict[str, Any]:
+    """What ``cg info`` says of a graph."""
+    operators = Counter(node.op for node in graph.nodes)
+    custom = Counter(str(node.attrs["name"]) for node in graph.nodes if node.op == "Custom")
+    return {
+        "name": graph.name,
+        "hash": graph.hash,
+        "nodes": len(graph),
+        "edges": len(graph.indices),
+        "depth": graph.depth,
+        "parameters": graph.params,
+        "unused_parameters": graph.extras.get("unused_parameters", 0),
+        "macs": graph.macs,
+        "flops": 2 * graph.macs,
+        "inputs": [list(node.shape) for node in graph.nodes if node.op == "Input"],
+        "outputs": [list(node.shape) for node in graph.nodes if node.op == "Output"],
+        "operators": dict(sorted(operators.items(), key=lambda item: (-item[1], item[0]))),
+        "custom": dict(custom),
+    }
+
+
+@click.command()
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document instead of a table.")
+@source_options
+def info(sources: tuple[str, ...], as_json: bool, inputs: tuple[str, ...], arguments: str | None, strict: bool) -> None:
+    """Show what SOURCEs are made of and what they cost, at batch size 1."""
+    rows = [{"source": s, **summary(graph_of(s, input=inputs, args=arguments, strict=strict))} for s in sources]
+    if as_json:
+        click.echo(json.dumps(rows if len(rows) > 1 else rows[0], indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    if len(rows) == 1:
+        row = rows[0]
+        table = Table(title=str(row["name"] or row["source"]), show_header=False, title_justify="left")
+        table.add_column(style="bold")
+        table.add_column(overflow="fold")
+        shapes = {key: ", ".join("x".join(map(str, shape)) for shape in row[key]) for key in ("inputs", "outputs")}
+        operators = ", ".join(
+            f"{count} {op}" for op, count in row["operators"].items() if OPERATORS[op].kind not in ("source", "sink")
+        )
+        for key, text in (
+            (
+                "parameters",
+                f"{row['parameters']:,}"
+                + (f" (and {row['unused_parameters']:,} never used)" if row["unused_parameters"] else ""),
+            ),
+            ("MACs", f"{row['macs']:,} (FLOPs {row['flops']:,})"),
+            ("nodes", f"{row['nodes']:,} ({row['edges']:,} edges, depth {row['depth']:,})"),
+            ("inputs", shapes["inputs"]),
+            ("outputs", shapes["outputs"]),
+            ("operators", operators),
+            ("custom", ", ".join(f"{count} {name}" for name, count in row["custom"].items()) or "none"),
+            ("hash", row["hash"]),
+        ):
+            table.add_row(key, text)
+        console.print(table)
+        return
+    table = Table()
+    for heading in ("source", "parameters", "MACs", "nodes", "depth", "custom", "hash"):
+        table.add_column(heading, justify="left" if heading in ("source", "hash") else "right", overflow="fold")
+    for row in rows:
+        numbers = (f"{row[key]:,}" for key in ("parameters", "macs", "nodes", "depth"))
+        table.add_row(str(row["source"]), *numbers, str(sum(row["custom"].values())), str(row["hash"])[:12])
+    console.print(table)
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document instead of lines.")
+def validate(files: tuple[Path, ...], as_json: bool) -> None:
+    """Check graph FILEs: format, operators, shapes, and whether they are in canonical form."""
+    from cg_ir.serialization import load
+
+    rows = []
+    for file in files:
+        graph = load(file)
+        rows.append(
+            {
+                "file": str(file),
+                "valid": True,
+                "canonical": graph.canonicalize().hash == graph.hash,
+                "hash": graph.hash,
+                "nodes": len(graph),
+            }
+        )
+    if as_json:
+        click.echo(json.dumps(rows if len(rows) > 1 else rows[0], indent=2))
+        return
+    for row in rows:
+        form = "" if row["canonical"] else ", not in canonical form (cg convert rewrites it)"
+        click.echo(f"{row['file']}: valid, {row['nodes']} nodes, {row['hash']}{form}")
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON document instead of a table.")
+def plugins(as_json: bool) -> None:
+    """List what the installed plugins hand over, and plugins that were skipped with the reason."""
+    found = registry()
+    rows = []
+    for kind in KINDS:
+        try:
+            entries = found.entries(kind)
+        except CgError as error:
+            found.errors[kind] = str(error)
+            continue
+        rows += [{"kind": kind, "name": e.name, "distribution": e.distribution} for e in entries.values()]
+    if as_json:
+        click.echo(json.dumps({"plugins": rows, "errors": found.errors}, indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table()
+    for heading in ("kind", "name", "from"):
+        table.add_column(heading)
+    for row in rows:
+        table.add_row(row["kind"], row["name"], row["distribution"])
+    Console(highlight=False).print(table)
+    for distribution, reason in found.errors.items():
+        click.echo(f"skipped {distribution}: {reason}", err=True)

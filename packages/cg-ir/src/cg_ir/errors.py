@@ -1,0 +1,40 @@
+"""Errors that the packages raise on purpose; each message is one line: what is wrong, where, and what would be right."""
+
+from __future__ import annotations
+
+__all__ = ["ArchError", "CgError", "GraphError", "MissingExtra", "PluginError", "SourceError"]
+
+
+class CgError(Exception):
+    """Base of every error that a user can cause; the command line prints it as one line and exits with status 2."""
+
+
+class GraphError(CgError):
+    """A graph or a graph document is invalid.
+
+    ``where`` is the place inside the document, such as ``nodes[3].inputs[0]``; the message starts with it.
+    """
+
+    def __init__(self, message: str, where: str = "") -> None:
+        super().__init__(f"{where}: {message}" if where else message)
+        self.where = where
+
+
+class ArchError(CgError):
+    """An architecture string does not name a member of its search space."""
+
+
+class SourceError(CgError):
+    """A SOURCE (``space:arch``, file, callable) cannot be turned into a graph."""
+
+
+class PluginError(CgError):
+    """A plugin is missing, broken, or its name is taken."""
+
+
+class MissingExtra(CgError):
+    """An optional dependency is not installed; the message names the ``pip install`` that brings it."""
+
+    def __init__(self, package: str, extra: str, what: str) -> None:
+        requirement = f"{package}[{extra}]" if extra else package
+        super().__init__(f"{what} needs an optional dependency: pip install '{requirement}'")

@@ -1,0 +1,325 @@
+"""The computation graph: immutable arrays inside, light node views outside."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cg_ir.hashing import digest, refine
+from cg_ir.operators import OPERATOR_NAMES, OPERATORS
+from cg_ir.signature import Signature, SignatureTable
+
+if TYPE_CHECKING:
+    import os
+
+    import networkx
+    from numpy.typing import NDArray
+
+__all__ = ["Graph", "Node"]
+
+COMMUTES = np.array([OPERATORS[name].commutes for name in OPERATOR_NAMES])
+_LAYOUT = np.array([OPERATORS[name].layout for name in OPERATOR_NAMES])
+
+
+class Node:
+    """A view of one node; made when asked for, equal to any other view of the same node."""
+
+    __slots__ = ("graph", "index")
+
+    def __init__(self, graph: Graph, index: int) -> None:
+        self.graph = graph
+        self.index = index
+
+    @property
+    def signature(self) -> Signature:
+        """Operator, attributes and shapes."""
+        return self.graph.signatures.rows[self.graph.codes[self.index]]
+
+    @property
+    def op(self) -> str:
+        """Operator name."""
+        return self.signature.op
+
+    @property
+    def attrs(self) -> dict[str, Any]:
+        """Attributes, defaults filled in."""
+        return self.signature.attrs
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Output shape at batch size 1, batch included."""
+        return self.signature.shape
+
+    @property
+    def inputs(self) -> tuple[int, ...]:
+        """Indices of the earlier nodes that this one reads, in order."""
+        graph = self.graph
+        return tuple(graph.indices[graph.indptr[self.index] : graph.indptr[self.index + 1]].tolist())
+
+    @property
+    def region(self) -> str:
+        """Dotted path of the module or cell that the node belongs to; '' for none."""
+        return self.graph.region_names[self.graph.region_codes[self.index]]
+
+    @property
+    def weights(self) -> str | None:
+        """Key that this node shares with others that use the same weights."""
+        return self.graph.weight_keys.get(self.index)
+
+    @property
+    def params(self) -> int:
+        """Learned scalars that the node owns, whether or not it shares them."""
+        return self.signature.params
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates at batch size 1."""
+        return self.signature.macs
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Node) and other.graph is self.graph and other.index == self.index
+
+    def __hash__(self) -> int:
+        return hash((id(self.graph), self.index))
+
+    def __repr__(self) -> str:
+        return f"Node({self.index}: {self.op}{list(self.inputs)} -> {list(self.shape)})"
+
+
+class _Nodes(Sequence[Node]):
+    __slots__ = ("_graph",)
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    def __len__(self) -> int:
+        return len(self._graph)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [Node(self._graph, i) for i in range(*index.indices(len(self)))]
+        if index < 0:
+            index += len(self)
+        if not 0 <= index < len(self):
+            raise IndexError(f"node {index} of a graph of {len(self)}")
+        return Node(self._graph, int(index))
+
+    def __iter__(self) -> Iterator[Node]:
+        return (Node(self._graph, i) for i in range(len(self)))
+
+
+class Graph:
+    """A network as a directed acyclic graph of primitive operators, in topological order.
+
+    Make one with :class:`cg_ir.GraphBuilder`, a search space, a frontend or :func:`cg_ir.load`; the constructor takes arrays that are
+    already valid and canonical and checks nothing.
+
+    Args:
+        signatures: the table that ``codes`` refer to.
+        codes: signature of each node, int32 (n,).
+        indptr: CSR row pointers of the inputs, int32 (n + 1,).
+        indices: the earlier nodes that each node reads, in order, int32 (edges,).
+        region_names: distinct regions.
+        region_codes: region of each node, integer (n,).
+        weight_keys: key of the nodes that share weights.
+        name: what the graph is called; not part of its identity.
+        producer: name and version of what made it.
+        extras: anything else worth keeping, JSON values; not part of its identity.
+    """
+
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "codes",
+        "extras",
+        "indices",
+        "indptr",
+        "name",
+        "producer",
+        "region_codes",
+        "region_names",
+        "signatures",
+        "weight_keys",
+    )
+
+    def __init__(
+        self,
+        signatures: SignatureTable,
+        codes: NDArray[np.int32],
+        indptr: NDArray[np.int32],
+        indices: NDArray[np.int32],
+        region_names: tuple[str, ...],
+        region_codes: NDArray[Any],
+        weight_keys: Mapping[int, str] | None = None,
+        name: str = "",
+        producer: Mapping[str, str] | None = None,
+        extras: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.signatures = signatures
+        self.codes = codes
+        self.indptr = indptr
+        self.indices = indices
+        self.region_names = region_names
+        self.region_codes = region_codes
+        self.weight_keys: Mapping[int, str] = weight_keys or {}
+        self.name = name
+        self.producer: Mapping[str, str] = producer or {}
+        self.extras: Mapping[str, Any] = extras or {}
+        for array in (codes, indptr, indices, region_codes):
+            array.flags.writeable = False
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def __repr__(self) -> str:
+        label = f"{self.name!r}, " if self.name else ""
+        return f"Graph({label}{len(self)} nodes, {self.params:,} parameters, {self.macs:,} MACs)"
+
+    def __eq__(self, other: object) -> bool:
+        """Equal hashes; :func:`cg_ir.equal` decides isomorphism exactly."""
+        return self is other or (isinstance(other, Graph) and self.hash == other.hash)
+
+    def __hash__(self) -> int:
+        return hash(self.hash)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from cg_ir.serialization import from_dict
+
+        return from_dict, (self.to_dict(),)
+
+    @property
+    def nodes(self) -> Sequence[Node]:
+        """The nodes in topological order."""
+        return _Nodes(self)
+
+    @property
+    def op_codes(self) -> NDArray[np.int16]:
+        """Operator of each node, an index into ``cg_ir.operators.OPERATOR_NAMES``, (n,)."""
+        return self.signatures.op_codes[self.codes]
+
+    def _total(self, per_signature: NDArray[np.int64], distinct: bool) -> int:
+        values = per_signature[self.codes]
+        if distinct and self.weight_keys:
+            seen: set[str] = set()
+            values = values.copy()
+            for index, key in self.weight_keys.items():
+                if key in seen:
+                    values[index] = 0
+                seen.add(key)
+        if len(values) and int(values.max()) > 2**62 // len(values):
+            return sum(values.tolist())
+        return int(values.sum())
+
+    @cached_property
+    def params(self) -> int:
+        """Learned scalars; those that operators share count once."""
+        return self._total(self.signatures.params, distinct=True)
+
+    @cached_property
+    def macs(self) -> int:
+        """Multiply-accumulates of convolutions, matrix products, attention and recurrent layers at batch size 1 (FLOPs are twice that)."""
+        return self._total(self.signatures.macs, distinct=False)
+
+    @cached_property
+    def depth(self) -> int:
+        """Operators on the longest path from a source to an output, layout operators, sources and sinks not counted."""
+        ops = self.op_codes
+        counts = ~_LAYOUT[ops]
+        result = [0] * len(self)
+        inputs = self.input_lists()
+        longest = 0
+        for i, (ins, counted) in enumerate(zip(inputs, counts.tolist(), strict=True)):
+            if ins:
+                result[i] = max([result[j] for j in ins]) + counted
+                longest = max(longest, result[i] - (OPERATOR_NAMES[ops[i]] == "Output"))
+        return longest
+
+    def input_lists(self) -> list[list[int]]:
+        """The inputs of each node as plain lists."""
+        ends = self.indptr.tolist()
+        flat = self.indices.tolist()
+        return [flat[a:b] for a, b in itertools.pairwise(ends)]
+
+    def weight_groups(self) -> dict[str, list[int]]:
+        """Nodes by the key of the weights that they share."""
+        groups: dict[str, list[int]] = {}
+        for index, key in self.weight_keys.items():
+            groups.setdefault(key, []).append(index)
+        return groups
+
+    def colours(self) -> list[int]:
+        """Stable colours of the nodes, see :mod:`cg_ir.hashing`: equal for nodes that refinement cannot tell apart."""
+        labels = self.signatures.labels
+        return refine(
+            [labels[code] for code in self.codes.tolist()],
+            self.input_lists(),
+            COMMUTES[self.op_codes].tolist(),
+            self.weight_groups() if self.weight_keys else {},
+        )
+
+    @cached_property
+    def hash(self) -> str:
+        """Versioned digest of the structure: equal for isomorphic graphs, whatever their names, regions and node order."""
+        return digest(self.colours())
+
+    def simplify(self) -> Graph:
+        """The graph without layout operators: what read one reads the operator before it."""
+        from cg_ir.simplify import simplify
+
+        return simplify(self)
+
+    def canonicalize(self) -> Graph:
+        """The canonical form (the builder's own result already is)."""
+        from cg_ir.canonical import canonicalize
+
+        return canonicalize(self)
+
+    def to_networkx(self) -> networkx.MultiDiGraph:
+        """A networkx graph: nodes with ``op``, ``attrs``, ``shape``, ``region``, ``params``, ``macs``; edges keyed and labelled by input position."""
+        import networkx as nx
+
+        result: networkx.MultiDiGraph = nx.MultiDiGraph(name=self.name)
+        for node in self.nodes:
+            result.add_node(
+                node.index,
+                op=node.op,
+                attrs=node.attrs,
+                shape=node.shape,
+                region=node.region,
+                params=node.params,
+                macs=node.macs,
+            )
+            for position, source in enumerate(node.inputs):
+                result.add_edge(source, node.index, key=position, position=position)
+        return result
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document as plain Python values, see docs/format.md."""
+        from cg_ir.serialization import to_dict
+
+        return to_dict(self)
+
+    def to_json(self) -> str:
+        """The document as canonical JSON text."""
+        from cg_ir.serialization import to_json
+
+        return to_json(self)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the document; a name that ends in ``.gz`` is compressed. The file appears whole or not at all."""
+        from cg_ir.serialization import save
+
+        save(self, path)
+
+    def to_svg(self, **options: Any) -> str:
+        """A drawing, see :func:`cg_ir.drawing.to_svg`."""
+        from cg_ir.drawing import to_svg
+
+        return to_svg(self, **options)
+
+    def _repr_html_(self) -> str:
+        return self.to_svg()

@@ -1,0 +1,116 @@
+"""What the format knows about one operator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cg_ir.errors import GraphError
+from cg_ir.operators import rules
+from cg_ir.operators.attribute import REQUIRED, Attribute, AttrValue
+
+__all__ = ["AttrItems", "Operator"]
+
+#: The non-default attributes of a node in canonical order: what is stored, hashed and written.
+AttrItems = tuple[tuple[str, AttrValue], ...]
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One row of the operator table.
+
+    Args:
+        name: ONNX name where ONNX has the operator.
+        kind: the group under which the reference lists it and descriptors count it.
+        arity: least and greatest number of inputs (``None``: no bound).
+        shape: shape rule, see :mod:`cg_ir.operators.rules`.
+        params: parameter rule.
+        macs: multiply-accumulate rule.
+        attributes: the attributes by name.
+        commutes: whether the order of the inputs means nothing.
+        layout: whether it only moves or renames elements; ``graph.simplify()`` leaves it out.
+        onnx: whether ONNX's default domain has it under this name.
+        doc: one line for the reference.
+    """
+
+    name: str
+    kind: str
+    arity: tuple[int, int | None]
+    shape: rules.ShapeRule
+    params: rules.CostRule = rules.none
+    macs: rules.CostRule = rules.none
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
+    commutes: bool = False
+    layout: bool = False
+    onnx: bool = True
+    doc: str = ""
+    required: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        names = tuple(name for name, attribute in self.attributes.items() if attribute.default is REQUIRED)
+        object.__setattr__(self, "required", names)
+
+    def read_attrs(self, attrs: Mapping[str, Any]) -> AttrItems:
+        """Check ``attrs`` and return those that differ from their defaults, sorted by name.
+
+        Raises:
+            GraphError: an unknown attribute, a wrong type or length, a missing one.
+        """
+        if not attrs and not self.required:
+            return ()
+        spatial = 0
+        if "kernel_shape" in self.attributes and "kernel_shape" in attrs:
+            kernel = self.attributes["kernel_shape"].read(attrs["kernel_shape"], "kernel_shape", 0)
+            spatial = len(kernel)  # type: ignore[arg-type]
+            if not 1 <= spatial <= 3:
+                raise GraphError(f"attribute 'kernel_shape' should have 1 to 3 numbers, not {spatial}")
+        result = []
+        for name in sorted(attrs):
+            attribute = self.attributes.get(name)
+            if attribute is None:
+                known = ", ".join(self.attributes) or "none"
+                raise GraphError(f"{self.name} has no attribute {name!r:.60} (it has {known})")
+            if attrs[name] is None and attribute.default is None:
+                continue
+            value = attribute.read(attrs[name], name, spatial)
+            if value != attribute.default_for(spatial):
+                result.append((name, value))
+        for name in self.required:
+            if name not in attrs:
+                raise GraphError(f"{self.name} lacks its attribute '{name}'")
+        return tuple(result)
+
+    def fill_attrs(self, items: AttrItems) -> dict[str, AttrValue]:
+        """The attributes with defaults, in the table's order."""
+        given = dict(items)
+        spatial = len(given.get("kernel_shape", ()))  # type: ignore[arg-type]
+        return {name: given.get(name, a.default_for(spatial)) for name, a in self.attributes.items()}
+
+    def infer(
+        self,
+        ins: Sequence[tuple[int, ...]],
+        attrs: Mapping[str, Any],
+        out: tuple[int, ...] | None,
+        channels: int | None = None,
+    ) -> tuple[int, ...]:
+        """The output shape from inputs, attributes (defaults filled) and what is stated; both must agree.
+
+        Raises:
+            GraphError: the inputs do not fit, or the stated shape is not the one that follows.
+        """
+        low, high = self.arity
+        if len(ins) < low or (high is not None and len(ins) > high):
+            wanted = str(low) if low == high else f"{low} or more" if high is None else f"{low} to {high}"
+            raise GraphError(f"{self.name} takes {wanted} inputs, not {len(ins)}")
+        shape = self.shape(ins, attrs, out)
+        if out is not None and out == shape:
+            return out
+        if out is None:
+            if channels is None and None in shape:
+                raise GraphError(f"{self.name} needs its output channels or shape")
+            out = tuple(channels if size is None else size for size in shape)  # type: ignore[misc]
+        elif len(out) != len(shape) or any(a is not None and a != b for a, b in zip(shape, out, strict=True)):
+            wanted = "[" + ", ".join("any" if s is None else str(s) for s in shape) + "]"
+            raise GraphError(f"shape should be {wanted} by the rule of {self.name}, not {list(out)}")
+        return out

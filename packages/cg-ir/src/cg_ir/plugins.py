@@ -1,0 +1,202 @@
+"""What a plugin author implements: the hooks of the ``cg`` project and the protocols of what they hand over.
+
+A plugin is a distribution with an entry point in group ``cg`` that names a module of ``@hookimpl`` functions. Hooks hand over
+*classes or factories* with a ``name``; nothing is made before it is asked for, so entry-point modules stay light.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import pluggy
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from cg_ir.graph import Graph
+
+__all__ = [
+    "Benchmark",
+    "BenchmarkTable",
+    "Evaluator",
+    "Frontend",
+    "LazyCommand",
+    "Scorer",
+    "SearchSpace",
+    "hookimpl",
+    "hookspec",
+]
+
+PROJECT = "cg"
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+# --- hooks ------------------------------------------------------------------------------------------------------------
+
+
+@hookspec
+def cg_frontends() -> Iterable[Callable[..., Frontend]]:
+    """Frontends: classes or factories with a ``name``."""
+    raise NotImplementedError
+
+
+@hookspec
+def cg_spaces() -> Iterable[Callable[..., SearchSpace]]:
+    """Search spaces: classes or factories with a ``name``; keyword arguments are the space's options."""
+    raise NotImplementedError
+
+
+@hookspec
+def cg_benchmarks() -> Iterable[Callable[..., Benchmark]]:
+    """Readers of label tables: classes or factories with a ``name``."""
+    raise NotImplementedError
+
+
+@hookspec
+def cg_scorers() -> Iterable[Callable[..., Scorer]]:
+    """What scores graphs: classes or factories with a ``name``."""
+    raise NotImplementedError
+
+
+@hookspec
+def cg_evaluators() -> Iterable[Callable[..., Evaluator]]:
+    """What measures an architecture in a search: classes or factories with a ``name``."""
+    raise NotImplementedError
+
+
+@hookspec
+def cg_commands() -> Iterable[LazyCommand]:
+    """Commands of the ``cg`` command line."""
+    raise NotImplementedError
+
+
+# --- protocols --------------------------------------------------------------------------------------------------------
+
+
+@runtime_checkable
+class Frontend(Protocol):
+    """Turns something into a graph."""
+
+    name: str
+
+    def accepts(self, source: Any) -> bool:
+        """Whether ``convert`` can take this source; cheap, imports nothing heavy, never raises."""
+        ...
+
+    def convert(self, source: Any, **options: Any) -> Graph:
+        """The graph of a source.
+
+        Raises:
+            SourceError: the source is not what it seemed, or an option does not fit.
+        """
+        ...
+
+
+@runtime_checkable
+class SearchSpace(Protocol):
+    """A family of architectures, each named by a printable string.
+
+    Optional beside these: ``enumerate() -> Iterator[str]`` for finite spaces, ``canonical(arch) -> str`` where several strings
+    name one architecture.
+    """
+
+    name: str
+    size: int
+    """Number of architecture strings (as ``enumerate`` gives them)."""
+
+    def sample(self, rng: np.random.Generator) -> str:
+        """A random architecture."""
+        ...
+
+    def mutate(self, arch: str, rng: np.random.Generator) -> str:
+        """A random neighbour."""
+        ...
+
+    def crossover(self, a: str, b: str, rng: np.random.Generator) -> str:
+        """A child of two architectures."""
+        ...
+
+    def neighbors(self, arch: str) -> list[str]:
+        """All architectures one change away."""
+        ...
+
+    def graph(self, arch: str) -> Graph:
+        """The network.
+
+        Raises:
+            ArchError: the string names no member of the space.
+        """
+        ...
+
+
+@runtime_checkable
+class BenchmarkTable(Protocol):
+    """Labels of architectures."""
+
+    metrics: Sequence[str]
+    """The names that ``query`` answers to; the first is the main one."""
+
+    def archs(self) -> Iterator[str]:
+        """The architectures in the table, in the space's notation."""
+        ...
+
+    def query(self, arch: str, metric: str) -> float:
+        """One label; KeyError where the table has none."""
+        ...
+
+
+@runtime_checkable
+class Benchmark(Protocol):
+    """A reader of label tables in one file layout."""
+
+    name: str
+    space: str
+    """Name of the space whose architectures the table labels."""
+
+    def open(self, path: str) -> BenchmarkTable:
+        """The table in a file or folder."""
+        ...
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """Scores graphs; higher is better.
+
+    Optional beside these: ``fit(graphs, y)``, ``save(dir)``, ``load(dir)``, ``suggest(graphs, k)``.
+    """
+
+    name: str
+
+    def predict(self, graphs: Sequence[Graph], return_std: bool = False) -> NDArray[np.floating[Any]]:
+        """Scores, (n,); with ``return_std`` a pair of scores and standard deviations where the scorer knows them."""
+        ...
+
+
+@runtime_checkable
+class Evaluator(Protocol):
+    """Measures one architecture of a search."""
+
+    name: str
+
+    def evaluate(self, arch: str, graph: Graph, seed: int) -> Mapping[str, float]:
+        """Metrics by name; the same arguments give the same result."""
+        ...
+
+
+@dataclass(frozen=True)
+class LazyCommand:
+    """A command whose module is imported when it runs.
+
+    Args:
+        name: as typed after ``cg``.
+        target: ``module:attribute`` of a click command.
+        help: one line for ``cg --help``.
+    """
+
+    name: str
+    target: str
+    help: str

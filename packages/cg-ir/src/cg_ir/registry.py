@@ -1,0 +1,192 @@
+"""Finding plugins and what they hand over, by name."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import Any
+
+import pluggy
+
+from cg_ir import plugins
+from cg_ir.errors import PluginError
+from cg_ir.plugins import PROJECT
+
+__all__ = [
+    "Registry",
+    "get_benchmark",
+    "get_evaluator",
+    "get_frontend",
+    "get_scorer",
+    "get_space",
+    "registry",
+    "split_options",
+]
+
+#: Hook of each kind, and the kind in words.
+KINDS = {
+    "frontend": "cg_frontends",
+    "space": "cg_spaces",
+    "benchmark": "cg_benchmarks",
+    "scorer": "cg_scorers",
+    "evaluator": "cg_evaluators",
+    "command": "cg_commands",
+}
+_WORDS = {"space": "search space"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing that a plugin hands over."""
+
+    kind: str
+    name: str
+    distribution: str
+    make: Any
+
+
+@dataclass
+class Registry:
+    """What the installed plugins hand over.
+
+    Attributes:
+        manager: pluggy's manager; ``manager.register(module, name=...)`` adds a plugin that is not installed.
+        errors: plugins that were skipped: distribution and reason.
+    """
+
+    manager: pluggy.PluginManager
+    errors: dict[str, str] = field(default_factory=dict)
+    _entries: dict[str, dict[str, Entry]] = field(default_factory=dict)
+
+    @classmethod
+    def discover(cls) -> Registry:
+        """Load every entry point of group ``cg``; one that fails is noted and skipped."""
+        manager = pluggy.PluginManager(PROJECT)
+        manager.add_hookspecs(plugins)
+        result = cls(manager)
+        seen: set[tuple[str, str]] = set()
+        for entry in sorted(metadata.entry_points(group=PROJECT), key=lambda e: (e.name, e.value)):
+            distribution = entry.dist.name if entry.dist else entry.value
+            if (entry.name, entry.value) in seen:
+                continue
+            seen.add((entry.name, entry.value))
+            try:
+                manager.register(entry.load(), name=f"{distribution}: {entry.name}")
+            except Exception as error:  # a plugin may fail in any way; it is reported, never fatal
+                result.errors[distribution] = f"{type(error).__name__}: {error}".splitlines()[0]
+        return result
+
+    def register(self, plugin: Any, name: str) -> None:
+        """Add a plugin module or object by hand; ``name`` stands for its distribution in messages."""
+        self.manager.register(plugin, name=name)
+        self._entries.clear()
+
+    def unregister(self, plugin: Any) -> None:
+        """Take a plugin out again."""
+        self.manager.unregister(plugin)
+        self._entries.clear()
+
+    def entries(self, kind: str) -> dict[str, Entry]:
+        """Everything of one kind by name.
+
+        Raises:
+            PluginError: two plugins hand over the same name.
+        """
+        if kind in self._entries:
+            return self._entries[kind]
+        result: dict[str, Entry] = {}
+        for plugin_name, plugin in self.manager.list_name_plugin():
+            hook = getattr(plugin, KINDS[kind], None) if plugin is not None else None
+            if hook is None:
+                continue
+            distribution = plugin_name.split(": ")[0]
+            try:
+                made = list(hook())
+                names = [str(item.name) for item in made]
+            except Exception as error:
+                self.errors[distribution] = f"{KINDS[kind]}: {type(error).__name__}: {error}".splitlines()[0]
+                continue
+            for name, item in zip(names, made, strict=True):
+                other = result.get(name)
+                if other is not None:
+                    raise PluginError(
+                        f"two plugins hand over the {_WORDS.get(kind, kind)} '{name}': "
+                        f"{other.distribution} and {distribution}; uninstall one"
+                    )
+                result[name] = Entry(kind, name, distribution, item)
+        self._entries[kind] = result
+        return result
+
+    def get(self, kind: str, name: str) -> Entry:
+        """One entry, or a ``PluginError`` that suggests the nearest names."""
+        entries = self.entries(kind)
+        if name in entries:
+            return entries[name]
+        word = _WORDS.get(kind, kind)
+        near = difflib.get_close_matches(name, entries, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(sorted(entries)) or 'none'}"
+        broken = f" (skipped plugins: {', '.join(sorted(self.errors))}; see 'cg plugins')" if self.errors else ""
+        raise PluginError(f"no {word} is called '{name}'; {hint}{broken}")
+
+    def all(self) -> Iterator[Entry]:
+        """Every entry of every kind."""
+        for kind in KINDS:
+            yield from self.entries(kind).values()
+
+
+@functools.cache
+def registry() -> Registry:
+    """The registry of this process, discovered on first use."""
+    return Registry.discover()
+
+
+def split_options(name: str) -> tuple[str, dict[str, str]]:
+    """``mobilenetv3?resolution=224&x=1`` as name and options."""
+    base, _, query = name.partition("?")
+    options = {}
+    for part in query.split("&") if query else []:
+        key, equals, value = part.partition("=")
+        if not equals or not key:
+            raise PluginError(f"options of '{base}' should look like '{base}?key=value&key=value', not '{name}'")
+        options[key] = value
+    return base, options
+
+
+def _get(kind: str, name: str, options: dict[str, Any]) -> Any:
+    base, given = split_options(name)
+    entry = registry().get(kind, base)
+    make: Callable[..., Any] = entry.make
+    try:
+        return make(**{**given, **options})
+    except TypeError as error:
+        if given or options:
+            raise PluginError(f"{_WORDS.get(kind, kind)} '{base}' does not take these options: {error}") from None
+        raise
+
+
+def get_space(name: str, **options: Any) -> plugins.SearchSpace:
+    """A search space by name, with options as keywords or in the name (``mobilenetv3?resolution=224``)."""
+    return _get("space", name, options)
+
+
+def get_frontend(name: str, **options: Any) -> plugins.Frontend:
+    """A frontend by name."""
+    return _get("frontend", name, options)
+
+
+def get_scorer(name: str, **options: Any) -> plugins.Scorer:
+    """A scorer by name."""
+    return _get("scorer", name, options)
+
+
+def get_benchmark(name: str, **options: Any) -> plugins.Benchmark:
+    """A reader of label tables by name."""
+    return _get("benchmark", name, options)
+
+
+def get_evaluator(name: str, **options: Any) -> plugins.Evaluator:
+    """An evaluator by name."""
+    return _get("evaluator", name, options)

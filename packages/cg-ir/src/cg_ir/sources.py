@@ -1,0 +1,52 @@
+"""SOURCE strings of the command line: ``space:arch``, a graph file, or whatever an installed frontend accepts."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from cg_ir.errors import SourceError
+from cg_ir.graph import Graph
+from cg_ir.registry import get_space, registry, split_options
+from cg_ir.serialization import load
+
+__all__ = ["GRAPH_SUFFIXES", "graph_of"]
+
+#: File names that are graph documents.
+GRAPH_SUFFIXES = (".cg.json", ".cg.json.gz")
+
+_PACKAGE_OF_FRONTEND = "pip install 'cg-frontends[torch]' reads PyTorch models, 'cg-frontends[onnx]' ONNX files"
+
+
+def graph_of(source: str, *, space: str | None = None, **options: Any) -> Graph:
+    """The graph of a SOURCE.
+
+    Args:
+        source: tried in this order: an architecture of ``space`` where one is named; a graph file; ``space:arch``; a source
+            that a frontend accepts (``file.py:callable``, ``module.path:callable``, ``.onnx``).
+        space: name of the space whose own notation ``source`` is in.
+        options: passed to the frontend (``input``, ``args``, ``strict``), ignored by the rest.
+
+    Raises:
+        SourceError: nothing accepts the source; other ``CgError`` from what accepts it.
+    """
+    if space is not None:
+        graph = get_space(space).graph(source)
+        return graph
+    if source.endswith((*GRAPH_SUFFIXES, ".json", ".json.gz")) or (os.path.isfile(source) and source.endswith(".gz")):
+        return load(source)
+    prefix, colon, arch = source.partition(":")
+    if colon and split_options(prefix)[0] in registry().entries("space"):
+        return get_space(prefix).graph(arch)
+    given = {key: value for key, value in options.items() if value not in (None, (), False)}
+    for entry in registry().entries("frontend").values():
+        frontend = entry.make()
+        if frontend.accepts(source):
+            return frontend.convert(source, **given)
+    if os.path.isfile(source):
+        raise SourceError(f"{source}: no installed frontend reads this file; {_PACKAGE_OF_FRONTEND}")
+    spaces = ", ".join(sorted(registry().entries("space"))) or "none installed"
+    raise SourceError(
+        f"'{source}' is no SOURCE: expected space:arch (spaces: {spaces}), "
+        f"a .cg.json or .onnx file, file.py:callable or module.path:callable"
+    )
