@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from cg_ir.batch_hashing import hash_all
     from cg_ir.batching import Batch, batch
     from cg_ir.builder import GraphBuilder
     from cg_ir.canonical import canonicalize
@@ -41,6 +42,7 @@ _WHERE = {
     "SignatureTable": "signature",
     "Batch": "batching",
     "batch": "batching",
+    "hash_all": "batch_hashing",
     # files
     "load": "serialization",
     "load_set": "serialization",
@@ -76,6 +78,7 @@ __all__ = [  # noqa: RUF022 - grouped by concept
     "SignatureTable",
     "Batch",
     "batch",
+    "hash_all",
     "load",
     "load_set",
     "save_set",
