@@ -228,11 +228,9 @@ _RULES: dict[str, _Rule] = {
     **_each(
         "Add Mul Sub Div Pow Mod Max Min Equal And Or Xor Greater GreaterOrEqual Less LessOrEqual Where", _broadcast
     ),
-    **dict.fromkeys(
-        (
-            "Conv ConvTranspose BatchNormalization InstanceNormalization GroupNormalization LRN PRelu GlobalAveragePool GlobalMaxPool "
-            "DepthToSpace SpaceToDepth Resize GridSample Im2Col Col2Im"
-        ).split(),
+    **_each(
+        "Conv ConvTranspose BatchNormalization InstanceNormalization GroupNormalization LRN PRelu GlobalAveragePool GlobalMaxPool "
+        "DepthToSpace SpaceToDepth Resize GridSample Im2Col Col2Im",
         _leading,
     ),
     **_each("MaxPool AveragePool LpPool AdaptiveAveragePool AdaptiveMaxPool", _spatial),
@@ -247,10 +245,8 @@ _RULES: dict[str, _Rule] = {
     "Einsum": _einsum,
     "Attention": _attention,
     **_each("LSTM GRU RNN", _recurrent),
-    **dict.fromkeys(
-        (
-            "ReduceMean ReduceSum ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceLogSumExp ReduceVariance ArgMax ArgMin"
-        ).split(),
+    **_each(
+        "ReduceMean ReduceSum ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceLogSumExp ReduceVariance ArgMax ArgMin",
         _reduce,
     ),
     "Concat": _concat,

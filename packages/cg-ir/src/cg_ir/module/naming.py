@@ -16,8 +16,9 @@ def _names(region: str, reserved: Collection[str]) -> tuple[str, ...]:
 def module_paths(graph: Graph, layers: Collection[str], reserved: Collection[str]) -> dict[int, str]:
     """For each node that owns tensors (one of the operators ``layers``, a parameter, a constant) the path where they lie.
 
-    A region that holds exactly one operator with weights, and no region below it, is that operator's path: a graph that came from a PyTorch
-    model keeps the model's own names. Names in ``reserved`` get an underscore. In any other region the path ends in the operator's name and the node's number.
+    A region that holds exactly one operator with weights, and no region below it, is that operator's path: a graph that came from a
+    PyTorch model keeps the model's own names. In any other region the path ends in the operator's name and the node's number. Names in
+    ``reserved`` get an underscore.
     """
     regions = [_names(name, reserved) for name in graph.region_names]
     inner = {region[:depth] for region in regions for depth in range(len(region))}
