@@ -165,7 +165,7 @@ def _forward(
             first, last = step.slots[0]
             source = flow.source[first:last]
             u[lo:hi] = s[source]
-            acc, far = m[source], longest[source]
+            acc, far = m.take(source, axis=0), longest[source]
             if joins:
                 slots = [slice(a, min(b, a + joins)) for a, b in step.slots]
                 terms, products = [], np.zeros(joins)
@@ -183,7 +183,7 @@ def _forward(
                 acc[:joins] = 0
                 for at, term in zip(slots, terms, strict=True):
                     share[at] = term
-                    acc[: len(term)] += term[:, :, None] * m[flow.source[at]]
+                    acc[: len(term)] += term[:, :, None] * m.take(flow.source[at], axis=0)
                     np.maximum(far[: len(term)], longest[flow.source[at]], out=far[: len(term)])
             m[lo:hi] = acc
             longest[lo:hi] = far
@@ -278,7 +278,7 @@ def _moments(
             continue
         target = flow.target[block]
         weight = share[block] * occupancy[target]
-        spread = mean[flow.source[block]] - (mean[target] - t.counts[plan.type[target], None, :])
+        spread = mean.take(flow.source[block], axis=0) - (mean.take(target, axis=0) - t.counts[plan.type[target], None, :])
         spread *= spread
         spread *= weight[:, :, None]
         graphs = plan.graph[target]

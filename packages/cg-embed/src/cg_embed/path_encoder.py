@@ -171,10 +171,13 @@ class PathEncoder:
     @classmethod
     def load(cls, directory: str | Path) -> PathEncoder:
         """Read what `save` wrote."""
-        from .checkpoint import read_checkpoint
+        from .checkpoint import CheckpointError, read_checkpoint
 
         config, weights = read_checkpoint(directory, "path")
-        return cls(PathConfig(**config), weights)
+        try:
+            return cls(PathConfig(**config), weights)
+        except (TypeError, ValueError) as error:
+            raise CheckpointError(f"{directory}: {error}") from None
 
     @classmethod
     def shipped(cls) -> PathEncoder:
@@ -249,17 +252,19 @@ def _walk(plan: Plan, flow: Flow, t: PathTables, mu: Array) -> tuple[Array, Arra
             source = flow.source[first:last]
             hi = lo + len(source)
             rows = kind[lo:hi]
-            u, mean = s[source], m[source]
+            u, mean = s.take(source, axis=0), m.take(source, axis=0)
             if joins:
                 slots = [flow.source[a : min(b, a + joins)] for a, b in step.slots]
                 top = u[:joins].copy()
                 for at in slots[1:]:
-                    np.maximum(top[: len(at)], s[at], out=top[: len(at)])
+                    np.maximum(top[: len(at)], s.take(at, axis=0), out=top[: len(at)])
                 total, sums = np.zeros_like(top), np.zeros_like(top)
                 for at in slots:
-                    weight = np.exp(s[at] - top[: len(at)])
+                    weight = s.take(at, axis=0)
+                    weight -= top[: len(at)]
+                    np.exp(weight, out=weight)
                     total[: len(at)] += weight
-                    weight *= m[at]
+                    weight *= m.take(at, axis=0)
                     sums[: len(at)] += weight
                 count = np.zeros((joins, 1), dtype=np.float32)
                 for at in slots:
@@ -267,8 +272,8 @@ def _walk(plan: Plan, flow: Flow, t: PathTables, mu: Array) -> tuple[Array, Arra
                 u[:joins] = top + np.log(total) - mu * np.log(count)
                 mean[:joins] = sums / total
             h[lo:hi] = mean
-            s[lo:hi] = t.a[rows] * u + t.b[rows]
-            m[lo:hi] = t.g[rows] * mean + t.phi[rows]
+            s[lo:hi] = t.a.take(rows, axis=0) * u + t.b.take(rows, axis=0)
+            m[lo:hi] = t.g.take(rows, axis=0) * mean + t.phi.take(rows, axis=0)
             lo = hi
         # where the pass begins
         rows = kind[lo : step.hi]
