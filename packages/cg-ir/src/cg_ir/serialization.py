@@ -44,7 +44,7 @@ _TEXT_LIMIT = 2**32  # bytes of a document once decompressed
 _TOP_FIELDS = frozenset({"cg_ir", "opset", "name", "nodes", "producer", "extras"})
 _NODE_FIELDS = frozenset({"op", "inputs", "attrs", "shape", "region", "weights"})
 #: ``extras`` entry that keeps fields of a newer minor version.
-_UNKNOWN = "cg_ir.unknown_fields"
+UNKNOWN_FIELDS = "cg_ir.unknown_fields"
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------
@@ -71,7 +71,7 @@ def to_dict(graph: Graph) -> dict[str, Any]:
     inputs = graph.input_lists()
     nodes = [_node_dict(graph, i, code, inputs[i]) for i, code in enumerate(graph.codes.tolist())]
     extras = dict(graph.extras)
-    unknown = extras.pop(_UNKNOWN, None)
+    unknown = extras.pop(UNKNOWN_FIELDS, None)
     document: dict[str, Any] = {"cg_ir": f"{FORMAT_VERSION[0]}.{FORMAT_VERSION[1]}", "opset": OPSET}
     if graph.name:
         document["name"] = graph.name
@@ -307,7 +307,7 @@ def from_dict(document: Any) -> Graph:
     reader.check_whole()
     unknown = {k: v for k, v in document.items() if k not in _TOP_FIELDS}
     if unknown or reader.unknown:
-        extras = {**extras, _UNKNOWN: {"cg_ir": document["cg_ir"], "document": unknown, "nodes": reader.unknown}}
+        extras = {**extras, UNKNOWN_FIELDS: {"cg_ir": document["cg_ir"], "document": unknown, "nodes": reader.unknown}}
     return reader.graph(name, producer, extras)
 
 
