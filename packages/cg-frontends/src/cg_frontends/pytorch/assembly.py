@@ -5,10 +5,9 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from cg_ir import Graph, GraphBuilder
-
 from cg_frontends.pytorch.lowering import Lowering, Spec
 from cg_frontends.pytorch.weights import Sharing
+from cg_ir import Graph, GraphBuilder
 
 __all__ = ["assemble"]
 
@@ -51,7 +50,9 @@ def _split(builder: GraphBuilder, sharing: Sharing, index: int, spec: Spec, inpu
     channels_first = (-1, *(1,) * (rank - 2))
     if spec.op in ("Gemm", "Conv", "ConvTranspose"):
         attrs = {**spec.attrs, "bias": False}
-        node = builder.add(spec.op, *inputs, region=spec.region, weights=sharing.key(index, 0), shape=spec.shape, **attrs)
+        node = builder.add(
+            spec.op, *inputs, region=spec.region, weights=sharing.key(index, 0), shape=spec.shape, **attrs
+        )
         width = prod(spec.slots[1].shape)
         return add("Add", node, parameter(1, (width,) if spec.op == "Gemm" else (width, *channels_first[1:])))
     if "affine" in spec.attrs or spec.op.endswith("Normalization"):

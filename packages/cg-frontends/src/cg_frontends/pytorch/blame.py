@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import traceback
-from typing import Any
 
 import torch
 
 from cg_frontends.pytorch.recorder import DataDependent
 
-__all__ = ["blame", "describe"]
+__all__ = ["blame", "describe", "reads_elements"]
 
 _OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _TORCH = os.path.dirname(os.path.abspath(torch.__file__))
@@ -31,14 +30,21 @@ def describe(error: BaseException, what: str) -> str:
     place = blame(error)
     where = f"{what}.forward at {place}" if place else f"{what}.forward"
     reason = " ".join(str(error).split())[:300] or type(error).__name__
-    if isinstance(error, DataDependent) or _reads_elements(error):
+    if reads_elements(error):
         return f"{where}: control flow depends on the elements of a tensor, which a graph cannot hold; branch on shapes instead"
     return f"{where}: {type(error).__name__}: {reason}"
 
 
-def _reads_elements(error: BaseException) -> bool:
+def reads_elements(error: BaseException) -> bool:
+    """Whether the program failed because it asked for the elements of a tensor that has none."""
     text = str(error)
-    return any(
+    return isinstance(error, DataDependent) or any(
         sign in text
-        for sign in ("cannot be called on meta tensors", "Cannot copy out of meta tensor", "data-dependent", "aten::nonzero", "Boolean value of Tensor")
+        for sign in (
+            "cannot be called on meta tensors",
+            "Cannot copy out of meta tensor",
+            "data-dependent",
+            "aten::nonzero",
+            "Boolean value of Tensor",
+        )
     )

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from cg_ir import CgError, Graph, GraphError, SourceError
 from torch import Tensor, nn
 
 from cg_frontends import __version__
 from cg_frontends.pytorch import lowerings  # noqa: F401 - registers the lowerings
 from cg_frontends.pytorch.assembly import assemble
-from cg_frontends.pytorch.blame import describe
+from cg_frontends.pytorch.blame import describe, reads_elements
 from cg_frontends.pytorch.exported import module_of, runner_of
 from cg_frontends.pytorch.lowering import LOWERINGS, Lowering, UnknownOperatorWarning
 from cg_frontends.pytorch.modules import lend
 from cg_frontends.pytorch.recorder import Recorder
 from cg_frontends.pytorch.structure import map_tensors, tensors_of
 from cg_frontends.pytorch.tape import TRACED, Tape
+from cg_ir import CgError, Graph, GraphError, SourceError
 
 __all__ = ["from_module"]
 
 PRODUCER = {"name": "cg-frontends", "version": __version__}
 
 
-def from_module(module: Any, *example_inputs: Any, name: str | None = None, strict: bool = False, **kwargs: Any) -> Graph:
+def from_module(
+    module: Any, *example_inputs: Any, name: str | None = None, strict: bool = False, **kwargs: Any
+) -> Graph:
     """The computation graph of a module in evaluation mode, at batch size 1.
 
     The module runs once on tensors without elements; nothing is computed, no weights are needed, and the module is left as it
@@ -65,7 +66,9 @@ def from_module(module: Any, *example_inputs: Any, name: str | None = None, stri
         listed = ", ".join(f"{key} ({count}x)" for key, count in sorted(lowering.unknown.items()))
         if strict:
             raise SourceError(f"{name}: operators outside the vocabulary: {listed}")
-        warnings.warn(f"{name}: operators outside the vocabulary became Custom: {listed}", UnknownOperatorWarning, stacklevel=2)
+        warnings.warn(
+            f"{name}: operators outside the vocabulary became Custom: {listed}", UnknownOperatorWarning, stacklevel=2
+        )
     return graph
 
 
@@ -105,7 +108,7 @@ def _record_as_given(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any])
         return _run(module, args, kwargs, real_buffers=True)
     except Exception:
         pass
-    if isinstance(module, nn.Module):
+    if isinstance(module, nn.Module) and (reads_elements(failure) or isinstance(failure, NotImplementedError)):
         try:
             return _run(module_of(module, args, kwargs), args, kwargs, real_buffers=True)
         except Exception:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import io
+import logging
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -29,11 +32,23 @@ def module_of(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     training = {m: m.training for m in module.modules()}
     module.eval()
     try:
-        with torch.no_grad():
+        with torch.no_grad(), _quiet():
             return torch.export.export(module, map_tensors(args, _dense), map_tensors(kwargs, _dense), strict=False)
     finally:
         for submodule, mode in training.items():
             submodule.training = mode
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """torch.export's own account of a failure runs over many lines; ours is one."""
+    previous = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        logging.disable(previous)
 
 
 def _dense(tensor: Tensor) -> Tensor:

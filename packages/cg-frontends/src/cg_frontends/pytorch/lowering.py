@@ -8,14 +8,10 @@ constants become ``Constant`` nodes, and what is computed from them alone is low
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any
-
-from cg_ir import GraphBuilder, GraphError
-from cg_ir.graph import Graph
+from typing import Any, TypeVar
 
 from cg_frontends.pytorch.tape import CONSTANT, TRACED, WEIGHT, Call, Tape, Value, values_in
 
@@ -23,6 +19,7 @@ __all__ = ["LOWERINGS", "Lowering", "UnknownOperatorWarning", "lowers"]
 
 Shape = tuple[int, ...]
 LoweringFunction = Callable[..., "int | Sequence[int | None]"]
+_F = TypeVar("_F", bound=Callable[..., Any])
 LOWERINGS: dict[str, LoweringFunction] = {}
 _LARGEST = 3.4028234663852886e38  # float32; stands for infinity, which JSON has not
 
@@ -31,10 +28,10 @@ class UnknownOperatorWarning(UserWarning):
     """An operator outside the vocabulary became ``Custom``."""
 
 
-def lowers(*names: str) -> Callable[[LoweringFunction], LoweringFunction]:
+def lowers(*names: str) -> Callable[[_F], _F]:
     """Register the lowering of ATen operators; a name without a namespace is ``aten::name``."""
 
-    def register(function: LoweringFunction) -> LoweringFunction:
+    def register(function: _F) -> _F:
         for name in names:
             LOWERINGS[name if "::" in name else f"aten::{name}"] = function
         return function
@@ -57,23 +54,27 @@ class Spec:
 class Lowering:
     """Lowers one tape.
 
-    Args:
-        strict: an unknown operator is an error.
+    Attributes:
+        specs: the nodes so far.
+        unknown: how often each operator outside the vocabulary was met.
+        region: dotted path of the module whose operators are being lowered.
     """
 
-    def __init__(self, tape: Tape, *, strict: bool = False) -> None:
+    def __init__(self, tape: Tape) -> None:
         self.tape = tape
-        self.strict = strict
         self.specs: list[Spec] = []
         self.unknown: dict[str, int] = {}
         self.region = ""
+        self._numel = {id(leaf): leaf.numel for leaf in tape.leaves}
         self._nodes: dict[int, int] = {}
         self._claimed: dict[int, Value] = {}
         self._sources: dict[int, frozenset[int]] = {}
 
     # --- what lowerings use -------------------------------------------------------------------------------------------
 
-    def add(self, op: str, *inputs: Value | int, shape: Iterable[int], slots: Iterable[Value | None] = (), **attrs: Any) -> int:
+    def add(
+        self, op: str, *inputs: Value | int, shape: Iterable[int], slots: Iterable[Value | None] = (), **attrs: Any
+    ) -> int:
         """Add a node and return its number; ``slots`` are the parameters that it owns."""
         nodes = [self.node(i) if isinstance(i, Value) else i for i in inputs]
         owned = tuple(slot for slot in slots if slot is not None)
@@ -149,12 +150,6 @@ class Lowering:
             self._claimed[leaf] = value
         return True
 
-    @property
-    def _numel(self) -> dict[int, int]:
-        if not hasattr(self, "_numel_cache"):
-            self._numel_cache = {id(leaf): leaf.numel for leaf in self.tape.leaves}
-        return self._numel_cache
-
     def _leaves(self, value: Value) -> frozenset[int]:
         """The ids of the parameters from which a value is computed."""
         known = self._sources.get(id(value))
@@ -226,5 +221,8 @@ class Lowering:
         name = call.name.removeprefix("aten::")
         node = self.add("Custom", *inputs, shape=first.shape, slots=slots, name=name, params=params)
         if call.outputs[0] is None:
-            return [self.add("Select", node, shape=v.shape, index=i) if v is not None else None for i, v in enumerate(call.outputs)]
+            return [
+                self.add("Select", node, shape=v.shape, index=i) if v is not None else None
+                for i, v in enumerate(call.outputs)
+            ]
         return self.select(node, call.outputs)

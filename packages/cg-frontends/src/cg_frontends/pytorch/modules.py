@@ -97,12 +97,16 @@ def lend(module: nn.Module, enter: Callable[[str], None], real_buffers: bool = F
                     known = id(parameter) in moved
                     twin = own["_parameters"][name] = meta(parameter)
                     if not known:
-                        lent.parameters.append((f"{path}.{name}" if path else name, twin))  # type: ignore[arg-type]
+                        lent.parameters.append((f"{path}.{name}" if path else name, twin))
             for name, buffer in own["_buffers"].items():
                 if buffer is not None:
                     own["_buffers"][name] = meta(buffer)
             for name, value in list(own.items()):
-                if name not in inside and not name.endswith("_hooks") and isinstance(value, (Tensor, list, tuple, dict)):
+                if (
+                    name not in inside
+                    and not name.endswith("_hooks")
+                    and isinstance(value, (Tensor, list, tuple, dict))
+                ):
                     changed = plain(value)
                     if changed is not value:
                         own[name] = changed

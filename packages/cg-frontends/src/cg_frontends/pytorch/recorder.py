@@ -20,12 +20,19 @@ from cg_frontends.pytorch.views import scatter
 __all__ = ["DataDependent", "Recorder"]
 
 
-class DataDependent(Exception):  # noqa: N818 - names a state of the user's program
+class DataDependent(Exception):
     """The program asked for the elements of a tensor that has none."""
 
 
 #: Operators that read elements into Python.
-_READS = {"aten::_local_scalar_dense", "aten::item", "aten::is_nonzero", "aten::equal", "aten::nonzero", "aten::allclose"}
+_READS = {
+    "aten::_local_scalar_dense",
+    "aten::item",
+    "aten::is_nonzero",
+    "aten::equal",
+    "aten::nonzero",
+    "aten::allclose",
+}
 #: Operators that only check; they have no place in a graph.
 _CHECKS = {
     "aten::_assert_tensor_metadata",
@@ -51,8 +58,23 @@ _FILLS: dict[str, Any] = {
     "aten::fill": "1",
 }
 #: Operators that use shapes alone: their result is a constant whatever they are given.
-_SHAPE_ONLY = {*_FILLS, "aten::empty_like", "aten::new_empty", "aten::new_empty_strided", "aten::rand_like", "aten::randn_like"}
-_SHAPE_ONLY |= {"aten::bernoulli", "aten::rand", "aten::randn", "aten::empty", "aten::arange", "aten::randint_like", "aten::empty_permuted"}
+_SHAPE_ONLY = {
+    *_FILLS,
+    "aten::empty_like",
+    "aten::new_empty",
+    "aten::new_empty_strided",
+    "aten::rand_like",
+    "aten::randn_like",
+}
+_SHAPE_ONLY |= {
+    "aten::bernoulli",
+    "aten::rand",
+    "aten::randn",
+    "aten::empty",
+    "aten::arange",
+    "aten::randint_like",
+    "aten::empty_permuted",
+}
 _DEVICE_MOVES = {"aten::to", "aten::_to_copy"}
 
 
@@ -226,10 +248,20 @@ class Recorder(TorchDispatchMode):
             self.tape.calls.append(call)
 
     def _wrote(
-        self, info: _Info, call: Call | None, kind: int, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any, moved: Any
+        self,
+        info: _Info,
+        call: Call | None,
+        kind: int,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        out: Any,
+        moved: Any,
     ) -> Any:
         """Give a new value to each tensor that an operator wrote to."""
-        targets = [kwargs.get(name) if only or position >= len(args) else args[position] for position, name, only in info.writes]
+        targets = [
+            kwargs.get(name) if only or position >= len(args) else args[position]
+            for position, name, only in info.writes
+        ]
         flat = [t for target in targets for t in (target if isinstance(target, (list, tuple)) else [target])]
         written = [t for t in flat if isinstance(t, Tensor)]
         if call is None:
@@ -313,7 +345,9 @@ class Recorder(TorchDispatchMode):
         track.value, track.version = value, storage.version
         return value
 
-    def _lift(self, args: tuple[Any, ...], kwargs: dict[str, Any], info: _Info) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def _lift(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], info: _Info
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         def one(a: Any) -> Any:
             if isinstance(a, Tensor):
                 return self._value(a)
@@ -358,7 +392,11 @@ def _tensors(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Tensor
 def _to_meta(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     def one(a: Any) -> Any:
         if isinstance(a, Tensor):
-            return a if a.is_meta or a.ndim == 0 else torch.empty_strided(a.size(), a.stride(), dtype=a.dtype, device="meta")
+            return (
+                a
+                if a.is_meta or a.ndim == 0
+                else torch.empty_strided(a.size(), a.stride(), dtype=a.dtype, device="meta")
+            )
         if isinstance(a, (list, tuple)):
             return type(a)(one(x) for x in a)
         return a

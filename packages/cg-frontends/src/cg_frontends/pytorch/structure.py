@@ -38,5 +38,7 @@ def map_tensors(tree: Any, change: Callable[[Tensor], Tensor]) -> Any:
     if isinstance(tree, list):
         return [map_tensors(item, change) for item in tree]
     if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
-        return dataclasses.replace(tree, **{f.name: map_tensors(getattr(tree, f.name), change) for f in dataclasses.fields(tree) if f.init})
+        return dataclasses.replace(
+            tree, **{f.name: map_tensors(getattr(tree, f.name), change) for f in dataclasses.fields(tree) if f.init}
+        )
     return tree

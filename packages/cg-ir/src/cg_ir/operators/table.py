@@ -587,7 +587,9 @@ _add(
     r.stated,
     "Interpolated to the stated shape.",
     attributes={
-        "mode": _A("string", "nearest", choices=("nearest", "nearest-exact", "linear", "cubic", "area"), doc="interpolation"),
+        "mode": _A(
+            "string", "nearest", choices=("nearest", "nearest-exact", "linear", "cubic", "area"), doc="interpolation"
+        ),
         "align_corners": _A("bool", False, doc="corner pixels keep their values"),
         "antialias": _A("bool", False, doc="filtered when shrinking"),
     },

@@ -42,7 +42,7 @@ def relu6(low: Lowering, out: Outputs, x: Value) -> int:
 @lowers("clamp", "clip")
 def clamp(low: Lowering, out: Outputs, x: Value, min: Any = None, max: Any = None) -> int:
     shape = out[0].shape
-    attrs = {}
+    attrs: dict[str, Any] = {}
     node = low.node(x)
     for name, op, bound in (("min", "Max", min), ("max", "Min", max)):
         if isinstance(bound, Value):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["axis_of", "axes_of", "each"]
+__all__ = ["axes_of", "axis_of", "each"]
 
 
 def each(value: int | Sequence[int], count: int) -> tuple[int, ...]:

@@ -59,9 +59,16 @@ def im2col(low: Lowering, out: Outputs, x: Value, kernel: Any, dilation: Any, pa
 
 
 @lowers("col2im")
-def col2im(low: Lowering, out: Outputs, x: Value, size: Any, kernel: Any, dilation: Any, padding: Any, stride: Any) -> int:
+def col2im(
+    low: Lowering, out: Outputs, x: Value, size: Any, kernel: Any, dilation: Any, padding: Any, stride: Any
+) -> int:
     return low.add("Col2Im", x, shape=out[0].shape, **_windows(kernel, dilation, padding, stride))
 
 
 def _windows(kernel: Any, dilation: Any, padding: Any, stride: Any) -> dict[str, Any]:
-    return {"kernel_shape": each(kernel, 2), "dilations": each(dilation, 2), "pads": each(padding, 2) * 2, "strides": each(stride, 2)}
+    return {
+        "kernel_shape": each(kernel, 2),
+        "dilations": each(dilation, 2),
+        "pads": each(padding, 2) * 2,
+        "strides": each(stride, 2),
+    }

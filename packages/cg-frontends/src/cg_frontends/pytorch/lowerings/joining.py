@@ -33,12 +33,16 @@ _MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "ci
 
 
 @lowers("pad")
-def pad(low: Lowering, out: Outputs, x: Value, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> int:
+def pad(
+    low: Lowering, out: Outputs, x: Value, pad: Sequence[int], mode: str = "constant", value: float | None = None
+) -> int:
     rank = len(x.shape)
     begins, ends = [0] * rank, [0] * rank
     for i in range(len(pad) // 2):  # ATen lists the last axis first
         begins[rank - 1 - i], ends[rank - 1 - i] = pad[2 * i], pad[2 * i + 1]
-    return low.add("Pad", x, shape=out[0].shape, pads=(*begins, *ends), mode=_MODES[mode], value=low.finite(value or 0.0))
+    return low.add(
+        "Pad", x, shape=out[0].shape, pads=(*begins, *ends), mode=_MODES[mode], value=low.finite(value or 0.0)
+    )
 
 
 @lowers("constant_pad_nd")

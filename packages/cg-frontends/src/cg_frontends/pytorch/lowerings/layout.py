@@ -58,7 +58,9 @@ def repeat(low: Lowering, out: Outputs, x: Value, repeats: Sequence[int]) -> int
     return low.add("Tile", node, shape=out[0].shape, repeats=repeats)
 
 
-def slice_node(low: Lowering, x: Value | int, shape: tuple[int, ...], axis: int, start: int, end: int, step: int = 1) -> int:
+def slice_node(
+    low: Lowering, x: Value | int, shape: tuple[int, ...], axis: int, start: int, end: int, step: int = 1
+) -> int:
     """A range of one axis of something of this shape."""
     starts, ends, steps = [0] * len(shape), list(shape), [1] * len(shape)
     starts[axis], ends[axis], steps[axis] = start, end, step
@@ -73,7 +75,9 @@ def bounds(size: int, start: int | None, end: int | None) -> tuple[int, int]:
 
 
 @lowers("slice", "slice_copy")
-def slice_(low: Lowering, out: Outputs, x: Value, dim: int = 0, start: Any = None, end: Any = None, step: int = 1) -> int:
+def slice_(
+    low: Lowering, out: Outputs, x: Value, dim: int = 0, start: Any = None, end: Any = None, step: int = 1
+) -> int:
     axis = axis_of(dim, len(x.shape))
     begin, stop = bounds(x.shape[axis], start, end)
     return slice_node(low, x, x.shape, axis, begin, stop, step)
@@ -86,7 +90,9 @@ def select(low: Lowering, out: Outputs, x: Value, dim: int, index: int) -> int:
     return low.reshape(slice_node(low, x, x.shape, axis, start, start + 1), out[0].shape)
 
 
-def _scatter(low: Lowering, shape: tuple[int, ...], x: Value, part: int, axis: int, start: int, end: int, step: int) -> int:
+def _scatter(
+    low: Lowering, shape: tuple[int, ...], x: Value, part: int, axis: int, start: int, end: int, step: int
+) -> int:
     if low.shape(part) == shape:
         return part
     starts, ends, steps = [0] * len(shape), list(shape), [1] * len(shape)
@@ -95,7 +101,9 @@ def _scatter(low: Lowering, shape: tuple[int, ...], x: Value, part: int, axis: i
 
 
 @lowers("slice_scatter")
-def slice_scatter(low: Lowering, out: Outputs, x: Value, part: Value, dim: int = 0, start: Any = None, end: Any = None, step: int = 1) -> int:
+def slice_scatter(
+    low: Lowering, out: Outputs, x: Value, part: Value, dim: int = 0, start: Any = None, end: Any = None, step: int = 1
+) -> int:
     axis = axis_of(dim, len(x.shape))
     begin, stop = bounds(x.shape[axis], start, end)
     return _scatter(low, out[0].shape, x, low.node(part), axis, begin, stop, step)
@@ -115,7 +123,10 @@ def _split(low: Lowering, out: Outputs, x: Value, axis: int) -> list[int | None]
     if len(sizes) == 1:
         return [low.node(x)]
     if not all(sizes):
-        return [None if not size else slice_node(low, x, x.shape, axis, sum(sizes[:i]), sum(sizes[: i + 1])) for i, size in enumerate(sizes)]
+        return [
+            None if not size else slice_node(low, x, x.shape, axis, sum(sizes[:i]), sum(sizes[: i + 1]))
+            for i, size in enumerate(sizes)
+        ]
     return low.select(low.add("Split", x, shape=out[0].shape, axis=axis, split=sizes), out)
 
 

@@ -72,7 +72,17 @@ def _convolution(
 
 
 @lowers("conv1d", "conv2d", "conv3d")
-def conv(low: Lowering, out: Outputs, x: Value, weight: Value, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> int:
+def conv(
+    low: Lowering,
+    out: Outputs,
+    x: Value,
+    weight: Value,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> int:
     return _convolution(low, out, x, weight, bias, stride, padding, dilation, groups)
 
 
@@ -139,7 +149,9 @@ def matmul(low: Lowering, out: Outputs, a: Value, b: Value, *types: Any) -> int:
 
 
 @lowers("addmm", "baddbmm", "addmv")
-def addmm(low: Lowering, out: Outputs, bias: Value, a: Value, b: Value, *types: Any, beta: float = 1, alpha: float = 1) -> int:
+def addmm(
+    low: Lowering, out: Outputs, bias: Value, a: Value, b: Value, *types: Any, beta: float = 1, alpha: float = 1
+) -> int:
     shape = out[0].shape
     if beta == 1 and alpha == 1 and len(b.shape) == 2 and b.kind == WEIGHT and low.owned(b):
         return _affine(low, shape, a, b, bias)
@@ -159,7 +171,9 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 @lowers("einsum")
 def einsum(low: Lowering, out: Outputs, equation: str, operands: Sequence[Value], *, path: Any = None) -> int:
-    return low.add("Einsum", *operands, shape=out[0].shape, equation=explicit_equation(equation, [v.shape for v in operands]))
+    return low.add(
+        "Einsum", *operands, shape=out[0].shape, equation=explicit_equation(equation, [v.shape for v in operands])
+    )
 
 
 def explicit_equation(equation: str, shapes: Sequence[tuple[int, ...]]) -> str:
@@ -204,7 +218,16 @@ def attention(
 
 @lowers("_scaled_dot_product_flash_attention_for_cpu", "_scaled_dot_product_flash_attention")
 def flash_attention(
-    low: Lowering, out: Outputs, q: Value, k: Value, v: Value, dropout_p: float = 0.0, is_causal: bool = False, *extra: Any, attn_mask: Any = None, scale: Any = None
+    low: Lowering,
+    out: Outputs,
+    q: Value,
+    k: Value,
+    v: Value,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    *extra: Any,
+    attn_mask: Any = None,
+    scale: Any = None,
 ) -> list[int | None]:
     return [attention(low, out, q, k, v, attn_mask, dropout_p, is_causal, scale=scale)]
 

@@ -13,7 +13,9 @@ from cg_frontends.pytorch.tape import Value
 Outputs = Sequence[Any]
 
 
-def _max_pool(low: Lowering, out: Outputs, dims: int, x: Value, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil: bool) -> int:
+def _max_pool(
+    low: Lowering, out: Outputs, dims: int, x: Value, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil: bool
+) -> int:
     kernel = each(kernel, dims)
     return low.add(
         "MaxPool",
@@ -29,12 +31,28 @@ def _max_pool(low: Lowering, out: Outputs, dims: int, x: Value, kernel: Any, str
 
 def _register_max_pool(dims: int) -> None:
     @lowers(f"max_pool{dims}d")
-    def max_pool(low: Lowering, out: Outputs, x: Value, kernel_size: Any, stride: Any = (), padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False) -> int:
+    def max_pool(
+        low: Lowering,
+        out: Outputs,
+        x: Value,
+        kernel_size: Any,
+        stride: Any = (),
+        padding: Any = 0,
+        dilation: Any = 1,
+        ceil_mode: bool = False,
+    ) -> int:
         return _max_pool(low, out, dims, x, kernel_size, stride, padding, dilation, ceil_mode)
 
     @lowers(f"max_pool{dims}d_with_indices")
     def with_indices(
-        low: Lowering, out: Outputs, x: Value, kernel_size: Any, stride: Any = (), padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False
+        low: Lowering,
+        out: Outputs,
+        x: Value,
+        kernel_size: Any,
+        stride: Any = (),
+        padding: Any = 0,
+        dilation: Any = 1,
+        ceil_mode: bool = False,
     ) -> list[int | None]:
         return low.select(_max_pool(low, out, dims, x, kernel_size, stride, padding, dilation, ceil_mode), out)
 

@@ -50,7 +50,7 @@ def _layer(
 def lstm(low: Lowering, out: Sequence[Any], x: Value, states: Any, params: Any, *rest: Any) -> Any:
     if not isinstance(states, (list, tuple)) or not isinstance(params, (list, tuple)):
         return NotImplemented  # a packed sequence
-    biases, layers, dropout, train, bidirectional, batch_first = rest
+    biases, layers, _dropout, _train, bidirectional, batch_first = rest
     return _layer(low, out, "LSTM", 4, x, states, params, biases, layers, bidirectional, batch_first)
 
 
@@ -58,7 +58,7 @@ def lstm(low: Lowering, out: Sequence[Any], x: Value, states: Any, params: Any, 
 def gru(low: Lowering, out: Sequence[Any], x: Value, state: Any, params: Any, *rest: Any) -> Any:
     if not isinstance(params, (list, tuple)):
         return NotImplemented
-    biases, layers, dropout, train, bidirectional, batch_first = rest
+    biases, layers, _dropout, _train, bidirectional, batch_first = rest
     return _layer(low, out, "GRU", 3, x, [state], params, biases, layers, bidirectional, batch_first)
 
 
@@ -72,8 +72,12 @@ def rnn_relu(low: Lowering, out: Sequence[Any], x: Value, state: Any, params: An
     return _elman(low, out, "relu", x, state, params, rest)
 
 
-def _elman(low: Lowering, out: Sequence[Any], nonlinearity: str, x: Value, state: Any, params: Any, rest: tuple[Any, ...]) -> Any:
+def _elman(
+    low: Lowering, out: Sequence[Any], nonlinearity: str, x: Value, state: Any, params: Any, rest: tuple[Any, ...]
+) -> Any:
     if not isinstance(params, (list, tuple)):
         return NotImplemented
-    biases, layers, dropout, train, bidirectional, batch_first = rest
-    return _layer(low, out, "RNN", 1, x, [state], params, biases, layers, bidirectional, batch_first, nonlinearity=nonlinearity)
+    biases, layers, _dropout, _train, bidirectional, batch_first = rest
+    return _layer(
+        low, out, "RNN", 1, x, [state], params, biases, layers, bidirectional, batch_first, nonlinearity=nonlinearity
+    )

@@ -12,14 +12,18 @@ from cg_frontends.pytorch.tape import Value
 Outputs = Sequence[Any]
 
 
-def _reduce(low: Lowering, shape: tuple[int, ...], op: str, x: Value | int, rank: int, dim: Any, keepdim: bool, **attrs: Any) -> int:
+def _reduce(
+    low: Lowering, shape: tuple[int, ...], op: str, x: Value | int, rank: int, dim: Any, keepdim: bool, **attrs: Any
+) -> int:
     if rank == 0:
         return low.node(x) if isinstance(x, Value) else x
     return low.add(op, x, shape=shape, axes=axes_of(dim, rank), keepdims=bool(keepdim), **attrs)
 
 
 def _plain(op: str) -> Any:
-    def lower(low: Lowering, out: Outputs, x: Value, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> int:
+    def lower(
+        low: Lowering, out: Outputs, x: Value, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
+    ) -> int:
         return _reduce(low, out[0].shape, op, x, len(x.shape), dim, keepdim)
 
     return lower
@@ -82,12 +86,16 @@ def _norm(low: Lowering, out: Outputs, x: Value, order: Any, dim: Any, keepdim: 
 
 
 @lowers("linalg_vector_norm")
-def vector_norm(low: Lowering, out: Outputs, x: Value, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+def vector_norm(
+    low: Lowering, out: Outputs, x: Value, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
+) -> Any:
     return _norm(low, out, x, ord, dim, keepdim)
 
 
 @lowers("norm")
-def norm(low: Lowering, out: Outputs, x: Value, p: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+def norm(
+    low: Lowering, out: Outputs, x: Value, p: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
+) -> Any:
     return _norm(low, out, x, p, dim, keepdim)
 
 
@@ -100,31 +108,69 @@ def _correction(dim: Any, unbiased: Any, correction: Any) -> tuple[Any, int]:
 
 
 @lowers("var")
-def var(low: Lowering, out: Outputs, x: Value, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None) -> int:
+def var(
+    low: Lowering,
+    out: Outputs,
+    x: Value,
+    dim: Any = None,
+    unbiased: Any = None,
+    keepdim: bool = False,
+    *,
+    correction: Any = None,
+) -> int:
     dim, correction = _correction(dim, unbiased, correction)
     return _reduce(low, out[0].shape, "ReduceVariance", x, len(x.shape), dim, keepdim, correction=correction)
 
 
 @lowers("std")
-def std(low: Lowering, out: Outputs, x: Value, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None) -> int:
+def std(
+    low: Lowering,
+    out: Outputs,
+    x: Value,
+    dim: Any = None,
+    unbiased: Any = None,
+    keepdim: bool = False,
+    *,
+    correction: Any = None,
+) -> int:
     return low.add("Sqrt", var(low, out, x, dim, unbiased, keepdim, correction=correction), shape=out[0].shape)
 
 
 @lowers("var_mean")
-def var_mean(low: Lowering, out: Outputs, x: Value, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None) -> list[int]:
+def var_mean(
+    low: Lowering,
+    out: Outputs,
+    x: Value,
+    dim: Any = None,
+    unbiased: Any = None,
+    keepdim: bool = False,
+    *,
+    correction: Any = None,
+) -> list[int]:
     variance = var(low, out, x, dim, unbiased, keepdim, correction=correction)
     dim = None if isinstance(dim, bool) else dim
     return [variance, _reduce(low, out[1].shape, "ReduceMean", x, len(x.shape), dim, keepdim)]
 
 
 @lowers("std_mean")
-def std_mean(low: Lowering, out: Outputs, x: Value, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None) -> list[int]:
+def std_mean(
+    low: Lowering,
+    out: Outputs,
+    x: Value,
+    dim: Any = None,
+    unbiased: Any = None,
+    keepdim: bool = False,
+    *,
+    correction: Any = None,
+) -> list[int]:
     variance, mean = var_mean(low, out, x, dim, unbiased, keepdim, correction=correction)
     return [low.add("Sqrt", variance, shape=out[0].shape), mean]
 
 
 @lowers("topk")
-def topk(low: Lowering, out: Outputs, x: Value, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
+def topk(
+    low: Lowering, out: Outputs, x: Value, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
+) -> Any:
     if not largest or not x.shape:
         return NotImplemented
     return low.select(low.add("TopK", x, shape=out[0].shape, axis=axis_of(dim, len(x.shape)), k=k), out)

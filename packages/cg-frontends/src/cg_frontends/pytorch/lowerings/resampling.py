@@ -12,7 +12,8 @@ Outputs = Sequence[Any]
 
 _MODES = {
     "upsample_nearest1d": "nearest", "upsample_nearest2d": "nearest", "upsample_nearest3d": "nearest",
-    "_upsample_nearest_exact1d": "nearest-exact", "_upsample_nearest_exact2d": "nearest-exact", "_upsample_nearest_exact3d": "nearest-exact",
+    "_upsample_nearest_exact1d": "nearest-exact", "_upsample_nearest_exact2d": "nearest-exact",
+    "_upsample_nearest_exact3d": "nearest-exact",
     "upsample_linear1d": "linear", "upsample_bilinear2d": "linear", "upsample_trilinear3d": "linear", "upsample_bicubic2d": "cubic",
     "_upsample_bilinear2d_aa": "linear", "_upsample_bicubic2d_aa": "cubic",
 }  # fmt: skip
@@ -36,7 +37,9 @@ LOWERINGS.update({f"aten::{name}": _resize(name, mode) for name, mode in _MODES.
 
 
 @lowers("grid_sampler", "grid_sampler_2d", "grid_sampler_3d")
-def grid_sampler(low: Lowering, out: Outputs, x: Value, grid: Value, interpolation: int, padding: int, align_corners: bool) -> int:
+def grid_sampler(
+    low: Lowering, out: Outputs, x: Value, grid: Value, interpolation: int, padding: int, align_corners: bool
+) -> int:
     return low.add(
         "GridSample",
         x,
