@@ -30,7 +30,8 @@ __all__ = ["PathBatch", "PathLayer", "PathModule", "PathPass", "path_batch"]
 class Route:
     """One direction of a pass in tensors: the steps and edges of the pass itself, and those of its gradient.
 
-    ``source`` (E,) are the inputs in the pass's numbers; ``back_source`` (E,) the consumers in the opposite pass's numbers, ``back_edge`` (E,)
+    ``source`` (E,) are the inputs in the pass's numbers; ``back_source`` (E,) the consumers in the opposite pass's
+    numbers, ``back_edge`` (E,)
     their edges in this pass's order; ``to_back``, ``from_back`` (S,) translate segment numbers.
     """
 
