@@ -49,11 +49,11 @@ def source_options(function: Any) -> Any:
 )
 @source_options
 def convert(source: str, output: Path | None, inputs: tuple[str, ...], arguments: str | None, strict: bool) -> None:
-    """Turn SOURCE into a graph file.
+    """Turn SOURCE into a graph file in canonical form.
 
     A SOURCE that names Python code (file.py:callable, module.path:callable) runs that code.
     """
-    graph = graph_of(source, input=inputs, args=arguments, strict=strict)
+    graph = graph_of(source, input=inputs, args=arguments, strict=strict).canonicalize()
     if output is None:
         click.echo(graph.to_json(), nl=False)
         return
@@ -147,7 +147,7 @@ def validate(files: tuple[Path, ...], as_json: bool) -> None:
             {
                 "file": str(file),
                 "valid": True,
-                "canonical": graph.canonicalize().hash == graph.hash,
+                "canonical": graph.canonicalize() is graph,
                 "hash": graph.hash,
                 "nodes": len(graph),
             }
