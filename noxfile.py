@@ -43,6 +43,11 @@ def siblings(package: str) -> list[str]:
     return [*needed, package]
 
 
+def in_order() -> list[str]:
+    """All packages, each behind the siblings that it needs: older pips look for those elsewhere otherwise."""
+    return list(dict.fromkeys(name for package in PROJECTS for name in siblings(package)))
+
+
 def editable(package: str, extras: bool = False) -> list[str]:
     """Arguments that make pip install `package` editable, with or without all its extras."""
     names = ",".join(sorted(PROJECTS[package].get("optional-dependencies", {}))) if extras else ""
@@ -57,10 +62,8 @@ def shared_python(session: nox.Session, *tools: str) -> str:
     python = SHARED / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     session.chdir(ROOT)
     if not python.exists():
-        session.run(sys.executable, "-m", "venv", "--clear", str(SHARED), external=True)
-    requirements = [*TEST_TOOLS, *tools]
-    for package in PROJECTS:
-        requirements += editable(package, extras=True)
+        session.run(sys.executable, "-m", "virtualenv", "--quiet", str(SHARED), external=True)
+    requirements = [*TEST_TOOLS, *tools, *(part for package in in_order() for part in editable(package, extras=True))]
     inputs = [path.read_bytes() for path in [CONSTRAINTS, *sorted(ROOT.glob("packages/*/pyproject.toml"))]]
     state = hashlib.sha256(b"\0".join([*inputs, *map(str.encode, requirements)])).hexdigest()
     stamp = SHARED / f"installed-{session.name}.txt"
@@ -107,8 +110,7 @@ def tests_of(package: str) -> None:
 
     @nox.session(name=f"tests-{package}", reuse_venv=True)
     def alone(session: nox.Session) -> None:
-        requirements = [argument for name in siblings(package) for argument in editable(name)]
-        install(session, *TEST_TOOLS, *requirements)
+        install(session, *TEST_TOOLS, *(part for name in siblings(package) for part in editable(name)))
         session.run("python", "-m", "pytest", f"packages/{package}/tests", *session.posargs)
 
     alone.__doc__ = f"Tests of {package}, with only its declared dependencies."
@@ -134,7 +136,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(reuse_venv=True)
 def typecheck(session: nox.Session) -> None:
     """mypy."""
-    requirements = [argument for name in PROJECTS for argument in editable(name)]
+    requirements = [part for package in in_order() for part in editable(package)]
     install(session, "mypy", "nox", "types-PyYAML", "types-jsonschema", "types-networkx", *requirements)
     session.run("mypy", *session.posargs)
 

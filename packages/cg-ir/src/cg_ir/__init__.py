@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cg_ir.equality import equal
     from cg_ir.errors import ArchError, CgError, GraphError, MissingExtra, PluginError, SourceError
     from cg_ir.graph import Graph, Node
+    from cg_ir.module import to_module
     from cg_ir.registry import (
         get_benchmark,
         get_evaluator,
@@ -49,6 +50,8 @@ _WHERE = {
     "from_json": "serialization",
     "from_dict": "serialization",
     "graph_of": "sources",
+    # other forms
+    "to_module": "module",
     # plugins
     "registry": "registry",
     "get_space": "registry",
@@ -82,6 +85,7 @@ __all__ = [  # noqa: RUF022 - grouped by concept
     "from_json",
     "from_dict",
     "graph_of",
+    "to_module",
     "registry",
     "get_space",
     "get_frontend",

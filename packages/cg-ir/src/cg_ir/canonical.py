@@ -422,7 +422,7 @@ def _fold_pad(p: _Pass, r: Record) -> Record | None:
     inner = p.nodes[before.inputs[0]].shape
     if a.get("ceil_mode") and operator.infer([inner], operator.fill_attrs(items), None) != r.shape:
         return None
-    return Record(r.op, items, list(before.inputs), r.shape, r.region, r.weights)
+    return Record(r.op, items, [*before.inputs, *r.inputs[1:]], r.shape, r.region, r.weights)
 
 
 def _is_non_negative(p: _Pass, index: int) -> bool:
