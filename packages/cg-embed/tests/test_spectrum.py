@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import cg_ir
 import networkx
 import numpy as np
 import pytest
-from cg_embed.spectrum import SpectrumCache, normalized_laplacian, spectral_distances, spectrum, spectrum_vectors
 from scipy.spatial.distance import cdist
+
+import cg_ir
+from cg_embed.spectrum import SpectrumCache, normalized_laplacian, spectral_distances, spectrum, spectrum_vectors
 
 
 def undirected(graph: cg_ir.Graph) -> networkx.Graph:

@@ -36,7 +36,7 @@ cg.draw = function (target, layout, model, colour) {
     lines.append(path);
     edges.push({ path, of: joined });
   }
-  const ordered = [...layout.boxes].sort(([a], [b]) => a.first - b.first || (a.isRegion ? -1 : 1));
+  const ordered = [...layout.boxes].sort(([a], [b]) => a.first - b.first || cg.ancestors(a).length - cg.ancestors(b).length);
   for (const [item, box] of ordered) {
     const { x, y, w, h, open } = box;
     const element = cg.svg("g", { role: "button", tabindex: "-1", "aria-label": cg.spoken(item, box), "data-key": item.key, transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})` });

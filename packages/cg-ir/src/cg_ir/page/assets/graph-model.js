@@ -6,11 +6,14 @@
  * @returns {{nodes, root, regions, params, macs}} nodes and regions are both "items": {key, parent, caption, ...}.
  */
 cg.graphModel = function (data) {
+  const DEEPEST = 40;
+  const regions = new Map();
   const root = region("", "", null);
-  const regions = new Map([["", root]]);
 
   function region(path, name, parent) {
-    return { key: "r:" + path, isRegion: true, path, name, parent, regions: [], nodes: [], first: Infinity };
+    const made = { key: "r:" + regions.size, isRegion: true, path, name, parent, regions: [], nodes: [], first: Infinity };
+    regions.set(path, made);
+    return made;
   }
 
   function regionAt(path) {
@@ -20,7 +23,6 @@ cg.graphModel = function (data) {
       const parent = regionAt(dot < 0 ? "" : path.slice(0, dot));
       found = region(path, path.slice(dot + 1), parent);
       parent.regions.push(found);
-      regions.set(path, found);
     }
     return found;
   }
@@ -29,7 +31,7 @@ cg.graphModel = function (data) {
     const signature = data.signatures[code];
     const path = data.regions[data.region[index]];
     const node = {
-      key: "n:" + index, isRegion: false, index, signature, path, name: "", parent: regionAt(path), first: index,
+      key: "n:" + index, isRegion: false, index, signature, path, name: "", parent: regionAt(path.split(".", DEEPEST).join(".")), first: index,
       inputs: data.inputs[index], outputs: [], weights: data.weights[index] || null, caption: signature.caption,
     };
     node.parent.nodes.push(node);
@@ -45,6 +47,11 @@ cg.graphModel = function (data) {
   nodes.forEach((node) => { node.outputs = [...new Set(node.outputs)]; });
 
   // A region around one node says nothing that the node does not; one around a single region joins it.
+  // One whose nodes are not joined (a module used in several places) is no place either.
+  function isLoose(child) {
+    const own = new Set(child.nodes.map((node) => node.index));
+    return child.regions.length === 0 && !child.nodes.some((node) => node.inputs.some((source) => own.has(source)));
+  }
   function compress(parent) {
     const kept = [];
     for (let child of parent.regions) {
@@ -55,11 +62,12 @@ cg.graphModel = function (data) {
         only.parent = parent;
         child = only;
       }
-      if (child.regions.length === 0 && child.nodes.length === 1) {
-        const only = child.nodes[0];
-        only.name = child.name;
-        only.parent = parent;
-        parent.nodes.push(only);
+      if (isLoose(child)) {
+        for (const node of child.nodes) {
+          node.name = node.name ? child.name + "." + node.name : child.name;
+          node.parent = parent;
+          parent.nodes.push(node);
+        }
       } else {
         kept.push(child);
       }
@@ -70,10 +78,11 @@ cg.graphModel = function (data) {
 
   const inTree = [];
   function total(item) {
+    // A number says little without what it counts.
+    item.caption = !item.parent ? data.name || "network" : /^\d/.test(item.name) && item.parent.parent ? item.parent.caption + "." + item.name : item.name;
     item.all = [...item.nodes, ...item.regions.flatMap(total)].sort((a, b) => a.index - b.index);
     item.first = item.all.length ? item.all[0].index : Infinity;
     item.items = [...item.nodes, ...item.regions].sort((a, b) => a.first - b.first);
-    item.caption = item.name || data.name || "network";
     Object.assign(item, cg.costs(item.all));
     inTree.push(item);
     return item.all;

@@ -27,11 +27,12 @@ cg.graphView = function (host, data) {
   const zoomBar = cg.h("div", { class: "zoom-bar", role: "group", "aria-label": "Zoom" },
     iconButton("+", "Zoom in", () => zoom.by(1.35)), iconButton("−", "Zoom out", () => zoom.by(1 / 1.35)), iconButton("⤢", "Show everything", () => zoom.fit(true)));
   const canvas = cg.h("div", { class: "canvas", role: "application", "aria-label": "Graph", "aria-describedby": help.id, keydown: onKey, click: onClick, dblclick: onDoubleClick }, picture);
+  const busy = cg.h("p", { class: "busy", hidden: true, "aria-hidden": "true" }, "Laying out …");
   const panel = cg.h("aside", { class: "panel", "aria-label": "Details", tabindex: "0" });
   const view = cg.h("div", { class: "graph-view" },
     cg.h("div", { class: "tools", role: "group", "aria-label": "Graph tools" },
       cg.h("div", { class: "search", role: "search" }, search, count, previous, next, clear), cg.h("div", { class: "buttons" }, foldAll, unfoldAll, colour, details)),
-    cg.h("div", { class: "stage" }, cg.h("div", { class: "canvas-frame" }, canvas, zoomBar), panel), help, live);
+    cg.h("div", { class: "stage" }, cg.h("div", { class: "canvas-frame" }, canvas, zoomBar, busy), panel), help, live);
   host.replaceChildren(view);
 
   const zoom = cg.zoom(canvas, viewport, () => layout, (k) => view.classList.toggle("far", k < 0.4));
@@ -144,12 +145,19 @@ cg.graphView = function (host, data) {
 
   function setAll(fold) {
     if (!fold && model.nodes.length > 3000 && !confirm(`Unfolding draws ${cg.whole(model.nodes.length)} nodes, which takes a while. Go on?`)) return;
-    folded.clear();
-    if (fold) model.regions.filter((region) => region.parent).forEach((region) => folded.add(region));
-    render();
-    zoom.fit();
-    showPanel();
-    say(fold ? "All regions folded" : "All regions unfolded");
+    const go = () => {
+      folded.clear();
+      if (fold) model.regions.filter((region) => region.parent).forEach((region) => folded.add(region));
+      render();
+      zoom.fit();
+      showPanel();
+      busy.hidden = true;
+      say(fold ? "All regions folded" : "All regions unfolded");
+    };
+    if (fold || model.nodes.length < 250) { go(); return; }
+    busy.hidden = false;
+    say("Laying out " + cg.plural(model.nodes.length, "node"));
+    requestAnimationFrame(() => setTimeout(go));
   }
 
   function say(text) { live.textContent = text; }
