@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import cg_ir
 import networkx
 import numpy as np
 import pytest
-from scipy.spatial.distance import cdist
-
-import cg_ir
 from cg_embed.spectrum import SpectrumCache, normalized_laplacian, spectral_distances, spectrum, spectrum_vectors
+from scipy.spatial.distance import cdist
 
 
 def undirected(graph: cg_ir.Graph) -> networkx.Graph:

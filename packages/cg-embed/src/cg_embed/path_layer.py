@@ -13,11 +13,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from cg_ir import batch as make_batch
 from torch import Tensor, nn
 from torch.nn.functional import embedding
 from torch_geometric.utils import segment
-
-from cg_ir import batch as make_batch
 
 from .path_encoder import DIRECTIONS, N_FEATURES, PathConfig, PathEncoder, node_features, random_weights
 from .plan import Flow, Plan, Step, compile_plan
