@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from cg_ir.graph import Graph
+from cg_ir.drawing.labels import kind, label
+from cg_ir.drawing.style import HUES
+from cg_ir.graph import Graph, Node
 from cg_ir.operators import OPERATORS
 from cg_ir.page.shell import asset, page
-from cg_ir.signature import Signature
 
-__all__ = ["GRAPH_SCRIPTS", "GRAPH_STYLES", "caption", "graph_data", "graph_page"]
+__all__ = ["GRAPH_SCRIPTS", "graph_data", "graph_page", "graph_styles"]
 
 #: Assets of the graph view, in the order in which a page needs them.
 GRAPH_SCRIPTS = (
@@ -22,23 +23,6 @@ GRAPH_SCRIPTS = (
     "graph-panel.js",
     "graph-view.js",
 )
-GRAPH_STYLES = ("base.css", "graph.css")
-
-
-def caption(signature: Signature) -> str:
-    """A few words for a box: operator, window, stride, groups (``Conv 3×3 /2``)."""
-    attrs = signature.attrs
-    words = [str(attrs["name"]) if signature.op == "Custom" else signature.op]
-    if kernel := attrs.get("kernel_shape"):
-        words.append("×".join(map(str, kernel)))
-    if (strides := attrs.get("strides")) and any(step != 1 for step in strides):
-        words.append("/" + "×".join(map(str, strides if len(set(strides)) > 1 else strides[:1])))
-    if (dilations := attrs.get("dilations")) and any(step != 1 for step in dilations):
-        words.append("dilated " + "×".join(map(str, dilations if len(set(dilations)) > 1 else dilations[:1])))
-    if (group := attrs.get("group", 1)) != 1:
-        channels = signature.input_shapes[0][1] if len(signature.input_shapes[0]) > 1 else 0
-        words.append("depthwise" if group == channels else f"{group} groups")
-    return " ".join(words)
 
 
 def _text(value: Any) -> str:
@@ -52,13 +36,20 @@ def _text(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _signature_data(signature: Signature) -> dict[str, Any]:
+def graph_styles() -> list[str]:
+    """Style sheets of the graph view; hues are those of the SVG drawings."""
+    hues = "".join(f".kind-{name}{{--hue:light-dark({light},{dark})}}" for name, (light, dark) in HUES.items())
+    return [asset("base.css"), asset("graph.css"), hues]
+
+
+def _signature_data(node: Node) -> dict[str, Any]:
+    signature = node.signature
     operator = OPERATORS[signature.op]
     given = dict(signature.items)
     return {
         "op": signature.op,
-        "kind": operator.kind,
-        "caption": caption(signature),
+        "kind": kind(signature.op),
+        "caption": label(node),
         "doc": operator.doc,
         "attrs": [[name, _text(value), name not in given] for name, value in signature.attrs.items()],
         "shape": list(signature.shape),
@@ -71,7 +62,8 @@ def _signature_data(signature: Signature) -> dict[str, Any]:
 def graph_data(graph: Graph) -> dict[str, Any]:
     """What the graph view reads: JSON values; nodes refer to distinct signatures, so repetitive networks stay small."""
     codes = graph.codes.tolist()
-    local = {code: index for index, code in enumerate(dict.fromkeys(codes))}
+    first = {code: index for index, code in reversed(list(enumerate(codes)))}
+    local = {code: number for number, code in enumerate(first)}
     producer = " ".join(str(graph.producer[key]) for key in ("name", "version") if key in graph.producer)
     return {
         "name": graph.name,
@@ -80,7 +72,7 @@ def graph_data(graph: Graph) -> dict[str, Any]:
         "macs": graph.macs,
         "depth": graph.depth,
         "producer": producer,
-        "signatures": [_signature_data(graph.signatures[code]) for code in local],
+        "signatures": [_signature_data(graph.nodes[index]) for index in first.values()],
         "codes": [local[code] for code in codes],
         "inputs": graph.input_lists(),
         "regions": list(graph.region_names),
@@ -101,6 +93,6 @@ def graph_page(graph: Graph, title: str = "") -> str:
         '<div id="graph" style="height:100%"></div>',
         data={"graph-data": graph_data(graph)},
         scripts=[asset(name) for name in (*GRAPH_SCRIPTS, "graph-page.js")],
-        styles=[asset(name) for name in GRAPH_STYLES],
+        styles=graph_styles(),
         body_class="graph-page",
     )

@@ -66,7 +66,7 @@ cg.draw = function (target, layout, model, colour) {
       if (!open) element.append(cg.svg("text", { class: "line", x: 12, y: 42 }, cg.clip(cg.regionLine(item), w - 20, 6.1)));
     } else {
       element.classList.add("node", "kind-" + item.signature.kind);
-      element.append(cg.svg("rect", { class: "face", width: w.toFixed(1), height: h, rx: item.signature.kind === "source" || item.signature.kind === "sink" ? h / 2 : 7 }));
+      element.append(cg.svg("rect", { class: "face", width: w.toFixed(1), height: h, rx: item.signature.kind === "source" ? h / 2 : 7 }));
       const share = colour(item);
       if (share !== null) element.append(cg.svg("rect", { class: "heat", width: w.toFixed(1), height: h, rx: 7, "fill-opacity": share.toFixed(3) }));
       element.append(

@@ -20,7 +20,7 @@ cg.graphView = function (host, data) {
   const details = cg.h("button", { type: "button", class: "details", "aria-pressed": "true", click: togglePanel }, "Details");
   const live = cg.h("div", { class: "visually-hidden", role: "status", "aria-live": "polite" });
   const viewport = cg.svg("g", { class: "viewport" });
-  const arrow = cg.svg("marker", { id: "cg-arrow", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" }, cg.svg("path", { d: "M0 .8 7.4 4 0 7.2z" }));
+  const arrow = cg.svg("marker", { id: "cg-arrow", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 10, markerHeight: 10, markerUnits: "userSpaceOnUse", orient: "auto" }, cg.svg("path", { d: "M0 .8 7.4 4 0 7.2z" }));
   const picture = cg.svg("svg", { class: "drawing", role: "group", "aria-label": "Drawing of " + (model.name || "the network") }, cg.svg("defs", {}, arrow), viewport);
   const help = cg.h("p", { class: "visually-hidden", id: cg.id("help") },
     "Arrow down goes to what reads a node, arrow up to what it reads, left and right to its neighbours. Enter selects, space folds and unfolds a region, plus and minus zoom, 0 shows everything, / searches, escape leaves.");
@@ -50,7 +50,7 @@ cg.graphView = function (host, data) {
     const value = item.isRegion ? item[state.colour] : item.signature[state.colour];
     let most = 1;
     for (const [other, box] of layout.boxes) if (!box.open) most = Math.max(most, other.isRegion ? other[state.colour] : other.signature[state.colour]);
-    return 0.9 * Math.sqrt(value / most);
+    return 0.75 * Math.sqrt(value / most);
   }
 
   function render() {
