@@ -83,7 +83,9 @@ class _Placed:
 
 
 class _Picture:
-    def __init__(self, graph: Graph, shown: Graph, root: Frame, home: dict[int, Box], heading: str, theme: str) -> None:
+    def __init__(
+        self, graph: Graph, shown: Graph, root: Frame, home: dict[int, Box], heading: str, theme: str
+    ) -> None:
         self.graph = graph
         self.shown = shown
         self.root = root
