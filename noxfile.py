@@ -26,7 +26,7 @@ PROJECTS = {
     path.parent.name: nox.project.load_toml(path)["project"] for path in sorted(ROOT.glob("packages/*/pyproject.toml"))
 }
 SHARED = ROOT / ".nox" / "torch"
-TEST_TOOLS = ("pytest", "hypothesis")
+TEST_TOOLS = ("pytest", "hypothesis", "selenium", "axe-core-python")
 DEMO_LABELS = "analog-nasbench==0.1.3"
 
 
