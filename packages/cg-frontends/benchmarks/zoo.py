@@ -59,7 +59,9 @@ def torchvision_models() -> Iterator[tuple[str, Build]]:
                 model = torchvision.models.get_model(name, weights=None, **options)
                 size = {"inception_v3": 299, "vit_h_14": 224}.get(name.removeprefix("quantized_"), 224)
                 if module == "video":
-                    frames, size = (16, 224) if name.startswith(("mvit", "swin")) else (16, 112) if name != "s3d" else (16, 224)
+                    frames, size = (
+                        (16, 224) if name.startswith(("mvit", "swin")) else (16, 112) if name != "s3d" else (16, 224)
+                    )
                     return model, (image(3, frames, size, size),), {}
                 if module == "optical_flow":
                     return model, (image(3, 128, 128), image(3, 128, 128)), {}
@@ -131,7 +133,13 @@ def measure(name: str, build: Build, export: bool) -> dict[str, Any]:
             if node.params or node.macs:
                 heavy[key] = heavy.get(key, 0) + node.params
     row.update(
-        converted=True, nodes=len(graph), unused=unused, equal=graph.params + unused == row["parameters"], macs=graph.macs, custom=customs, heavy=heavy
+        converted=True,
+        nodes=len(graph),
+        unused=unused,
+        equal=graph.params + unused == row["parameters"],
+        macs=graph.macs,
+        custom=customs,
+        heavy=heavy,
     )
     model.eval()
     try:
@@ -184,7 +192,9 @@ def from_module_warmup() -> None:
     """Import and initialise what the first conversion of a process would."""
     from cg_frontends.pytorch import from_module
 
-    layers = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 8))
+    layers = nn.Sequential(
+        nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 8)
+    )
     from_module(layers, image(3, 8, 8))
 
 

@@ -32,10 +32,10 @@ def read_integer(space: str, option: str, value: object, allowed: Collection[int
         PluginError: anything else.
     """
     try:
-        result = int(str(value))
+        result: int | None = int(str(value))
     except ValueError:
-        result = None  # type: ignore[assignment]
-    if result not in allowed:
+        result = None
+    if result is None or result not in allowed:
         values = f"{min(allowed)} to {max(allowed)}" if len(allowed) > 8 else ", ".join(map(str, sorted(allowed)))
         raise PluginError(f"{space}?{option} should be one of {values}, not {value!r}")
     return result
