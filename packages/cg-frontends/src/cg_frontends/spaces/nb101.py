@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cg_ir import ArchError, Graph
-
 from cg_frontends.spaces.blocks import classifier, conv_bn_relu, max_pool, truncate
 from cg_frontends.spaces.fragments import Assembly, FragmentCache, Piece, chain
-from cg_frontends.spaces.nb101_cell import MAX_EDGES, MAX_VERTICES, OPERATIONS, Cell, cells, module_hash, pairs, read_cell
+from cg_frontends.spaces.nb101_cell import (
+    MAX_EDGES,
+    MAX_VERTICES,
+    OPERATIONS,
+    Cell,
+    cells,
+    module_hash,
+    pairs,
+    read_cell,
+)
+from cg_ir import ArchError, Graph
 
 if TYPE_CHECKING:
     from cg_ir import GraphBuilder

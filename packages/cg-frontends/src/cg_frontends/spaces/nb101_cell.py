@@ -242,7 +242,15 @@ def module_hash(cell: Cell) -> str:
     hashes = [md5(str((len(targets[v]), len(sources[v]), label))) for v, label in enumerate(labels)]
     for _ in labels:
         hashes = [
-            md5("|".join(("".join(sorted(hashes[w] for w in sources[v])), "".join(sorted(hashes[w] for w in targets[v])), own)))
+            md5(
+                "|".join(
+                    (
+                        "".join(sorted(hashes[w] for w in sources[v])),
+                        "".join(sorted(hashes[w] for w in targets[v])),
+                        own,
+                    )
+                )
+            )
             for v, own in enumerate(hashes)
         ]
     return md5(str(sorted(hashes)))
