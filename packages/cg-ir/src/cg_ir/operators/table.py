@@ -105,9 +105,9 @@ _CONV = {
 _add(
     "Conv",
     "conv",
-    (1, 1),
+    (1, 2),
     r.conv,
-    "Convolution; channels are those of the shapes.",
+    "Convolution; channels are those of the shapes. A second input holds weights that are computed, not learned.",
     params=r.conv_params,
     macs=r.conv_macs,
     attributes=_CONV,

@@ -91,6 +91,14 @@ def _samples() -> list[OperatorSample]:
         s("ConvTranspose", (image,), {"kernel_shape": (3, 3), "strides": (2, 2), "output_padding": (1, 1)}, channels=2),
         s("ConvTranspose", (image,), {"kernel_shape": (3, 3), "strides": (2, 2), "pads": (0, 0, 1, 1)}, channels=2),
         s("ConvTranspose", ((1, 4, 7),), {"kernel_shape": (4,), "pads": (1, 1), "bias": True, "group": 2}, channels=2),
+        s("Conv", (image, (6, 2, 3, 3)), {"kernel_shape": (3, 3), "group": 2, "bias": True}, learned=(1,)),
+        s("Conv", (image, (6, 4, 1, 1)), {"kernel_shape": (1, 1)}),
+        s(
+            "ConvTranspose",
+            (image, (4, 3, 2, 2)),
+            {"kernel_shape": (2, 2), "strides": (2, 2), "bias": True},
+            learned=(1,),
+        ),
         s("Gemm", ((1, 8),), {"bias": True}, channels=3),
         s("Gemm", (tokens,), channels=3),
         s("MatMul", (heads, (1, 2, 4, 5))),
@@ -216,6 +224,13 @@ def _samples() -> list[OperatorSample]:
         s("Unsqueeze", ((1, 4),), shape=(1, 4, 1, 1)),
         s("Transpose", (image,), {"perm": (2, 0, 3, 1)}),
         s("Slice", (image,), {"starts": (0, 1, 0, 7), "ends": (1, 3, 6, -1), "steps": (1, 1, 2, -3)}),
+        s(
+            "SliceScatter",
+            (image, (1, 2, 3, 3)),
+            {"starts": (0, 1, 0, 7), "ends": (1, 3, 6, -1), "steps": (1, 1, 2, -3)},
+        ),
+        s("SliceScatter", (image, (1, 1, 6, 8)), _whole(image, {1: (2, 3, 1)}), learned=(1,)),
+        s("SliceScatter", (image, image), _whole(image, {})),
         s("Slice", ((4, 6),), {"starts": (1, 0), "ends": (3, 6), "steps": (1, 1)}),
         s("Expand", ((1, 4, 1),), shape=(1, 4, 5)),
         s("Expand", ((1, 4),), shape=(3, 4)),
@@ -230,6 +245,7 @@ def _samples() -> list[OperatorSample]:
         s("Pad", ((1, 8),), {"pads": (0, 2, 0, 1), "mode": "edge"}),
         s("Pad", (tokens,), {"pads": (0, 0, 2, 0, 0, 1), "mode": "wrap"}),
         s("Resize", (image,), shape=(1, 4, 12, 16)),
+        s("Resize", (image,), {"mode": "nearest-exact"}, shape=(1, 4, 9, 12)),
         s("Resize", (image,), {"mode": "linear", "align_corners": True}, shape=(1, 4, 9, 5)),
         s("Resize", (image,), {"mode": "cubic"}, shape=(1, 4, 12, 16)),
         s("Resize", (image,), {"mode": "linear", "antialias": True}, shape=(1, 4, 3, 4)),
@@ -253,6 +269,11 @@ def _samples() -> list[OperatorSample]:
 
 def _lstm() -> dict[str, Any]:
     return {"hidden_size": 6, "proj_size": 2, "bidirectional": True, "batch_first": True}
+
+
+def _whole(shape: Shape, cut: dict[int, tuple[int, int, int]]) -> dict[str, Any]:
+    bounds = [cut.get(axis, (0, size, 1)) for axis, size in enumerate(shape)]
+    return {name: tuple(b[i] for b in bounds) for i, name in enumerate(("starts", "ends", "steps"))}
 
 
 def _average(**attrs: Any) -> dict[str, Any]:
