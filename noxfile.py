@@ -68,9 +68,10 @@ def shared_python(session: nox.Session, *tools: str) -> str:
     state = hashlib.sha256(b"\0".join([*inputs, *map(str.encode, requirements)])).hexdigest()
     stamp = SHARED / f"installed-{session.name}.txt"
     if not stamp.exists() or stamp.read_text() != state:
+        session.log("installing all packages and torch into .nox/torch: some minutes, once")
         session.run(
-            str(python), "-m", "pip", "install", "--disable-pip-version-check", "-c", str(CONSTRAINTS), *requirements,
-            external=True,
+            str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c", str(CONSTRAINTS),
+            *requirements, external=True,
         )  # fmt: skip
         stamp.write_text(state)
     return str(python)
@@ -158,8 +159,8 @@ def demo(session: nox.Session) -> None:
     labels = SHARED / "demo-labels"  # outside site-packages: only the demo sees it
     if not (labels / "analognasbench").is_dir():
         session.run(
-            python, "-m", "pip", "install", "--disable-pip-version-check", "--no-deps", "--target", str(labels),
-            DEMO_LABELS, external=True,
+            python, "-m", "pip", "install", "--disable-pip-version-check", "--quiet", "--no-deps", "--target",
+            str(labels), DEMO_LABELS, external=True,
         )  # fmt: skip
     run(session, python, "demo/nb201.py", *session.posargs, env={"PYTHONPATH": str(labels)})
 

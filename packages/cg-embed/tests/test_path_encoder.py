@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cg_embed import Descriptors, PathConfig, PathEncoder
-from cg_embed.path_encoder import CLASSES, random_weights
 from hypothesis import given
 from hypothesis import strategies as st
+
+from cg_embed import Descriptors, PathConfig, PathEncoder
+from cg_embed.path_encoder import CLASSES, random_weights
 
 
 def test_shape_and_seed(networks):

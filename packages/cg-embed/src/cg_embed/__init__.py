@@ -9,8 +9,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cg_embed.contrastive_encoder import ContrastiveConfig, ContrastiveEncoder
     from cg_embed.descriptors import GROUPS, Descriptors
     from cg_embed.path_encoder import PathConfig, PathEncoder
+    from cg_embed.spectrum import SpectrumCache, laplacian_spectrum
 
 __version__ = "0.1.0"
 
@@ -19,6 +21,10 @@ _WHERE = {
     "GROUPS": "descriptors",
     "PathEncoder": "path_encoder",
     "PathConfig": "path_encoder",
+    "ContrastiveEncoder": "contrastive_encoder",
+    "ContrastiveConfig": "contrastive_encoder",
+    "laplacian_spectrum": "spectrum",
+    "SpectrumCache": "spectrum",
 }
 
 __all__ = [  # noqa: RUF022 - grouped by concept
@@ -26,9 +32,13 @@ __all__ = [  # noqa: RUF022 - grouped by concept
     # numbers with a meaning
     "Descriptors",
     "GROUPS",
+    "laplacian_spectrum",
+    "SpectrumCache",
     # learned vectors
     "PathEncoder",
     "PathConfig",
+    "ContrastiveEncoder",
+    "ContrastiveConfig",
 ]
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cg_ir.errors import CgError
 
-__all__ = ["CheckpointError", "read_checkpoint", "shipped_directory", "write_checkpoint"]
+__all__ = ["CheckpointError", "checkpoint_kind", "read_checkpoint", "shipped_directory", "write_checkpoint"]
 
 FORMAT = 1
 
@@ -49,15 +49,11 @@ def read_checkpoint(directory: str | Path, kind: str) -> tuple[dict[str, Any], d
     from safetensors.numpy import load
 
     folder = Path(directory)
+    document = _document(folder)
     try:
-        document = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         data = (folder / "model.safetensors").read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{folder} is no checkpoint: cannot read {Path(error.filename or folder).name}") from None
-    except ValueError:
-        raise CheckpointError(f"{folder / 'config.json'} is not JSON") from None
-    if not isinstance(document, dict) or not isinstance(document.get("config"), dict):
-        raise CheckpointError(f"{folder / 'config.json'} is not the config of a checkpoint")
+    except OSError:
+        raise CheckpointError(f"{folder} is no checkpoint: cannot read model.safetensors") from None
     if document.get("kind") != kind:
         raise CheckpointError(f"{folder} holds a {document.get('kind')} encoder, not a {kind} encoder")
     if document.get("format") != FORMAT:
@@ -66,6 +62,23 @@ def read_checkpoint(directory: str | Path, kind: str) -> tuple[dict[str, Any], d
         return document["config"], load(data)
     except SafetensorError:
         raise CheckpointError(f"{folder / 'model.safetensors'} is damaged") from None
+
+
+def checkpoint_kind(directory: str | Path) -> str:
+    """What kind of checkpoint a directory holds."""
+    return str(_document(Path(directory)).get("kind"))
+
+
+def _document(folder: Path) -> dict[str, Any]:
+    try:
+        document = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except OSError:
+        raise CheckpointError(f"{folder} is no checkpoint: cannot read config.json") from None
+    except ValueError:
+        raise CheckpointError(f"{folder / 'config.json'} is not JSON") from None
+    if not isinstance(document, dict) or not isinstance(document.get("config"), dict):
+        raise CheckpointError(f"{folder / 'config.json'} is not the config of a checkpoint")
+    return document
 
 
 def shipped_directory(name: str) -> Path:

@@ -278,7 +278,9 @@ def _moments(
             continue
         target = flow.target[block]
         weight = share[block] * occupancy[target]
-        spread = mean.take(flow.source[block], axis=0) - (mean.take(target, axis=0) - t.counts[plan.type[target], None, :])
+        spread = mean.take(flow.source[block], axis=0) - (
+            mean.take(target, axis=0) - t.counts[plan.type[target], None, :]
+        )
         spread *= spread
         spread *= weight[:, :, None]
         graphs = plan.graph[target]

@@ -37,9 +37,9 @@ __all__ = ["DIRECTIONS", "PathConfig", "PathEncoder", "node_features", "random_w
 Array = NDArray[Any]
 DIRECTIONS = ("along", "against")
 _PARTS = ("a", "b", "g", "phi")
-_NUMBERS = ("width", "kernel", "stride", "dilation", "groups", "extent", "fan_in", "gain", "moment", "macs", "params")
+NUMBERS = ("width", "kernel", "stride", "dilation", "groups", "extent", "fan_in", "gain", "moment", "macs", "params")
 _TRANSPARENT = ("layout", "io")
-N_FEATURES = len(CLASSES) + len(_NUMBERS)
+N_FEATURES = len(CLASSES) + len(NUMBERS)
 _NODES_AT_ONCE = 100_000
 
 
@@ -85,7 +85,7 @@ def random_weights(config: PathConfig) -> dict[str, NDArray[np.float32]]:
     the channels forget their path weights at normalisations, half of them take means over inputs.
     """
     rng = np.random.default_rng(config.seed)
-    d, n_classes, n_numbers = config.channels, len(CLASSES), len(_NUMBERS)
+    d, n_classes, n_numbers = config.channels, len(CLASSES), len(NUMBERS)
     weights = {}
     for direction in DIRECTIONS:
         a = np.zeros((N_FEATURES, d))

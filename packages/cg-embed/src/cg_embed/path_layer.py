@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from cg_ir import batch as make_batch
 from torch import Tensor, nn
 from torch.nn.functional import embedding
 from torch_geometric.utils import segment
+
+from cg_ir import batch as make_batch
 
 from .path_encoder import DIRECTIONS, N_FEATURES, PathConfig, PathEncoder, node_features, random_weights
 from .plan import Flow, Plan, Step, compile_plan
@@ -29,7 +30,8 @@ __all__ = ["PathBatch", "PathLayer", "PathModule", "PathPass", "path_batch"]
 class Route:
     """One direction of a pass in tensors: the steps and edges of the pass itself, and those of its gradient.
 
-    ``source`` (E,) are the inputs in the pass's numbers; ``back_source`` (E,) the consumers in the opposite pass's numbers, ``back_edge`` (E,)
+    ``source`` (E,) are the inputs in the pass's numbers; ``back_source`` (E,) the consumers in the opposite pass's
+    numbers, ``back_edge`` (E,)
     their edges in this pass's order; ``to_back``, ``from_back`` (S,) translate segment numbers.
     """
 

@@ -1,6 +1,7 @@
 """Spectra of the normalised Laplacian, the paper's measure of how alike two networks are wired.
 
-For the undirected simple graph with adjacency A and degrees D, L = I - D^(-1/2) A D^(-1/2) has eigenvalues in [0, 2] (Chung, *Spectral Graph
+For the undirected simple graph with adjacency A and degrees D, L = I - D^(-1/2) A D^(-1/2) has eigenvalues in [0, 2]
+(Chung, *Spectral Graph
 Theory*, 1997). Two computation graphs are compared by the Euclidean distance of their k smallest eigenvalues, k = 21 (Han et al., SDM 2023,
 arXiv 2302.10835). Computation graphs are long and narrow: in reverse Cuthill-McKee order L is a band of a few diagonals, which makes its
 eigenvalues cheap.
@@ -20,7 +21,7 @@ from scipy.linalg import eig_banded, eigh
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import reverse_cuthill_mckee
 
-__all__ = ["SpectrumCache", "normalized_laplacian", "spectral_distances", "spectrum", "spectrum_vectors"]
+__all__ = ["SpectrumCache", "laplacian_spectrum", "normalized_laplacian", "spectral_distances", "spectrum_vectors"]
 
 Floats = NDArray[np.float64]
 SMALLEST = 21
@@ -43,14 +44,14 @@ def normalized_laplacian(graph: Any) -> csr_array:
     return csr_array(coo_array((values, (rows, columns)), shape=(n, n)))
 
 
-def spectrum(graph: Any, k: int = SMALLEST) -> Floats:
+def laplacian_spectrum(graph: Any, k: int = SMALLEST) -> Floats:
     """The k smallest eigenvalues of L in rising order, (k,); 2 where the graph has fewer than k nodes."""
     values = _solve(normalized_laplacian(graph), k, vectors=False)[0]
     return np.concatenate([values, np.full(k - len(values), _PADDING)])
 
 
 def spectrum_vectors(graph: Any, k: int) -> tuple[Floats, Floats]:
-    """The k smallest eigenvalues, as `spectrum`, and their unit eigenvectors (nodes, k), 0 for missing ones.
+    """The k smallest eigenvalues, as `laplacian_spectrum`, and their unit eigenvectors (nodes, k), 0 for missing ones.
 
     The sign of a vector, and the basis of the space of a repeated eigenvalue, are arbitrary.
     """
@@ -118,7 +119,7 @@ class SpectrumCache:
         for i, graph in enumerate(graphs):
             known = self._known.get(graph.hash)
             if known is None:
-                known = self._known[graph.hash] = spectrum(graph, self.k)
+                known = self._known[graph.hash] = laplacian_spectrum(graph, self.k)
             out[i] = known
         return out
 

@@ -18,6 +18,7 @@ def cg_frontends() -> list[Any]:
 @hookimpl
 def cg_spaces() -> list[Any]:
     """The benchmarks' search spaces."""
+    from cg_frontends.spaces.nb101 import NasBench101
     from cg_frontends.spaces.nb201 import NasBench201
 
-    return [NasBench201]
+    return [NasBench101, NasBench201]

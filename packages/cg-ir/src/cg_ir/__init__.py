@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from cg_ir.batching import Batch, batch
     from cg_ir.builder import GraphBuilder
     from cg_ir.canonical import canonicalize
+    from cg_ir.difference import diff
+    from cg_ir.drawing import to_dot, to_svg
     from cg_ir.equality import equal
     from cg_ir.errors import ArchError, CgError, GraphError, MissingExtra, PluginError, SourceError
     from cg_ir.graph import Graph, Node
@@ -52,6 +54,9 @@ _WHERE = {
     "graph_of": "sources",
     # other forms
     "to_module": "module",
+    "to_svg": "drawing",
+    "to_dot": "drawing",
+    "diff": "difference",
     # plugins
     "registry": "registry",
     "get_space": "registry",
@@ -86,6 +91,9 @@ __all__ = [  # noqa: RUF022 - grouped by concept
     "from_dict",
     "graph_of",
     "to_module",
+    "to_svg",
+    "to_dot",
+    "diff",
     "registry",
     "get_space",
     "get_frontend",

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from cg_ir.drawing.labels import costs, kind, label, shape_text
 from cg_ir.drawing.style import HUES
 from cg_ir.graph import Graph
+from cg_ir.output_formats import write_text
 
-__all__ = ["to_dot"]
+if TYPE_CHECKING:
+    import os
+
+__all__ = ["save_dot", "to_dot"]
 
 
 def _quote(text: str) -> str:
@@ -48,3 +54,8 @@ def to_dot(graph: Graph) -> str:
             lines.append(f"  n{source} -> n{index} [label={_quote(shape_text(nodes[source].shape))}{place}];")
     lines.append("}")
     return "\n".join(lines) + "\n"
+
+
+def save_dot(graph: Graph, path: str | os.PathLike[str], *, simplify: bool = False) -> None:
+    """Write :func:`to_dot`'s text to a file."""
+    write_text(path, to_dot(graph.simplify() if simplify else graph))

@@ -8,7 +8,7 @@ from typing import Any
 from cg_ir.graph import Node
 from cg_ir.operators import OPERATORS
 
-__all__ = ["count", "costs", "describe", "kind", "label", "shape_text", "text_width"]
+__all__ = ["costs", "count", "describe", "kind", "label", "shape_text", "text_width"]
 
 _SHORT = {
     "BatchNormalization": "BatchNorm",

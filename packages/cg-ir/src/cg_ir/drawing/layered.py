@@ -275,7 +275,9 @@ def _pull(item: Item, neighbour: Item) -> float:
     return 0.002 if neighbour.passes and not item.passes else 1.0
 
 
-def layered(items: Sequence[Item], edges: Sequence[Edge], *, gap: float = 22.0, between: float = 34.0, tallest: float) -> Layout:
+def layered(
+    items: Sequence[Item], edges: Sequence[Edge], *, gap: float = 22.0, between: float = 34.0, tallest: float
+) -> Layout:
     """Place ``items`` (their ``x`` and ``y`` are set) and route ``edges``.
 
     Args:

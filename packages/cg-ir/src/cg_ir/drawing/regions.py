@@ -193,7 +193,14 @@ class _Stacker:
             last = self.home.get(above)
             plain = not {OPERATORS[self.nodes[j].op].kind for j in (above, i)} & {"source", "sink"}
             only = self.uses[above] == self.inputs[i].count(above)
-            if last is not None and plain and only and last in children and len(last.rows) < _MAX_ROWS and not last.title:
+            if (
+                last is not None
+                and plain
+                and only
+                and last in children
+                and len(last.rows) < _MAX_ROWS
+                and not last.title
+            ):
                 last.nodes.append(i)
                 last.rows.append(self.row(i))
                 last.shape = last.rows[-1].shape

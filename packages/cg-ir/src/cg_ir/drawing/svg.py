@@ -5,15 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from html import escape
 from math import sqrt
+from typing import TYPE_CHECKING
 
-from cg_ir.drawing.labels import costs, count, kind, text_width
+from cg_ir.drawing.labels import count, kind, text_width
 from cg_ir.drawing.layered import Edge, Item, Layout, layered
 from cg_ir.drawing.regions import Box, Frame, region_depth, stacks
 from cg_ir.drawing.style import KINDS, stylesheet
 from cg_ir.errors import CgError
 from cg_ir.graph import Graph
+from cg_ir.output_formats import write_text
 
-__all__ = ["to_svg"]
+if TYPE_CHECKING:
+    import os
+
+__all__ = ["save_svg", "to_svg"]
 
 _ROW = 21.0
 _TITLE = 20.0
@@ -23,6 +28,8 @@ _FONT = 12.0
 _SMALL = 10.5
 #: Boxes up to which regions are shown open.
 _MANY = 400
+#: Boxes that a drawing has at least where every region is folded.
+_FEW = 4
 
 
 def to_svg(
@@ -62,13 +69,25 @@ def to_svg(
     return _Picture(graph, shown, root, home, heading, theme).text()
 
 
+def save_svg(
+    graph: Graph,
+    path: str | os.PathLike[str],
+    *,
+    depth: int | None = None,
+    theme: str = "auto",
+    simplify: bool = False,
+) -> None:
+    """Write :func:`to_svg`'s drawing to a file."""
+    write_text(path, to_svg(graph, depth=depth, theme=theme, simplify=simplify))
+
+
 def _choose(graph: Graph, depth: int | None) -> tuple[Frame, dict[int, Box]]:
     deepest = region_depth(graph)
     if depth is not None:
         return stacks(graph, min(depth, deepest))
-    for levels in range(deepest, 0, -1):
+    for levels in range(deepest, -1, -1):
         found = stacks(graph, levels)
-        if len(set(map(id, found[1].values()))) <= _MANY:
+        if (0 if levels else _FEW) <= len(set(map(id, found[1].values()))) <= _MANY:
             return found
     return stacks(graph, min(1, deepest))
 
@@ -83,9 +102,7 @@ class _Placed:
 
 
 class _Picture:
-    def __init__(
-        self, graph: Graph, shown: Graph, root: Frame, home: dict[int, Box], heading: str, theme: str
-    ) -> None:
+    def __init__(self, graph: Graph, shown: Graph, root: Frame, home: dict[int, Box], heading: str, theme: str) -> None:
         self.graph = graph
         self.shown = shown
         self.root = root

@@ -175,6 +175,20 @@ def _slice(sig: Signature, axes: tuple[int | None, ...]) -> Plan:
     return Plan(axis) if whole else _APART
 
 
+def _slice_scatter(sig: Signature, axes: tuple[int | None, ...]) -> Plan:
+    places = {axis for axis in axes if axis is not None}
+    if len(places) != 1:
+        return _APART
+    place = places.pop()
+    if sig.input_shapes[1][place] != sig.shape[place] or sig.attrs["steps"][place] < 0:
+        return _APART
+    return Plan(place, repeat=tuple(place if axis is None else None for axis in axes))
+
+
+def _convolution(sig: Signature, axes: tuple[int | None, ...]) -> Plan:
+    return Plan(0) if axes[0] == 0 and axes[1:] in ((), (None,)) else _APART
+
+
 def _expand(sig: Signature, axes: tuple[int | None, ...]) -> Plan:
     return _broadcast(sig, axes)
 
@@ -229,7 +243,7 @@ _RULES: dict[str, _Rule] = {
         "Add Mul Sub Div Pow Mod Max Min Equal And Or Xor Greater GreaterOrEqual Less LessOrEqual Where", _broadcast
     ),
     **_each(
-        "Conv ConvTranspose BatchNormalization InstanceNormalization GroupNormalization LRN PRelu GlobalAveragePool GlobalMaxPool "
+        "BatchNormalization InstanceNormalization GroupNormalization LRN PRelu GlobalAveragePool GlobalMaxPool "
         "DepthToSpace SpaceToDepth Resize GridSample Im2Col Col2Im",
         _leading,
     ),
@@ -241,6 +255,7 @@ _RULES: dict[str, _Rule] = {
     "Roll": _unless(lambda a, rank: a["axes"]),
     "Tile": _unless(lambda a, rank: [i for i in range(rank) if a["repeats"][i] > 1]),
     "Pad": _unless(_padded),
+    **_each("Conv ConvTranspose", _convolution),
     "MatMul": _matmul,
     "Einsum": _einsum,
     "Attention": _attention,
@@ -253,6 +268,7 @@ _RULES: dict[str, _Rule] = {
     **_each("Reshape Flatten Squeeze Unsqueeze", _reshape),
     "Transpose": _transpose,
     "Slice": _slice,
+    "SliceScatter": _slice_scatter,
     "Expand": _expand,
     "Gather": _gather,
     "GatherElements": _elements,

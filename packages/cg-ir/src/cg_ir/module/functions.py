@@ -256,9 +256,14 @@ def _split(sig: Signature, several: bool) -> Function:
     return lambda xs, shape: torch.split(xs[0], parts, axis)
 
 
-def _slice(sig: Signature, several: bool) -> Function:
+#: An axis, the range that is cut out of it, and whether it is read backwards.
+_Cut = tuple[int, slice, bool]
+
+
+def _cuts(sig: Signature) -> list[_Cut]:
+    """The axes that a slice does not take whole."""
     a = sig.attrs
-    cuts: list[tuple[int, slice, bool]] = []
+    cuts: list[_Cut] = []
     for axis, (start, end, step) in enumerate(zip(a["starts"], a["ends"], a["steps"], strict=True)):
         places = range(start, end, step)
         backwards = step < 0 and len(places) > 1
@@ -266,15 +271,34 @@ def _slice(sig: Signature, several: bool) -> Function:
             places = places[::-1]
         if len(places) != sig.input_shapes[0][axis] or backwards:
             cuts.append((axis, slice(places[0], places[-1] + 1, abs(places.step)), backwards))
+    return cuts
+
+
+def _slice(sig: Signature, several: bool) -> Function:
+    cuts = _cuts(sig)
+    flips = [axis for axis, _, backwards in cuts if backwards]
 
     def run(xs: Sequence[Any], shape: Shape) -> Tensor:
         x: Tensor = xs[0]
         for axis, cut, _ in cuts:
             x = x[(slice(None),) * axis + (cut,)]
-        flips = [axis for axis, _, backwards in cuts if backwards]
         return torch.flip(x, flips) if flips else x
 
     return run
+
+
+def _slice_scatter(sig: Signature, several: bool) -> Function:
+    cuts = _cuts(sig)
+    flips = [axis for axis, _, backwards in cuts if backwards]
+
+    def put(x: Tensor, part: Tensor, left: Sequence[_Cut]) -> Tensor:
+        if not left:
+            return part
+        (axis, cut, _), *rest = left
+        inner = put(x[(slice(None),) * axis + (cut,)], part, rest) if rest else part
+        return torch.slice_scatter(x, inner, axis, cut.start, cut.stop, cut.step)
+
+    return lambda xs, shape: put(xs[0], torch.flip(xs[1], flips) if flips else xs[1], cuts)
 
 
 def _depth_to_space(sig: Signature, several: bool) -> Function:
@@ -326,6 +350,7 @@ def _resize(sig: Signature, several: bool) -> Function:
     dims = len(sig.shape) - 2
     names = {
         "nearest": "nearest",
+        "nearest-exact": "nearest-exact",
         "area": "area",
         "linear": {1: "linear", 2: "bilinear", 3: "trilinear"}.get(dims),
         "cubic": {2: "bicubic"}.get(dims),
@@ -492,6 +517,7 @@ FUNCTIONS: dict[str, _Maker] = {
     ),
     "Transpose": _with(lambda a: lambda x: x.permute(a["perm"])),
     "Slice": _slice,
+    "SliceScatter": _slice_scatter,
     "Expand": lambda sig, several: lambda xs, shape: xs[0].expand(shape),
     "Tile": _with(lambda a: lambda x: x.repeat(a["repeats"])),
     "Roll": _with(lambda a: lambda x: torch.roll(x, a["shifts"], a["axes"])),

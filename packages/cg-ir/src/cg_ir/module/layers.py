@@ -7,12 +7,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from cg_ir.errors import GraphError
 from cg_ir.module.padding import is_symmetric, pad_zeros
 from cg_ir.signature import Signature
 
-__all__ = ["LAYERS", "Runner", "runner"]
+__all__ = ["LAYERS", "ComputedConvolution", "Runner", "runner"]
 
 #: Takes a node's module and its inputs, returns its output or outputs.
 Runner = Callable[..., Any]
@@ -31,9 +32,38 @@ def _dims(table: dict[int, type[nn.Module]], rank: int, sig: Signature) -> type[
         ) from None
 
 
+class ComputedConvolution(nn.Module):
+    """A convolution whose weights are an input; it owns at most a bias.
+
+    Args:
+        function: PyTorch's convolution.
+        channels: output channels, if a bias is added.
+        options: stride, padding and the like.
+    """
+
+    def __init__(self, function: Callable[..., Tensor], channels: int | None, **options: Any) -> None:
+        super().__init__()
+        self.function = function
+        self.options = options
+        self.register_parameter("bias", None if channels is None else nn.Parameter(torch.zeros(channels)))
+
+    def forward(self, x: Tensor, weight: Tensor) -> Tensor:
+        """Convolve ``x`` with ``weight``."""
+        return self.function(x, weight, self.bias, **self.options)
+
+
 def _conv(sig: Signature) -> nn.Module:
     a = sig.attrs
     dims = len(a["kernel_shape"])
+    if len(sig.input_shapes) > 1:
+        return ComputedConvolution(
+            (F.conv1d, F.conv2d, F.conv3d)[dims - 1],
+            sig.shape[1] if a["bias"] else None,
+            stride=a["strides"],
+            padding=a["pads"][:dims] if is_symmetric(a["pads"]) else 0,
+            dilation=a["dilations"],
+            groups=a["group"],
+        )
     kind = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}[dims]
     return kind(
         sig.input_shapes[0][1],
@@ -49,7 +79,7 @@ def _conv(sig: Signature) -> nn.Module:
 
 def _conv_runner(sig: Signature) -> Runner:
     pads = sig.attrs["pads"]
-    return _call if is_symmetric(pads) else lambda module, x: module(pad_zeros(x, pads))
+    return _call if is_symmetric(pads) else lambda module, x, *weight: module(pad_zeros(x, pads), *weight)
 
 
 def _crops(sig: Signature) -> list[int]:
@@ -74,6 +104,16 @@ def _conv_transpose(sig: Signature) -> nn.Module:
     dims = len(a["kernel_shape"])
     kind = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}[dims]
     plain = not _crops(sig)
+    if len(sig.input_shapes) > 1:
+        return ComputedConvolution(
+            (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[dims - 1],
+            sig.shape[1] if a["bias"] else None,
+            stride=a["strides"],
+            padding=a["pads"][:dims] if plain else 0,
+            output_padding=a["output_padding"] if plain else 0,
+            groups=a["group"],
+            dilation=a["dilations"],
+        )
     return kind(
         sig.input_shapes[0][1],
         sig.shape[1],
@@ -89,7 +129,7 @@ def _conv_transpose(sig: Signature) -> nn.Module:
 
 def _conv_transpose_runner(sig: Signature) -> Runner:
     crops = _crops(sig)
-    return (lambda module, x: pad_zeros(module(x), crops)) if crops else _call
+    return (lambda module, x, *weight: pad_zeros(module(x, *weight), crops)) if crops else _call
 
 
 def _gemm(sig: Signature) -> nn.Module:

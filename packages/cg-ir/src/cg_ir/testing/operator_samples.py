@@ -23,7 +23,7 @@ class OperatorSample:
         attrs: its attributes.
         shape: output shape, where the rule leaves it open.
         channels: output channels, where the rule leaves them open.
-        dtypes: element types of the inputs, float32 where absent.
+        dtypes: element types of the inputs, float32 where absent; ``index9`` are int64 below 9.
         learned: positions of inputs that are bare parameters instead of inputs of the graph.
         select: further outputs that are read, as number and shape.
     """
@@ -37,6 +37,13 @@ class OperatorSample:
     learned: tuple[int, ...] = ()
     select: tuple[tuple[int, Shape], ...] = ()
 
+    def given(self) -> list[tuple[Shape, str]]:
+        """Shape and element type of each ``Input``."""
+        if self.op == "Input":
+            return [(self.shape or (1, 3), "float32")]
+        dtypes = [*self.dtypes, *("float32",) * (len(self.inputs) - len(self.dtypes))]
+        return [(s, d) for i, (s, d) in enumerate(zip(self.inputs, dtypes, strict=True)) if i not in self.learned]
+
     def graph(self) -> Graph:
         """The operator between inputs and outputs, not canonicalised; a dimension of batch leads every input."""
         builder = GraphBuilder(self.op, canonical=False)
@@ -45,7 +52,9 @@ class OperatorSample:
             return builder.build()
         dtypes = [*self.dtypes, *("float32",) * (len(self.inputs) - len(self.dtypes))]
         ins = [
-            builder.parameter(shape) if i in self.learned else builder.input(shape, dtype=dtype)
+            builder.parameter(shape)
+            if i in self.learned
+            else builder.input(shape, dtype="int64" if dtype.startswith("index") else dtype)
             for i, (shape, dtype) in enumerate(zip(self.inputs, dtypes, strict=True))
         ]
         if self.op == "Output":
@@ -91,6 +100,14 @@ def _samples() -> list[OperatorSample]:
         s("ConvTranspose", (image,), {"kernel_shape": (3, 3), "strides": (2, 2), "output_padding": (1, 1)}, channels=2),
         s("ConvTranspose", (image,), {"kernel_shape": (3, 3), "strides": (2, 2), "pads": (0, 0, 1, 1)}, channels=2),
         s("ConvTranspose", ((1, 4, 7),), {"kernel_shape": (4,), "pads": (1, 1), "bias": True, "group": 2}, channels=2),
+        s("Conv", (image, (6, 2, 3, 3)), {"kernel_shape": (3, 3), "group": 2, "bias": True}, learned=(1,)),
+        s("Conv", (image, (6, 4, 1, 1)), {"kernel_shape": (1, 1)}),
+        s(
+            "ConvTranspose",
+            (image, (4, 3, 2, 2)),
+            {"kernel_shape": (2, 2), "strides": (2, 2), "bias": True},
+            learned=(1,),
+        ),
         s("Gemm", ((1, 8),), {"bias": True}, channels=3),
         s("Gemm", (tokens,), channels=3),
         s("MatMul", (heads, (1, 2, 4, 5))),
@@ -216,6 +233,13 @@ def _samples() -> list[OperatorSample]:
         s("Unsqueeze", ((1, 4),), shape=(1, 4, 1, 1)),
         s("Transpose", (image,), {"perm": (2, 0, 3, 1)}),
         s("Slice", (image,), {"starts": (0, 1, 0, 7), "ends": (1, 3, 6, -1), "steps": (1, 1, 2, -3)}),
+        s(
+            "SliceScatter",
+            (image, (1, 2, 3, 3)),
+            {"starts": (0, 1, 0, 7), "ends": (1, 3, 6, -1), "steps": (1, 1, 2, -3)},
+        ),
+        s("SliceScatter", (image, (1, 1, 6, 8)), _whole(image, {1: (2, 3, 1)}), learned=(1,)),
+        s("SliceScatter", (image, image), _whole(image, {})),
         s("Slice", ((4, 6),), {"starts": (1, 0), "ends": (3, 6), "steps": (1, 1)}),
         s("Expand", ((1, 4, 1),), shape=(1, 4, 5)),
         s("Expand", ((1, 4),), shape=(3, 4)),
@@ -230,6 +254,7 @@ def _samples() -> list[OperatorSample]:
         s("Pad", ((1, 8),), {"pads": (0, 2, 0, 1), "mode": "edge"}),
         s("Pad", (tokens,), {"pads": (0, 0, 2, 0, 0, 1), "mode": "wrap"}),
         s("Resize", (image,), shape=(1, 4, 12, 16)),
+        s("Resize", (image,), {"mode": "nearest-exact"}, shape=(1, 4, 9, 12)),
         s("Resize", (image,), {"mode": "linear", "align_corners": True}, shape=(1, 4, 9, 5)),
         s("Resize", (image,), {"mode": "cubic"}, shape=(1, 4, 12, 16)),
         s("Resize", (image,), {"mode": "linear", "antialias": True}, shape=(1, 4, 3, 4)),
@@ -253,6 +278,11 @@ def _samples() -> list[OperatorSample]:
 
 def _lstm() -> dict[str, Any]:
     return {"hidden_size": 6, "proj_size": 2, "bidirectional": True, "batch_first": True}
+
+
+def _whole(shape: Shape, cut: dict[int, tuple[int, int, int]]) -> dict[str, Any]:
+    bounds = [cut.get(axis, (0, size, 1)) for axis, size in enumerate(shape)]
+    return {name: tuple(b[i] for b in bounds) for i, name in enumerate(("starts", "ends", "steps"))}
 
 
 def _average(**attrs: Any) -> dict[str, Any]:
