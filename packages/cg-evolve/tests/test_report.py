@@ -13,6 +13,7 @@ import pytest
 from cg_evolve.errors import SearchError
 from cg_evolve.report import report_data, report_page, write_report
 from cg_evolve.runs import Config, Run
+from cg_ir import CgError
 
 HOSTILE = "</script><script>document.title='owned'</script><img src=x onerror=document.title='owned'>"
 
@@ -90,7 +91,7 @@ def test_a_folder_without_a_run_is_refused_in_one_line(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_written_leaves_nothing(guided: Path, tmp_path: Path) -> None:
-    with pytest.raises(SearchError, match="cannot be written"):
+    with pytest.raises(CgError, match="cannot write"):
         write_report(guided, tmp_path / "absent" / "r.html")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from cg_evolve.objectives import COSTS, Objective, Problem
 from cg_evolve.runs import CONFIG, HISTORY, Config
 from cg_evolve.store import Store
 from cg_ir.errors import CgError, MissingExtra
+from cg_ir.output_formats import write_text
 from cg_ir.page import asset, page
 from cg_ir.page.graph import GRAPH_SCRIPTS, graph_data, graph_styles
 
@@ -30,15 +30,10 @@ def write_report(run: Path, output: Path) -> None:
     """Write the page of a run; the file appears whole or not at all.
 
     Raises:
-        SearchError: the folder holds no run, or the file cannot be written.
+        SearchError: the folder holds no run.
+        GraphError: the file cannot be written.
     """
-    text = report_page(run)
-    temporary = output.with_name(output.name + ".tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, output)
-    except OSError as error:
-        raise SearchError(f"{output}: cannot be written: {error.strerror}") from None
+    write_text(output, report_page(run))
 
 
 def report_page(run: Path) -> str:

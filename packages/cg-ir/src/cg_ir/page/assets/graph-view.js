@@ -4,7 +4,7 @@
 /** Put the view of a graph into `host`; `data` is what cg_ir.page.graph.graph_data writes. */
 cg.graphView = function (host, data) {
   const model = cg.graphModel(data);
-  const folded = cg.firstFolds(model, 90);
+  const folded = cg.firstFolds(model, 90, data.open);
   const state = { item: null, filtered: new Set(), query: "", colour: "kind", at: -1, matches: [] };
   let layout, drawing, current;
 
