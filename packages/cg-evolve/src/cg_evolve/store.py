@@ -203,3 +203,7 @@ class Store:
         except (sqlite3.DatabaseError, ValueError, TypeError) as error:
             raise SearchError(f"{self.path}: is damaged: {error}") from None
         return result
+
+    def finish_times(self) -> list[float | None]:
+        """When each evaluation ended, by proposal number: Unix times."""
+        return [row[0] for row in self._connection.execute("SELECT finished_at FROM evaluations ORDER BY id")]
