@@ -3,9 +3,9 @@
 The packages are not on an index, so the requirements have to say where they are:
 
 * in a checkout they are the folders under ``packages/``;
-* pip installs ``git+URL@COMMIT`` from a checkout that it deletes afterwards while it keeps the built wheel in its
-  cache, so there the requirements name the same commit of the same URL;
-* with ``CG_SUITE_RELEASE=1``, or where there is no ``packages/``, they are exact versions, as for an index.
+* for ``git+URL`` pip makes a checkout that it deletes afterwards, while it may keep the built wheel in its cache, so
+  there the requirements name the same commit of the same URL;
+* with ``CG_SUITE_RELEASE=1`` they are exact versions, as for an index.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
@@ -55,7 +57,7 @@ def read_projects(root: Path) -> dict[str, dict[str, Any]]:
     return projects
 
 
-def locator(root: Path, version: str):
+def locator(root: Path, version: str) -> Callable[[str], str]:
     """A function that turns a package's name into the rest of its requirement."""
     if os.environ.get("CG_SUITE_RELEASE") == "1":
         return lambda name: f"=={version}"
@@ -67,15 +69,25 @@ def locator(root: Path, version: str):
 
 
 def pinned_commit(root: Path) -> tuple[str, str] | None:
-    """URL and commit if `root` is a temporary checkout of one commit, as pip makes it for ``git+URL@COMMIT``."""
-    if not (root / ".git").exists() or not root.resolve().is_relative_to(Path(tempfile.gettempdir()).resolve()):
+    """URL and commit of `root` if it is the temporary checkout that pip makes of a remote repository."""
+    temporary = Path(tempfile.gettempdir()).resolve()
+    if not root.resolve().is_relative_to(temporary):
         return None
+    if not any(part.startswith("pip-") for part in root.resolve().relative_to(temporary).parts):
+        return None
+    url, commit = git(root, "config", "--get", "remote.origin.url"), git(root, "rev-parse", "HEAD")
+    parts = urlsplit(url)
+    if not commit or not parts.hostname:
+        return None  # a folder of this machine
+    if parts.scheme in ("http", "https") and "@" in parts.netloc:
+        return None  # credentials do not belong into a wheel
+    return url, commit
 
-    def git(*args: str) -> str | None:
-        done = subprocess.run(["git", "-C", str(root), *args], capture_output=True, text=True, check=False)
-        return done.stdout.strip() if done.returncode == 0 else None
 
-    if git("symbolic-ref", "--quiet", "HEAD"):
-        return None  # on a branch: somebody's clone, or a URL without a commit, which pip does not keep
-    url, sha = git("config", "--get", "remote.origin.url"), git("rev-parse", "HEAD")
-    return (url, sha) if url and sha else None
+def git(root: Path, *arguments: str) -> str:
+    """Output of a git command in `root`; empty when it fails or there is no git."""
+    try:
+        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -26,7 +26,7 @@ PROJECTS = {
     path.parent.name: nox.project.load_toml(path)["project"] for path in sorted(ROOT.glob("packages/*/pyproject.toml"))
 }
 SHARED = ROOT / ".nox" / "torch"
-TEST_TOOLS = ("pytest", "hypothesis")
+TEST_TOOLS = ("pytest", "hypothesis", "selenium", "axe-core-python")
 DEMO_LABELS = "analog-nasbench==0.1.3"
 
 
@@ -43,6 +43,11 @@ def siblings(package: str) -> list[str]:
     return [*needed, package]
 
 
+def in_order() -> list[str]:
+    """All packages, each behind the siblings that it needs: older pips look for those elsewhere otherwise."""
+    return list(dict.fromkeys(name for package in PROJECTS for name in siblings(package)))
+
+
 def editable(package: str, extras: bool = False) -> list[str]:
     """Arguments that make pip install `package` editable, with or without all its extras."""
     names = ",".join(sorted(PROJECTS[package].get("optional-dependencies", {}))) if extras else ""
@@ -57,17 +62,16 @@ def shared_python(session: nox.Session, *tools: str) -> str:
     python = SHARED / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     session.chdir(ROOT)
     if not python.exists():
-        session.run(sys.executable, "-m", "venv", "--clear", str(SHARED), external=True)
-    requirements = [*TEST_TOOLS, *tools]
-    for package in PROJECTS:
-        requirements += editable(package, extras=True)
+        session.run(sys.executable, "-m", "virtualenv", "--quiet", str(SHARED), external=True)
+    requirements = [*TEST_TOOLS, *tools, *(part for package in in_order() for part in editable(package, extras=True))]
     inputs = [path.read_bytes() for path in [CONSTRAINTS, *sorted(ROOT.glob("packages/*/pyproject.toml"))]]
     state = hashlib.sha256(b"\0".join([*inputs, *map(str.encode, requirements)])).hexdigest()
     stamp = SHARED / f"installed-{session.name}.txt"
     if not stamp.exists() or stamp.read_text() != state:
+        session.log("installing all packages and torch into .nox/torch: some minutes, once")
         session.run(
-            str(python), "-m", "pip", "install", "--disable-pip-version-check", "-c", str(CONSTRAINTS), *requirements,
-            external=True,
+            str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c", str(CONSTRAINTS),
+            *requirements, external=True,
         )  # fmt: skip
         stamp.write_text(state)
     return str(python)
@@ -107,8 +111,7 @@ def tests_of(package: str) -> None:
 
     @nox.session(name=f"tests-{package}", reuse_venv=True)
     def alone(session: nox.Session) -> None:
-        requirements = [argument for name in siblings(package) for argument in editable(name)]
-        install(session, *TEST_TOOLS, *requirements)
+        install(session, *TEST_TOOLS, *(part for name in siblings(package) for part in editable(name)))
         session.run("python", "-m", "pytest", f"packages/{package}/tests", *session.posargs)
 
     alone.__doc__ = f"Tests of {package}, with only its declared dependencies."
@@ -134,7 +137,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(reuse_venv=True)
 def typecheck(session: nox.Session) -> None:
     """mypy."""
-    requirements = [argument for name in PROJECTS for argument in editable(name)]
+    requirements = [part for package in in_order() for part in editable(package)]
     install(session, "mypy", "nox", "types-PyYAML", "types-jsonschema", "types-networkx", *requirements)
     session.run("mypy", *session.posargs)
 
@@ -156,8 +159,8 @@ def demo(session: nox.Session) -> None:
     labels = SHARED / "demo-labels"  # outside site-packages: only the demo sees it
     if not (labels / "analognasbench").is_dir():
         session.run(
-            python, "-m", "pip", "install", "--disable-pip-version-check", "--no-deps", "--target", str(labels),
-            DEMO_LABELS, external=True,
+            python, "-m", "pip", "install", "--disable-pip-version-check", "--quiet", "--no-deps", "--target",
+            str(labels), DEMO_LABELS, external=True,
         )  # fmt: skip
     run(session, python, "demo/nb201.py", *session.posargs, env={"PYTHONPATH": str(labels)})
 

@@ -9,13 +9,17 @@ nothing, and ``cg --help`` answers. Then wheels and sdists are built twice (same
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 import venv
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -97,16 +101,36 @@ def prove_commands(folder: Path) -> None:
 
 
 def prove_commit_twice(folder: Path) -> None:
-    """A URL with a commit installs twice: the second time pip takes the root wheel from its cache."""
+    """A remote URL with a commit installs twice: the second time pip takes the root wheel from its cache."""
     commit = subprocess.run(
         ["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True, text=True, check=True
     ).stdout.strip()
-    for number in range(2):
-        environment = Environment(folder / f"commit-{number}")
-        environment.variables["PIP_CACHE_DIR"] = str(folder / "pip-cache")
-        environment.run("python3", "-m", "pip", "install", f"cg-suite @ git+{ROOT.as_uri()}@{commit}")
-        environment.prove(PACKAGES, folder)
-    print("ok  the root distribution from one commit, twice", flush=True)
+    subprocess.run(["git", "clone", "--quiet", "--bare", str(ROOT), str(folder / "served")], check=True)
+    with git_server(folder) as address:
+        for number in range(2):
+            environment = Environment(folder / f"commit-{number}")
+            environment.variables["PIP_CACHE_DIR"] = str(folder / "pip-cache")
+            environment.run("python3", "-m", "pip", "install", f"git+{address}/served@{commit}")
+            environment.prove(PACKAGES, folder)
+    print("ok  the root distribution from one commit of a remote URL, twice", flush=True)
+
+
+@contextlib.contextmanager
+def git_server(folder: Path) -> Iterator[str]:
+    """Serve the repositories in `folder` on the loopback interface, read-only; yields the address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    arguments = ["--export-all", "--listen=127.0.0.1", f"--port={port}", f"--base-path={folder}", str(folder)]
+    with subprocess.Popen(["git", "daemon", *arguments]) as server:
+        try:
+            for _ in range(50):
+                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                    break
+                time.sleep(0.1)
+            yield f"git://127.0.0.1:{port}"
+        finally:
+            server.terminate()
 
 
 def build(source: Path, target: Path) -> dict[str, str]:

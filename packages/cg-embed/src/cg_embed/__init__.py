@@ -1,5 +1,55 @@
-"""Vectors for computation graphs: descriptors, spectra and the contrastive encoder."""
+"""Vectors for computation graphs: descriptors, spectra, the path-weighted encoder and the contrastive encoder.
 
-__all__ = ["__version__"]
+Everything but training and `ContrastiveEncoder` works without torch. Names are imported when first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cg_embed.contrastive_encoder import ContrastiveConfig, ContrastiveEncoder
+    from cg_embed.descriptors import GROUPS, Descriptors
+    from cg_embed.path_encoder import PathConfig, PathEncoder
+    from cg_embed.spectrum import SpectrumCache, laplacian_spectrum
 
 __version__ = "0.1.0"
+
+_WHERE = {
+    "Descriptors": "descriptors",
+    "GROUPS": "descriptors",
+    "PathEncoder": "path_encoder",
+    "PathConfig": "path_encoder",
+    "ContrastiveEncoder": "contrastive_encoder",
+    "ContrastiveConfig": "contrastive_encoder",
+    "laplacian_spectrum": "spectrum",
+    "SpectrumCache": "spectrum",
+}
+
+__all__ = [  # noqa: RUF022 - grouped by concept
+    "__version__",
+    # numbers with a meaning
+    "Descriptors",
+    "GROUPS",
+    "laplacian_spectrum",
+    "SpectrumCache",
+    # learned vectors
+    "PathEncoder",
+    "PathConfig",
+    "ContrastiveEncoder",
+    "ContrastiveConfig",
+]
+
+
+def __getattr__(name: str) -> Any:
+    module = _WHERE.get(name)
+    if module is None:
+        raise AttributeError(f"module 'cg_embed' has no attribute '{name}'")
+    value = getattr(importlib.import_module(f"cg_embed.{module}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,1 +1,24 @@
 """Entry-point module of cg-frontends in the group ``cg``; it imports nothing heavy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cg_ir.plugins import hookimpl
+
+
+@hookimpl
+def cg_frontends() -> list[Any]:
+    """PyTorch modules and the code that makes them."""
+    from cg_frontends.pytorch_sources import PyTorchFrontend
+
+    return [PyTorchFrontend]
+
+
+@hookimpl
+def cg_spaces() -> list[Any]:
+    """The benchmarks' search spaces."""
+    from cg_frontends.spaces.nb101 import NasBench101
+    from cg_frontends.spaces.nb201 import NasBench201
+
+    return [NasBench101, NasBench201]

@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from cg_ir.batch_hashing import hash_all
     from cg_ir.batching import Batch, batch
     from cg_ir.builder import GraphBuilder
     from cg_ir.canonical import canonicalize
+    from cg_ir.difference import diff
+    from cg_ir.drawing import to_dot, to_svg
     from cg_ir.equality import equal
     from cg_ir.errors import ArchError, CgError, GraphError, MissingExtra, PluginError, SourceError
     from cg_ir.graph import Graph, Node
+    from cg_ir.module import to_module
     from cg_ir.registry import (
         get_benchmark,
         get_evaluator,
@@ -40,6 +44,7 @@ _WHERE = {
     "SignatureTable": "signature",
     "Batch": "batching",
     "batch": "batching",
+    "hash_all": "batch_hashing",
     # files
     "load": "serialization",
     "load_set": "serialization",
@@ -47,6 +52,11 @@ _WHERE = {
     "from_json": "serialization",
     "from_dict": "serialization",
     "graph_of": "sources",
+    # other forms
+    "to_module": "module",
+    "to_svg": "drawing",
+    "to_dot": "drawing",
+    "diff": "difference",
     # plugins
     "registry": "registry",
     "get_space": "registry",
@@ -73,12 +83,17 @@ __all__ = [  # noqa: RUF022 - grouped by concept
     "SignatureTable",
     "Batch",
     "batch",
+    "hash_all",
     "load",
     "load_set",
     "save_set",
     "from_json",
     "from_dict",
     "graph_of",
+    "to_module",
+    "to_svg",
+    "to_dot",
+    "diff",
     "registry",
     "get_space",
     "get_frontend",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +15,7 @@ from cg_ir.signature import SignatureTable
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Batch", "batch"]
+__all__ = ["Batch", "batch", "ranges"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,38 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.node_offsets) - 1
+
+    @cached_property
+    def consumers(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """The edges by source: CSR row pointers (nodes + 1,), the reading nodes (edges,), and the edges' numbers in ``indices``."""
+        order = np.argsort(self.indices, kind="stable")
+        counts = np.bincount(self.indices, minlength=len(self.codes))
+        readers = np.repeat(np.arange(len(self.codes)), np.diff(self.indptr))
+        return np.concatenate([[0], np.cumsum(counts)]), readers[order], order
+
+    @cached_property
+    def levels(self) -> list[NDArray[np.int64]]:
+        """The nodes by the length of the longest path that leads to them: all inputs of a level lie in earlier ones."""
+        starts, readers, _ = self.consumers
+        waiting = np.diff(self.indptr)
+        level = np.flatnonzero(waiting == 0)
+        result = []
+        while len(level):
+            result.append(level)
+            reached, counts = np.unique(readers[ranges(starts[level], starts[level + 1])], return_counts=True)
+            waiting[reached] -= counts
+            level = reached[waiting[reached] == 0]
+        return result
+
+
+def ranges(starts: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The integers of all half-open ranges, one after the other."""
+    sizes = ends - starts
+    total = int(sizes.sum())
+    if not total:
+        return np.empty(0, dtype=np.int64)
+    first = np.repeat(starts - np.concatenate([[0], np.cumsum(sizes)[:-1]]), sizes)
+    return first + np.arange(total)
 
 
 def batch(graphs: Sequence[Graph]) -> Batch:

@@ -13,6 +13,7 @@ from typing import Any
 from cg_ir.builder import Record, assemble
 from cg_ir.graph import Graph
 from cg_ir.operators import OPERATORS
+from cg_ir.serialization import UNKNOWN_FIELDS
 
 __all__ = ["canonical_records", "canonicalize"]
 
@@ -22,12 +23,17 @@ _NON_NEGATIVE = frozenset({"Relu", "Sigmoid", "HardSigmoid", "Softmax", "Softplu
 
 
 def canonicalize(graph: Graph) -> Graph:
-    """The canonical form of a graph; name, producer and extras are kept.
+    """The canonical form of a graph; name, producer and extras are kept. A graph that is canonical already is returned as it is.
 
-    Requires: a valid graph. Ensures: the same function, the same parameters, no rule applies any more.
+    Requires: a valid graph. Ensures: the same function, no rule applies any more.
     """
     records = [Record(n.op, n.signature.items, list(n.inputs), n.shape, n.region, n.weights) for n in graph.nodes]
-    return assemble(canonical_records(records), graph.name, graph.producer, graph.extras)
+    rewritten = canonical_records(records)
+    if rewritten == records:
+        return graph
+    # fields of a newer minor version are kept by node number, which no longer holds
+    extras = {key: value for key, value in graph.extras.items() if key != UNKNOWN_FIELDS}
+    return assemble(rewritten, graph.name, graph.producer, extras)
 
 
 def canonical_records(records: Sequence[Record]) -> list[Record]:
@@ -416,7 +422,7 @@ def _fold_pad(p: _Pass, r: Record) -> Record | None:
     inner = p.nodes[before.inputs[0]].shape
     if a.get("ceil_mode") and operator.infer([inner], operator.fill_attrs(items), None) != r.shape:
         return None
-    return Record(r.op, items, list(before.inputs), r.shape, r.region, r.weights)
+    return Record(r.op, items, [*before.inputs, *r.inputs[1:]], r.shape, r.region, r.weights)
 
 
 def _is_non_negative(p: _Pass, index: int) -> bool:

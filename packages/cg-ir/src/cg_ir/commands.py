@@ -9,11 +9,12 @@ from typing import Any
 
 import click
 
-from cg_ir.errors import CgError, SourceError
+from cg_ir.errors import CgError
 from cg_ir.graph import Graph
 from cg_ir.operators import OPERATORS
+from cg_ir.output_formats import write
 from cg_ir.registry import KINDS, registry
-from cg_ir.sources import GRAPH_SUFFIXES, graph_of
+from cg_ir.sources import graph_of
 
 __all__ = ["convert", "info", "plugins", "source_options", "validate"]
 
@@ -45,21 +46,19 @@ def source_options(function: Any) -> Any:
     "-o",
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Graph file to write (.cg.json, .cg.json.gz); standard output if absent.",
+    help="File to write; its ending says what: .cg.json, .cg.json.gz. The graph on standard output if absent.",
 )
 @source_options
 def convert(source: str, output: Path | None, inputs: tuple[str, ...], arguments: str | None, strict: bool) -> None:
-    """Turn SOURCE into a graph file.
+    """Turn SOURCE into a graph in canonical form, or into what the ending of the file's name says.
 
     A SOURCE that names Python code (file.py:callable, module.path:callable) runs that code.
     """
-    graph = graph_of(source, input=inputs, args=arguments, strict=strict)
+    graph = graph_of(source, input=inputs, args=arguments, strict=strict).canonicalize()
     if output is None:
         click.echo(graph.to_json(), nl=False)
         return
-    if not output.name.endswith(GRAPH_SUFFIXES):
-        raise SourceError(f"{output}: the name of a graph file should end in {' or '.join(GRAPH_SUFFIXES)}")
-    graph.save(output)
+    write(graph, output, "convert")
     click.echo(f"{output}: {len(graph)} nodes, {graph.params:,} parameters, {graph.macs:,} MACs", err=True)
 
 
@@ -147,7 +146,7 @@ def validate(files: tuple[Path, ...], as_json: bool) -> None:
             {
                 "file": str(file),
                 "valid": True,
-                "canonical": graph.canonicalize().hash == graph.hash,
+                "canonical": graph.canonicalize() is graph,
                 "hash": graph.hash,
                 "nodes": len(graph),
             }

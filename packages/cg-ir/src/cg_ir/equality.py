@@ -37,7 +37,7 @@ def _labelled(graph: Graph, colours: list[int]) -> networkx.DiGraph:
 
     result: networkx.DiGraph = nx.DiGraph()
     commutes = COMMUTES[graph.op_codes].tolist()
-    for index, ins in enumerate(graph.input_lists()):
+    for index in range(len(graph)):
         result.add_node(index, label=("node", colours[index]))
     for index, ins in enumerate(graph.input_lists()):
         for position, source in enumerate(ins):

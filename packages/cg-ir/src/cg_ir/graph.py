@@ -279,7 +279,10 @@ class Graph:
         return canonicalize(self)
 
     def to_networkx(self) -> networkx.MultiDiGraph:
-        """A networkx graph: nodes with ``op``, ``attrs``, ``shape``, ``region``, ``params``, ``macs``; edges keyed and labelled by input position."""
+        """A networkx graph.
+
+        Nodes have ``op``, ``attrs``, ``shape``, ``region``, ``params`` and ``macs``; edges are keyed and labelled by input position.
+        """
         import networkx as nx
 
         result: networkx.MultiDiGraph = nx.MultiDiGraph(name=self.name)

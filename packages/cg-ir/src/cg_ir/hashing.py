@@ -11,10 +11,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-__all__ = ["HASH_VERSION", "digest", "refine"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["HASH_VERSION", "MULTIPLIERS", "digest", "refine"]
 
 #: Prefix of every digest; changes with the algorithm.
 HASH_VERSION = "cg1"
@@ -23,6 +27,8 @@ _MASK = 0xFFFFFFFFFFFFFFFF
 _A = 0x9E3779B97F4A7C15
 _B = 0xD6E8FEB86659FD93
 _C = 0xA24BAED4963EE407
+#: The odd multipliers of the colour mixing.
+MULTIPLIERS = (_A, _B, _C)
 
 
 def _mix(x: int) -> int:
@@ -114,7 +120,7 @@ def refine(
     return colours
 
 
-def digest(colours: Sequence[int]) -> str:
+def digest(colours: Sequence[int] | NDArray[np.uint64]) -> str:
     """The graph's hash from its nodes' stable colours, any order."""
     data = np.sort(np.array(colours, dtype="<u8")).tobytes()
     return f"{HASH_VERSION}:{hashlib.blake2b(data, digest_size=16).hexdigest()}"

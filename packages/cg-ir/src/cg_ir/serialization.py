@@ -44,7 +44,7 @@ _TEXT_LIMIT = 2**32  # bytes of a document once decompressed
 _TOP_FIELDS = frozenset({"cg_ir", "opset", "name", "nodes", "producer", "extras"})
 _NODE_FIELDS = frozenset({"op", "inputs", "attrs", "shape", "region", "weights"})
 #: ``extras`` entry that keeps fields of a newer minor version.
-_UNKNOWN = "cg_ir.unknown_fields"
+UNKNOWN_FIELDS = "cg_ir.unknown_fields"
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------
@@ -71,7 +71,7 @@ def to_dict(graph: Graph) -> dict[str, Any]:
     inputs = graph.input_lists()
     nodes = [_node_dict(graph, i, code, inputs[i]) for i, code in enumerate(graph.codes.tolist())]
     extras = dict(graph.extras)
-    unknown = extras.pop(_UNKNOWN, None)
+    unknown = extras.pop(UNKNOWN_FIELDS, None)
     document: dict[str, Any] = {"cg_ir": f"{FORMAT_VERSION[0]}.{FORMAT_VERSION[1]}", "opset": OPSET}
     if graph.name:
         document["name"] = graph.name
@@ -307,7 +307,7 @@ def from_dict(document: Any) -> Graph:
     reader.check_whole()
     unknown = {k: v for k, v in document.items() if k not in _TOP_FIELDS}
     if unknown or reader.unknown:
-        extras = {**extras, _UNKNOWN: {"cg_ir": document["cg_ir"], "document": unknown, "nodes": reader.unknown}}
+        extras = {**extras, UNKNOWN_FIELDS: {"cg_ir": document["cg_ir"], "document": unknown, "nodes": reader.unknown}}
     return reader.graph(name, producer, extras)
 
 
@@ -338,7 +338,7 @@ class _NodeReader:
             if not self.later:
                 raise GraphError(f"unknown field {min(extra)!r:.60}; fields are {', '.join(sorted(_NODE_FIELDS))}")
             self.unknown[str(index)] = {key: node[key] for key in sorted(extra)}
-        op = node.get("op")
+        op: Any = node.get("op")
         operator = OPERATORS.get(op) if type(op) is str else None
         if operator is None:
             what = (
@@ -374,12 +374,12 @@ class _NodeReader:
         if type(region) is not str:
             raise GraphError(f"should be a string, not {_kind(region)}", "region")
         self.region_codes.append(self.regions.setdefault(region, len(self.regions)))
-        if op == "Input" or op == "Output":
-            number = dict(items).get("index", 0)
+        if op in ("Input", "Output"):
+            number: Any = dict(items).get("index", 0)
             known = self.sources if op == "Input" else self.sinks
             if number in known:
                 raise GraphError(f"{op} {number} stands twice (nodes {known[number]} and {index})", "attrs.index")
-            known[number] = index  # type: ignore[index]
+            known[number] = index
             if op == "Output":
                 self.outputs.add(index)
         weights = node.get("weights")

@@ -101,7 +101,22 @@ def conv(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
         raise GraphError(f"{ins[0][1]} input channels do not divide into group {group}")
     if out is not None and len(out) == dims + 2 and out[1] % group:
         raise GraphError(f"{out[1]} output channels do not divide into group {group}")
-    return (ins[0][0], None, *_windows(ins[0], attrs))
+    channels = None
+    if len(ins) > 1:
+        channels = _computed_weights(ins[1], (None, ins[0][1] // group, *kernel_of(attrs)))[0]
+    return (ins[0][0], channels, *_windows(ins[0], attrs))
+
+
+def kernel_of(attrs: Attrs) -> Shape:
+    """Window size of each spatial axis."""
+    return tuple(attrs["kernel_shape"])
+
+
+def _computed_weights(given: Shape, wanted: PartialShape) -> Shape:
+    if len(given) != len(wanted) or any(w is not None and g != w for g, w in zip(given, wanted, strict=True)):
+        sizes = ["any" if w is None else w for w in wanted]
+        raise GraphError(f"weights should have shape {sizes}, not {list(given)}")
+    return given
 
 
 def conv_transpose(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
@@ -125,7 +140,10 @@ def conv_transpose(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> Par
         if size < 1:
             raise GraphError("the output of the transposed convolution is empty")
         sizes.append(size)
-    return (ins[0][0], None, *sizes)
+    channels = None
+    if len(ins) > 1:
+        channels = _computed_weights(ins[1], (ins[0][1], None, *kernel_of(attrs)))[1] * group
+    return (ins[0][0], channels, *sizes)
 
 
 def pool(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
@@ -288,6 +306,14 @@ def slice_(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShap
     return tuple(sizes)
 
 
+def slice_scatter(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
+    """The first input's shape; the second has the shape of the slice."""
+    part = slice_(ins[:1], attrs, None)
+    if part != ins[1]:
+        raise GraphError(f"the replacement should have shape {list(part)}, not {list(ins[1])}")
+    return ins[0]
+
+
 def pad(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
     """``pads``: begins of all axes, then ends; negative numbers crop."""
     rank, pads = len(ins[0]), attrs["pads"]
@@ -364,7 +390,9 @@ def none(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> int:
 
 
 def conv_params(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> int:
-    """c_out (c_in / group) prod(kernel) weights, and c_out biases."""
+    """c_out (c_in / group) prod(kernel) weights, unless they are an input, and c_out biases."""
+    if len(ins) > 1:
+        return out[1] * attrs["bias"]
     return out[1] * (ins[0][1] // attrs["group"]) * prod(attrs["kernel_shape"]) + out[1] * attrs["bias"]
 
 
@@ -374,7 +402,9 @@ def conv_macs(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> int:
 
 
 def conv_transpose_params(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> int:
-    """c_in (c_out / group) prod(kernel) weights, and c_out biases."""
+    """c_in (c_out / group) prod(kernel) weights, unless they are an input, and c_out biases."""
+    if len(ins) > 1:
+        return out[1] * attrs["bias"]
     return ins[0][1] * (out[1] // attrs["group"]) * prod(attrs["kernel_shape"]) + out[1] * attrs["bias"]
 
 

@@ -105,9 +105,9 @@ _CONV = {
 _add(
     "Conv",
     "conv",
-    (1, 1),
+    (1, 2),
     r.conv,
-    "Convolution; channels are those of the shapes.",
+    "Convolution; channels are those of the shapes. A second input holds weights that are computed, not learned.",
     params=r.conv_params,
     macs=r.conv_macs,
     attributes=_CONV,
@@ -115,9 +115,9 @@ _add(
 _add(
     "ConvTranspose",
     "conv",
-    (1, 1),
+    (1, 2),
     r.conv_transpose,
-    "Transposed convolution.",
+    "Transposed convolution. A second input holds weights that are computed, not learned.",
     params=r.conv_transpose_params,
     macs=r.conv_transpose_macs,
     attributes={**_CONV, "output_padding": _A("ints", 0, length=1, minimum=0, doc="added to one side of the output")},
@@ -587,7 +587,9 @@ _add(
     r.stated,
     "Interpolated to the stated shape.",
     attributes={
-        "mode": _A("string", "nearest", choices=("nearest", "linear", "cubic", "area"), doc="interpolation"),
+        "mode": _A(
+            "string", "nearest", choices=("nearest", "nearest-exact", "linear", "cubic", "area"), doc="interpolation"
+        ),
         "align_corners": _A("bool", False, doc="corner pixels keep their values"),
         "antialias": _A("bool", False, doc="filtered when shrinking"),
     },
@@ -609,6 +611,15 @@ _add(
     attributes={"axis": _A("int", 0, minimum=0, doc="the axis")},
 )
 _add("GatherND", "gather", (2, None), r.stated, "Elements named by index tensors.")
+_add(
+    "SliceScatter",
+    "gather",
+    (2, 2),
+    r.slice_scatter,
+    "The first input with a range of every axis replaced by the second.",
+    attributes={k: _A("ints", doc=f"{k[:-1]} of every axis") for k in ("starts", "ends", "steps")},
+    onnx=False,
+)
 _add("ScatterND", "gather", (2, None), r.same, "The first input with places replaced.")
 _add(
     "GridSample",

@@ -1,0 +1,143 @@
+"""`ContrastiveEncoder`: the paper's encoder (Han et al., SDM 2023, arXiv 2302.10835) with pre-training, inference and files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cg_ir.errors import MissingExtra
+
+if TYPE_CHECKING:
+    from .kgnn import GraphEncoder
+
+__all__ = ["ContrastiveConfig", "ContrastiveEncoder"]
+
+
+@dataclass(frozen=True)
+class ContrastiveConfig:
+    """Shape of the encoder, see `cg_embed.kgnn.GraphEncoder`; ``seed`` draws the initial weights.
+
+    ``both_ways`` and ``rich`` go beyond the paper.
+    """
+
+    width: int = 64
+    layers: int = 6
+    attention_layers: int = 2
+    heads: int = 4
+    positions: int = 8
+    both_ways: bool = False
+    rich: bool = False
+    projection: int = 64
+    seed: int = 0
+
+
+class ContrastiveEncoder:
+    """The paper's encoder: k-GNN and Transformer branches, trained by a contrastive loss with spectral soft positives.
+
+    Args:
+        config: shape and seed.
+        weights: as `load` reads them; random ones, drawn from the seed, if absent.
+
+    Raises:
+        MissingExtra: torch or torch-geometric is not installed.
+    """
+
+    def __init__(
+        self, config: ContrastiveConfig | None = None, weights: Mapping[str, NDArray[Any]] | None = None
+    ) -> None:
+        try:
+            import torch
+
+            from .kgnn import GraphEncoder
+        except ImportError as error:
+            if error.name is None or error.name.split(".")[0] not in ("torch", "torch_geometric"):
+                raise
+            raise MissingExtra("cg-embed", "torch", "the contrastive encoder") from None
+        self.config = config or ContrastiveConfig()
+        options = asdict(self.config)
+        seed = options.pop("seed")
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.module: GraphEncoder = GraphEncoder(**options)
+        if weights is not None:
+            expected = self.module.state_dict()
+            for name, value in expected.items():
+                if name not in weights or tuple(weights[name].shape) != tuple(value.shape):
+                    found = "nothing" if name not in weights else str(tuple(weights[name].shape))
+                    raise ValueError(f"weight {name} should have shape {tuple(value.shape)}, found {found}")
+            self.module.load_state_dict({name: torch.from_numpy(np.array(weights[name])) for name in expected})
+        self.module.eval()
+
+    def __len__(self) -> int:
+        return 2 * self.config.width
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(f"{branch}_{i}" for branch in ("gnn", "attention") for i in range(self.config.width))
+
+    def encode(self, graphs: Sequence[Any], projected: bool = False, batch_size: int = 128) -> NDArray[np.float32]:
+        """Vectors of the graphs: float32 (len(graphs), 2 * width), or with ``projected`` what the loss compares, on the unit sphere."""
+        import torch
+
+        from .kgnn import graph_batch, prepare_graph
+
+        width = self.config.projection if projected else len(self)
+        out = np.zeros((len(graphs), width), dtype=np.float32)
+        with torch.no_grad():
+            for begin in range(0, len(graphs), batch_size):
+                prepared = [prepare_graph(g, self.config.positions) for g in graphs[begin : begin + batch_size]]
+                batch = graph_batch(prepared, self.config.rich)
+                if projected:
+                    z = torch.nn.functional.normalize(self.module(batch), dim=1)
+                else:
+                    z = self.module.readout(batch)
+                out[begin : begin + batch_size] = z.numpy()
+        return out
+
+    @classmethod
+    def pretrain(
+        cls, families: Mapping[str, Sequence[Any]], config: ContrastiveConfig | None = None, **options: Any
+    ) -> ContrastiveEncoder:
+        """Pre-train on unlabelled graphs by family; the options are those of `cg_embed.pretrain.TrainingConfig`."""
+        from .pretrain import TrainingConfig, train
+
+        encoder = config or ContrastiveConfig()
+        training = TrainingConfig(
+            **{"encoder": "contrastive", "options": asdict(encoder), "positives": "spectral", **options}
+        )
+        result = train(training, {name: list(graphs) for name, graphs in families.items()})
+        assert isinstance(result, cls)
+        return result
+
+    # --- files --------------------------------------------------------------------------------------------------------
+
+    def save(self, directory: str | Path, card: str = "") -> None:
+        """Write ``model.safetensors``, ``config.json`` and the model card ``README.md``."""
+        from .checkpoint import write_checkpoint
+
+        weights = {name: value.numpy() for name, value in self.module.state_dict().items()}
+        write_checkpoint(directory, "contrastive", asdict(self.config), weights, card)
+
+    @classmethod
+    def load(cls, directory: str | Path) -> ContrastiveEncoder:
+        """Read what `save` wrote."""
+        from .checkpoint import CheckpointError, read_checkpoint
+
+        config, weights = read_checkpoint(directory, "contrastive")
+        try:
+            return cls(ContrastiveConfig(**config), weights)
+        except (TypeError, ValueError) as error:
+            raise CheckpointError(f"{directory}: {error}") from None
+
+    @classmethod
+    def shipped(cls) -> ContrastiveEncoder:
+        """The pre-trained encoder of this release."""
+        from .checkpoint import shipped_directory
+
+        return cls.load(shipped_directory("contrastive"))

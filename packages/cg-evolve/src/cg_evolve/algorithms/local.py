@@ -1,0 +1,71 @@
+"""Local search."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cg_evolve.algorithms.base import fitness
+from cg_evolve.history import Proposal
+
+if TYPE_CHECKING:
+    from cg_evolve.algorithms.base import View
+    from cg_evolve.history import Evaluation
+
+__all__ = ["LocalSearch"]
+
+
+class LocalSearch:
+    """Climbs by single changes and starts again at a local optimum.
+
+    From the best network of the climb all neighbours are tried in random order, and the climb moves as soon as one is better; where none
+    is left a new climb starts from a random network (White et al., "Exploring the loss landscape in neural architecture
+    search", UAI 2021, the variant that moves at the first improvement).
+    """
+
+    name = "local"
+
+    def __init__(self) -> None:
+        self._neighbors: dict[str, list[str]] = {}
+
+    def propose(self, view: View) -> Proposal:
+        climb = max((_climb(row) for row in view.history), default=-1)
+        members = [row for row in view.results if _climb(row) == climb]
+        if climb >= 0 and not members:  # the start of this climb is still being evaluated: look around it
+            members = [row for row in view.history if _climb(row) == climb][:1]
+        if members:
+            best = members[int(np.argmax(fitness(members)))]
+            arch = self._neighbor(best, view)
+            if arch is not None:
+                return Proposal(arch, (best.id,), f"climb {climb}")
+        return Proposal(view.domain.any(view.history, view.rng()), origin=f"climb {climb + 1}")
+
+    def _neighbor(self, centre: Evaluation, view: View) -> str | None:
+        """A neighbour that was not proposed yet, in an order that belongs to the centre."""
+        if centre.arch not in self._neighbors:
+            neighbors = list(view.domain.neighbors(centre.arch))
+            order = view.rng(1, centre.id).permutation(len(neighbors))
+            self._neighbors = {centre.arch: [neighbors[i] for i in order.tolist()]}
+        limit = len(self._neighbors[centre.arch])
+        tried = sum(centre.id in row.candidate.parents for row in view.history)
+        if tried >= limit:  # with a pool every neighbour has a nearest member, however far
+            return None
+        rng = view.rng()
+        for neighbor in self._neighbors[centre.arch]:
+            pool = view.domain.pool
+            if pool is None or pool.member(neighbor) is not None:
+                arch = neighbor if view.domain.fresh(neighbor, view.history) else None
+            else:
+                arch = None
+            if arch is not None:
+                return arch
+        if view.domain.pool is not None:
+            start = self._neighbors[centre.arch][tried % limit]
+            return view.domain.admit(start, view.history, rng)
+        return None
+
+
+def _climb(row: Evaluation) -> int:
+    word, _, number = row.candidate.origin.partition(" ")
+    return int(number) if word == "climb" else -1

@@ -1,0 +1,142 @@
+"""What a search proposed and what came of it, ordered by proposal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cg_ir.graph import Graph
+
+__all__ = ["DONE", "FAILED", "PENDING", "Candidate", "Evaluation", "History", "Proposal"]
+
+PENDING = "pending"
+DONE = "done"
+FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What an algorithm wants evaluated.
+
+    Args:
+        arch: the architecture.
+        parents: numbers of the proposals that it descends from.
+        origin: how it came about, one word or two, such as ``mutation``.
+        mean: predicted value, on the scorer's scale.
+        std: its standard deviation.
+    """
+
+    arch: str
+    parents: tuple[int, ...] = ()
+    origin: str = ""
+    mean: float | None = None
+    std: float | None = None
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A proposal with its number, its network and the seed of its evaluation."""
+
+    id: int
+    arch: str
+    hash: str
+    seed: int
+    parents: tuple[int, ...] = ()
+    origin: str = ""
+    mean: float | None = None
+    std: float | None = None
+    build: Callable[[str], Graph] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def graph(self) -> Graph:
+        """The network; built when asked for."""
+        assert self.build is not None
+        return self.build(self.arch)
+
+
+@dataclass
+class Evaluation:
+    """A candidate and its result.
+
+    Attributes:
+        status: ``pending``, ``done`` or ``failed``.
+        metrics: everything measured, by name.
+        utilities: the objectives, turned so that higher is better; empty unless ``done``.
+        feasible: whether the measured constraints hold.
+        cost: seconds that the evaluation took.
+        error: why it failed, one line.
+        attempts: how often it was tried.
+    """
+
+    candidate: Candidate
+    status: str = PENDING
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    utilities: tuple[float, ...] = ()
+    feasible: bool = True
+    cost: float = 0.0
+    error: str = ""
+    attempts: int = 0
+    value: float | None = None
+
+    @property
+    def id(self) -> int:
+        """Number of the proposal."""
+        return self.candidate.id
+
+    @property
+    def arch(self) -> str:
+        """The architecture."""
+        return self.candidate.arch
+
+    @property
+    def hash(self) -> str:
+        """Hash of its graph."""
+        return self.candidate.hash
+
+    @property
+    def graph(self) -> Graph:
+        """Its network."""
+        return self.candidate.graph
+
+    @property
+    def good(self) -> bool:
+        """Done, and within the constraints."""
+        return self.status == DONE and self.feasible
+
+
+class History(Sequence[Evaluation]):
+    """The evaluations in the order of their proposals; pending ones included."""
+
+    def __init__(self) -> None:
+        self._rows: list[Evaluation] = []
+        self._by_hash: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._rows[index]
+
+    def __iter__(self) -> Iterator[Evaluation]:
+        return iter(self._rows)
+
+    def append(self, evaluation: Evaluation) -> None:
+        """Add the next proposal."""
+        assert evaluation.id == len(self._rows)
+        self._rows.append(evaluation)
+        self._by_hash.setdefault(evaluation.hash, evaluation.id)
+
+    def proposed(self, graph_hash: str) -> bool:
+        """Whether a graph with this hash was proposed before."""
+        return graph_hash in self._by_hash
+
+    @property
+    def hashes(self) -> Mapping[str, int]:
+        """Proposal number by graph hash."""
+        return self._by_hash
+
+    def finished(self) -> list[Evaluation]:
+        """The evaluations that have ended, one way or the other."""
+        return [row for row in self._rows if row.status != PENDING]

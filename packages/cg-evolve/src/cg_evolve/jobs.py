@@ -1,0 +1,94 @@
+"""One evaluation as a message to a worker and back."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from cg_evolve.evaluators import make_evaluator
+
+if TYPE_CHECKING:
+    from cg_ir.graph import Graph
+
+__all__ = ["Job", "Outcome", "run_job"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker needs.
+
+    Attributes:
+        evaluator: its text, or an evaluator that can be pickled.
+        space: name of the space, for the evaluator.
+        latency: whether to measure the latency of the network on the worker's machine as well.
+        store: path of the history that the worker writes a success to; none where it cannot reach the file.
+        session: which run of the main process this job belongs to.
+    """
+
+    id: int
+    arch: str
+    graph: Graph
+    seed: int
+    evaluator: Any
+    space: str = ""
+    attempt: int = 1
+    latency: bool = False
+    store: str | None = None
+    session: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a job: metrics, or why there are none."""
+
+    id: int
+    metrics: Mapping[str, float] | None
+    error: str = ""
+    cost: float = 0.0
+    started: float = 0.0
+    finished: float = 0.0
+    attempt: int = 1
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the evaluation gave metrics."""
+        return self.metrics is not None
+
+
+@functools.lru_cache(maxsize=4)
+def _evaluator(spec: str, space: str) -> Any:
+    return make_evaluator(spec, space)
+
+
+def one_line(error: BaseException) -> str:
+    """What an exception says, in one line of at most 300 characters."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}"[:300] if text else type(error).__name__
+
+
+def run_job(job: Job) -> Outcome:
+    """Evaluate; an exception becomes an outcome. A success is written to the history at once, before the result travels back."""
+    started = time.time()
+    clock = time.perf_counter()
+    try:
+        evaluator = _evaluator(job.evaluator, job.space) if isinstance(job.evaluator, str) else job.evaluator
+        metrics = {str(k): float(v) for k, v in evaluator.evaluate(job.arch, job.graph, job.seed).items()}
+        if job.latency and "latency" not in metrics:
+            from cg_evolve.latency import measure_latency
+
+            metrics["latency"] = measure_latency(job.graph)
+        error = "" if metrics else "the evaluator returned no metrics"
+    except Exception as problem:  # an evaluator may fail in any way; the run goes on
+        metrics, error = {}, one_line(problem)
+    outcome = Outcome(
+        job.id, metrics or None, error, time.perf_counter() - clock, started, time.time(), job.attempt
+    )
+    if outcome.ok and job.store is not None:
+        from cg_evolve.store import record_result
+
+        record_result(job.store, outcome, job.session)
+    return outcome

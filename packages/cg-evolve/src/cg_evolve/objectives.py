@@ -1,0 +1,160 @@
+"""Objectives and constraints: what a search maximises or minimises, and within what bounds."""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cg_evolve.errors import SearchError
+
+if TYPE_CHECKING:
+    from cg_ir.graph import Graph
+
+__all__ = ["COSTS", "MAIN", "Constraint", "Objective", "Problem", "known_costs"]
+
+#: What a graph costs before anything is measured.
+COSTS: dict[str, Callable[[Graph], float]] = {
+    "params": lambda graph: float(graph.params),
+    "macs": lambda graph: float(graph.macs),
+    "depth": lambda graph: float(graph.depth),
+    "nodes": lambda graph: float(len(graph)),
+}
+#: Name that stands for the evaluator's main metric.
+MAIN = "accuracy"
+#: Metrics that are better when lower, unless the objective says otherwise.
+_LOWER = {*COSTS, "latency"}
+
+_RELATIONS: dict[str, Callable[[float, float], bool]] = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "<": operator.lt,
+    ">": operator.gt,
+}
+_CONSTRAINT = re.compile(r"\s*([A-Za-z_][\w.]*)\s*(<=|>=|<|>)\s*(\S+)\s*")
+
+
+def known_costs(graph: Graph) -> dict[str, float]:
+    """Parameters, multiply-accumulates, depth and nodes of a graph."""
+    return {name: cost(graph) for name, cost in COSTS.items()}
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A metric and its direction."""
+
+    metric: str
+    maximize: bool = True
+
+    @classmethod
+    def parse(cls, text: str) -> Objective:
+        """``accuracy``, ``macs:min``, ``score:max``. Costs (params, macs, depth, nodes, latency) are minimised unless it says ``max``."""
+        metric, colon, direction = text.strip().partition(":")
+        if not metric or (colon and direction not in ("min", "max")):
+            raise SearchError(f"an objective is a metric, with ':min' or ':max' if need be (macs:min), not '{text}'")
+        return cls(metric, direction == "max" if colon else metric not in _LOWER)
+
+    @property
+    def known(self) -> bool:
+        """Whether the graph alone tells it."""
+        return self.metric in COSTS
+
+    def utility(self, value: float) -> float:
+        """The value, turned so that higher is better."""
+        return value if self.maximize else -value
+
+    def __str__(self) -> str:
+        return f"{self.metric}:{'max' if self.maximize else 'min'}"
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """A bound on a metric."""
+
+    metric: str
+    relation: str
+    bound: float
+
+    @classmethod
+    def parse(cls, text: str) -> Constraint:
+        """``macs<600e6``, ``latency<=12``, ``depth>=8``."""
+        match = _CONSTRAINT.fullmatch(text)
+        try:
+            if match is None:
+                raise ValueError
+            bound = float(match[3])
+            if not math.isfinite(bound):
+                raise ValueError
+        except ValueError:
+            raise SearchError(f"a constraint looks like 'macs<600e6' (<, <=, >, >=), not '{text}'") from None
+        return cls(match[1], match[2], bound)
+
+    @property
+    def known(self) -> bool:
+        """Whether the graph alone tells it."""
+        return self.metric in COSTS
+
+    def holds(self, value: float) -> bool:
+        """Whether a value is within the bound."""
+        return _RELATIONS[self.relation](value, self.bound)
+
+    def __str__(self) -> str:
+        return f"{self.metric}{self.relation}{self.bound:g}"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Objectives, the first of which is the main one, and constraints."""
+
+    objectives: tuple[Objective, ...]
+    constraints: tuple[Constraint, ...] = ()
+
+    @classmethod
+    def make(
+        cls, objectives: Sequence[str | Objective] = (), constraints: Sequence[str | Constraint] = ()
+    ) -> Problem:
+        """From texts or ready objects; without objectives the evaluator's main metric is maximised."""
+        parsed = tuple(Objective.parse(o) if isinstance(o, str) else o for o in objectives) or (Objective(MAIN),)
+        names = [objective.metric for objective in parsed]
+        if len(set(names)) < len(names):
+            raise SearchError(f"an objective is named twice: {', '.join(names)}")
+        return cls(parsed, tuple(Constraint.parse(c) if isinstance(c, str) else c for c in constraints))
+
+    @property
+    def metrics(self) -> list[str]:
+        """All metrics that matter, objectives first."""
+        return list(dict.fromkeys([*(o.metric for o in self.objectives), *(c.metric for c in self.constraints)]))
+
+    def admits(self, graph: Graph) -> bool:
+        """Whether the constraints that the graph alone decides hold."""
+        return all(c.holds(COSTS[c.metric](graph)) for c in self.constraints if c.known)
+
+    def values(self, metrics: Mapping[str, float]) -> tuple[float, ...]:
+        """The objectives' values.
+
+        Raises:
+            SearchError: a metric is missing or no finite number.
+        """
+        return tuple(_look_up(objective.metric, metrics) for objective in self.objectives)
+
+    def utilities(self, metrics: Mapping[str, float]) -> tuple[float, ...]:
+        """The objectives' values, turned so that higher is better."""
+        return tuple(o.utility(v) for o, v in zip(self.objectives, self.values(metrics), strict=True))
+
+    def feasible(self, metrics: Mapping[str, float]) -> bool:
+        """Whether every constraint holds."""
+        return all(c.holds(_look_up(c.metric, metrics)) for c in self.constraints)
+
+
+def _look_up(metric: str, metrics: Mapping[str, float]) -> float:
+    if metric not in metrics and metric == MAIN and metrics:
+        metric = next(iter(metrics))  # the evaluator's first metric is its main one
+    if metric not in metrics:
+        raise SearchError(f"the evaluation has no metric '{metric}'; it has {', '.join(metrics) or 'none'}")
+    value = float(metrics[metric])
+    if not math.isfinite(value):
+        raise SearchError(f"the metric '{metric}' is {value}")
+    return value

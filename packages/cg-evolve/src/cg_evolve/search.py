@@ -1,0 +1,219 @@
+"""Ask and tell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cg_evolve import pareto
+from cg_evolve.algorithms import make_algorithm
+from cg_evolve.algorithms.base import Algorithm, View, fitness
+from cg_evolve.domain import Domain
+from cg_evolve.errors import SearchError
+from cg_evolve.history import DONE, FAILED, PENDING, Candidate, Evaluation, History
+from cg_evolve.objectives import Constraint, Objective, Problem, known_costs
+from cg_ir import get_space
+
+if TYPE_CHECKING:
+    from cg_ir.plugins import SearchSpace
+
+__all__ = ["Search"]
+
+
+class Search:
+    """Proposes architectures and learns from their results.
+
+    >>> search = Search("nb201", seed=0, exclude=("nb201",))    # doctest: +SKIP
+    >>> candidates = search.ask(4)                               # doctest: +SKIP
+    >>> search.tell(candidates, [train(c.graph) for c in candidates])  # doctest: +SKIP
+
+    Networks are told apart by graph hash: isomorphic ones are proposed once.
+
+    Args:
+        space: a space's name, with options if need be, or a space.
+        algorithm: a name of ``cg_evolve.ALGORITHMS``, an algorithm, or ``auto``: ``bayesian`` where the scorer is installed, otherwise ``regularized``.
+        seed: of everything random.
+        exclude: families whose labels the scorer must not have learned from.
+        pool: architectures to which the search is restricted; a proposal from outside goes to the nearest member (:mod:`cg_evolve.pool`).
+        scorer: the predictor: a registered name, or an object with ``fit`` and ``predict``.
+        objectives: such as ``accuracy``, ``macs:min``; the first is the main one. ``accuracy`` stands for whatever the evaluator's main metric is.
+        constraints: such as ``macs<600e6``.
+        q: proposal n uses the results of proposals up to n - q and no others, so that up to q evaluations run at once and the history does not
+            depend on their order. Without it a proposal uses whatever has been told.
+    """
+
+    def __init__(
+        self,
+        space: str | SearchSpace,
+        algorithm: str | Algorithm = "auto",
+        seed: int = 0,
+        exclude: Sequence[str] = (),
+        pool: Iterable[str] | None = None,
+        scorer: str | Any = "predictor",
+        objectives: Sequence[str | Objective] = (),
+        constraints: Sequence[str | Constraint] = (),
+        q: int | None = None,
+    ) -> None:
+        if q is not None and q < 1:
+            raise SearchError(f"q should be at least 1, not {q}")
+        if seed < 0:
+            raise SearchError(f"a seed should not be negative, not {seed}")
+        if isinstance(exclude, str):
+            exclude = (exclude,)
+        self.space: SearchSpace = get_space(space) if isinstance(space, str) else space
+        self.seed = seed
+        self.q = q
+        self.problem = Problem.make(objectives, constraints)
+        self.domain = Domain(self.space, pool, self.problem.admits)
+        self.history = History()
+        self.algorithm = (
+            make_algorithm(algorithm, scorer, tuple(exclude), self.problem) if isinstance(algorithm, str) else algorithm
+        )
+
+    # --- ask ----------------------------------------------------------------------------------------------------------
+
+    def ready(self) -> bool:
+        """Whether the next proposal can be made: every result that it uses is there."""
+        return self._waits_for() is None
+
+    def _waits_for(self) -> int | None:
+        if self.q is None:
+            return None
+        for row in self.history[: max(0, len(self.history) - self.q + 1)]:
+            if row.status == PENDING:
+                return int(row.id)
+        return None
+
+    def ask(self, n: int = 1) -> list[Candidate]:
+        """The next ``n`` candidates; fewer where the others wait for results (``q``).
+
+        Raises:
+            Exhausted: every architecture has been proposed.
+            SearchError: not even one can be proposed before a result is told.
+        """
+        result: list[Candidate] = []
+        for _ in range(n):
+            waits_for = self._waits_for()
+            if waits_for is not None:
+                if result:
+                    break
+                raise SearchError(
+                    f"proposal {len(self.history)} uses the result of proposal {waits_for} (q={self.q}): tell it first"
+                )
+            number = len(self.history)
+            visible = self.history if self.q is None else self.history[: max(0, number - self.q + 1)]
+            results = [row for row in visible if row.status != PENDING]
+            view = View(number, self.seed, self.domain, self.problem, self.history, results)
+            proposal = self.algorithm.propose(view)
+            candidate = Candidate(
+                number,
+                proposal.arch,
+                self.domain.graph(proposal.arch).hash,
+                int(np.random.default_rng([self.seed, 3, number]).integers(2**31)),
+                proposal.parents,
+                proposal.origin,
+                proposal.mean,
+                proposal.std,
+                self.domain.graph,
+            )
+            self.history.append(Evaluation(candidate))
+            result.append(candidate)
+        return result
+
+    # --- tell ---------------------------------------------------------------------------------------------------------
+
+    def tell(
+        self,
+        candidates: Candidate | Sequence[Candidate],
+        values: float | Mapping[str, float] | None | Sequence[float | Mapping[str, float] | None],
+        *,
+        cost: float = 0.0,
+        error: str = "",
+        attempts: int = 1,
+    ) -> None:
+        """Results of candidates.
+
+        Args:
+            candidates: what ``ask`` gave, in any order, or architectures evaluated elsewhere are not taken.
+            values: for each the value of the first objective, or metrics by name (needed for several measured objectives), or ``None`` for an
+                evaluation that failed.
+            cost: seconds that it took.
+            error: why it failed.
+            attempts: how often it was tried.
+        """
+        if isinstance(candidates, Candidate):
+            candidates, values = [candidates], [values]  # type: ignore[list-item]
+        if isinstance(values, (int, float, Mapping)) or values is None or len(values) != len(candidates):
+            raise SearchError(f"{len(candidates)} candidates need as many values")
+        for candidate, value in zip(candidates, values, strict=True):
+            self._tell(candidate, value, cost, error, attempts)
+
+    def _tell(
+        self, candidate: Candidate, value: float | Mapping[str, float] | None, cost: float, error: str, attempts: int
+    ) -> None:
+        if candidate.id >= len(self.history) or self.history[candidate.id].candidate != candidate:
+            raise SearchError(f"candidate {candidate.id} ({candidate.arch}) is not of this search")
+        row = self.history[candidate.id]
+        if row.status != PENDING:
+            raise SearchError(f"candidate {candidate.id} already has its result")
+        row.cost, row.error, row.attempts = cost, error, attempts
+        if value is None or (not isinstance(value, Mapping) and not math.isfinite(value)):
+            row.status = FAILED
+            row.error = error or ("no value" if value is None else f"the value is {value}")
+            return
+        metrics = self._metrics(candidate, value)
+        try:
+            row.utilities = self.problem.utilities(metrics)
+            row.value = self.problem.values(metrics)[0]
+            row.feasible = self.problem.feasible(metrics)
+        except SearchError as problem:
+            row.status, row.error = FAILED, str(problem)
+            return
+        row.metrics = metrics
+        row.status = DONE
+
+    def _metrics(self, candidate: Candidate, value: float | Mapping[str, float]) -> dict[str, float]:
+        if not isinstance(value, Mapping):
+            main = next((o.metric for o in self.problem.objectives if not o.known), self.problem.objectives[0].metric)
+            value = {main: float(value)}
+        measured = {str(name): float(number) for name, number in value.items()}
+        measured.update({name: cost for name, cost in known_costs(candidate.graph).items() if name not in measured})
+        return measured
+
+    # --- what came of it ----------------------------------------------------------------------------------------------
+
+    @property
+    def best(self) -> Evaluation | None:
+        """The best evaluation by the first objective among those within the constraints; none before the first result."""
+        good = [row for row in self.history if row.good]
+        return max(good, key=lambda row: row.utilities[0], default=None)
+
+    @property
+    def front(self) -> list[Evaluation]:
+        """The evaluations that no other dominates, by proposal number."""
+        good = [row for row in self.history if row.good]
+        return [good[i] for i in pareto.front([row.utilities for row in good]).tolist()] if good else []
+
+    @property
+    def ranking(self) -> list[Evaluation]:
+        """The finished evaluations within the constraints, best first."""
+        good = [row for row in self.history if row.good]
+        order = np.argsort(-fitness(good), kind="stable") if good else []
+        return [good[int(i)] for i in order]
+
+    def restore(self, rows: Iterable[Evaluation]) -> None:
+        """Take over the proposals and results of an interrupted run; their candidates get this search's networks."""
+        for row in rows:
+            candidate = row.candidate
+            restored = Candidate(
+                candidate.id, candidate.arch, candidate.hash, candidate.seed, candidate.parents, candidate.origin,
+                candidate.mean, candidate.std, self.domain.graph,
+            )  # fmt: skip
+            self.history.append(Evaluation(restored))
+            if row.status == DONE:
+                self._tell(restored, row.metrics, row.cost, row.error, row.attempts)
+            elif row.status == FAILED:
+                self._tell(restored, None, row.cost, row.error, row.attempts)

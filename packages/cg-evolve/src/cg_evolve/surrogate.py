@@ -1,0 +1,129 @@
+"""The scorer inside a search: fitted to results, asked for mean and standard deviation of candidates."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cg_evolve.errors import SearchError
+from cg_ir import get_scorer
+from cg_ir.errors import PluginError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from cg_evolve.history import Evaluation
+    from cg_evolve.objectives import Problem
+    from cg_ir.graph import Graph
+
+__all__ = ["Surrogate", "make_scorer"]
+
+
+def make_scorer(scorer: str | Any, exclude: Sequence[str] = ()) -> Any:
+    """A scorer by name, or a copy of one that was handed over.
+
+    Args:
+        scorer: registered name with options, or an object with ``predict``.
+        exclude: families whose labels the scorer must not have learned from.
+
+    Raises:
+        SearchError: a scorer that learned from families cannot leave them out.
+    """
+    if not isinstance(scorer, str):
+        made = copy.deepcopy(scorer)
+    elif not exclude:
+        made = get_scorer(scorer)
+    else:
+        try:
+            made = get_scorer(scorer, exclude=tuple(exclude))
+        except PluginError as error:
+            if "does not take these options" not in str(error):
+                raise
+            made = get_scorer(scorer)
+    learned = set(exclude) & set(getattr(made, "sources", ()) or ())
+    if learned:
+        raise SearchError(f"the scorer learned from {', '.join(sorted(learned))} and cannot leave it out")
+    return made
+
+
+def _takes(function: Callable[..., Any], name: str) -> bool:
+    parameters = inspect.signature(function).parameters
+    return name in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+
+
+class Surrogate:
+    """One scorer for each objective that the graph alone does not tell.
+
+    Utilities that failed or infeasible evaluations would have had are taken to be the worst seen.
+
+    Args:
+        scorer: registered name, or an object that is copied for each objective.
+        exclude: families whose labels the scorer must not have learned from.
+        problem: objectives and constraints.
+    """
+
+    def __init__(self, scorer: str | Any, exclude: Sequence[str], problem: Problem) -> None:
+        self.problem = problem
+        self.scorers = {
+            k: make_scorer(scorer, exclude) for k, objective in enumerate(problem.objectives) if not objective.known
+        }
+        self._mains = next(iter(self.scorers), None)
+        for made in self.scorers.values():
+            if not hasattr(made, "fit"):
+                raise SearchError(f"the scorer '{getattr(made, 'name', scorer)}' learns nothing from results (no fit)")
+
+    def fit(self, rows: Sequence[Evaluation]) -> bool:
+        """Fit to finished evaluations; false where they say too little (fewer than two different values)."""
+        good = [row for row in rows if row.good]
+        if len({row.utilities for row in good}) < 2:
+            return False
+        graphs = [row.graph for row in rows]
+        worst = np.min([row.utilities for row in good], axis=0)
+        utilities = np.array([row.utilities if row.good else worst for row in rows])
+        for k, scorer in self.scorers.items():
+            scorer.fit(graphs, utilities[:, k])
+        return True
+
+    def predict(
+        self, graphs: Sequence[Graph], pool: Sequence[Graph] | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and standard deviation of every objective's utility, each (n, objectives), on the scorer's own scale."""
+        means = np.zeros((len(graphs), len(self.problem.objectives)))
+        stds = np.zeros_like(means)
+        for k, objective in enumerate(self.problem.objectives):
+            if objective.known:
+                from cg_evolve.objectives import COSTS
+
+                means[:, k] = [objective.utility(COSTS[objective.metric](graph)) for graph in graphs]
+                continue
+            scorer = self.scorers[k]
+            options = {"pool": pool} if pool is not None and _takes(scorer.predict, "pool") else {}
+            if _takes(scorer.predict, "return_std"):
+                answer = scorer.predict(graphs, return_std=True, **options)
+            else:
+                answer = scorer.predict(graphs, **options)
+            if isinstance(answer, tuple):
+                means[:, k], stds[:, k] = answer
+            else:
+                means[:, k] = answer
+        return means, stds
+
+    def prior(self, graphs: Sequence[Graph], pool: Sequence[Graph] | None = None) -> NDArray[np.float64] | None:
+        """Mean of the main predicted objective before any result, (n,); none where the scorer needs results first."""
+        if self._mains is None:
+            return None
+        try:
+            return self.predict(graphs, pool)[0][:, self._mains]
+        except Exception:  # an unfitted scorer refuses in its own way
+            return None
+
+    def suggest(self, graphs: Sequence[Graph], k: int) -> list[int] | None:
+        """Which graphs to evaluate first so that the results say most about the others; none where the scorer cannot tell."""
+        scorer = self.scorers.get(self._mains) if self._mains is not None else None
+        if scorer is None or not hasattr(scorer, "suggest"):
+            return None
+        return [int(i) for i in scorer.suggest(graphs, k)]

@@ -1,0 +1,187 @@
+"""A plugin for the tests: a space of small convolutional networks, a Gaussian process, evaluators that behave and misbehave."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from cg_ir import ArchError, Graph, GraphBuilder
+from cg_ir.plugins import hookimpl
+
+_LENGTH = 6
+_LETTERS = "ickwp"  # identity, convolution, large kernel, wide, pooling
+
+
+class ToySpace:
+    """Six steps of five kinds; identities make many strings one network."""
+
+    name = "toy"
+    family = "toy"
+    size = len(_LETTERS) ** _LENGTH
+
+    def __init__(self, channels: str | int = 4) -> None:
+        self.channels = int(channels)
+
+    def sample(self, rng: np.random.Generator) -> str:
+        return "".join(_LETTERS[i] for i in rng.integers(len(_LETTERS), size=_LENGTH))
+
+    def mutate(self, arch: str, rng: np.random.Generator) -> str:
+        place = int(rng.integers(_LENGTH))
+        others = [letter for letter in _LETTERS if letter != arch[place]]
+        return arch[:place] + others[int(rng.integers(len(others)))] + arch[place + 1 :]
+
+    def crossover(self, a: str, b: str, rng: np.random.Generator) -> str:
+        return "".join(x if rng.random() < 0.5 else y for x, y in zip(a, b, strict=True))
+
+    def neighbors(self, arch: str) -> list[str]:
+        return [
+            arch[:i] + letter + arch[i + 1 :] for i in range(_LENGTH) for letter in _LETTERS if letter != arch[i]
+        ]
+
+    def enumerate(self) -> Iterator[str]:
+        return map("".join, itertools.product(_LETTERS, repeat=_LENGTH))
+
+    def graph(self, arch: str) -> Graph:
+        if len(arch) != _LENGTH or set(arch) - set(_LETTERS):
+            raise ArchError(f"an architecture has {_LENGTH} of the letters {_LETTERS}, not '{arch}'")
+        b = GraphBuilder(f"toy/{arch}")
+        x = b.input((1, 3, 16, 16))
+        x = b.add("Conv", x, channels=self.channels, kernel_shape=(3, 3), pads=(1, 1, 1, 1))
+        for letter in arch:
+            if letter == "p":
+                x = b.add("MaxPool", x, kernel_shape=(3, 3), pads=(1, 1, 1, 1))
+            elif letter != "i":
+                k = 5 if letter == "k" else 3
+                width = 2 * self.channels if letter == "w" else self.channels
+                x = b.add("Conv", x, channels=width, kernel_shape=(k, k), pads=(k // 2,) * 4)
+                x = b.add("Relu", x)
+        x = b.add("GlobalAveragePool", x)
+        x = b.add("Flatten", x, shape=(1, b.shape(x)[1]))
+        x = b.add("Gemm", x, channels=10, bias=True)
+        b.output(x)
+        return b.build()
+
+
+def worth(arch: str) -> float:
+    """The made-up accuracy of a network, a function of its graph: identities do not count."""
+    steps = arch.replace("i", "")
+    value = sum({"c": 1.0, "k": 1.4, "w": 1.8, "p": 0.4}[letter] for letter in steps)
+    value += 0.9 * steps.count("wk") - 0.7 * steps.count("pp") - 0.25 * max(0, len(steps) - 4) ** 2
+    return value + 0.05 * np.sin(7.0 * value)
+
+
+class ToyScorer:
+    """A Gaussian process with a squared-exponential kernel on operator counts."""
+
+    name = "toy-gp"
+
+    def __init__(self, exclude: tuple[str, ...] = ()) -> None:
+        self.exclude = exclude
+        self.sources = tuple(f for f in ("elsewhere",) if f not in exclude)
+        self._x: np.ndarray | None = None
+
+    @staticmethod
+    def _features(graphs: list[Graph]) -> np.ndarray:
+        rows = []
+        for graph in graphs:
+            convs = [node for node in graph.nodes if node.op == "Conv"][1:]
+            large = [i for i, n in enumerate(convs) if n.attrs["kernel_shape"] == (5, 5)]
+            wide = [i for i, n in enumerate(convs) if n.shape[1] > 4]
+            pools = sum(n.op == "MaxPool" for n in graph.nodes)
+            pairs = sum(i + 1 in large for i in wide)
+            rows.append([len(convs), len(large), len(wide), pools, pairs])
+        return np.array(rows, dtype=float)
+
+    def fit(self, graphs: list[Graph], y: np.ndarray) -> ToyScorer:
+        self._x = self._features(graphs)
+        self._mean, self._scale = float(np.mean(y)), float(np.std(y)) or 1.0
+        kernel = self._kernel(self._x, self._x) + 0.01 * np.eye(len(y))
+        self._inverse = np.linalg.inv(kernel)
+        self._weights = self._inverse @ ((np.asarray(y) - self._mean) / self._scale)
+        return self
+
+    @staticmethod
+    def _kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.exp(-0.5 * ((a[:, None] - b[None]) ** 2).sum(axis=2) / 4.0)
+
+    def predict(self, graphs: list[Graph], return_std: bool = False):
+        x = self._features(graphs)
+        if self._x is None:
+            mean, std = x[:, 2] / 3, np.ones(len(x))
+        else:
+            k = self._kernel(x, self._x)
+            mean = self._mean + self._scale * (k @ self._weights)
+            std = self._scale * np.sqrt(np.maximum(1e-9, 1 - np.einsum("ij,jk,ik->i", k, self._inverse, k)))
+        return (mean, std) if return_std else mean
+
+    def suggest(self, graphs: list[Graph], k: int) -> list[int]:
+        """Farthest-first."""
+        x = self._features(graphs)
+        chosen = [0]
+        while len(chosen) < k:
+            gaps = ((x[:, None] - x[chosen][None]) ** 2).sum(axis=2).min(axis=1)
+            chosen.append(int(gaps.argmax()))
+        return chosen
+
+
+class ToyEvaluator:
+    """Worth of a network; `pause` seconds of work, a line in `log` when an evaluation ends."""
+
+    name = "toy"
+
+    def __init__(self, pause: str = "0", log: str = "", target: str = "") -> None:
+        self.pause = float(pause)
+        self.log = log
+
+    def evaluate(self, arch: str, graph: Graph, seed: int) -> dict[str, float]:
+        time.sleep(self.pause * (1 + seed % 3))
+        if self.log:
+            with open(self.log, "a") as file:
+                file.write(graph.hash + "\n")
+        return {"worth": worth(arch), "seed": float(seed % 1000), "length": float(len(arch.replace("i", "")))}
+
+
+class MoodyEvaluator:
+    """Raises, hangs, dies or returns nonsense on some networks: the number of pooling steps decides."""
+
+    name = "moody"
+
+    def __init__(self, marks: str = "") -> None:
+        self.marks = Path(marks) if marks else None
+
+    def evaluate(self, arch: str, graph: Graph, seed: int) -> dict[str, float]:
+        pools = arch.count("p")
+        if pools == 1:
+            raise RuntimeError("no memory\nleft")
+        if pools == 2:
+            time.sleep(3600)
+        if pools == 3:
+            os._exit(7)
+        if pools >= 4:
+            return {"worth": float("nan")}
+        if self.marks is not None:  # fails the first time only
+            mark = self.marks / arch
+            if not mark.exists():
+                mark.touch()
+                raise RuntimeError("flaky")
+        return {"worth": worth(arch)}
+
+
+@hookimpl
+def cg_spaces() -> list[type]:
+    return [ToySpace]
+
+
+@hookimpl
+def cg_scorers() -> list[type]:
+    return [ToyScorer]
+
+
+@hookimpl
+def cg_evaluators() -> list[type]:
+    return [ToyEvaluator, MoodyEvaluator]

@@ -1,0 +1,219 @@
+"""The zoo: converts every model of torchvision and timm and 40 transformers configurations, and checks what comes out.
+
+    python zoo.py run --family timm --shard 0/2 -o timm-0.jsonl       # measure; appends, and skips what the file already has
+    python zoo.py table timm-*.jsonl ... -o ../../../docs/zoo.md      # render the table of the docs
+
+Every model is built on the meta device with random weights that are never drawn, so nothing is downloaded. A row says whether
+the model converts, whether parameters agree exactly with ``sum(p.numel())``, MACs beside torch's ``FlopCounterMode`` on meta, operators
+that became ``Custom``, and seconds of the conversion, of a bare forward pass on meta, and (on every ``--export-every``-th model) of
+``torch.export`` on meta.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+Build = Callable[[], "tuple[nn.Module, tuple[Any, ...], dict[str, Any]]"]
+
+
+def define_torchvision_operators() -> None:
+    """Make ``import torchvision`` work where its compiled operators do not fit the installed torch.
+
+    The wheels on PyPI are built for one torch build; beside another, the import stops at the first operator that it wants to
+    register a shape rule for. No model of the zoo runs these two operators before it is refused for its data-dependent results, so
+    their schema is enough.
+    """
+    library = torch.library.Library("torchvision", "FRAGMENT")
+    for name in ("nms", "qnms"):
+        if not hasattr(torch.ops.torchvision, name):
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    define_torchvision_operators.library = library  # type: ignore[attr-defined]  # it undefines them when it is collected
+
+
+def image(*sizes: int) -> torch.Tensor:
+    """A meta tensor of batch size 1."""
+    return torch.empty((1, *sizes), device="meta")
+
+
+def torchvision_models() -> Iterator[tuple[str, Build]]:
+    """Every name that torchvision registers, and the input that its documentation names."""
+    import torchvision
+
+    for module in ("", "segmentation", "video", "optical_flow", "detection", "quantization"):
+        package = getattr(torchvision.models, module) if module else torchvision.models
+        for name in torchvision.models.list_models(module=package):
+
+            def build(name: str = name, module: str = module) -> tuple[nn.Module, tuple[Any, ...], dict[str, Any]]:
+                options = {"weights_backbone": None} if module in ("segmentation", "detection") else {}
+                model = torchvision.models.get_model(name, weights=None, **options)
+                size = {"inception_v3": 299, "vit_h_14": 224}.get(name.removeprefix("quantized_"), 224)
+                if module == "video":
+                    frames, size = (16, 224) if name.startswith(("mvit", "swin")) else (16, 112) if name != "s3d" else (16, 224)
+                    return model, (image(3, frames, size, size),), {}
+                if module == "optical_flow":
+                    return model, (image(3, 128, 128), image(3, 128, 128)), {}
+                if module == "detection":
+                    return model, ([torch.empty((3, 320, 320), device="meta")],), {}
+                return model, (image(3, size, size),), {}
+
+            yield f"{module + '/' if module else ''}{name}", build
+
+
+def timm_models() -> Iterator[tuple[str, Build]]:
+    """Every name that timm registers, at the input size of its configuration."""
+    import timm
+
+    for name in timm.list_models():
+
+        def build(name: str = name) -> tuple[nn.Module, tuple[Any, ...], dict[str, Any]]:
+            model = timm.create_model(name, pretrained=False)
+            config = getattr(model, "pretrained_cfg", None) or model.default_cfg
+            return model, (image(*config["input_size"]),), {}
+
+        yield name, build
+
+
+def transformers_models() -> Iterator[tuple[str, Build]]:
+    """Configurations of Hugging Face transformers, as their config classes default, without a cache of keys."""
+    from zoo_transformers import CONFIGURATIONS, build_model
+
+    for name in CONFIGURATIONS:
+        yield name, lambda name=name: build_model(name)
+
+
+FAMILIES = {"torchvision": torchvision_models, "timm": timm_models, "transformers": transformers_models}
+
+
+def build_on_meta(build: Build) -> tuple[nn.Module, tuple[Any, ...], dict[str, Any]]:
+    """The model without elements; constructors that need elements run on the CPU, and the result is moved."""
+    try:
+        with torch.device("meta"):
+            return build()
+    except Exception:
+        model, args, kwargs = build()
+        return model.to("meta"), args, kwargs
+
+
+def measure(name: str, build: Build, export: bool) -> dict[str, Any]:
+    """One row of the table."""
+    from cg_frontends.pytorch import from_module
+
+    row: dict[str, Any] = {"name": name}
+    try:
+        model, args, kwargs = build_on_meta(build)
+    except Exception as error:
+        return {**row, "built": False, "error": one_line(error)}
+    row["parameters"] = sum(p.numel() for p in model.parameters())
+    try:
+        start = time.perf_counter()
+        graph = from_module(model, *args, name=name, **kwargs)
+        row["seconds"] = time.perf_counter() - start
+    except Exception as error:
+        return {**row, "converted": False, "error": one_line(error)}
+    unused = graph.extras.get("unused_parameters", 0)
+    customs: dict[str, int] = {}
+    heavy: dict[str, int] = {}
+    for node in graph.nodes:
+        if node.op == "Custom":
+            key = str(node.attrs["name"])
+            customs[key] = customs.get(key, 0) + 1
+            if node.params or node.macs:
+                heavy[key] = heavy.get(key, 0) + node.params
+    row.update(
+        converted=True, nodes=len(graph), unused=unused, equal=graph.params + unused == row["parameters"], macs=graph.macs, custom=customs, heavy=heavy
+    )
+    model.eval()
+    try:
+        with torch.no_grad():
+            start = time.perf_counter()
+            model(*args, **kwargs)
+            row["forward"] = time.perf_counter() - start
+            with FlopCounterMode(display=False) as counter:
+                model(*args, **kwargs)
+        row["counted"] = counter.get_total_flops() // 2
+    except Exception as error:
+        row["counter_error"] = one_line(error)
+    if export:
+        try:
+            start = time.perf_counter()
+            with torch.no_grad():
+                torch.export.export(model, args, kwargs, strict=False)
+            row["export"] = time.perf_counter() - start
+        except Exception as error:
+            row["export_error"] = one_line(error)
+    return row
+
+
+def one_line(error: BaseException) -> str:
+    """An error as one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Measure a family and append a JSON line a model."""
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    define_torchvision_operators()
+    output = Path(arguments.output)
+    done = {json.loads(line)["name"] for line in output.read_text().splitlines()} if output.exists() else set()
+    index, count = map(int, arguments.shard.split("/"))
+    from_module_warmup()
+    with output.open("a") as file:
+        for number, (name, build) in enumerate(FAMILIES[arguments.family]()):
+            if number % count != index or name in done or (arguments.only and arguments.only not in name):
+                continue
+            row = measure(name, build, bool(arguments.export_every) and number // count % arguments.export_every == 0)
+            file.write(json.dumps({"family": arguments.family, **row}) + "\n")
+            file.flush()
+            state = "ok" if row.get("converted") and row.get("equal") else row.get("error", "parameters differ")
+            print(f"{name}: {state}", file=sys.stderr)
+
+
+def from_module_warmup() -> None:
+    """Import and initialise what the first conversion of a process would."""
+    from cg_frontends.pytorch import from_module
+
+    layers = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 8))
+    from_module(layers, image(3, 8, 8))
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(required=True)
+    runs = commands.add_parser("run")
+    runs.add_argument("--family", choices=FAMILIES, required=True)
+    runs.add_argument("--shard", default="0/1")
+    runs.add_argument("--only", default="")
+    runs.add_argument("--export-every", type=int, default=0)
+    runs.add_argument("-o", "--output", required=True)
+    runs.set_defaults(call=run)
+    tables = commands.add_parser("table")
+    tables.add_argument("results", nargs="+")
+    tables.add_argument("-o", "--output", required=True)
+    tables.set_defaults(call=table)
+    arguments = parser.parse_args()
+    arguments.call(arguments)
+
+
+def table(arguments: argparse.Namespace) -> None:
+    """Render the documentation page."""
+    from zoo_table import render
+
+    rows = [json.loads(line) for path in arguments.results for line in Path(path).read_text().splitlines()]
+    Path(arguments.output).write_text(render(rows))
+
+
+if __name__ == "__main__":
+    main()

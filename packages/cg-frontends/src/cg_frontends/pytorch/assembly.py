@@ -1,0 +1,67 @@
+"""The last step: lowered nodes, with the parameters they share, to a graph."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+from cg_frontends.pytorch.lowering import Lowering, Spec
+from cg_frontends.pytorch.weights import Sharing
+from cg_ir import Graph, GraphBuilder
+
+__all__ = ["assemble"]
+
+
+def assemble(lowering: Lowering, name: str, producer: dict[str, str]) -> Graph:
+    """The graph of a lowering that has run.
+
+    Ensures: ``graph.params + graph.extras.get("unused_parameters", 0)`` is the number of the module's parameters.
+    """
+    builder = GraphBuilder(name, producer=producer)
+    sharing = Sharing(lowering.specs)
+    place: list[int] = []
+    for index, spec in enumerate(lowering.specs):
+        inputs = [place[i] for i in spec.inputs]
+        key = sharing.key(index) if spec.slots else None
+        if len(spec.slots) > 1 and sharing.split(index):
+            place.append(_split(builder, sharing, index, spec, inputs))
+        else:
+            place.append(builder.add(spec.op, *inputs, region=spec.region, weights=key, shape=spec.shape, **spec.attrs))
+    total = sum(leaf.numel for leaf in lowering.tape.leaves)
+    unused = total - sharing.counted
+    if unused:
+        builder.extras["unused_parameters"] = unused
+    return builder.build()
+
+
+def _split(builder: GraphBuilder, sharing: Sharing, index: int, spec: Spec, inputs: list[int]) -> int:
+    """A node that shares some of its parameters: the others become nodes."""
+
+    def parameter(slot: int, shape: tuple[int, ...]) -> int:
+        node = builder.parameter(spec.slots[slot].shape, region=spec.region, weights=sharing.key(index, slot))
+        if spec.slots[slot].shape == shape:
+            return node
+        return builder.add("Reshape", node, shape=shape, region=spec.region)
+
+    def add(op: str, *nodes: int, **attrs: Any) -> int:
+        return builder.add(op, *nodes, region=spec.region, shape=spec.shape, **attrs)
+
+    rank = len(spec.shape)
+    channels_first = (-1, *(1,) * (rank - 2))
+    if spec.op in ("Gemm", "Conv", "ConvTranspose"):
+        attrs = {**spec.attrs, "bias": False}
+        node = builder.add(
+            spec.op, *inputs, region=spec.region, weights=sharing.key(index, 0), shape=spec.shape, **attrs
+        )
+        width = prod(spec.slots[1].shape)
+        return add("Add", node, parameter(1, (width,) if spec.op == "Gemm" else (width, *channels_first[1:])))
+    if "affine" in spec.attrs or spec.op.endswith("Normalization"):
+        attrs = {k: v for k, v in spec.attrs.items() if k != "bias"}
+        node = add(spec.op, *inputs, **{**attrs, "affine": False})
+        shape = spec.slots[0].shape
+        if spec.op not in ("LayerNormalization", "RMSNormalization"):
+            shape = (prod(shape), *channels_first[1:])
+        node = add("Mul", node, parameter(0, shape))
+        return add("Add", node, parameter(1, shape)) if len(spec.slots) > 1 else node
+    # recurrent layers and unknown operators: the first key stands for all
+    return builder.add(spec.op, *inputs, region=spec.region, weights=sharing.key(index), shape=spec.shape, **spec.attrs)

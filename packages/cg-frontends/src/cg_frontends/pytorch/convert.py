@@ -1,0 +1,146 @@
+"""``from_module``: any ``nn.Module`` becomes a graph by one forward pass on meta tensors."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cg_frontends import __version__
+from cg_frontends.pytorch import lowerings  # noqa: F401 - registers the lowerings
+from cg_frontends.pytorch.assembly import assemble
+from cg_frontends.pytorch.blame import describe, reads_elements
+from cg_frontends.pytorch.exported import module_of, runner_of
+from cg_frontends.pytorch.lowering import LOWERINGS, Lowering, UnknownOperatorWarning
+from cg_frontends.pytorch.modules import lend
+from cg_frontends.pytorch.recorder import Recorder
+from cg_frontends.pytorch.structure import map_tensors, tensors_of
+from cg_frontends.pytorch.tape import TRACED, Tape
+from cg_ir import CgError, Graph, GraphError, SourceError
+
+__all__ = ["from_module"]
+
+PRODUCER = {"name": "cg-frontends", "version": __version__}
+
+
+def from_module(
+    module: Any, *example_inputs: Any, name: str | None = None, strict: bool = False, **kwargs: Any
+) -> Graph:
+    """The computation graph of a module in evaluation mode, at batch size 1.
+
+    The module runs once on tensors without elements; nothing is computed, no weights are needed, and the module is left as it
+    was. ``torch.fx.GraphModule`` and ``torch.export.ExportedProgram`` are run in the same way and give the same graph. Where the
+    program reads elements of tensors, it is first run again with real buffers, then through ``torch.export``.
+
+    Args:
+        module: an ``nn.Module``, on any device, or an ``ExportedProgram``.
+        example_inputs: what its ``forward`` takes, tensors on any device (``device="meta"`` will do) or nested in tuples, lists and
+            dicts; with none, those of the ``ExportedProgram``. A leading axis that all tensors share is the batch: it is cut to 1.
+        name: the graph's name; the class's name if absent.
+        strict: an operator outside the vocabulary is an error instead of a ``Custom`` node and a warning.
+        kwargs: keyword arguments of ``forward``.
+
+    Returns:
+        A graph whose ``params`` plus ``extras["unused_parameters"]`` (of branches that do not run, and of parametrisations beyond the
+        weights that they compute) is the number of parameters of the module.
+
+    Raises:
+        SourceError: the forward pass fails; the message names the line of the user's code.
+    """
+    if name is None:
+        name = getattr(module, "_get_name", lambda: type(module).__name__)()
+    if not example_inputs and not kwargs:
+        example_inputs, kwargs = _examples(module)
+    tape = _record(module, example_inputs, kwargs)
+    if not any(value.kind == TRACED for value in tape.outputs):
+        raise SourceError(f"{name}: no output of forward depends on its inputs")
+    lowering = Lowering(tape)
+    try:
+        lowering.run()
+        graph = assemble(lowering, name, PRODUCER)
+    except GraphError as error:
+        raise SourceError(f"{name}: {error}") from error
+    if lowering.unknown:
+        listed = ", ".join(f"{key} ({count}x)" for key, count in sorted(lowering.unknown.items()))
+        if strict:
+            raise SourceError(f"{name}: operators outside the vocabulary: {listed}")
+        warnings.warn(
+            f"{name}: operators outside the vocabulary became Custom: {listed}", UnknownOperatorWarning, stacklevel=2
+        )
+    return graph
+
+
+def _examples(module: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The example inputs that an exported program carries."""
+    examples = getattr(module, "example_inputs", None)
+    if isinstance(examples, tuple) and len(examples) == 2:
+        return tuple(examples[0]), dict(examples[1])
+    return (), {}
+
+
+def _record(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tape:
+    """The tape of the forward pass, at batch size 1 where the program can be run at it."""
+    batch = _batch(args, kwargs)
+    given = [(args, kwargs)]
+    if batch is not None and batch > 1:
+        given.insert(0, map_tensors((args, kwargs), lambda t: t[:1]))
+    first: BaseException | None = None
+    for one_args, one_kwargs in given:
+        try:
+            return _record_as_given(module, one_args, one_kwargs)
+        except SourceError as error:
+            first = error
+    assert first is not None
+    raise first
+
+
+def _record_as_given(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tape:
+    """The quick way first, then with real buffers, then through ``torch.export``."""
+    try:
+        return _run(module, args, kwargs, real_buffers=False)
+    except CgError:
+        raise
+    except Exception as error:
+        failure: Exception = error
+    try:
+        return _run(module, args, kwargs, real_buffers=True)
+    except Exception:
+        pass
+    if isinstance(module, nn.Module) and (reads_elements(failure) or isinstance(failure, NotImplementedError)):
+        try:
+            return _run(module_of(module, args, kwargs), args, kwargs, real_buffers=True)
+        except Exception:
+            pass
+    raise SourceError(describe(failure, type(module).__name__)) from failure
+
+
+def _run(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, real_buffers: bool) -> Tape:
+    run, owner = runner_of(module)
+    recorder = Recorder(LOWERINGS.__contains__)
+
+    def enter(path: str) -> None:
+        recorder.region = path
+
+    with lend(owner, enter, real_buffers) as lent, torch.inference_mode():
+        for parameter_name, parameter in lent.parameters:
+            recorder.parameter(parameter, parameter_name)
+        args, kwargs = map_tensors((args, kwargs), _meta)
+        for tensor in tensors_of((args, kwargs)):
+            recorder.input(tensor)
+        with recorder:
+            result = run(enter, args, kwargs)
+        for tensor in tensors_of(result):
+            recorder.output(tensor)
+    return recorder.tape
+
+
+def _meta(tensor: Tensor) -> Tensor:
+    return torch.empty_strided(tensor.size(), tensor.stride(), dtype=tensor.dtype, device="meta")
+
+
+def _batch(args: tuple[Any, ...], kwargs: dict[str, Any]) -> int | None:
+    """The leading size that all tensors share, or ``None``."""
+    sizes = {t.shape[0] if t.ndim else None for t in tensors_of((args, kwargs))}
+    return sizes.pop() if len(sizes) == 1 else None

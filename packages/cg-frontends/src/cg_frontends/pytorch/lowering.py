@@ -1,0 +1,228 @@
+"""From a tape of ATen calls to a graph of the format's operators.
+
+Each ATen operator has a *lowering*, a function registered by name with :func:`lowers`. Its arguments are those of the ATen schema, with
+:class:`Value` in place of tensors; it adds nodes and returns the node of each output. Parameters that an operator owns (``slots``)
+are no nodes: the operator's row in the table counts them. A parameter that is used in any other way becomes a ``Parameter`` node,
+constants become ``Constant`` nodes, and what is computed from them alone is lowered only where a node needs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any, TypeVar
+
+from cg_frontends.pytorch.tape import CONSTANT, TRACED, WEIGHT, Call, Tape, Value, values_in
+
+__all__ = ["LOWERINGS", "Lowering", "UnknownOperatorWarning", "lowers"]
+
+Shape = tuple[int, ...]
+LoweringFunction = Callable[..., "int | Sequence[int | None]"]
+_F = TypeVar("_F", bound=Callable[..., Any])
+LOWERINGS: dict[str, LoweringFunction] = {}
+_LARGEST = 3.4028234663852886e38  # float32; stands for infinity, which JSON has not
+
+
+class UnknownOperatorWarning(UserWarning):
+    """An operator outside the vocabulary became ``Custom``."""
+
+
+def lowers(*names: str) -> Callable[[_F], _F]:
+    """Register the lowering of ATen operators; a name without a namespace is ``aten::name``."""
+
+    def register(function: _F) -> _F:
+        for name in names:
+            LOWERINGS[name if "::" in name else f"aten::{name}"] = function
+        return function
+
+    return register
+
+
+@dataclass
+class Spec:
+    """A node to be: what :class:`GraphBuilder` will be given."""
+
+    op: str
+    inputs: list[int]
+    shape: Shape
+    attrs: dict[str, Any]
+    region: str
+    slots: tuple[Value, ...] = ()
+
+
+class Lowering:
+    """Lowers one tape.
+
+    Attributes:
+        specs: the nodes so far.
+        unknown: how often each operator outside the vocabulary was met.
+        region: dotted path of the module whose operators are being lowered.
+    """
+
+    def __init__(self, tape: Tape) -> None:
+        self.tape = tape
+        self.specs: list[Spec] = []
+        self.unknown: dict[str, int] = {}
+        self.region = ""
+        self._numel = {id(leaf): leaf.numel for leaf in tape.leaves}
+        self._nodes: dict[int, int] = {}
+        self._claimed: dict[int, Value] = {}
+        self._sources: dict[int, frozenset[int]] = {}
+
+    # --- what lowerings use -------------------------------------------------------------------------------------------
+
+    def add(
+        self, op: str, *inputs: Value | int, shape: Iterable[int], slots: Iterable[Value | None] = (), **attrs: Any
+    ) -> int:
+        """Add a node and return its number; ``slots`` are the parameters that it owns."""
+        nodes = [self.node(i) if isinstance(i, Value) else i for i in inputs]
+        owned = tuple(slot for slot in slots if slot is not None)
+        self.specs.append(Spec(op, nodes, tuple(shape), attrs, self.region, owned))
+        return len(self.specs) - 1
+
+    def shape(self, node: int) -> Shape:
+        """Output shape of a node."""
+        return self.specs[node].shape
+
+    def node(self, value: Value) -> int:
+        """The node whose output is ``value``, added now if it is a parameter, a constant or computed from those."""
+        known = self._nodes.get(id(value))
+        if known is not None:
+            return known
+        if value.kind == CONSTANT:
+            fill = () if value.fill is None else (self.finite(value.fill),)
+            node = self.add("Constant", shape=value.shape, value=fill, dtype=value.dtype)
+        elif value.call is None:
+            node = self.add("Parameter", shape=value.shape, slots=(value,))
+        else:
+            region = self.region
+            self.lower(value.call)
+            self.region = region
+            return self._nodes[id(value)]
+        self._nodes[id(value)] = node
+        return node
+
+    def operand(self, operand: Value | float, like: Value | float | None = None, shape: Shape = ()) -> int:
+        """The node of an operand of elementwise arithmetic: a number, or a constant that is one, is a scalar ``Constant``.
+
+        Args:
+            like: the other operand; ``shape``: the result's. A filled constant that the result's shape does not need is a scalar.
+        """
+        if isinstance(operand, Value):
+            if operand.kind != CONSTANT or operand.fill is None:
+                return self.node(operand)
+            if operand.shape and not (isinstance(like, Value) and like.shape == shape):
+                return self.node(operand)
+            return self.scalar(operand.fill)
+        return self.scalar(operand)
+
+    def scalar(self, number: float) -> int:
+        """A scalar ``Constant`` of its own."""
+        return self.add("Constant", shape=(), value=(self.finite(number),))
+
+    def reshape(self, node: Value | int, shape: Iterable[int]) -> int:
+        """The node in another shape."""
+        return self.add("Reshape", node, shape=shape)
+
+    def transpose(self, node: Value | int, perm: Sequence[int]) -> int:
+        """The node with its axes in another order."""
+        index = self.node(node) if isinstance(node, Value) else node
+        before = self.shape(index)
+        return self.add("Transpose", index, shape=[before[i] for i in perm], perm=tuple(perm))
+
+    def owned(self, value: Value | None) -> bool:
+        """Whether an operator may own ``value`` as (part of) its parameters.
+
+        It may where the value is a parameter or a part of one, or is computed from parameters that nothing else owns and that have
+        at least as many elements (weight norm, weight standardisation).
+        """
+        if value is None or value.kind != WEIGHT:
+            return False
+        if value.place is not None:
+            return all(step != 0 or size == 1 for size, step in zip(value.place[1], value.place[2], strict=True))
+        leaves = self._leaves(value)
+        if any(self._claimed.get(leaf, value) is not value for leaf in leaves):
+            return False
+        if sum(self._numel[leaf] for leaf in leaves) < prod(value.shape):
+            return False
+        for leaf in leaves:
+            self._claimed[leaf] = value
+        return True
+
+    def _leaves(self, value: Value) -> frozenset[int]:
+        """The ids of the parameters from which a value is computed."""
+        known = self._sources.get(id(value))
+        if known is None:
+            if value.leaf is not None:
+                known = frozenset((id(value.leaf),))
+            elif value.call is None:
+                known = frozenset()
+            else:
+                known = frozenset().union(*(self._leaves(v) for v in values_in(value.call) if v.kind == WEIGHT))
+            self._sources[id(value)] = known
+        return known
+
+    @staticmethod
+    def finite(number: float) -> float:
+        """The number, or the nearest that JSON has."""
+        number = float(number)
+        if number != number:
+            return 0.0
+        return min(max(number, -_LARGEST), _LARGEST)
+
+    # --- the run ------------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Lower every call on which an output depends."""
+        live = self.tape.live()
+        for index, value in enumerate(self.tape.inputs):
+            self._nodes[id(value)] = self.add("Input", shape=value.shape, index=index, dtype=value.dtype)
+        for call in self.tape.calls:
+            if id(call) in live and any(v is not None and v.kind == TRACED for v in call.outputs):
+                self.lower(call)
+        self.region = ""
+        for index, value in enumerate(self.tape.outputs):
+            self.add("Output", value, shape=value.shape, index=index)
+
+    def lower(self, call: Call) -> None:
+        """Lower one call."""
+        if any(v is not None and id(v) in self._nodes for v in call.outputs):
+            return
+        self.region = call.region
+        function = LOWERINGS.get(call.name)
+        nodes = NotImplemented if function is None else function(self, call.outputs, *call.args, **call.kwargs)
+        if nodes is NotImplemented:
+            nodes = self._custom(call)
+        if isinstance(nodes, int):
+            nodes = (nodes,)
+        for value, node in zip(call.outputs, nodes, strict=False):
+            if value is not None and node is not None:
+                self._nodes[id(value)] = node
+
+    def select(self, node: int, outputs: Sequence[Value | None]) -> list[int | None]:
+        """The nodes of all outputs of a node that has several."""
+        further = [
+            None if value is None else self.add("Select", node, shape=value.shape, index=index)
+            for index, value in enumerate(outputs[1:], 1)
+        ]
+        return [node, *further]
+
+    def _custom(self, call: Call) -> list[int | None]:
+        self.unknown[call.name] = self.unknown.get(call.name, 0) + 1
+        inputs, slots = [], []
+        for value in values_in(call):
+            if value.kind == WEIGHT and self.owned(value):
+                slots.append(value)
+            else:
+                inputs.append(value)
+        first = next(v for v in call.outputs if v is not None)
+        params = sum(prod(v.shape) for v in slots)
+        name = call.name.removeprefix("aten::")
+        node = self.add("Custom", *inputs, shape=first.shape, slots=slots, name=name, params=params)
+        if call.outputs[0] is None:
+            return [
+                self.add("Select", node, shape=v.shape, index=i) if v is not None else None
+                for i, v in enumerate(call.outputs)
+            ]
+        return self.select(node, call.outputs)

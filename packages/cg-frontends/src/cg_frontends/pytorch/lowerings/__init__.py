@@ -1,0 +1,29 @@
+"""The lowerings of ATen operators, by subject; importing this package registers them all."""
+
+from cg_frontends.pytorch.lowerings import (
+    activations,
+    arithmetic,
+    indexing,
+    joining,
+    layout,
+    matrices,
+    normalisation,
+    pooling,
+    recurrent,
+    reductions,
+    resampling,
+)
+
+__all__ = [
+    "activations",
+    "arithmetic",
+    "indexing",
+    "joining",
+    "layout",
+    "matrices",
+    "normalisation",
+    "pooling",
+    "recurrent",
+    "reductions",
+    "resampling",
+]

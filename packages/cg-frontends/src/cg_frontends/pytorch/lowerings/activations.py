@@ -1,0 +1,128 @@
+"""Activations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cg_frontends.pytorch.lowering import LOWERINGS, Lowering, lowers
+from cg_frontends.pytorch.lowerings.arguments import axis_of
+from cg_frontends.pytorch.tape import Value
+
+Outputs = Sequence[Any]
+
+_PLAIN = {
+    "relu": "Relu",
+    "sigmoid": "Sigmoid",
+    "tanh": "Tanh",
+    "silu": "Silu",
+    "mish": "Mish",
+    "hardswish": "HardSwish",
+    "hardsigmoid": "HardSigmoid",
+    "selu": "Selu",
+    "log_sigmoid": "LogSigmoid",
+}
+
+
+def _plain(op: str) -> Any:
+    def lower(low: Lowering, out: Outputs, x: Value) -> int:
+        return low.add(op, x, shape=out[0].shape)
+
+    return lower
+
+
+LOWERINGS.update({f"aten::{name}": _plain(op) for name, op in _PLAIN.items()})
+
+
+@lowers("relu6")
+def relu6(low: Lowering, out: Outputs, x: Value) -> int:
+    return low.add("Clip", x, shape=out[0].shape, min=0.0, max=6.0)
+
+
+@lowers("clamp", "clip")
+def clamp(low: Lowering, out: Outputs, x: Value, min: Any = None, max: Any = None) -> int:
+    shape = out[0].shape
+    attrs: dict[str, Any] = {}
+    node = low.node(x)
+    for name, op, bound in (("min", "Max", min), ("max", "Min", max)):
+        if isinstance(bound, Value):
+            node = low.add(op, node, low.operand(bound, x, shape), shape=shape)
+        elif bound is not None and abs(bound) < 3e38:
+            attrs[name] = float(bound)
+    return low.add("Clip", node, shape=shape, **attrs) if attrs else node
+
+
+@lowers("hardtanh")
+def hardtanh(low: Lowering, out: Outputs, x: Value, min_val: float = -1.0, max_val: float = 1.0) -> int:
+    return clamp(low, out, x, min_val, max_val)
+
+
+@lowers("clamp_min")
+def clamp_min(low: Lowering, out: Outputs, x: Value, min: Any) -> int:
+    return clamp(low, out, x, min, None)
+
+
+@lowers("clamp_max")
+def clamp_max(low: Lowering, out: Outputs, x: Value, max: Any) -> int:
+    return clamp(low, out, x, None, max)
+
+
+@lowers("leaky_relu")
+def leaky_relu(low: Lowering, out: Outputs, x: Value, negative_slope: float = 0.01) -> int:
+    return low.add("LeakyRelu", x, shape=out[0].shape, alpha=float(negative_slope))
+
+
+@lowers("rrelu")
+def rrelu(low: Lowering, out: Outputs, x: Value, lower: float = 0.125, upper: float = 1 / 3, *state: Any) -> int:
+    return low.add("LeakyRelu", x, shape=out[0].shape, alpha=(lower + upper) / 2)
+
+
+@lowers("elu")
+def elu(low: Lowering, out: Outputs, x: Value, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Any:
+    if scale != 1 or input_scale != 1:
+        return NotImplemented
+    return low.add("Elu", x, shape=out[0].shape, alpha=float(alpha))
+
+
+@lowers("celu")
+def celu(low: Lowering, out: Outputs, x: Value, alpha: float = 1.0) -> int:
+    return low.add("Celu", x, shape=out[0].shape, alpha=float(alpha))
+
+
+@lowers("gelu")
+def gelu(low: Lowering, out: Outputs, x: Value, *, approximate: str = "none") -> int:
+    return low.add("Gelu", x, shape=out[0].shape, approximate=approximate)
+
+
+@lowers("softplus")
+def softplus(low: Lowering, out: Outputs, x: Value, beta: float = 1.0, threshold: float = 20.0) -> int:
+    return low.add("Softplus", x, shape=out[0].shape, beta=float(beta))
+
+
+@lowers("prelu", "_prelu_kernel")
+def prelu(low: Lowering, out: Outputs, x: Value, weight: Value) -> Any:
+    if not low.owned(weight):
+        return NotImplemented
+    count = 1
+    for size in weight.shape:
+        count *= size
+    return low.add("PRelu", x, shape=out[0].shape, slots=(weight,), num_parameters=count)
+
+
+@lowers("softmax", "_softmax", "_safe_softmax")
+def softmax(low: Lowering, out: Outputs, x: Value, dim: int, *types: Any, **named: Any) -> int:
+    return low.add("Softmax", x, shape=out[0].shape, axis=axis_of(dim, len(x.shape)))
+
+
+@lowers("log_softmax", "_log_softmax")
+def log_softmax(low: Lowering, out: Outputs, x: Value, dim: int, *types: Any, **named: Any) -> int:
+    return low.add("LogSoftmax", x, shape=out[0].shape, axis=axis_of(dim, len(x.shape)))
+
+
+@lowers("glu")
+def glu(low: Lowering, out: Outputs, x: Value, dim: int = -1) -> int:
+    shape = out[0].shape
+    axis = axis_of(dim, len(shape))
+    first = low.add("Split", x, shape=shape, axis=axis, split=(shape[axis], shape[axis]))
+    gate = low.add("Sigmoid", low.add("Select", first, shape=shape, index=1), shape=shape)
+    return low.add("Mul", first, gate, shape=shape)

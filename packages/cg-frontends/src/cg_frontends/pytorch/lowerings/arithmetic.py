@@ -1,0 +1,190 @@
+"""Elementwise arithmetic, comparisons, conversions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cg_frontends.pytorch.lowering import LOWERINGS, Lowering, lowers
+from cg_frontends.pytorch.lowerings.arguments import axis_of
+from cg_frontends.pytorch.tape import Value
+
+Outputs = Sequence[Any]
+
+_UNARY = {
+    "abs": "Abs", "neg": "Neg", "exp": "Exp", "log": "Log", "sqrt": "Sqrt", "reciprocal": "Reciprocal", "erf": "Erf", "sin": "Sin",
+    "cos": "Cos", "floor": "Floor", "ceil": "Ceil", "round": "Round", "sign": "Sign", "logical_not": "Not", "isnan": "IsNaN",
+    "bitwise_not": "Not", "negative": "Neg", "absolute": "Abs", "sgn": "Sign",
+}  # fmt: skip
+_BINARY = {
+    "mul": "Mul", "multiply": "Mul", "remainder": "Mod", "eq": "Equal", "gt": "Greater", "ge": "GreaterOrEqual", "lt": "Less",
+    "le": "LessOrEqual", "logical_and": "And", "logical_or": "Or", "logical_xor": "Xor", "bitwise_and": "And", "bitwise_or": "Or",
+    "bitwise_xor": "Xor", "__and__": "And", "__or__": "Or", "maximum": "Max", "minimum": "Min", "pow": "Pow",
+}  # fmt: skip
+
+
+def _unary(op: str) -> Any:
+    def lower(low: Lowering, out: Outputs, x: Value, **options: Any) -> Any:
+        return NotImplemented if options else low.add(op, x, shape=out[0].shape)
+
+    return lower
+
+
+def _two(low: Lowering, out: Outputs, op: str, a: Value | float, b: Value | float) -> int:
+    shape = out[0].shape
+    return low.add(op, low.operand(a, b, shape), low.operand(b, a, shape), shape=shape)
+
+
+def _binary(op: str) -> Any:
+    def lower(low: Lowering, out: Outputs, a: Value | float, b: Value | float) -> int:
+        return _two(low, out, op, a, b)
+
+    return lower
+
+
+LOWERINGS.update({f"aten::{name}": _unary(op) for name, op in _UNARY.items()})
+LOWERINGS.update({f"aten::{name}": _binary(op) for name, op in _BINARY.items()})
+
+
+def _scaled(low: Lowering, b: Value | float, a: Value | float, alpha: float, shape: tuple[int, ...]) -> int:
+    node = low.operand(b, a, shape) if isinstance(b, Value) else low.scalar(b * alpha)
+    if isinstance(b, Value) and alpha != 1:
+        node = low.add("Mul", node, low.scalar(alpha), shape=low.shape(node))
+    return node
+
+
+@lowers("add", "_add_relu")
+def add(low: Lowering, out: Outputs, a: Value | float, b: Value | float, *, alpha: float = 1) -> int:
+    shape = out[0].shape
+    return low.add("Add", low.operand(a, b, shape), _scaled(low, b, a, alpha, shape), shape=shape)
+
+
+@lowers("sub", "subtract")
+def sub(low: Lowering, out: Outputs, a: Value | float, b: Value | float, *, alpha: float = 1) -> int:
+    shape = out[0].shape
+    return low.add("Sub", low.operand(a, b, shape), _scaled(low, b, a, alpha, shape), shape=shape)
+
+
+@lowers("rsub")
+def rsub(low: Lowering, out: Outputs, a: Value | float, b: Value | float, alpha: float = 1) -> int:
+    shape = out[0].shape
+    return low.add("Sub", low.operand(b, a, shape), _scaled(low, a, b, alpha, shape), shape=shape)
+
+
+@lowers("div", "divide", "true_divide")
+def div(low: Lowering, out: Outputs, a: Value | float, b: Value | float, *, rounding_mode: str | None = None) -> Any:
+    if rounding_mode == "trunc":
+        return NotImplemented
+    node = _two(low, out, "Div", a, b)
+    return low.add("Floor", node, shape=out[0].shape) if rounding_mode == "floor" else node
+
+
+@lowers("floor_divide")
+def floor_divide(low: Lowering, out: Outputs, a: Value | float, b: Value | float) -> Any:
+    return div(low, out, a, b, rounding_mode="floor")
+
+
+@lowers("ne")
+def ne(low: Lowering, out: Outputs, a: Value | float, b: Value | float) -> int:
+    return low.add("Not", _two(low, out, "Equal", a, b), shape=out[0].shape)
+
+
+@lowers("rsqrt")
+def rsqrt(low: Lowering, out: Outputs, x: Value) -> int:
+    shape = out[0].shape
+    return low.add("Reciprocal", low.add("Sqrt", x, shape=shape), shape=shape)
+
+
+@lowers("square")
+def square(low: Lowering, out: Outputs, x: Value) -> int:
+    return _two(low, out, "Pow", x, 2)
+
+
+@lowers("addcmul")
+def addcmul(low: Lowering, out: Outputs, x: Value, a: Value, b: Value, *, value: float = 1) -> int:
+    return _add_scaled(low, out, "Mul", x, a, b, value)
+
+
+@lowers("addcdiv")
+def addcdiv(low: Lowering, out: Outputs, x: Value, a: Value, b: Value, *, value: float = 1) -> int:
+    return _add_scaled(low, out, "Div", x, a, b, value)
+
+
+def _add_scaled(low: Lowering, out: Outputs, op: str, x: Value, a: Value, b: Value, value: float) -> int:
+    first, second = low.node(a), low.node(b)
+    shape = broadcast(low.shape(first), low.shape(second))
+    node = low.add(op, first, second, shape=shape)
+    if value != 1:
+        node = low.add("Mul", node, low.scalar(value), shape=shape)
+    return low.add("Add", low.operand(x, None), node, shape=out[0].shape)
+
+
+def broadcast(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape to which two broadcast."""
+    rank = max(len(a), len(b))
+    left, right = (1,) * (rank - len(a)) + a, (1,) * (rank - len(b)) + b
+    return tuple(y if x == 1 else x for x, y in zip(left, right, strict=True))
+
+
+@lowers("lerp")
+def lerp(low: Lowering, out: Outputs, start: Value, end: Value, weight: Value | float) -> int:
+    shape = out[0].shape
+    span = low.add("Sub", end, start, shape=broadcast(end.shape, start.shape))
+    return low.add("Add", start, low.add("Mul", span, low.operand(weight), shape=shape), shape=shape)
+
+
+@lowers("where")
+def where(low: Lowering, out: Outputs, condition: Value, a: Value | float, b: Value | float) -> int:
+    shape = out[0].shape
+    return low.add("Where", condition, low.operand(a, condition, shape), low.operand(b, condition, shape), shape=shape)
+
+
+@lowers("masked_fill")
+def masked_fill(low: Lowering, out: Outputs, x: Value, mask: Value, value: Value | float) -> int:
+    return low.add("Where", mask, low.operand(value, x, out[0].shape), x, shape=out[0].shape)
+
+
+@lowers("cumsum")
+def cumsum(low: Lowering, out: Outputs, x: Value, dim: int, **options: Any) -> int:
+    return low.add("CumSum", x, shape=out[0].shape, axis=axis_of(dim, len(x.shape)))
+
+
+@lowers("tril")
+def tril(low: Lowering, out: Outputs, x: Value, diagonal: int = 0) -> int:
+    return low.add("Trilu", x, shape=out[0].shape, upper=False, k=diagonal)
+
+
+@lowers("triu")
+def triu(low: Lowering, out: Outputs, x: Value, diagonal: int = 0) -> int:
+    return low.add("Trilu", x, shape=out[0].shape, upper=True, k=diagonal)
+
+
+@lowers("to", "_to_copy", "type_as")
+def to(low: Lowering, out: Outputs, x: Value, *target: Any, **options: Any) -> int:
+    if out[0].dtype == x.dtype:
+        return low.node(x)
+    return low.add("Cast", x, shape=out[0].shape, to=out[0].dtype)
+
+
+@lowers(
+    "clone", "contiguous", "detach", "alias", "lift_fresh", "lift_fresh_copy", "dropout", "feature_dropout", "alpha_dropout",
+    "feature_alpha_dropout", "_conj", "resolve_conj", "resolve_neg", "lift", "detach_copy", "alias_copy",
+)  # fmt: skip
+def identity(low: Lowering, out: Outputs, x: Value, *options: Any, **named: Any) -> int:
+    return low.node(x)
+
+
+@lowers("native_dropout")
+def native_dropout(low: Lowering, out: Outputs, x: Value, *options: Any) -> list[int | None]:
+    return [low.node(x), None]
+
+
+@lowers("copy")
+def copy(low: Lowering, out: Outputs, x: Value, source: Value | float, non_blocking: bool = False) -> int:
+    """What an in-place copy leaves: the source, in the type and shape of the target."""
+    if not isinstance(source, Value):
+        return low.scalar(source)
+    node = low.node(source)
+    if source.dtype != out[0].dtype:
+        node = low.add("Cast", node, shape=source.shape, to=out[0].dtype)
+    return node if source.shape == out[0].shape else low.add("Expand", node, shape=out[0].shape)

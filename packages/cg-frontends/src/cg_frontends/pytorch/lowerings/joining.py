@@ -1,0 +1,60 @@
+"""Concatenation and padding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cg_frontends.pytorch.lowering import Lowering, lowers
+from cg_frontends.pytorch.lowerings.arguments import axis_of
+from cg_frontends.pytorch.tape import Value
+
+Outputs = Sequence[Any]
+
+
+@lowers("cat", "concat", "concatenate")
+def cat(low: Lowering, out: Outputs, tensors: Sequence[Value], dim: int = 0) -> int:
+    parts = [t for t in tensors if 0 not in t.shape]
+    if len(parts) == 1:
+        return low.node(parts[0])
+    return low.add("Concat", *parts, shape=out[0].shape, axis=axis_of(dim, len(out[0].shape)))
+
+
+@lowers("stack")
+def stack(low: Lowering, out: Outputs, tensors: Sequence[Value], dim: int = 0) -> int:
+    shape = out[0].shape
+    axis = axis_of(dim, len(shape))
+    row = (*shape[:axis], 1, *shape[axis + 1 :])
+    rows = [low.reshape(t, row) for t in tensors]
+    return rows[0] if len(rows) == 1 else low.add("Concat", *rows, shape=shape, axis=axis)
+
+
+_MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+
+
+@lowers("pad")
+def pad(
+    low: Lowering, out: Outputs, x: Value, pad: Sequence[int], mode: str = "constant", value: float | None = None
+) -> int:
+    rank = len(x.shape)
+    begins, ends = [0] * rank, [0] * rank
+    for i in range(len(pad) // 2):  # ATen lists the last axis first
+        begins[rank - 1 - i], ends[rank - 1 - i] = pad[2 * i], pad[2 * i + 1]
+    return low.add(
+        "Pad", x, shape=out[0].shape, pads=(*begins, *ends), mode=_MODES[mode], value=low.finite(value or 0.0)
+    )
+
+
+@lowers("constant_pad_nd")
+def constant_pad(low: Lowering, out: Outputs, x: Value, pads: Sequence[int], value: float = 0.0) -> int:
+    return pad(low, out, x, pads, "constant", value)
+
+
+@lowers("reflection_pad1d", "reflection_pad2d", "reflection_pad3d")
+def reflection_pad(low: Lowering, out: Outputs, x: Value, pads: Sequence[int]) -> int:
+    return pad(low, out, x, pads, "reflect")
+
+
+@lowers("replication_pad1d", "replication_pad2d", "replication_pad3d")
+def replication_pad(low: Lowering, out: Outputs, x: Value, pads: Sequence[int]) -> int:
+    return pad(low, out, x, pads, "replicate")

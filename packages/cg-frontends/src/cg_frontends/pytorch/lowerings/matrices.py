@@ -1,0 +1,239 @@
+"""Convolutions, matrix products, attention, embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isclose
+from typing import Any
+
+from cg_frontends.pytorch.lowering import Lowering, lowers
+from cg_frontends.pytorch.lowerings.arguments import each
+from cg_frontends.pytorch.tape import WEIGHT, Value
+
+Outputs = Sequence[Any]
+
+
+def _pads(padding: str | int | Sequence[int], kernel: Sequence[int], dilations: Sequence[int]) -> tuple[int, ...]:
+    dims = len(kernel)
+    if padding == "valid":
+        return (0,) * (2 * dims)
+    if padding == "same":
+        total = [d * (k - 1) for d, k in zip(dilations, kernel, strict=True)]
+        begins = [t // 2 for t in total]
+        return (*begins, *(t - b for t, b in zip(total, begins, strict=True)))
+    assert not isinstance(padding, str)
+    return each(padding, dims) * 2
+
+
+def _convolution(
+    low: Lowering,
+    out: Outputs,
+    x: Value,
+    weight: Value,
+    bias: Value | None,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int,
+    transposed: bool = False,
+    output_padding: Any = 0,
+) -> int:
+    kernel = weight.shape[2:]
+    dims = len(kernel)
+    dilations = each(dilation, dims)
+    attrs: dict[str, Any] = {
+        "kernel_shape": kernel,
+        "strides": each(stride, dims),
+        "pads": _pads(padding, kernel, dilations),
+        "dilations": dilations,
+        "group": groups,
+    }
+    op = "Conv"
+    if transposed:
+        op = "ConvTranspose"
+        attrs["output_padding"] = each(output_padding, dims)
+    shape = out[0].shape
+    source = low.node(x)
+    batched = len(shape) == dims + 2
+    if not batched:
+        source = low.reshape(source, (1, *x.shape))
+        shape = (1, *shape)
+    owned = low.owned(weight)
+    with_bias = owned and low.owned(bias)
+    if with_bias:
+        attrs["bias"] = True
+    if owned:
+        node = low.add(op, source, shape=shape, slots=(weight, bias if with_bias else None), **attrs)
+    else:
+        node = low.add(op, source, weight, shape=shape, **attrs)
+    if bias is not None and not with_bias:
+        node = low.add("Add", node, low.reshape(bias, (bias.shape[0], *(1,) * dims)), shape=shape)
+    return node if batched else low.reshape(node, out[0].shape)
+
+
+@lowers("conv1d", "conv2d", "conv3d")
+def conv(
+    low: Lowering,
+    out: Outputs,
+    x: Value,
+    weight: Value,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> int:
+    return _convolution(low, out, x, weight, bias, stride, padding, dilation, groups)
+
+
+@lowers("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
+def conv_transpose(
+    low: Lowering,
+    out: Outputs,
+    x: Value,
+    weight: Value,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+) -> int:
+    return _convolution(low, out, x, weight, bias, stride, padding, dilation, groups, True, output_padding)
+
+
+@lowers("convolution", "_convolution", "convolution_overrideable")
+def convolution(
+    low: Lowering,
+    out: Outputs,
+    x: Value,
+    weight: Value,
+    bias: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    transposed: bool,
+    output_padding: Any,
+    groups: int,
+    *flags: Any,
+) -> int:
+    return _convolution(low, out, x, weight, bias, stride, padding, dilation, groups, transposed, output_padding)
+
+
+def _affine(low: Lowering, shape: tuple[int, ...], x: Value, weight: Value, bias: Value | None) -> int:
+    """x times a matrix that the node owns, plus a bias that it owns where it can."""
+    with_bias = bias is not None and bias.shape == shape[-1:] and low.owned(bias)
+    attrs = {"bias": True} if with_bias else {}
+    node = low.add("Gemm", x, shape=shape, slots=(weight, bias if with_bias else None), **attrs)
+    if bias is not None and not with_bias:
+        node = low.add("Add", node, bias, shape=shape)
+    return node
+
+
+@lowers("linear")
+def linear(low: Lowering, out: Outputs, x: Value, weight: Value, bias: Any = None) -> int:
+    shape = out[0].shape
+    if len(weight.shape) == 2 and low.owned(weight):
+        return _affine(low, shape, x, weight, bias)
+    rank = len(weight.shape)
+    matrix = low.transpose(weight, (*range(rank - 2), rank - 1, rank - 2)) if rank > 1 else low.node(weight)
+    node = low.add("MatMul", x, matrix, shape=shape)
+    return node if bias is None else low.add("Add", node, bias, shape=shape)
+
+
+@lowers("matmul", "mm", "bmm", "mv", "dot")
+def matmul(low: Lowering, out: Outputs, a: Value, b: Value, *types: Any) -> int:
+    if len(b.shape) == 2 and len(a.shape) > 1 and b.kind == WEIGHT and low.owned(b):
+        return _affine(low, out[0].shape, a, b, None)
+    return low.add("MatMul", a, b, shape=out[0].shape)
+
+
+@lowers("addmm", "baddbmm", "addmv")
+def addmm(
+    low: Lowering, out: Outputs, bias: Value, a: Value, b: Value, *types: Any, beta: float = 1, alpha: float = 1
+) -> int:
+    shape = out[0].shape
+    if beta == 1 and alpha == 1 and len(b.shape) == 2 and b.kind == WEIGHT and low.owned(b):
+        return _affine(low, shape, a, b, bias)
+    node = low.add("MatMul", a, b, shape=shape)
+    if alpha != 1:
+        node = low.add("Mul", node, low.scalar(alpha), shape=shape)
+    if beta == 0:
+        return node
+    addend = low.node(bias)
+    if beta != 1:
+        addend = low.add("Mul", addend, low.scalar(beta), shape=bias.shape)
+    return low.add("Add", node, addend, shape=shape)
+
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@lowers("einsum")
+def einsum(low: Lowering, out: Outputs, equation: str, operands: Sequence[Value], *, path: Any = None) -> int:
+    return low.add(
+        "Einsum", *operands, shape=out[0].shape, equation=explicit_equation(equation, [v.shape for v in operands])
+    )
+
+
+def explicit_equation(equation: str, shapes: Sequence[tuple[int, ...]]) -> str:
+    """The equation with its output stated, ellipses spelled out and letters renamed in order of appearance."""
+    left, arrow, right = equation.replace(" ", "").partition("->")
+    terms = left.split(",")
+    free = [c for c in _LETTERS if c not in equation]
+    widths = [len(s) - len(t.replace("...", "")) if "..." in t else 0 for t, s in zip(terms, shapes, strict=True)]
+    dots = "".join(free[: max(widths, default=0)])
+    terms = [t.replace("...", dots[len(dots) - w :]) for t, w in zip(terms, widths, strict=True)]
+    if arrow:
+        right = right.replace("...", dots)
+    else:
+        joined = "".join(terms)
+        right = dots + "".join(sorted({c for c in joined if joined.count(c) == 1 and c not in dots}))
+    names: dict[str, str] = {}
+    for c in "".join(terms):
+        names.setdefault(c, _LETTERS[len(names)])
+    return ",".join("".join(names[c] for c in t) for t in terms) + "->" + "".join(names[c] for c in right)
+
+
+@lowers("scaled_dot_product_attention", "_scaled_dot_product_attention_math")
+def attention(
+    low: Lowering,
+    out: Outputs,
+    query: Value,
+    key: Value,
+    value: Value,
+    attn_mask: Any = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    *extra: Any,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> int:
+    attrs: dict[str, Any] = {"is_causal": bool(is_causal)}
+    if scale is not None and not isclose(scale, query.shape[-1] ** -0.5, rel_tol=1e-6):
+        attrs["scale"] = float(scale)
+    inputs = [query, key, value] if attn_mask is None else [query, key, value, attn_mask]
+    return low.add("Attention", *inputs, shape=out[0].shape, **attrs)
+
+
+@lowers("_scaled_dot_product_flash_attention_for_cpu", "_scaled_dot_product_flash_attention")
+def flash_attention(
+    low: Lowering,
+    out: Outputs,
+    q: Value,
+    k: Value,
+    v: Value,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    *extra: Any,
+    attn_mask: Any = None,
+    scale: Any = None,
+) -> list[int | None]:
+    return [attention(low, out, q, k, v, attn_mask, dropout_p, is_causal, scale=scale)]
+
+
+@lowers("embedding")
+def embedding(low: Lowering, out: Outputs, weight: Value, indices: Value, *options: Any, **named: Any) -> int:
+    if low.owned(weight):
+        return low.add("Embedding", indices, shape=out[0].shape, slots=(weight,), num_embeddings=weight.shape[0])
+    return low.add("Gather", weight, indices, shape=out[0].shape, axis=0)

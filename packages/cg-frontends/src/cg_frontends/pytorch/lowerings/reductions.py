@@ -1,0 +1,176 @@
+"""Reductions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cg_frontends.pytorch.lowering import LOWERINGS, Lowering, lowers
+from cg_frontends.pytorch.lowerings.arguments import axes_of, axis_of
+from cg_frontends.pytorch.tape import Value
+
+Outputs = Sequence[Any]
+
+
+def _reduce(
+    low: Lowering, shape: tuple[int, ...], op: str, x: Value | int, rank: int, dim: Any, keepdim: bool, **attrs: Any
+) -> int:
+    if rank == 0:
+        return low.node(x) if isinstance(x, Value) else x
+    return low.add(op, x, shape=shape, axes=axes_of(dim, rank), keepdims=bool(keepdim), **attrs)
+
+
+def _plain(op: str) -> Any:
+    def lower(
+        low: Lowering, out: Outputs, x: Value, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
+    ) -> int:
+        return _reduce(low, out[0].shape, op, x, len(x.shape), dim, keepdim)
+
+    return lower
+
+
+LOWERINGS.update(
+    {
+        f"aten::{name}": _plain(op)
+        for name, op in {
+            "mean": "ReduceMean",
+            "sum": "ReduceSum",
+            "amax": "ReduceMax",
+            "amin": "ReduceMin",
+            "prod": "ReduceProd",
+            "logsumexp": "ReduceLogSumExp",
+        }.items()
+    }
+)
+
+
+def _extreme(reduction: str, position: str, elementwise: str) -> Any:
+    def lower(low: Lowering, out: Outputs, x: Value, dim: Any = None, keepdim: bool = False) -> Any:
+        if isinstance(dim, Value):
+            return low.add(elementwise, x, dim, shape=out[0].shape)
+        rank = len(x.shape)
+        first = _reduce(low, out[0].shape, reduction, x, rank, dim, keepdim)
+        if dim is None:
+            return first
+        where = low.add(position, x, shape=out[0].shape, axis=axis_of(dim, rank), keepdims=bool(keepdim))
+        return [first, where]
+
+    return lower
+
+
+LOWERINGS["aten::max"] = _extreme("ReduceMax", "ArgMax", "Max")
+LOWERINGS["aten::min"] = _extreme("ReduceMin", "ArgMin", "Min")
+
+
+def _position(op: str) -> Any:
+    def lower(low: Lowering, out: Outputs, x: Value, dim: int | None = None, keepdim: bool = False) -> int:
+        if dim is None:
+            size = 1
+            for s in x.shape:
+                size *= s
+            return low.add(op, low.reshape(x, (size,)), shape=out[0].shape, axis=0, keepdims=False)
+        return low.add(op, x, shape=out[0].shape, axis=axis_of(dim, len(x.shape)), keepdims=bool(keepdim))
+
+    return lower
+
+
+LOWERINGS["aten::argmax"] = _position("ArgMax")
+LOWERINGS["aten::argmin"] = _position("ArgMin")
+
+
+def _norm(low: Lowering, out: Outputs, x: Value, order: Any, dim: Any, keepdim: bool) -> Any:
+    op = {1: "ReduceL1", 2: "ReduceL2", None: "ReduceL2"}.get(order)
+    if op is None:
+        return NotImplemented
+    return _reduce(low, out[0].shape, op, x, len(x.shape), dim, keepdim)
+
+
+@lowers("linalg_vector_norm")
+def vector_norm(
+    low: Lowering, out: Outputs, x: Value, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
+) -> Any:
+    return _norm(low, out, x, ord, dim, keepdim)
+
+
+@lowers("norm")
+def norm(
+    low: Lowering, out: Outputs, x: Value, p: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
+) -> Any:
+    return _norm(low, out, x, p, dim, keepdim)
+
+
+def _correction(dim: Any, unbiased: Any, correction: Any) -> tuple[Any, int]:
+    if isinstance(dim, bool):  # the overload var(x, unbiased)
+        dim, unbiased = None, dim
+    if correction is not None:
+        return dim, int(correction)
+    return dim, 1 if unbiased is None or unbiased else 0
+
+
+@lowers("var")
+def var(
+    low: Lowering,
+    out: Outputs,
+    x: Value,
+    dim: Any = None,
+    unbiased: Any = None,
+    keepdim: bool = False,
+    *,
+    correction: Any = None,
+) -> int:
+    dim, correction = _correction(dim, unbiased, correction)
+    return _reduce(low, out[0].shape, "ReduceVariance", x, len(x.shape), dim, keepdim, correction=correction)
+
+
+@lowers("std")
+def std(
+    low: Lowering,
+    out: Outputs,
+    x: Value,
+    dim: Any = None,
+    unbiased: Any = None,
+    keepdim: bool = False,
+    *,
+    correction: Any = None,
+) -> int:
+    return low.add("Sqrt", var(low, out, x, dim, unbiased, keepdim, correction=correction), shape=out[0].shape)
+
+
+@lowers("var_mean")
+def var_mean(
+    low: Lowering,
+    out: Outputs,
+    x: Value,
+    dim: Any = None,
+    unbiased: Any = None,
+    keepdim: bool = False,
+    *,
+    correction: Any = None,
+) -> list[int]:
+    variance = var(low, out, x, dim, unbiased, keepdim, correction=correction)
+    dim = None if isinstance(dim, bool) else dim
+    return [variance, _reduce(low, out[1].shape, "ReduceMean", x, len(x.shape), dim, keepdim)]
+
+
+@lowers("std_mean")
+def std_mean(
+    low: Lowering,
+    out: Outputs,
+    x: Value,
+    dim: Any = None,
+    unbiased: Any = None,
+    keepdim: bool = False,
+    *,
+    correction: Any = None,
+) -> list[int]:
+    variance, mean = var_mean(low, out, x, dim, unbiased, keepdim, correction=correction)
+    return [low.add("Sqrt", variance, shape=out[0].shape), mean]
+
+
+@lowers("topk")
+def topk(
+    low: Lowering, out: Outputs, x: Value, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
+) -> Any:
+    if not largest or not x.shape:
+        return NotImplemented
+    return low.select(low.add("TopK", x, shape=out[0].shape, axis=axis_of(dim, len(x.shape)), k=k), out)

@@ -1,0 +1,426 @@
+"""Records the operators of one forward pass, above decomposition.
+
+Below autograd the dispatcher asks a ``TorchDispatchMode`` before it takes composite operators apart, so in inference mode ``linear``,
+``scaled_dot_product_attention``, ``batch_norm`` or ``lstm`` arrive whole. The recorder turns the program into values that never
+change: in-place operators become their plain twins, and a write through a view becomes a scatter into what it views.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from cg_frontends.pytorch.tape import CONSTANT, TRACED, WEIGHT, Call, Leaf, Tape, Value
+from cg_frontends.pytorch.views import scatter
+
+__all__ = ["DataDependent", "Recorder"]
+
+
+class DataDependent(Exception):
+    """The program asked for the elements of a tensor that has none."""
+
+
+#: Operators that read elements into Python.
+_READS = {
+    "aten::_local_scalar_dense",
+    "aten::item",
+    "aten::is_nonzero",
+    "aten::equal",
+    "aten::nonzero",
+    "aten::allclose",
+}
+#: Operators that only check; they have no place in a graph.
+_CHECKS = {
+    "aten::_assert_tensor_metadata",
+    "aten::_assert_async",
+    "aten::_assert_scalar",
+    "aten::sym_constrain_range",
+    "aten::sym_constrain_range_for_size",
+    "aten::_functional_assert_async",
+}
+#: New tensors whose elements are one number; the number is the argument at this position, or the number itself.
+_FILLS: dict[str, Any] = {
+    "aten::zeros": 0.0,
+    "aten::ones": 1.0,
+    "aten::zeros_like": 0.0,
+    "aten::ones_like": 1.0,
+    "aten::new_zeros": 0.0,
+    "aten::new_ones": 1.0,
+    "aten::full": "1",
+    "aten::full_like": "1",
+    "aten::new_full": "2",
+    "aten::scalar_tensor": "0",
+    "aten::zero": 0.0,
+    "aten::fill": "1",
+}
+#: Operators that use shapes alone: their result is a constant whatever they are given.
+_SHAPE_ONLY = {
+    *_FILLS,
+    "aten::empty_like",
+    "aten::new_empty",
+    "aten::new_empty_strided",
+    "aten::rand_like",
+    "aten::randn_like",
+}
+_SHAPE_ONLY |= {
+    "aten::bernoulli",
+    "aten::rand",
+    "aten::randn",
+    "aten::empty",
+    "aten::arange",
+    "aten::randint_like",
+    "aten::empty_permuted",
+}
+_DEVICE_MOVES = {"aten::to", "aten::_to_copy"}
+
+
+class _Info:
+    """What a schema says about one overload."""
+
+    __slots__ = ("aliases", "decompose", "name", "shape_only", "special", "writes")
+
+    def __init__(self, func: Any, whole: Callable[[str], bool]) -> None:
+        schema = func._schema
+        name = schema.name
+        arguments = schema.arguments
+        self.writes = tuple(
+            (position, argument.name, argument.kwarg_only)
+            for position, argument in enumerate(arguments)
+            if argument.alias_info is not None and argument.alias_info.is_write
+        )
+        base = name.rsplit("::", 1)
+        if self.writes and base[1].endswith("_") and not base[1].startswith("__"):
+            name = f"{base[0]}::{base[1][:-1]}"
+        elif base[1].startswith("__i") and base[1].endswith("__"):
+            name = f"{base[0]}::__{base[1][3:]}"
+        self.name = name
+        self.aliases = any(r.alias_info is not None and not r.alias_info.is_write for r in schema.returns)
+        self.special = name in _READS or name in _CHECKS or name in _DEVICE_MOVES
+        self.shape_only = name in _SHAPE_ONLY
+        self.decompose = (
+            not whole(name)
+            and not self.special
+            and not self.shape_only
+            and torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd")
+        )
+
+
+class _Storage:
+    """Counts the writes to memory that several tensors view."""
+
+    __slots__ = ("version",)
+
+    def __init__(self) -> None:
+        self.version = 0
+
+
+class _Track:
+    """What is known of one tensor object: its value, and what it views."""
+
+    __slots__ = ("parent", "storage", "tensor", "value", "version", "view")
+
+    def __init__(self, tensor: Tensor, value: Value) -> None:
+        self.tensor = tensor  # a strong reference, so that its id stays its own
+        self.value = value
+        self.storage: _Storage | None = None
+        self.version = 0
+        self.parent: _Track | None = None
+        self.view: tuple[Call, int] | None = None
+
+
+class Recorder(TorchDispatchMode):
+    """Records into ``tape`` what happens to the tensors given to :meth:`input` and :meth:`parameter`.
+
+    Args:
+        whole: tells by name (``aten::linear``) which composite operators are recorded whole; the others are taken apart.
+    """
+
+    def __init__(self, whole: Callable[[str], bool]) -> None:
+        super().__init__()
+        self.tape = Tape()
+        self.region = ""
+        self._whole = whole
+        self._infos: dict[Any, _Info] = {}
+        self._tracks: dict[int, _Track] = {}
+        self._loose: list[Tensor] = []
+
+    # --- sources and results ------------------------------------------------------------------------------------------
+
+    def input(self, tensor: Tensor) -> None:
+        """Declare an input of the network."""
+        value = Value(TRACED, tuple(tensor.shape), _dtype(tensor), index=len(self.tape.inputs))
+        self._tracks[id(tensor)] = _Track(tensor, value)
+        self.tape.inputs.append(value)
+
+    def parameter(self, tensor: Tensor, name: str) -> None:
+        """Declare a parameter of the module."""
+        leaf = Leaf(name, tensor.numel())
+        self.tape.leaves.append(leaf)
+        shape = tuple(tensor.shape)
+        value = Value(WEIGHT, shape, _dtype(tensor), leaf=leaf, place=(tensor.storage_offset(), shape, tensor.stride()))
+        self._tracks[id(tensor)] = _Track(tensor, value)
+
+    def output(self, tensor: Tensor) -> None:
+        """Declare an output of the network."""
+        self.tape.outputs.append(self._value(tensor))
+
+    # --- the mode -----------------------------------------------------------------------------------------------------
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        info = self._infos.get(func)
+        if info is None:
+            info = self._infos[func] = _Info(func, self._whole)
+        if info.decompose:
+            with self:
+                out = func.decompose(*args, **kwargs)
+            if out is not NotImplemented:
+                return out
+        if info.special:
+            if info.name in _CHECKS:
+                return None
+            if info.name in _DEVICE_MOVES:
+                args, kwargs = _stay(func, args, kwargs)
+            elif self._reads_traced(args):
+                raise DataDependent(info.name)
+
+        tensors, meta, cpu = _tensors(args, kwargs)
+        tracks = self._tracks
+        kind = CONSTANT
+        if not info.shape_only:
+            for tensor in tensors:
+                track = tracks.get(id(tensor))
+                if track is not None and track.value.kind > kind:
+                    kind = track.value.kind
+        needed = kind != CONSTANT or info.writes or info.aliases or info.name in _FILLS
+        call = None
+        if needed and tensors and not (info.shape_only and not info.writes):
+            call = Call(info.name, *self._lift(args, kwargs, info), self.region)
+        real_args, real_kwargs = (args, kwargs) if not (meta and cpu) else _to_meta(args, kwargs)
+        out = func(*real_args, **real_kwargs)
+        if info.writes:
+            return self._wrote(info, call, kind, args, kwargs, out, (meta and cpu))
+        if isinstance(out, Tensor):
+            if info.name in _FILLS:
+                self._filled(info.name, args, kwargs, out)
+            elif call is not None:
+                self._made(info, call, kind, tensors, (out,))
+        elif call is not None and isinstance(out, (tuple, list)):
+            self._made(info, call, kind, tensors, out)
+        return out
+
+    # --- recording ----------------------------------------------------------------------------------------------------
+
+    def _made(self, info: _Info, call: Call, kind: int, tensors: list[Tensor], outs: Sequence[Any]) -> None:
+        """Give values to the outputs of a plain operator."""
+        tracks = self._tracks
+        if len(outs) == 1 and any(outs[0] is tensor for tensor in tensors):
+            return  # an identity: dropout in eval, contiguous, a conversion to the same type
+        viewed: _Track | None = None
+        if info.aliases and tensors:
+            viewed = tracks.get(id(tensors[0])) or self._track(tensors[0])
+            memory = tensors[0].untyped_storage()._cdata
+        values: list[Value | None] = []
+        for index, out in enumerate(outs):
+            if not isinstance(out, Tensor):
+                values.append(None)
+                continue
+            value = Value(kind, tuple(out.shape), _dtype(out), call if kind != CONSTANT else None, index)
+            track = _Track(out, value)
+            if viewed is not None and out.untyped_storage()._cdata == memory:
+                if viewed.storage is None:
+                    viewed.storage = _Storage()
+                track.storage, track.version = viewed.storage, viewed.storage.version
+                track.parent, track.view = viewed, (call, index)
+                if kind == WEIGHT and viewed.value.place is not None:
+                    value.leaf = viewed.value.leaf
+                    value.place = (out.storage_offset(), value.shape, out.stride())
+                elif kind == CONSTANT:
+                    value.fill = viewed.value.fill
+            tracks[id(out)] = track
+            values.append(value)
+        call.outputs = tuple(values)
+        if kind != CONSTANT:
+            self.tape.calls.append(call)
+
+    def _wrote(
+        self,
+        info: _Info,
+        call: Call | None,
+        kind: int,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        out: Any,
+        moved: Any,
+    ) -> Any:
+        """Give a new value to each tensor that an operator wrote to."""
+        targets = [
+            kwargs.get(name) if only or position >= len(args) else args[position]
+            for position, name, only in info.writes
+        ]
+        flat = [t for target in targets for t in (target if isinstance(target, (list, tuple)) else [target])]
+        written = [t for t in flat if isinstance(t, Tensor)]
+        if call is None:
+            return out
+        values = []
+        for index, tensor in enumerate(written):
+            value = Value(kind, tuple(tensor.shape), _dtype(tensor), call if kind != CONSTANT else None, index)
+            if info.name in _FILLS:
+                value = Value(CONSTANT, value.shape, value.dtype, fill=_fill(info.name, args, kwargs))
+            values.append(value)
+        call.outputs = tuple(values)
+        if kind != CONSTANT and info.name not in _FILLS:
+            self.tape.calls.append(call)
+        for tensor, value in zip(written, values, strict=True):
+            self._write(self._track(tensor), value)
+        if moved and len(written) == 1:
+            return written[0]
+        return out
+
+    def _write(self, track: _Track, value: Value) -> None:
+        chain = [track]
+        while chain[-1].parent is not None:
+            chain.append(chain[-1].parent)
+        before = [self._current(link) for link in chain]
+        if track.storage is None:
+            track.storage = _Storage()
+            chain[-1].storage = chain[-1].storage or track.storage
+        track.storage.version += 1
+        version = track.storage.version
+        track.value, track.version = value, version
+        for link, parent, old in zip(chain, chain[1:], before[1:], strict=False):
+            assert link.view is not None
+            parent.value = scatter(self, old, link.view[0], link.view[1], link.value)
+            parent.version = version
+
+    def append(self, name: str, args: tuple[Any, ...], shape: tuple[int, ...], dtype: str, **kwargs: Any) -> Value:
+        """Record a call that the program did not make itself, and return its value."""
+        call = Call(name, args, kwargs, self.region)
+        kind = max((a.kind for a in args if isinstance(a, Value)), default=CONSTANT)
+        value = Value(kind, shape, dtype, call if kind != CONSTANT else None)
+        call.outputs = (value,)
+        if kind != CONSTANT:
+            self.tape.calls.append(call)
+        return value
+
+    def _filled(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], out: Tensor) -> None:
+        value = Value(CONSTANT, tuple(out.shape), _dtype(out), fill=_fill(name, args, kwargs))
+        self._tracks[id(out)] = _Track(out, value)
+
+    # --- values of tensors --------------------------------------------------------------------------------------------
+
+    def _track(self, tensor: Tensor) -> _Track:
+        track = self._tracks.get(id(tensor))
+        if track is None:
+            fill = None
+            if tensor.device.type == "cpu" and tensor.numel() == 1 and not tensor.is_complex():
+                fill = float(torch.ops.aten._local_scalar_dense(tensor))
+            track = _Track(tensor, Value(CONSTANT, tuple(tensor.shape), _dtype(tensor), fill=fill))
+            self._tracks[id(tensor)] = track
+        return track
+
+    def _value(self, tensor: Tensor) -> Value:
+        return self._current(self._track(tensor))
+
+    def _current(self, track: _Track) -> Value:
+        """The value of a tensor now: computed anew if the memory that it views was written to since."""
+        storage = track.storage
+        if storage is None or track.version == storage.version or track.parent is None or track.view is None:
+            return track.value
+        parent = self._current(track.parent)
+        call, index = track.view
+        lifted = tuple(parent if isinstance(a, Value) and i == 0 else a for i, a in enumerate(call.args))
+        again = Call(call.name, lifted, call.kwargs, self.region)
+        old = track.value
+        value = Value(parent.kind, old.shape, old.dtype, again if parent.kind != CONSTANT else None, index)
+        outputs: list[Value | None] = [None] * len(call.outputs)
+        outputs[index] = value
+        again.outputs = tuple(outputs)
+        if parent.kind != CONSTANT:
+            self.tape.calls.append(again)
+        track.value, track.version = value, storage.version
+        return value
+
+    def _lift(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], info: _Info
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        def one(a: Any) -> Any:
+            if isinstance(a, Tensor):
+                return self._value(a)
+            if isinstance(a, (list, tuple)) and any(isinstance(x, Tensor) for x in a):
+                return [self._value(x) if isinstance(x, Tensor) else x for x in a]
+            return a
+
+        outs = {name for _, name, only in info.writes if only}
+        lifted = {k: one(v) for k, v in kwargs.items() if k not in outs} if kwargs else {}
+        return tuple(map(one, args)), lifted
+
+    def _reads_traced(self, args: tuple[Any, ...]) -> bool:
+        for a in args:
+            if isinstance(a, Tensor):
+                track = self._tracks.get(id(a))
+                if a.is_meta or (track is not None and track.value.kind != CONSTANT):
+                    return True
+        return False
+
+
+def _dtype(tensor: Tensor) -> str:
+    return str(tensor.dtype)[6:]
+
+
+def _tensors(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Tensor], bool, bool]:
+    """The tensors among the arguments, whether one is on meta, and whether one with elements is on another device."""
+    found: list[Tensor] = []
+    meta = cpu = False
+    for a in (*args, *kwargs.values()) if kwargs else args:
+        if isinstance(a, Tensor):
+            found.append(a)
+        elif isinstance(a, (list, tuple)):
+            found.extend(x for x in a if isinstance(x, Tensor))
+    for t in found:
+        if t.is_meta:
+            meta = True
+        else:
+            cpu = True
+    return found, meta, cpu
+
+
+def _to_meta(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def one(a: Any) -> Any:
+        if isinstance(a, Tensor):
+            return (
+                a
+                if a.is_meta or a.ndim == 0
+                else torch.empty_strided(a.size(), a.stride(), dtype=a.dtype, device="meta")
+            )
+        if isinstance(a, (list, tuple)):
+            return type(a)(one(x) for x in a)
+        return a
+
+    return tuple(map(one, args)), {k: one(v) for k, v in kwargs.items()}
+
+
+def _stay(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arguments of a conversion that leave a meta tensor on meta."""
+    if not (args and isinstance(args[0], Tensor) and args[0].is_meta):
+        return args, kwargs
+    changed = list(args)
+    for position, argument in enumerate(func._schema.arguments):
+        if argument.name == "device" and position < len(args) and args[position] is not None:
+            changed[position] = torch.device("meta")
+    if kwargs.get("device") is not None:
+        kwargs = {**kwargs, "device": torch.device("meta")}
+    return tuple(changed), kwargs
+
+
+def _fill(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> float | None:
+    source = _FILLS[name]
+    if isinstance(source, float):
+        return source
+    position = int(source)
+    number = args[position] if position < len(args) else kwargs.get("fill_value", kwargs.get("value"))
+    return float(number) if isinstance(number, (int, float)) else None

@@ -1,0 +1,97 @@
+"""What a recorded forward pass consists of: values, calls, and the tape that holds them in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["CONSTANT", "TRACED", "WEIGHT", "Call", "Leaf", "Tape", "Value", "values_in"]
+
+#: Kinds of values, ordered so that a call's outputs have the greatest kind among its inputs.
+CONSTANT, WEIGHT, TRACED = 0, 1, 2
+
+
+@dataclass(eq=False)
+class Leaf:
+    """A parameter of the module: its first dotted name and its number of elements."""
+
+    name: str
+    numel: int
+
+
+class Value:
+    """One tensor at one moment of the forward pass; in-place operators make new values.
+
+    Attributes:
+        kind: ``CONSTANT`` (buffers and what is computed from them alone), ``WEIGHT`` (parameters and what is computed from
+            them and constants alone) or ``TRACED`` (depends on an input of the network).
+        shape: sizes, batch included.
+        dtype: element type by torch's name, such as ``float32``.
+        call: the call that made it, ``None`` for sources.
+        index: position among the outputs of ``call``, or among the inputs of the network.
+        leaf: the parameter, for a value that is one.
+        fill: the number that fills a constant, where it is known.
+        place: for parameters and views of them: (offset, sizes, strides) inside the parameter.
+        region: dotted path of the module that first met it (sources only).
+    """
+
+    __slots__ = ("call", "dtype", "fill", "index", "kind", "leaf", "place", "shape")
+
+    def __init__(
+        self,
+        kind: int,
+        shape: tuple[int, ...],
+        dtype: str,
+        call: Call | None = None,
+        index: int = 0,
+        leaf: Leaf | None = None,
+        fill: float | None = None,
+        place: tuple[Any, ...] | None = None,
+    ) -> None:
+        self.kind, self.shape, self.dtype = kind, shape, dtype
+        self.call, self.index = call, index
+        self.leaf, self.fill, self.place = leaf, fill, place
+
+
+class Call:
+    """One operator call; ``args`` and ``kwargs`` hold :class:`Value` where the program passed tensors."""
+
+    __slots__ = ("args", "kwargs", "name", "outputs", "region")
+
+    def __init__(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], region: str) -> None:
+        self.name, self.args, self.kwargs, self.region = name, args, kwargs, region
+        self.outputs: tuple[Value | None, ...] = ()
+
+
+@dataclass
+class Tape:
+    """A forward pass: inputs, calls whose result depends on an input or a parameter, outputs."""
+
+    inputs: list[Value] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    outputs: list[Value] = field(default_factory=list)
+    leaves: list[Leaf] = field(default_factory=list)
+
+    def live(self) -> set[int]:
+        """The ids of the calls on which an output depends."""
+        needed: set[int] = set()
+        stack = [v.call for v in self.outputs if v.call is not None]
+        while stack:
+            call = stack.pop()
+            if id(call) in needed:
+                continue
+            needed.add(id(call))
+            stack.extend(v.call for v in values_in(call) if v.call is not None)
+        return needed
+
+
+def values_in(call: Call) -> Iterator[Value]:
+    """The values among the arguments of a call, in order."""
+    for argument in (*call.args, *call.kwargs.values()):
+        if isinstance(argument, Value):
+            yield argument
+        elif isinstance(argument, (list, tuple)):
+            for item in argument:
+                if isinstance(item, Value):
+                    yield item

@@ -1,0 +1,274 @@
+"""NAS-Bench-201: cells of six edges with five operators each (Dong and Yang, ICLR 2020, arXiv 2001.00326)."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from cg_ir import ArchError, Graph, GraphBuilder
+
+from cg_frontends.spaces.blocks import average_pool, classifier, conv, conv_bn, relu_conv_bn, zero
+from cg_frontends.spaces.fragments import Assembly, Fragment, FragmentCache, Piece, Shape, capture, chain
+from cg_frontends.spaces.options import read_choice, read_flag
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["EDGES", "OPERATIONS", "NasBench201"]
+
+#: The operators of an edge, in the benchmark's order.
+OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+#: The edges (source, target) of a cell, in the order of the architecture string.
+EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
+
+_OPERATION_SET = frozenset(OPERATIONS)
+_CHANNELS = (16, 32, 64)
+_CELLS = 5
+_DATASETS = {"cifar10": (32, 10), "cifar100": (32, 100), "ImageNet16-120": (16, 120)}
+_STRING = re.compile(r"\|([^|~]+)~0\|\+\|([^|~]+)~0\|([^|~]+)~1\|\+\|([^|~]+)~0\|([^|~]+)~1\|([^|~]+)~2\|")
+_FORM = "|op~0|+|op~0|op~1|+|op~0|op~1|op~2|"
+
+_NAMES = (
+    "stem",
+    *(f"stage_1.cell_{i}" for i in range(1, 6)),
+    "stage_2.residual",
+    *(f"stage_2.cell_{i}" for i in range(1, 6)),
+    "stage_3.residual",
+    *(f"stage_3.cell_{i}" for i in range(1, 6)),
+    "head",
+)
+
+#: Building block of each operator and of sums of 2, 3 and 4 terms; ``skip_connect`` needs none.
+_BLOCKS: dict[str, Callable[..., int]] = {
+    "none": zero,
+    "nor_conv_1x1": lambda b, x: relu_conv_bn(b, x, b.shape(x)[1], 1),
+    "nor_conv_3x3": lambda b, x: relu_conv_bn(b, x, b.shape(x)[1], 3),
+    "avg_pool_3x3": lambda b, x: average_pool(b, x, 3, 1, 1),
+    **{f"sum_{k}": lambda b, *xs: b.add("Add", *xs) for k in (2, 3, 4)},
+}
+
+
+class NasBench201:
+    """The search space ``nb201``: 5^6 cells in the official CIFAR network.
+
+    An architecture is the official string ``|op~0|+|op~0|op~1|+|op~0|op~1|op~2|``. The network is the benchmark's: a 3x3 convolution with
+    16 channels, three stages of five cells with 16, 32 and 64 channels, a residual block of stride 2 between them, batch
+    normalisation, ReLU, global average pooling, classifier.
+
+    Operators that cannot influence the output are left out, as are edges with ``none``. A cell whose output no edge connects with its
+    input returns zeros, whatever it reads: it is one product with 0, so that the network keeps its shape and stays connected. With
+    ``pruned=False`` every edge is kept and ``none`` multiplies by 0, as the official code does; that graph has the parameters of the
+    benchmark's table.
+
+    Args:
+        pruned: leave out what cannot influence the output.
+        dataset: ``cifar10``, ``cifar100`` or ``ImageNet16-120``: resolution and number of classes.
+    """
+
+    name = "nb201"
+    family = "nb201"
+    size = len(OPERATIONS) ** len(EDGES)
+
+    def __init__(self, pruned: bool | str = True, dataset: str = "cifar10") -> None:
+        self.pruned = read_flag(self.name, "pruned", pruned)
+        self.dataset = read_choice(self.name, "dataset", dataset, _DATASETS)
+        self.resolution, self.classes = _DATASETS[self.dataset]
+        self._cache = FragmentCache()
+
+    # --- notation -----------------------------------------------------------------------------------------------------
+
+    def parse(self, arch: Any) -> tuple[str, ...]:
+        """The operators of the six edges, in the order of ``EDGES``.
+
+        Reads the official string, the genotype of the official code (``(((op, 0),), ((op, 0), (op, 1)), ...)``), a sequence of six
+        names in the order of ``EDGES``, and each of these as JSON text.
+
+        Raises:
+            ArchError: an unknown operator or another form.
+        """
+        if isinstance(arch, str):
+            match = _STRING.fullmatch(arch)
+            if match:
+                ops = match.groups()
+                if not _OPERATION_SET.issuperset(ops):
+                    self._refuse_operators(ops)
+                return ops
+            text = arch.strip()
+            match = _STRING.fullmatch(re.sub(r"\s", "", text))
+            if match:
+                return self.parse(match[0])
+            if not text.startswith(("[", "(")):
+                raise ArchError(f"a nb201 cell should look like {_FORM}, not {arch!r:.120}")
+            try:
+                arch = json.loads(text.replace("(", "[").replace(")", "]").replace("'", '"').replace(",]", "]"))
+            except (ValueError, RecursionError):
+                raise ArchError(f"a nb201 cell should look like {_FORM}, not {text!r:.120}") from None
+        if isinstance(arch, Sequence) and len(arch) == 3:
+            arch = self._read_genotype(arch)
+        if not isinstance(arch, Sequence) or len(arch) != 6 or not all(isinstance(op, str) for op in arch):
+            raise ArchError(f"a nb201 cell should look like {_FORM} or be six operator names, not {arch!r:.120}")
+        self._refuse_operators(arch)
+        return tuple(arch)
+
+    def _read_genotype(self, nodes: Sequence[Any]) -> list[Any]:
+        found = {}
+        for target, edges in enumerate(nodes, 1):
+            for edge in edges if isinstance(edges, Sequence) and not isinstance(edges, str) else ():
+                if not isinstance(edge, Sequence) or len(edge) != 2 or (edge[1], target) not in EDGES:
+                    raise ArchError(f"node {target} of a nb201 genotype holds pairs (operator, source), not {edge!r:.80}")
+                found[edge[1], target] = edge[0]
+        if len(found) != 6:
+            missing = ", ".join(f"{i}-{j}" for i, j in EDGES if (i, j) not in found)
+            raise ArchError(f"the nb201 genotype has no operator for the edges {missing}")
+        return [found[edge] for edge in EDGES]
+
+    def _refuse_operators(self, ops: Sequence[str]) -> None:
+        for (source, target), op in zip(EDGES, ops, strict=True):
+            if op not in _OPERATION_SET:
+                raise ArchError(f"nb201 has no operator {op!r:.60} (edge {source}-{target}); it has {', '.join(OPERATIONS)}")
+
+    def format(self, ops: Sequence[str]) -> str:
+        """The official string of six operators in the order of ``EDGES``."""
+        return "|{}~0|+|{}~0|{}~1|+|{}~0|{}~1|{}~2|".format(*ops)
+
+    def canonical(self, arch: Any) -> str:
+        """The official string of an architecture in any notation that ``parse`` reads."""
+        return self.format(self.parse(arch))
+
+    # --- the space ----------------------------------------------------------------------------------------------------
+
+    def sample(self, rng: np.random.Generator) -> str:
+        """A uniformly random cell."""
+        return self.format([OPERATIONS[i] for i in rng.integers(len(OPERATIONS), size=6).tolist()])
+
+    def mutate(self, arch: str, rng: np.random.Generator) -> str:
+        """Another operator on one random edge."""
+        ops = list(self.parse(arch))
+        edge, step = int(rng.integers(6)), int(rng.integers(1, len(OPERATIONS)))
+        ops[edge] = OPERATIONS[(OPERATIONS.index(ops[edge]) + step) % len(OPERATIONS)]
+        return self.format(ops)
+
+    def crossover(self, a: str, b: str, rng: np.random.Generator) -> str:
+        """Each edge from either parent."""
+        pairs = zip(self.parse(a), self.parse(b), rng.integers(2, size=6).tolist(), strict=True)
+        return self.format([y if second else x for x, y, second in pairs])
+
+    def neighbors(self, arch: str) -> list[str]:
+        """The 24 cells that differ in one edge."""
+        ops = self.parse(arch)
+        return [
+            self.format((*ops[:i], other, *ops[i + 1 :])) for i in range(6) for other in OPERATIONS if other != ops[i]
+        ]
+
+    def enumerate(self) -> Iterator[str]:
+        """All 15,625 cells."""
+        return (self.format(ops) for ops in itertools.product(OPERATIONS, repeat=6))
+
+    # --- networks -----------------------------------------------------------------------------------------------------
+
+    def graph(self, arch: Any) -> Graph:
+        """The network of a cell.
+
+        Raises:
+            ArchError: see ``parse``.
+        """
+        ops = self.parse(arch)
+        table = self._cache.begin()
+        cell = self._cell(ops).piece
+        pieces = [self._part(0)]
+        for stage in range(len(_CHANNELS)):
+            codes = self._symbols(stage)[cell.codes]
+            pieces += [Piece(codes, cell.counts, cell.indices, cell.output)] * _CELLS
+            pieces.append(self._part(stage + 1))
+        return chain(pieces, _NAMES, table, f"{self.name}/{self.format(ops)}")
+
+    def _shape(self, stage: int) -> Shape:
+        side = self.resolution >> stage
+        return (1, _CHANNELS[stage], side, side)
+
+    def _part(self, place: int) -> Piece:
+        """Stem (0), residual blocks (1, 2) and head (3)."""
+        stages = len(_CHANNELS)
+        if place == 0:
+            side = self.resolution
+            return self._cache.get("stem", lambda b: conv_bn(b, b.input((1, 3, side, side)), _CHANNELS[0], 3)).piece
+        if place == stages:
+            return self._cache.get("head", lambda b, x: _head(b, x, self.classes), self._shape(stages - 1)).piece
+        channels = _CHANNELS[place]
+        return self._cache.get(("residual", place), lambda b, x: _residual(b, x, channels), self._shape(place - 1)).piece
+
+    def _symbols(self, stage: int) -> NDArray[np.int32]:
+        """Signature codes of the nodes of all blocks at a stage's shape, one block after the other."""
+        key = ("symbols", stage)
+        found = self._cache.find(key)
+        if found is None:
+            shape = self._shape(stage)
+            blocks = [capture(build, *[shape] * _arity(name)) for name, build in _BLOCKS.items()]
+            found = self._cache.put(key, Fragment([c for f in blocks for c in f.codes], [], [], 0))
+        return found.piece.codes
+
+    def _block(self, name: str) -> Fragment:
+        """The wiring of a block, with positions in ``_symbols`` instead of codes."""
+        found = self._cache.find(name)
+        if found is None:
+            start = 0
+            for other, build in _BLOCKS.items():
+                f = capture(build, *[self._shape(0)] * _arity(other))
+                symbols = range(start, start + len(f.codes))
+                self._cache.put(other, Fragment(symbols, f.counts, f.indices, f.output))
+                start += len(f.codes)
+            found = self._cache.find(name)
+            assert found is not None
+        return found
+
+    def _cell(self, ops: Sequence[str]) -> Fragment:
+        """The cell with positions in ``_symbols`` instead of codes."""
+        edges = {edge: op for edge, op in zip(EDGES, ops, strict=True) if op != "none" or not self.pruned}
+        used = {3}
+        for target in (3, 2, 1):
+            if target in used:
+                used.update(source for source, end in edges if end == target)
+        cell = Assembly()
+        values: dict[int, int] = {0: ~0}
+        sums: dict[int, list[int]] = {}
+        for target in (1, 2, 3):
+            terms: list[int] = []
+            for source in range(target):
+                op = edges.get((source, target))
+                if op is None or target not in used or source not in values:
+                    continue
+                if op != "skip_connect":
+                    terms.append(cell.append(self._block(op), values[source]))
+                elif source in sums:
+                    terms += sums[source]
+                else:
+                    terms.append(values[source])
+            if len(terms) == 1:
+                values[target] = terms[0]
+            elif terms and target == 2 and edges.get((2, 3)) == "skip_connect":
+                # one sum with that of node 3, whose only reader it is; its own value where node 3 has no other term
+                sums[2] = terms
+                values[2] = ~0
+            elif terms:
+                values[target] = cell.append(self._block(f"sum_{len(terms)}"), *terms)
+        if 3 not in values:
+            return self._block("none")
+        return cell.finish(values[3])
+
+
+def _arity(block: str) -> int:
+    return int(block[4:]) if block.startswith("sum_") else 1
+
+
+def _residual(b: GraphBuilder, x: int, channels: int) -> int:
+    """Basic block of stride 2 whose shortcut is average pooling and a 1x1 convolution."""
+    y = relu_conv_bn(b, relu_conv_bn(b, x, channels, 3, 2), channels, 3)
+    return b.add("Add", conv(b, average_pool(b, x, 2, 2, 0), channels, 1), y)
+
+
+def _head(b: GraphBuilder, x: int, classes: int) -> int:
+    return classifier(b, b.add("Relu", b.add("BatchNormalization", x)), classes)

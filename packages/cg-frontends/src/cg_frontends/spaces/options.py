@@ -1,0 +1,52 @@
+"""Options of search spaces: keyword arguments in Python, text after ``?`` in a space's name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from cg_ir import PluginError
+
+__all__ = ["read_choice", "read_flag", "read_integer"]
+
+_FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def read_flag(space: str, option: str, value: object) -> bool:
+    """A boolean, also spelled ``true`` or ``false``.
+
+    Raises:
+        PluginError: anything else.
+    """
+    if isinstance(value, bool):
+        return value
+    result = _FLAGS.get(str(value).lower())
+    if result is None:
+        raise PluginError(f"{space}?{option} should be true or false, not {value!r}")
+    return result
+
+
+def read_integer(space: str, option: str, value: object, allowed: Collection[int]) -> int:
+    """An integer among those allowed, also as text.
+
+    Raises:
+        PluginError: anything else.
+    """
+    try:
+        result = int(str(value))
+    except ValueError:
+        result = None  # type: ignore[assignment]
+    if result not in allowed:
+        values = f"{min(allowed)} to {max(allowed)}" if len(allowed) > 8 else ", ".join(map(str, sorted(allowed)))
+        raise PluginError(f"{space}?{option} should be one of {values}, not {value!r}")
+    return result
+
+
+def read_choice(space: str, option: str, value: object, allowed: Collection[str]) -> str:
+    """A word among those allowed.
+
+    Raises:
+        PluginError: anything else.
+    """
+    if value not in allowed:
+        raise PluginError(f"{space}?{option} should be one of {', '.join(allowed)}, not {value!r}")
+    return str(value)

@@ -1,0 +1,6 @@
+"""Drawings of graphs: SVG with a layout of its own, and DOT for Graphviz."""
+
+from cg_ir.drawing.dot import to_dot
+from cg_ir.drawing.svg import to_svg
+
+__all__ = ["to_dot", "to_svg"]

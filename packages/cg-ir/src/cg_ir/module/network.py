@@ -1,0 +1,334 @@
+"""A graph as one PyTorch module that runs its operators in order."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cg_ir.errors import GraphError
+from cg_ir.graph import Graph, Node
+from cg_ir.module.batch_axis import Plan, plan
+from cg_ir.module.functions import FUNCTIONS, SCALAR_OPERANDS, dtype_of
+from cg_ir.module.layers import LAYERS, runner
+from cg_ir.module.naming import module_paths
+from cg_ir.signature import Signature
+
+__all__ = ["NetworkModule"]
+
+_PARAMETER_STD = 0.02
+_PREPARED = ("_steps", "_inputs", "_outputs", "_scalars", "_drops")
+
+
+#: What no submodule may be called.
+_RESERVED = frozenset([*dir(nn.Module()), *_PREPARED, "graph"])
+
+
+@dataclass(frozen=True)
+class _Step:
+    """What a node does.
+
+    Attributes:
+        index: the node.
+        sig: its signature.
+        reads: the nodes that it reads.
+        path: of the module, parameter or buffer that it owns, '' for none.
+        run: takes that module and the inputs, where there is one with weights; otherwise inputs and the wanted output shape.
+        plan: how it meets a batch.
+        axes: where its inputs hold the batch.
+    """
+
+    index: int
+    sig: Signature
+    reads: tuple[int, ...]
+    path: str
+    run: Callable[..., Any]
+    plan: Plan
+    axes: tuple[int | None, ...]
+
+
+class NetworkModule(nn.Module):
+    """The runnable form of a graph, see :func:`cg_ir.to_module`.
+
+    Attributes:
+        graph: the graph that this module runs.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        super().__init__()
+        self.graph = graph
+        self._prepare()
+        owners: dict[str, tuple[Signature, str]] = {}
+        for node, step in zip(graph.nodes, self._steps, strict=True):
+            if step.path:
+                with _located(node):
+                    self._fill(node, step.path, owners)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name not in _PREPARED}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._prepare()
+
+    def extra_repr(self) -> str:
+        return repr(self.graph)
+
+    # --- construction ---------------------------------------------------------------------------------------------
+
+    def _prepare(self) -> None:
+        """Everything but weights: what follows from the graph alone."""
+        nodes = list(self.graph.nodes)
+        paths = module_paths(self.graph, LAYERS, _RESERVED)
+        self._inputs = [n.index for n in sorted((n for n in nodes if n.op == "Input"), key=_position)]
+        self._outputs = [n.index for n in sorted((n for n in nodes if n.op == "Output"), key=_position)]
+        self._scalars = _scalars(nodes)
+        several = {n.inputs[0] for n in nodes if n.op == "Select"}
+        self._steps: list[_Step] = []
+        for node in nodes:
+            own = tuple(self._steps[i].plan.axis for i in node.inputs)
+            with _located(node):
+                run, how = _meaning(node, nodes, own, node.index in several)
+            path = "" if node.index in self._scalars else paths.get(node.index, "")
+            self._steps.append(_Step(node.index, node.signature, node.inputs, path, run, how, own))
+        self._drops = _last_uses(self._steps, self._outputs)
+
+    def _fill(self, node: Node, path: str, owners: dict[str, tuple[Signature, str]]) -> None:
+        """Put a node's module, parameter or constant at its path, or share what another node with the same key owns."""
+        owner, leaf = self._place(path)
+        if node.op == "Constant":
+            owner.register_buffer(leaf, _constant(node.signature), persistent=False)
+            return
+        made = _parameter(node.shape) if node.op == "Parameter" else LAYERS[node.op](node.signature)
+        if node.weights is not None:
+            first = owners.setdefault(node.weights, (node.signature, path))
+            if first[1] != path:
+                there = _at(self, first[1])
+                if node.op == "Parameter" or first[0].items == node.signature.items:
+                    made = there
+                else:
+                    _tie(made, there)
+        if isinstance(made, nn.Parameter):
+            owner.register_parameter(leaf, made)
+        else:
+            owner.add_module(leaf, made)
+
+    def _place(self, path: str) -> tuple[nn.Module, str]:
+        """The container of a path, made where there is none, and the last name."""
+        owner: nn.Module = self
+        *parents, leaf = path.split(".")
+        for name in parents:
+            if name not in owner._modules:
+                owner.add_module(name, nn.Module())
+            owner = owner.get_submodule(name)
+        return owner, leaf
+
+    # --- running --------------------------------------------------------------------------------------------------
+
+    def forward(self, *inputs: Tensor) -> Any:
+        """Run the graph.
+
+        Args:
+            inputs: one tensor for each ``Input``, by index; the batch multiplies each leading axis.
+
+        Raises:
+            ValueError: the number of tensors, or a shape, is not what the graph takes.
+        """
+        batch = self._check(inputs)
+        values: dict[int, Any] = dict(zip(self._inputs, inputs, strict=True))
+        extra: dict[int, tuple[Any, ...]] = {}
+        for step in self._steps:
+            index = step.index
+            if step.sig.op == "Select":
+                result = extra[step.reads[0]][step.sig.attrs["index"]]
+            elif index in values:
+                result = values[index]
+            else:
+                if index in self._scalars:
+                    continue
+                xs = [self._scalars[i] if i in self._scalars else values[i] for i in step.reads]
+                owned = _at(self, step.path) if step.path else None
+                result = _once(step, owned, xs, step.sig.shape) if batch == 1 else _batched(step, owned, xs, batch)
+            if isinstance(result, tuple):
+                extra[index] = result
+                result = result[0]
+            values[index] = result
+            for gone in self._drops.get(index, ()):
+                values.pop(gone, None)
+                extra.pop(gone, None)
+        outputs = tuple(values[i] for i in self._outputs)
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def _check(self, inputs: Sequence[Tensor]) -> int:
+        """The batch size."""
+        wanted = [self._steps[i].sig.shape for i in self._inputs]
+        if len(inputs) != len(wanted):
+            raise ValueError(f"this network takes {len(wanted)} inputs, not {len(inputs)}")
+        batches = set()
+        for number, (x, shape) in enumerate(zip(inputs, wanted, strict=True)):
+            given = tuple(x.shape)
+            if len(given) != len(shape) or given[1:] != shape[1:] or (shape and given[0] % shape[0]):
+                expected = ", ".join(["batch" if shape[:1] == (1,) else f"{shape[0]} x batch", *map(str, shape[1:])])
+                raise ValueError(f"input {number} should have shape [{expected}], not {list(given)}")
+            if shape:
+                batches.add(given[0] // shape[0])
+        if len(batches) > 1:
+            raise ValueError(f"the inputs have different batch sizes: {sorted(batches)}")
+        return batches.pop() if batches else 1
+
+
+def _position(node: Node) -> int:
+    return int(node.attrs["index"])
+
+
+@contextlib.contextmanager
+def _located(node: Node) -> Iterator[None]:
+    try:
+        yield
+    except GraphError as error:
+        raise GraphError(str(error), f"node {node.index} ({node.op})") from None
+
+
+def _nothing(*args: Any) -> Any:
+    raise AssertionError("inputs and selections are read, not computed")
+
+
+def _first(xs: Sequence[Any], shape: tuple[int, ...]) -> Any:
+    return xs[0]
+
+
+def _meaning(
+    node: Node, nodes: list[Node], own: tuple[int | None, ...], several: bool
+) -> tuple[Callable[..., Any], Plan]:
+    """How a node runs, and how it meets a batch."""
+    sig = node.signature
+    if node.op == "Input":
+        return _nothing, Plan(0 if sig.shape else None)
+    if node.op == "Output":
+        return _first, Plan(own[0])
+    if node.op == "Select":
+        return _nothing, Plan(_selected_axis(nodes[node.inputs[0]], own[0]))
+    if node.op == "Custom":
+        raise GraphError(f"{node.attrs['name']!r:.80} is outside the vocabulary and has no meaning that could be run")
+    if node.op in ("Constant", "Parameter"):
+        return _nothing, Plan(None)
+    run = runner(sig) if node.op in LAYERS else FUNCTIONS[node.op](sig, several)
+    return run, plan(sig, own)
+
+
+def _once(step: _Step, owned: Any, xs: Sequence[Any], shape: tuple[int, ...]) -> Any:
+    if owned is None:
+        return step.run(xs, shape)
+    return step.run(owned, *xs) if isinstance(owned, nn.Module) else owned
+
+
+def _at(module: nn.Module, path: str) -> Any:
+    *parents, leaf = path.split(".")
+    for name in parents:
+        module = getattr(module, name)
+    return getattr(module, leaf)
+
+
+def _parameter(shape: tuple[int, ...]) -> nn.Parameter:
+    result = nn.Parameter(torch.empty(shape))
+    nn.init.trunc_normal_(result, std=_PARAMETER_STD)
+    return result
+
+
+def _tie(module: nn.Module, owner: nn.Module) -> None:
+    """Let a module use the parameters and buffers of another one with different attributes (a stride, say)."""
+    theirs = dict(owner.named_parameters())
+    for name, parameter in list(module.named_parameters()):
+        if name not in theirs or theirs[name].shape != parameter.shape:
+            raise GraphError("weights cannot be shared by operators whose weights differ in shape")
+        parent, leaf = module, name
+        if "." in name:
+            path, _, leaf = name.rpartition(".")
+            parent = module.get_submodule(path)
+        setattr(parent, leaf, theirs[name])
+    for name, buffer in owner.named_buffers():
+        if name in dict(module.named_buffers()):
+            setattr(module, name, buffer)
+
+
+def _constant(sig: Signature) -> Tensor:
+    value, dtype = sig.attrs["value"], dtype_of(sig.attrs["dtype"])
+    if not value:
+        return torch.ones(sig.shape, dtype=dtype) if _is_one(dtype) else torch.zeros(sig.shape, dtype=dtype)
+    if len(value) == 1:
+        return torch.full(sig.shape, value[0] if dtype.is_floating_point else int(value[0]), dtype=dtype)
+    if len(value) != prod(sig.shape):
+        raise GraphError(f"{len(value)} elements do not fill shape {list(sig.shape)}")
+    return torch.tensor(value, dtype=torch.float64).to(dtype).reshape(sig.shape)
+
+
+def _is_one(dtype: torch.dtype) -> bool:
+    return dtype.is_floating_point or dtype == torch.bool
+
+
+def _scalars(nodes: Sequence[Node]) -> dict[int, float | int]:
+    """Numbers that only arithmetic with a tensor reads: they run as Python numbers."""
+    found: dict[int, float | int] = {}
+    barred: set[int] = set()
+    for node in nodes:
+        if node.op == "Constant":
+            a = node.attrs
+            if node.shape == () and len(a["value"]) == 1 and a["dtype"] in ("float32", "int64"):
+                found[node.index] = a["value"][0] if a["dtype"] == "float32" else int(a["value"][0])
+        elif node.op not in SCALAR_OPERANDS or all(i in found for i in node.inputs):
+            barred.update(node.inputs)
+    return {index: value for index, value in found.items() if index not in barred}
+
+
+def _selected_axis(source: Node, axis: int | None) -> int | None:
+    if axis is None or source.op not in ("LSTM", "GRU", "RNN"):
+        return axis
+    return 1 if len(source.shape) == 3 else axis
+
+
+def _last_uses(steps: Sequence[_Step], outputs: Sequence[int]) -> dict[int, list[int]]:
+    """After each step, the values that nothing reads any more."""
+    last: dict[int, int] = {}
+    for step in steps:
+        for i in step.reads:
+            last[i] = step.index
+    drops: dict[int, list[int]] = {}
+    for index, end in last.items():
+        if index not in outputs:
+            drops.setdefault(end, []).append(index)
+    return drops
+
+
+def _batched(step: _Step, owned: Any, xs: list[Any], batch: int) -> Any:
+    """Run a node whose inputs hold ``batch`` examples."""
+    how = step.plan
+    shape = step.sig.shape
+    if how.axis is None:
+        return _once(step, owned, xs, shape)
+    if not how.apart:
+        for i, axis in enumerate(how.repeat):
+            if axis is not None and isinstance(xs[i], Tensor):
+                times = [1] * xs[i].dim()
+                times[axis] = batch
+                xs[i] = xs[i].repeat(times)
+        wide = (*shape[: how.axis], shape[how.axis] * batch, *shape[how.axis + 1 :])
+        return _once(step, owned, xs, wide)
+    if not shape:
+        raise ValueError(
+            f"node {step.index} ({step.sig.op}) gives one number an example; such a network runs with batch size 1"
+        )
+    parts: list[Sequence[Any]] = []
+    for x, axis, size in zip(xs, step.axes, step.sig.input_shapes, strict=True):
+        if axis is None or not isinstance(x, Tensor):
+            parts.append([x] * batch)
+        else:
+            parts.append(x.unflatten(axis, (batch, size[axis])).unbind(axis))
+    results = [_once(step, owned, list(example), shape) for example in zip(*parts, strict=True)]
+    if isinstance(results[0], tuple):
+        return tuple(torch.cat(items, 0) for items in zip(*results, strict=True))
+    return torch.cat(results, 0)

@@ -1,0 +1,90 @@
+"""File formats that graphs are written in, by the ending of the file's name.
+
+To add one, write a function ``(graph, path, **options)`` and a row of :data:`FORMATS`; ``cg convert`` and ``cg draw`` follow from it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cg_ir.errors import GraphError, SourceError
+
+if TYPE_CHECKING:
+    from cg_ir.graph import Graph
+
+__all__ = ["FORMATS", "OutputFormat", "write", "write_text"]
+
+
+@dataclass(frozen=True)
+class OutputFormat:
+    """A way to write a graph.
+
+    Attributes:
+        suffix: what the file's name ends in.
+        target: ``module:function``, imported when it is used.
+        commands: the commands that write it, ``convert`` or ``draw``.
+        options: the options that it takes.
+        doc: what it is.
+    """
+
+    suffix: str
+    target: str
+    commands: tuple[str, ...]
+    options: tuple[str, ...] = ()
+    doc: str = ""
+
+
+FORMATS: tuple[OutputFormat, ...] = (
+    OutputFormat(".cg.json", "cg_ir.serialization:save", ("convert",), doc="graph file"),
+    OutputFormat(".cg.json.gz", "cg_ir.serialization:save", ("convert",), doc="compressed graph file"),
+    OutputFormat(".svg", "cg_ir.drawing.svg:save_svg", ("draw",), ("depth", "theme", "simplify"), "drawing"),
+    OutputFormat(".dot", "cg_ir.drawing.dot:save_dot", ("draw",), ("simplify",), "Graphviz"),
+)
+
+
+def write(graph: Graph, path: str | os.PathLike[str], command: str, **options: Any) -> None:
+    """Write a graph in the format that the name of ``path`` ends in.
+
+    Args:
+        command: ``convert`` or ``draw``.
+        options: passed on where they are not None; a format that does not take one that was given is an error.
+
+    Raises:
+        SourceError: the ending is unknown to the command, or an option does not apply; other ``CgError`` from the writer.
+    """
+    name = os.fspath(path)
+    known = [f for f in FORMATS if command in f.commands]
+    found = max((f for f in known if name.endswith(f.suffix)), key=lambda f: len(f.suffix), default=None)
+    if found is None:
+        elsewhere = next((f for f in FORMATS if name.endswith(f.suffix)), None)
+        hint = f" ('cg {elsewhere.commands[0]}' writes {elsewhere.suffix})" if elsewhere else ""
+        raise SourceError(f"{name}: the name should end in {_either([f.suffix for f in known])}{hint}")
+    given = {key: value for key, value in options.items() if value is not None and value is not False}
+    for key in given:
+        if key not in found.options:
+            raise SourceError(f"--{key} does not apply to {found.suffix}")
+    module, _, function = found.target.partition(":")
+    getattr(importlib.import_module(module), function)(graph, path, **given)
+
+
+def _either(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " or " + names[-1]
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write a text file in UTF-8; it appears whole or not at all.
+
+    Raises:
+        GraphError: the file cannot be written.
+    """
+    from cg_ir.serialization import atomic_path
+
+    try:
+        with atomic_path(Path(path)) as temporary:
+            temporary.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise GraphError(f"cannot write: {error.strerror or error}", os.fspath(path)) from None

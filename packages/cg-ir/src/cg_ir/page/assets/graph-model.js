@@ -1,0 +1,124 @@
+// The graph as the page holds it: nodes, and the tree of regions that they lie in.
+"use strict";
+
+/**
+ * @param data what cg_ir.page.graph.graph_data writes.
+ * @returns {{nodes, root, regions, params, macs}} nodes and regions are both "items": {key, parent, caption, ...}.
+ */
+cg.graphModel = function (data) {
+  const DEEPEST = 40;
+  const regions = new Map();
+  const root = region("", "", null);
+
+  function region(path, name, parent) {
+    const made = { key: "r:" + regions.size, isRegion: true, path, name, parent, regions: [], nodes: [], first: Infinity };
+    regions.set(path, made);
+    return made;
+  }
+
+  function regionAt(path) {
+    let found = regions.get(path);
+    if (!found) {
+      const dot = path.lastIndexOf(".");
+      const parent = regionAt(dot < 0 ? "" : path.slice(0, dot));
+      found = region(path, path.slice(dot + 1), parent);
+      parent.regions.push(found);
+    }
+    return found;
+  }
+
+  const nodes = data.codes.map((code, index) => {
+    const signature = data.signatures[code];
+    const path = data.regions[data.region[index]];
+    const node = {
+      key: "n:" + index, isRegion: false, index, signature, path, name: "", parent: regionAt(path.split(".", DEEPEST).join(".")), first: index,
+      inputs: data.inputs[index], outputs: [], weights: data.weights[index] || null, caption: signature.caption,
+    };
+    node.parent.nodes.push(node);
+    node.words = [
+      signature.op, signature.caption, signature.kind, path, signature.shape.join("x"), signature.shape.join("×"),
+      ...signature.attrs.map(([name, value]) => name + "=" + value), node.weights || "",
+    ].join("\n").toLowerCase();
+    return node;
+  });
+  for (const node of nodes) {
+    node.inputs.forEach((source) => nodes[source].outputs.push(node.index));
+  }
+  nodes.forEach((node) => { node.outputs = [...new Set(node.outputs)]; });
+
+  // A region around one node says nothing that the node does not; one around a single region joins it.
+  // One whose nodes are not joined (a module used in several places) is no place either.
+  function isLoose(child) {
+    const own = new Set(child.nodes.map((node) => node.index));
+    return child.regions.length === 0 && !child.nodes.some((node) => node.inputs.some((source) => own.has(source)));
+  }
+  function compress(parent) {
+    const kept = [];
+    for (let child of parent.regions) {
+      compress(child);
+      if (child.nodes.length === 0 && child.regions.length === 1) {
+        const only = child.regions[0];
+        only.name = child.name + "." + only.name;
+        only.parent = parent;
+        child = only;
+      }
+      if (isLoose(child)) {
+        for (const node of child.nodes) {
+          node.name = node.name ? child.name + "." + node.name : child.name;
+          node.parent = parent;
+          parent.nodes.push(node);
+        }
+      } else {
+        kept.push(child);
+      }
+    }
+    parent.regions = kept;
+  }
+  compress(root);
+
+  const inTree = [];
+  function total(item) {
+    // A number says little without what it counts.
+    item.caption = !item.parent ? data.name || "network" : /^\d/.test(item.name) && item.parent.parent ? item.parent.caption + "." + item.name : item.name;
+    item.all = [...item.nodes, ...item.regions.flatMap(total)].sort((a, b) => a.index - b.index);
+    item.first = item.all.length ? item.all[0].index : Infinity;
+    item.items = [...item.nodes, ...item.regions].sort((a, b) => a.first - b.first);
+    Object.assign(item, cg.costs(item.all));
+    inTree.push(item);
+    return item.all;
+  }
+  total(root);
+  return { name: data.name, hash: data.hash, depth: data.depth, producer: data.producer, nodes, root, regions: inTree, params: data.params, macs: data.macs };
+};
+
+/** Parameters (shared weights once) and MACs of some nodes. */
+cg.costs = function (nodes) {
+  const seen = new Set();
+  let params = 0, macs = 0;
+  for (const { signature, weights } of nodes) {
+    if (!weights || !seen.has(weights)) params += signature.params;
+    if (weights) seen.add(weights);
+    macs += signature.macs;
+  }
+  return { params, macs };
+};
+
+cg.ancestors = function (item) {
+  const result = [];
+  for (let at = item.parent; at; at = at.parent) result.push(at);
+  return result;
+};
+
+/** The regions that are folded at first: whole levels are open as long as about `budget` items are in sight. */
+cg.firstFolds = function (model, budget) {
+  const folded = new Set(model.regions.filter((region) => region.parent));
+  let level = [model.root], shown = model.root.items.length;
+  for (;;) {
+    const next = level.flatMap((region) => region.regions);
+    const more = next.reduce((sum, region) => sum + region.items.length, 0);
+    if (!next.length || shown + more > budget) return folded;
+    next.forEach((region) => folded.delete(region));
+    shown += more;
+    level = next;
+  }
+};

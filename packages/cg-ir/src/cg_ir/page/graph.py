@@ -1,0 +1,98 @@
+"""The interactive page of a graph: folding of regions, zoom, search, and every node's numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cg_ir.drawing.labels import kind, label
+from cg_ir.drawing.style import HUES
+from cg_ir.graph import Graph, Node
+from cg_ir.operators import OPERATORS
+from cg_ir.page.shell import asset, page
+
+__all__ = ["GRAPH_SCRIPTS", "graph_data", "graph_page", "graph_styles"]
+
+#: Assets of the graph view, in the order in which a page needs them.
+GRAPH_SCRIPTS = (
+    "vendor/dagre.min.js",
+    "base.js",
+    "graph-model.js",
+    "graph-layout.js",
+    "graph-zoom.js",
+    "graph-draw.js",
+    "graph-panel.js",
+    "graph-view.js",
+)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, tuple):
+        shown = ", ".join(map(_text, value[:16])) + (f", ... ({len(value)} in all)" if len(value) > 16 else "")
+        return shown or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None:
+        return "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def graph_styles() -> list[str]:
+    """Style sheets of the graph view; hues are those of the SVG drawings."""
+    hues = "".join(f".kind-{name}{{--hue:light-dark({light},{dark})}}" for name, (light, dark) in HUES.items())
+    return [asset("base.css"), asset("graph.css"), hues]
+
+
+def _signature_data(node: Node) -> dict[str, Any]:
+    signature = node.signature
+    operator = OPERATORS[signature.op]
+    given = dict(signature.items)
+    return {
+        "op": signature.op,
+        "kind": kind(signature.op),
+        "caption": label(node),
+        "doc": operator.doc,
+        "attrs": [[name, _text(value), name not in given] for name, value in signature.attrs.items()],
+        "shape": list(signature.shape),
+        "inputs": [list(shape) for shape in signature.input_shapes],
+        "params": signature.params,
+        "macs": signature.macs,
+    }
+
+
+def graph_data(graph: Graph) -> dict[str, Any]:
+    """What the graph view reads: JSON values; nodes refer to distinct signatures, so repetitive networks stay small."""
+    codes = graph.codes.tolist()
+    first = {code: index for index, code in reversed(list(enumerate(codes)))}
+    local = {code: number for number, code in enumerate(first)}
+    producer = " ".join(str(graph.producer[key]) for key in ("name", "version") if key in graph.producer)
+    return {
+        "name": graph.name,
+        "hash": graph.hash,
+        "params": graph.params,
+        "macs": graph.macs,
+        "depth": graph.depth,
+        "producer": producer,
+        "signatures": [_signature_data(graph.nodes[index]) for index in first.values()],
+        "codes": [local[code] for code in codes],
+        "inputs": graph.input_lists(),
+        "regions": list(graph.region_names),
+        "region": graph.region_codes.tolist(),
+        "weights": {str(index): key for index, key in graph.weight_keys.items()},
+    }
+
+
+def graph_page(graph: Graph, title: str = "") -> str:
+    """One self-contained HTML document that shows a graph.
+
+    Args:
+        graph: the graph; its names may hold anything.
+        title: heading of the page; the graph's name where empty.
+    """
+    return page(
+        title or graph.name or "Graph",
+        '<div id="graph" style="height:100%"></div>',
+        data={"graph-data": graph_data(graph)},
+        scripts=[asset(name) for name in (*GRAPH_SCRIPTS, "graph-page.js")],
+        styles=graph_styles(),
+        body_class="graph-page",
+    )

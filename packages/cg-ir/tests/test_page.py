@@ -1,0 +1,109 @@
+"""The graph page as a document: complete, closed to the network, and safe whatever the names are."""
+
+from __future__ import annotations
+
+import html.parser
+import json
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cg_ir import Graph, GraphBuilder
+from cg_ir.page import graph_data, graph_page, page
+from cg_ir.page.shell import embedded_json
+
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> & \u2028 \" ' {title} ${x}"
+
+
+def small(name: str = "small", region: str = "stage_1.cell_1", key: str | None = None) -> Graph:
+    builder = GraphBuilder(name)
+    x = builder.input((1, 3, 32, 32))
+    x = builder.add("Conv", x, channels=16, kernel_shape=(3, 3), pads=(1, 1, 1, 1), strides=(2, 2), region="stem")
+    y = builder.add("Conv", x, channels=16, kernel_shape=(3, 3), pads=(1, 1, 1, 1), region=region, weights=key)
+    z = builder.add("Conv", y, channels=16, kernel_shape=(3, 3), pads=(1, 1, 1, 1), region=region, weights=key)
+    y = builder.add("Relu", z, region=region)
+    builder.output(builder.add("Add", x, y, region="stage_1"))
+    return builder.build()
+
+
+class Parsed(html.parser.HTMLParser):
+    """Elements by tag, the text of scripts, and every reference to elsewhere."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.scripts: list[tuple[dict[str, str | None], str]] = []
+        self.title = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [value or "" for name, value in attrs if name in ("src", "href", "action", "data")]
+        if tag == "script":
+            self.scripts.append((dict(attrs), ""))
+
+    def handle_data(self, data: str) -> None:
+        if self.tags and self.tags[-1] == "script":
+            self.scripts[-1] = (self.scripts[-1][0], self.scripts[-1][1] + data)
+        if self.tags and self.tags[-1] == "title":
+            self.title += data
+
+
+def data_of(parsed: Parsed, key: str) -> dict:
+    return next(json.loads(text) for attrs, text in parsed.scripts if attrs.get("id") == key)
+
+
+def test_data_holds_every_number_of_the_graph():
+    graph = small(key="twice")
+    data = graph_data(graph)
+    signatures = [data["signatures"][code] for code in data["codes"]]
+    assert [s["op"] for s in signatures] == [node.op for node in graph.nodes]
+    assert [tuple(s["shape"]) for s in signatures] == [node.shape for node in graph.nodes]
+    assert [s["macs"] for s in signatures] == [node.macs for node in graph.nodes]
+    assert [tuple(i) for i in data["inputs"]] == [node.inputs for node in graph.nodes]
+    assert [data["regions"][code] for code in data["region"]] == [node.region for node in graph.nodes]
+    assert {int(i) for i in data["weights"]} == {node.index for node in graph.nodes if node.weights}
+    assert len(data["signatures"]) < len(data["codes"])
+    assert (data["params"], data["macs"], data["hash"]) == (graph.params, graph.macs, graph.hash)
+
+
+def test_the_page_refers_to_nothing_outside_and_allows_only_its_own_scripts():
+    text = graph_page(small())
+    parsed = Parsed(text)
+    assert set(parsed.links) == {"data:,"}
+    assert "@import" not in text
+    assert not re.search(r"url\((?!#)", text)
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)[1]  # type: ignore[index]
+    assert policy.startswith("default-src 'none'")
+    code = [attrs for attrs, _ in parsed.scripts if attrs.get("type") != "application/json"]
+    assert policy.count("sha256-") == len(code)
+    assert "unsafe-inline" not in policy.split("script-src")[1].split(";")[0]
+
+
+def test_hostile_names_stay_data():
+    graph = small(HOSTILE, HOSTILE, HOSTILE)
+    parsed, plain = Parsed(graph_page(graph)), Parsed(graph_page(small()))
+    assert parsed.tags == plain.tags
+    assert parsed.title.rstrip("\n") == HOSTILE
+    data = data_of(parsed, "graph-data")
+    assert data["name"] == HOSTILE
+    assert HOSTILE in data["regions"]
+
+
+@given(
+    st.recursive(
+        st.text() | st.integers() | st.none(), lambda s: st.lists(s) | st.dictionaries(st.text(), s), max_leaves=5
+    )
+)
+def test_embedded_json_reads_back_and_cannot_end_its_element(value):
+    text = embedded_json(value)
+    assert json.loads(text) == value
+    assert not set(text) & set("<>&\u2028\u2029")
+
+
+def test_numbers_that_json_lacks_are_refused():
+    with pytest.raises(ValueError, match="JSON"):
+        page("t", "", data={"d": float("nan")}, scripts=[], styles=[])

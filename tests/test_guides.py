@@ -1,0 +1,80 @@
+"""Every command and snippet of the guides runs as written, page by page, each page in an empty folder.
+
+``sh`` blocks go to a shell, ``python`` blocks to one interpreter a page, and a block with a ``:caption:`` is a file that the reader
+saves under that name. A block after the comment ``<!-- not run: reason -->`` is left out, with the reason.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted((ROOT / "docs" / "guide").glob("*.md"))
+BLOCK = re.compile(
+    r"(?P<skip><!-- not run: [^\n]* -->\n+)?```(?:\{code-block\} )?(?P<language>sh|python|yaml|toml|csv|text)\n"
+    r"(?::caption: (?P<caption>[^\n]+)\n\n?)?(?P<body>.*?)```",
+    re.DOTALL,
+)
+
+
+@dataclass
+class Block:
+    language: str
+    body: str
+    caption: str | None
+
+
+def blocks(page: Path) -> list[Block]:
+    """The blocks of a page that a reader would run or save."""
+    found = []
+    for match in BLOCK.finditer(page.read_text(encoding="utf-8")):
+        if match["skip"] or (match["caption"] is None and match["language"] not in ("sh", "python")):
+            continue
+        found.append(Block(match["language"], match["body"], match["caption"]))
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_page_runs_as_written(page: Path, tmp_path: Path) -> None:
+    script, python = ["set -euo pipefail"], 0
+    snippets = []
+    for block in blocks(page):
+        if block.caption is not None:
+            target = tmp_path / block.caption
+            assert target.resolve().is_relative_to(tmp_path.resolve())
+            # written when its turn comes: a page may show a file twice
+            script.append(
+                f"mkdir -p {Path(block.caption).parent}\ncat > {block.caption} <<'END_OF_FILE'\n{block.body}END_OF_FILE"
+            )
+        elif block.language == "sh":
+            script.append(block.body)
+        else:
+            snippets.append(block.body)
+            (tmp_path / f"snippet_{python}.py").write_text("".join(snippets), encoding="utf-8")
+            script.append(f'"{sys.executable}" snippet_{python}.py')
+            python += 1
+    if len(script) == 1:
+        pytest.skip("the page has nothing to run")
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "COLUMNS": "120",
+    }
+    done = subprocess.run(
+        ["bash", "-c", "\n".join(script)],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
+    )
+    assert done.returncode == 0, f"{page.name}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
