@@ -138,7 +138,7 @@ def lint(session: nox.Session) -> None:
 def typecheck(session: nox.Session) -> None:
     """mypy."""
     requirements = [part for package in in_order() for part in editable(package)]
-    install(session, "mypy", "nox", "types-PyYAML", "types-jsonschema", "types-networkx", *requirements)
+    install(session, "mypy", "nox", "pytest", "types-PyYAML", "types-jsonschema", "types-networkx", *requirements)
     session.run("mypy", *session.posargs)
 
 
@@ -155,14 +155,14 @@ def prove_installation(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def demo(session: nox.Session) -> None:
     """Rank and search real NAS-Bench-201 cells, and write a report."""
-    python = shared_python(session)
+    python = shared_python(session, "matplotlib")
     labels = SHARED / "demo-labels"  # outside site-packages: only the demo sees it
     if not (labels / "analognasbench").is_dir():
         session.run(
             python, "-m", "pip", "install", "--disable-pip-version-check", "--quiet", "--no-deps", "--target",
             str(labels), DEMO_LABELS, external=True,
         )  # fmt: skip
-    run(session, python, "demo/nb201.py", *session.posargs, env={"PYTHONPATH": str(labels)})
+    run(session, python, "docs/examples/nb201_demo/demo.py", *session.posargs, env={"PYTHONPATH": str(labels)})
 
 
 @nox.session(venv_backend="none")
