@@ -17,7 +17,7 @@ __all__ = ["cg", "main"]
 _BUILT_IN = (
     LazyCommand("convert", "cg_ir.commands:convert", "Turn a SOURCE into a graph file."),
     LazyCommand("info", "cg_ir.commands:info", "Show what SOURCEs are made of and what they cost."),
-    LazyCommand("draw", "cg_ir.draw_commands:draw", "Draw a SOURCE as SVG or DOT."),
+    LazyCommand("draw", "cg_ir.draw_commands:draw", "Draw a SOURCE: a picture, an interactive page."),
     LazyCommand("diff", "cg_ir.draw_commands:diff", "Show what differs between two SOURCEs."),
     LazyCommand("validate", "cg_ir.commands:validate", "Check graph files."),
     LazyCommand("plugins", "cg_ir.commands:plugins", "List what the installed plugins hand over."),

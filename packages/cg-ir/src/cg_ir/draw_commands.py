@@ -22,7 +22,7 @@ __all__ = ["diff", "draw"]
     "--output",
     required=True,
     type=click.Path(dir_okay=False, path_type=Path),
-    help="File to write; its ending says what: .svg, .dot, .onnx.",
+    help="File to write; its ending says what: .svg, .html (interactive), .dot, .onnx.",
 )
 @click.option("--depth", type=click.IntRange(min=0), help="Levels of regions shown open; deeper ones are folded.")
 @click.option("--simplify", is_flag=True, help="Leave out layout operators (reshapes, transposes, ...).")
