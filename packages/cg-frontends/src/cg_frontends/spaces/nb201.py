@@ -8,11 +8,10 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cg_ir import ArchError, Graph, GraphBuilder
-
 from cg_frontends.spaces.blocks import average_pool, classifier, conv, conv_bn, relu_conv_bn, zero
 from cg_frontends.spaces.fragments import Assembly, Fragment, FragmentCache, Piece, Shape, capture, chain
 from cg_frontends.spaces.options import read_choice, read_flag
+from cg_ir import ArchError, Graph, GraphBuilder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -119,7 +118,9 @@ class NasBench201:
         for target, edges in enumerate(nodes, 1):
             for edge in edges if isinstance(edges, Sequence) and not isinstance(edges, str) else ():
                 if not isinstance(edge, Sequence) or len(edge) != 2 or (edge[1], target) not in EDGES:
-                    raise ArchError(f"node {target} of a nb201 genotype holds pairs (operator, source), not {edge!r:.80}")
+                    raise ArchError(
+                        f"node {target} of a nb201 genotype holds pairs (operator, source), not {edge!r:.80}"
+                    )
                 found[edge[1], target] = edge[0]
         if len(found) != 6:
             missing = ", ".join(f"{i}-{j}" for i, j in EDGES if (i, j) not in found)
@@ -129,7 +130,9 @@ class NasBench201:
     def _refuse_operators(self, ops: Sequence[str]) -> None:
         for (source, target), op in zip(EDGES, ops, strict=True):
             if op not in _OPERATION_SET:
-                raise ArchError(f"nb201 has no operator {op!r:.60} (edge {source}-{target}); it has {', '.join(OPERATIONS)}")
+                raise ArchError(
+                    f"nb201 has no operator {op!r:.60} (edge {source}-{target}); it has {', '.join(OPERATIONS)}"
+                )
 
     def format(self, ops: Sequence[str]) -> str:
         """The official string of six operators in the order of ``EDGES``."""
@@ -199,7 +202,9 @@ class NasBench201:
         if place == stages:
             return self._cache.get("head", lambda b, x: _head(b, x, self.classes), self._shape(stages - 1)).piece
         channels = _CHANNELS[place]
-        return self._cache.get(("residual", place), lambda b, x: _residual(b, x, channels), self._shape(place - 1)).piece
+        return self._cache.get(
+            ("residual", place), lambda b, x: _residual(b, x, channels), self._shape(place - 1)
+        ).piece
 
     def _symbols(self, stage: int) -> NDArray[np.int32]:
         """Signature codes of the nodes of all blocks at a stage's shape, one block after the other."""

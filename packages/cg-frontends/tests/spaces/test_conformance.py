@@ -1,0 +1,22 @@
+"""The built-in spaces keep the contract that outsiders are held to."""
+
+from __future__ import annotations
+
+from cg_ir import get_space
+from cg_ir.plugins import SearchSpace
+from cg_ir.testing import SpaceSuite
+
+
+class TestNasBench101(SpaceSuite):
+    def make(self) -> SearchSpace:
+        return get_space("nb101")
+
+
+class TestNasBench201(SpaceSuite):
+    def make(self) -> SearchSpace:
+        return get_space("nb201")
+
+
+class TestNasBench201Unpruned(SpaceSuite):
+    def make(self) -> SearchSpace:
+        return get_space("nb201?pruned=false")
