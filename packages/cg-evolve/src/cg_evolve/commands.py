@@ -183,10 +183,11 @@ def _result(run: Run, files: dict[str, str]) -> dict[str, Any]:
 
 
 def _print(run: Run, document: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
+    from cg_ir.terminal import table_console
+
+    console = table_console()
     best = document["best"]
     title = f"{document['evaluations']} evaluations" + (f", {document['failed']} failed" if document["failed"] else "")
     if best is None:
