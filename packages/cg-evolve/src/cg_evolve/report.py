@@ -192,8 +192,8 @@ def _front(search: Search) -> str:
     names = [objective.metric for objective in objectives]
     names[0] = _main(search)
     series: list[Series] = [
-        ("Pareto front", [a.utility(r.utilities[1]) for r in order], [b.utility(r.utilities[0]) for r in order], "dots"),
         ("evaluations", [a.utility(r.utilities[1]) for r in good], [b.utility(r.utilities[0]) for r in good], "faint"),
+        ("Pareto front", [a.utility(r.utilities[1]) for r in order], [b.utility(r.utilities[0]) for r in order], "dots"),
     ]
     utilities = np.array([row.utilities for row in good])
     reference = utilities.min(axis=0)
