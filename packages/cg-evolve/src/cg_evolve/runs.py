@@ -70,7 +70,9 @@ class Config:
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
             known = {f.name for f in fields(cls)}
-            values = {k: tuple(v) if isinstance(v, list) else v for k, v in document.items() if k in known}
+            values: dict[str, Any] = {
+                k: tuple(v) if isinstance(v, list) else v for k, v in document.items() if k in known
+            }
             return cls(**values)
         except (OSError, ValueError, TypeError, AttributeError) as error:
             raise SearchError(f"{path}: is no readable run configuration: {error}") from None

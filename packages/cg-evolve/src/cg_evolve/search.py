@@ -128,7 +128,7 @@ class Search:
     def tell(
         self,
         candidates: Candidate | Sequence[Candidate],
-        values: float | Mapping[str, float] | None | Sequence[float | Mapping[str, float] | None],
+        values: float | Mapping[str, float] | Sequence[float | Mapping[str, float] | None] | None,
         *,
         cost: float = 0.0,
         error: str = "",
@@ -202,8 +202,7 @@ class Search:
     def ranking(self) -> list[Evaluation]:
         """The finished evaluations within the constraints, best first."""
         good = [row for row in self.history if row.good]
-        order = np.argsort(-fitness(good), kind="stable") if good else []
-        return [good[int(i)] for i in order]
+        return [good[i] for i in np.argsort(-fitness(good), kind="stable").tolist()] if good else []
 
     def restore(self, rows: Iterable[Evaluation]) -> None:
         """Take over the proposals and results of an interrupted run; their candidates get this search's networks."""
