@@ -1,312 +1,182 @@
-"""A run as one self-contained HTML page."""
+"""A run as one self-contained HTML page: what ``cg report`` writes."""
 
 from __future__ import annotations
 
-import html
-import os
-from collections import Counter
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-
+import cg_ir
 from cg_evolve import pareto
-from cg_evolve.charts import Series, chart
 from cg_evolve.errors import SearchError
 from cg_evolve.evaluators import make_evaluator
-from cg_evolve.runs import Config, read_run
-from cg_ir.errors import CgError
+from cg_evolve.history import Evaluation
+from cg_evolve.objectives import COSTS, Objective, Problem
+from cg_evolve.runs import CONFIG, HISTORY, Config
+from cg_evolve.store import Store
+from cg_ir.errors import CgError, MissingExtra
+from cg_ir.output_formats import write_text
 from cg_ir.page import asset, page
+from cg_ir.page.graph import GRAPH_SCRIPTS, graph_data, graph_styles
 
-if TYPE_CHECKING:
-    from cg_evolve.history import Evaluation
-    from cg_evolve.search import Search
+__all__ = ["report_data", "report_page", "write_report"]
 
-__all__ = ["report_page", "write_report"]
-
-_DRAWING_LIMIT = 1_500_000
-_SHOWN = 20
-_STYLE = """
-main { max-width: 900px; margin: 0 auto; padding: 8px 16px 48px; }
-main section { margin-top: 32px; }
-main h2 { margin-bottom: 8px; }
-.chart { width: 100%; height: auto; max-width: 760px; display: block; }
-.scroll { overflow-x: auto; }
-main table { font-size: 0.9rem; }
-main th, main td { padding: 4px 12px 4px 0; text-align: left; border-bottom: 1px solid var(--line); vertical-align: top; }
-main td.number, main th.number { text-align: right; }
-td.arch { font-family: var(--mono); font-size: 0.85em; overflow-wrap: anywhere; min-width: 16em; }
-.drawing svg { max-width: 100%; height: auto; }
-"""
+#: Networks whose drawing the page carries, the winner first.
+_DRAWN = 6
 
 
-def write_report(run: str | os.PathLike[str], output: str | os.PathLike[str]) -> None:
-    """Write the report of the run in a folder; the file appears whole or not at all.
+def write_report(run: Path, output: Path) -> None:
+    """Write the page of a run; the file appears whole or not at all.
 
     Raises:
-        SearchError: the folder holds no run, or no evaluation has ended.
+        SearchError: the folder holds no run.
+        GraphError: the file cannot be written.
     """
-    config, search = read_run(run)
-    text = report_page(config, search)
-    path = Path(output)
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError as error:
-        raise SearchError(f"{path}: cannot be written: {error.strerror}") from None
+    write_text(output, report_page(run))
 
 
-def report_page(config: Config, search: Search) -> str:
-    """The page."""
-    rows = search.history.finished()
-    if not rows:
-        raise SearchError("no evaluation has ended yet: there is nothing to report")
-    sections = [
-        _summary(config, search, rows),
-        _trajectory(config, search, rows),
-        _front(search),
-        _best(search),
-        _prediction(search),
-        _ancestry(search),
-        _origins(rows),
-        _failures(rows),
-        _drawing(search),
-    ]
+def report_page(run: Path) -> str:
+    """The page of a run as HTML text."""
+    data = report_data(run)
+    scripts = ["vendor/uPlot.min.js", *GRAPH_SCRIPTS, "plot.js"]
+    own = ["evaluations.js", "charts.js", "lineage.js", "table.js", "report.js"]
     return page(
-        f"Search of {config.space}", "\n".join(filter(None, sections)), data={}, scripts=[], styles=[asset("base.css"), _STYLE]
+        f"Search of {data['run']['space']}",
+        '<div id="report"></div>',
+        data={"report-data": data},
+        scripts=[*map(asset, scripts), *(asset(name, "cg_evolve") for name in own)],
+        styles=[asset("vendor/uPlot.min.css"), *graph_styles(), asset("plot.css"), asset("report.css", "cg_evolve")],
+        body_class="report-page",
     )
 
 
-# --- pieces -----------------------------------------------------------------------------------------------------------
+def report_data(run: Path) -> dict[str, Any]:
+    """What the page shows: settings, evaluations as columns, the best that the labels hold, and drawings.
+
+    Raises:
+        SearchError: the folder holds no readable run.
+    """
+    if not (run / CONFIG).exists() or not (run / HISTORY).exists():
+        raise SearchError(f"{run}: holds no run; cg search -o {run} makes one")
+    config = Config.read(run / CONFIG)
+    problem = Problem.make(config.objectives, config.constraints)
+    store = Store(run / HISTORY, create=False)
+    try:
+        rows, finished = store.rows(), store.finish_times()
+    finally:
+        store.close()
+    objectives = [_named(objective, rows) for objective in problem.objectives]
+    good = [row for row in rows if row.good and row.value is not None]
+    best = max(good, key=lambda row: objectives[0].utility(row.value or 0.0), default=None)
+    graphs, note = _drawings(config, run, best, _shown(good, best, objectives))
+    return {
+        "run": {
+            "space": config.space,
+            "evaluator": config.evaluator,
+            "algorithm": config.algorithm,
+            "scorer": config.scorer,
+            "exclude": list(config.exclude),
+            "seed": config.seed,
+            "budget": config.budget,
+            "objectives": [{"metric": o.metric, "maximize": o.maximize} for o in objectives],
+            "constraints": [str(c) for c in problem.constraints],
+            "lower": sorted({*COSTS, "latency"}),
+        },
+        "columns": _columns(rows, finished),
+        "best": None if best is None else best.id,
+        "optimum": _optimum(config, objectives, problem),
+        "graphs": graphs,
+        "note": note,
+    }
 
 
-def _section(title: str, *body: str) -> str:
-    return f"<section><h2>{html.escape(title)}</h2>\n{''.join(body)}</section>"
+def _named(objective: Objective, rows: Sequence[Evaluation]) -> Objective:
+    """The objective under the name that the evaluator gives it: the default stands for its first metric."""
+    measured = next((row.metrics for row in rows if row.metrics), {})
+    if measured and objective.metric not in measured:
+        return Objective(next(iter(measured)), objective.maximize)
+    return objective
 
 
-def _table(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A table; numbers are set to the right, strings that name architectures in a fixed width."""
-
-    def cell(value: Any, heading: str) -> str:
-        if isinstance(value, float):
-            return f'<td class="number">{value:.6g}</td>'
-        if isinstance(value, int):
-            return f'<td class="number">{value:,}</td>'
-        kind = ' class="arch"' if heading == "architecture" else ""
-        return f"<td{kind}>{html.escape(str(value))}</td>"
-
-    head = "".join(f'<th scope="col">{html.escape(h)}</th>' for h in headings)
-    body = "".join(
-        "<tr>" + "".join(cell(v, h) for v, h in zip(row, headings, strict=True)) + "</tr>" for row in rows
-    )
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+def _number(value: float | None) -> float | int | None:
+    """A value that JSON has, short."""
+    if value is None or not math.isfinite(value):
+        return None
+    return int(value) if value == int(value) and abs(value) < 2**53 else float(f"{value:.8g}")
 
 
-def _value(row: Evaluation, metric: str) -> float:
-    return float(row.metrics.get(metric, next(iter(row.metrics.values()))))
+def _columns(rows: Sequence[Evaluation], finished: Sequence[float | None]) -> dict[str, Any]:
+    names = list(dict.fromkeys(name for row in rows for name in row.metrics))
+    begin = min((t for t in finished if t is not None), default=0.0)
+    return {
+        "arch": [row.arch for row in rows],
+        "hash": [row.hash for row in rows],
+        "status": [row.status for row in rows],
+        "value": [_number(row.value) for row in rows],
+        "metrics": {name: [_number(row.metrics.get(name)) for row in rows] for name in names},
+        "origin": [row.candidate.origin for row in rows],
+        "parents": [list(row.candidate.parents) for row in rows],
+        "mean": [_number(row.candidate.mean) for row in rows],
+        "std": [_number(row.candidate.std) for row in rows],
+        "feasible": [row.feasible for row in rows],
+        "cost": [_number(row.cost) for row in rows],
+        "attempts": [row.attempts for row in rows],
+        "seed": [row.candidate.seed for row in rows],
+        "error": {str(row.id): row.error for row in rows if row.error},
+        "finished": [None if t is None else round(t - begin, 3) for t in finished],
+    }
 
 
-def _main(search: Search) -> str:
-    """The main metric under the name that the evaluator gives it."""
-    metric = search.problem.objectives[0].metric
-    row = next((row for row in search.history if row.good), None)
-    return metric if row is None or metric in row.metrics else next(iter(row.metrics))
-
-
-def _summary(config: Config, search: Search, rows: Sequence[Evaluation]) -> str:
-    failed = sum(row.status == "failed" for row in rows)
-    facts: list[tuple[str, Any]] = [
-        ("space", config.space),
-        ("evaluator", config.evaluator),
-        ("algorithm", config.algorithm),
-        ("objectives", ", ".join(map(str, search.problem.objectives))),
-        ("constraints", ", ".join(map(str, search.problem.constraints)) or "none"),
-        ("families left out of the predictor", ", ".join(config.exclude) or "none"),
-        ("seed", str(config.seed)),
-        ("evaluations", f"{len(rows):,} of {config.budget:,}" + (f", {failed:,} failed" if failed else "")),
-        ("time spent evaluating", f"{sum(row.cost for row in rows):,.1f} s"),
-    ]
-    best = search.best
-    if best is not None:
-        facts.append((f"best {_main(search)}", f"{best.value:.6g} (evaluation {best.id})"))
-    body = "".join(f'<tr><th scope="row">{html.escape(k)}</th><td>{html.escape(str(v))}</td></tr>' for k, v in facts)
-    return f'<section><div class="scroll"><table><tbody>{body}</tbody></table></div></section>'
-
-
-def _trajectory(config: Config, search: Search, rows: Sequence[Evaluation]) -> str:
-    good = [row for row in rows if row.good]
-    if not good:
-        return ""
-    objective = search.problem.objectives[0]
-    x = [float(row.id) for row in good]
-    y = [objective.utility(row.utilities[0]) for row in good]
-    best = [objective.utility(u) for u in np.maximum.accumulate([row.utilities[0] for row in good])]
-    metric = _main(search)
-    series: list[Series] = [("best so far", x, best, "steps"), ("evaluation", x, y, "faint")]
-    body = [chart(f"Best {metric} so far", "evaluation", metric, series)]
-    optimum = _optimum(config, search)
-    if optimum is not None:
-        regret = [abs(optimum - b) for b in best]
-        positive = [r for r in regret if r > 0]
-        floor = min(positive) / 3 if positive else 1e-3
-        body.append("<h3>Regret</h3>")
-        body.append(
-            chart(
-                "Regret",
-                "evaluation",
-                "distance from the table's best",
-                [("regret", x, [max(r, floor) for r in regret], "steps")],
-                log_y=True,
-            )
-        )
-        if regret[-1] == 0:
-            first = next(row.id for row, r in zip(good, regret, strict=True) if r == 0)
-            body.append(f'<p class="muted">The table\'s best, {optimum:.6g}, was found at evaluation {first}.</p>')
-    return _section("Trajectory", *body)
-
-
-def _optimum(config: Config, search: Search) -> float | None:
-    """The best value of the main objective in the table, where the evaluator is one and its file is at hand."""
-    if not config.evaluator.startswith("benchmark:") or search.problem.constraints:
+def _optimum(config: Config, objectives: Sequence[Objective], problem: Problem) -> dict[str, Any] | None:
+    """The best label of a table, where the search is of one objective without constraints and the table can still be read."""
+    if len(objectives) > 1 or problem.constraints or objectives[0].metric in COSTS:
         return None
     try:
         evaluator: Any = make_evaluator(config.evaluator, config.space)
-        objective = search.problem.objectives[0]
-        metric = objective.metric if objective.metric in evaluator.metrics else evaluator.metrics[0]
-        values = [objective.utility(evaluator.table.query(arch, metric)) for arch in evaluator.archs()]
-    except (CgError, KeyError):
+        if not hasattr(evaluator, "archs") or config.pool is not None:
+            return None
+        values = {arch: evaluator.table.query(arch, objectives[0].metric) for arch in evaluator.archs()}
+    except (CgError, KeyError, AttributeError):
         return None
-    return objective.utility(max(values))
+    arch = max(values, key=lambda a: objectives[0].utility(values[a]), default=None)
+    return None if arch is None else {"value": _number(values[arch]), "arch": arch, "among": len(values)}
 
 
-def _front(search: Search) -> str:
-    objectives = search.problem.objectives
-    good = [row for row in search.history if row.good]
-    if len(objectives) < 2 or not good:
-        return ""
-    front = search.front
-    a, b = objectives[1], objectives[0]
-    order = sorted(front, key=lambda row: row.utilities[1])
-    names = [objective.metric for objective in objectives]
-    names[0] = _main(search)
-    series: list[Series] = [
-        ("evaluations", [a.utility(r.utilities[1]) for r in good], [b.utility(r.utilities[0]) for r in good], "faint"),
-        ("Pareto front", [a.utility(r.utilities[1]) for r in order], [b.utility(r.utilities[0]) for r in order], "dots"),
-    ]
-    utilities = np.array([row.utilities for row in good])
-    reference = utilities.min(axis=0)
-    span = np.where(utilities.max(axis=0) > reference, utilities.max(axis=0) - reference, 1.0)
-    scaled = (utilities - reference) / span
-    step = max(1, len(good) // 50)
-    points = list(range(step, len(good) + 1, step))
-    volumes = [pareto.hypervolume(scaled[:n], [-1e-9] * scaled.shape[1]) for n in points]
-    table = _table(
-        ["evaluation", *names, "architecture"],
-        [(row.id, *(o.utility(u) for o, u in zip(objectives, row.utilities, strict=True)), row.arch) for row in front],
-    )
-    return _section(
-        "Pareto front",
-        chart("Pareto front", names[1], names[0], series),
-        "<h3>Hypervolume</h3>",
-        chart(
-            "Hypervolume",
-            "evaluation",
-            "share of the box of all evaluations",
-            [("hypervolume", [float(good[n - 1].id) for n in points], volumes, "line")],
-        ),
-        table,
-    )
-
-
-def _best(search: Search) -> str:
-    ranking = search.ranking[:_SHOWN]
-    if not ranking:
-        return ""
-    main = _main(search)
-    others = [name for name in ranking[0].metrics if name != main][:5]
-    rows = [
-        (row.id, float(row.metrics[main]), *(float(row.metrics.get(name, float("nan"))) for name in others), row.arch)
-        for row in ranking
-    ]
-    return _section("Best architectures", _table(["evaluation", main, *others, "architecture"], rows))
-
-
-def _prediction(search: Search) -> str:
-    rows = [row for row in search.history if row.good and row.candidate.mean is not None]
-    if len(rows) < 5:
-        return ""
-    predicted = np.array([float(row.candidate.mean or 0.0) for row in rows])
-    measured = np.array([row.utilities[0] for row in rows])
-    correlation = np.corrcoef(_rank(predicted), _rank(measured))[0, 1] if np.ptp(predicted) and np.ptp(measured) else 0.0
-    objective = search.problem.objectives[0]
-    x, y = predicted.tolist(), [objective.utility(u) for u in measured.tolist()]
-    return _section(
-        "Predicted against measured",
-        chart("Predicted against measured", "predicted before the evaluation (scorer's scale)", _main(search), [("", x, y, "dots")]),
-        f'<p class="muted">Spearman {correlation:.3f} over {len(rows)} proposals. They were chosen to be good, which narrows the range.</p>',
-    )
-
-
-def _rank(values: np.ndarray) -> np.ndarray:
-    """Mean ranks."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    return (ends - (counts - 1) / 2)[inverse]
-
-
-def _ancestry(search: Search) -> str:
-    best = search.best
-    if best is None or not best.candidate.parents:
-        return ""
-    seen: dict[int, Evaluation] = {}
-    todo = [best.id]
-    while todo:
-        number = todo.pop()
-        if number not in seen:
-            seen[number] = search.history[number]
-            todo += search.history[number].candidate.parents
-    rows = [
-        (
-            row.id,
-            row.candidate.origin,
-            ", ".join(map(str, row.candidate.parents)) or "none",
-            "" if row.value is None else float(row.value),
-            row.arch,
-        )
-        for row in sorted(seen.values(), key=lambda row: row.id)[-40:]
-    ]
-    return _section("Ancestry of the winner", _table(["evaluation", "origin", "parents", _main(search), "architecture"], rows))
-
-
-def _origins(rows: Sequence[Evaluation]) -> str:
-    counts = Counter(row.candidate.origin.split(" ")[0] or "unknown" for row in rows)
-    means: dict[str, list[float]] = {}
-    for row in rows:
-        if row.value is not None:
-            means.setdefault(row.candidate.origin.split(" ")[0] or "unknown", []).append(row.value)
-    table = [
-        (origin, count, float(np.mean(means[origin])) if origin in means else "") for origin, count in counts.most_common()
-    ]
-    return _section("Where the proposals came from", _table(["origin", "evaluations", "mean value"], table))
-
-
-def _failures(rows: Sequence[Evaluation]) -> str:
-    failed = [row for row in rows if row.status == "failed"]
-    if not failed:
-        return ""
-    table = [(row.id, row.attempts, row.error, row.arch) for row in failed[:_SHOWN]]
-    more = f'<p class="muted">{len(failed) - _SHOWN} more.</p>' if len(failed) > _SHOWN else ""
-    return _section("Failed evaluations", _table(["evaluation", "attempts", "reason", "architecture"], table), more)
-
-
-def _drawing(search: Search) -> str:
-    best = search.best
+def _shown(good: Sequence[Evaluation], best: Evaluation | None, objectives: Sequence[Objective]) -> list[Evaluation]:
+    """The winner, and the most different of the front (several objectives) or the next best (one)."""
     if best is None:
-        return ""
-    for depth in (None, 2, 1, 0):
-        svg = best.graph.to_svg(**({} if depth is None else {"depth": depth}))
-        if len(svg) <= _DRAWING_LIMIT:
-            return _section("The winner", f'<div class="drawing scroll">{svg[svg.index("<svg") :]}</div>')
-    return ""
+        return []
+    several = len(objectives) > 1
+    utilities = [[o.utility(row.metrics.get(o.metric, row.value or 0.0)) for o in objectives] for row in good]
+    try:
+        front = [good[i] for i in pareto.front(utilities).tolist()] if several else []
+    except MissingExtra:
+        front = []
+    key: Callable[[Evaluation], float] = lambda row: -objectives[0].utility(row.value or 0.0)  # noqa: E731
+    order = sorted(front or good, key=key)
+    if front and len(order) > _DRAWN:
+        order = [order[round(i * (len(order) - 1) / (_DRAWN - 1))] for i in range(_DRAWN)]
+    shown: dict[str, Evaluation] = {best.hash: best}
+    for row in order:
+        shown.setdefault(row.hash, row)
+    return list(shown.values())[:_DRAWN]
+
+
+def _drawings(
+    config: Config, run: Path, best: Evaluation | None, rows: Sequence[Evaluation]
+) -> tuple[list[dict[str, Any]], str]:
+    """The networks by evaluation, and why there are none."""
+    if best is None:
+        return [], "No evaluation has succeeded within the constraints."
+    try:
+        space = cg_ir.get_space(config.space)
+        return [{"id": row.id, "graph": graph_data(space.graph(row.arch))} for row in rows], ""
+    except CgError as error:
+        try:
+            graph = cg_ir.load(run / "winner.cg.json")
+        except CgError:
+            return [], f"The network could not be built: {error}"
+        if graph.hash != best.hash:
+            return [], f"The network could not be built: {error}"
+        return [{"id": best.id, "graph": graph_data(graph)}], ""
