@@ -24,7 +24,7 @@ _STYLE = (
     ".cg-map circle{stroke:#8886;stroke-width:.6}.cg-map circle:hover{stroke:currentColor;stroke-width:2}"
     ".cg-map .frame{fill:none;stroke:#8888}"
 )
-_WIDTH, _HEIGHT, _MARGIN = 640.0, 440.0, 34.0
+_WIDTH, _HEIGHT, _MARGIN, _FOOT = 640.0, 440.0, 34.0, 54.0
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class EmbeddingMap:
         """The map as an SVG picture; hovering names a point."""
         low, high = self.positions.min(axis=0), self.positions.max(axis=0)
         span = np.where(high > low, high - low, 1.0)
-        places = (self.positions - low) / span * (_WIDTH - 2 * _MARGIN, 2 * _MARGIN - _HEIGHT)
-        places += (_MARGIN, _HEIGHT - _MARGIN)
+        places = (self.positions - low) / span * (_WIDTH - 2 * _MARGIN, _FOOT + _MARGIN - _HEIGHT)
+        places += (_MARGIN, _HEIGHT - _FOOT)
         radius = 5.0 if len(places) < 300 else 3.4 if len(places) < 2000 else 2.2
         points = []
         for i, ((x, y), name) in enumerate(zip(places.tolist(), self.names, strict=True)):
@@ -96,7 +96,7 @@ class EmbeddingMap:
         if self.explained is None:
             text = self.method.upper()
         else:
-            text = f"principal components 1 and 2: {self.explained[0]:.0%} and {self.explained[1]:.0%} of the variance"
+            text = f"PCA: {self.explained[0]:.0%} and {self.explained[1]:.0%} of the variance"
         return f'<text x="16" y="{_HEIGHT - 12:.0f}">{text}</text>'
 
     def _legend(self) -> str:

@@ -206,7 +206,7 @@ def _print(run: Run, document: dict[str, Any]) -> None:
         table.add_row(str(row.id), *(f"{value:.6g}" for value in values), row.arch)
     console.print(table)
     for kind, path in document["files"].items():
-        console.print(f"winner as {kind}: {path}", soft_wrap=True)
+        console.print(f"winner ({kind}): {path}", soft_wrap=True)
     console.print(f"report: cg report {document['run']} -o report.html", soft_wrap=True)
 
 
