@@ -39,9 +39,7 @@ class ToySpace:
         return "".join(x if rng.random() < 0.5 else y for x, y in zip(a, b, strict=True))
 
     def neighbors(self, arch: str) -> list[str]:
-        return [
-            arch[:i] + letter + arch[i + 1 :] for i in range(_LENGTH) for letter in _LETTERS if letter != arch[i]
-        ]
+        return [arch[:i] + letter + arch[i + 1 :] for i in range(_LENGTH) for letter in _LETTERS if letter != arch[i]]
 
     def enumerate(self) -> Iterator[str]:
         return map("".join, itertools.product(_LETTERS, repeat=_LENGTH))

@@ -4,8 +4,9 @@
     python zoo.py table timm-*.jsonl ... -o ../../../docs/zoo.md      # render the table of the docs
 
 Every model is built on the meta device with random weights that are never drawn, so nothing is downloaded. A row says whether
-the model converts, whether parameters agree exactly with ``sum(p.numel())``, MACs beside torch's ``FlopCounterMode`` on meta, operators
-that became ``Custom``, and seconds of the conversion, of a bare forward pass on meta, and (on every ``--export-every``-th model) of
+the model converts, whether parameters agree exactly with ``sum(p.numel())``, MACs beside torch's ``FlopCounterMode`` on meta
+(on every ``--count-every``-th model), operators
+that became ``Custom``, and seconds of the conversion and, on every ``--time-every``-th model, of a bare forward pass on meta and of
 ``torch.export`` on meta.
 """
 
@@ -59,7 +60,9 @@ def torchvision_models() -> Iterator[tuple[str, Build]]:
                 model = torchvision.models.get_model(name, weights=None, **options)
                 size = {"inception_v3": 299, "vit_h_14": 224}.get(name.removeprefix("quantized_"), 224)
                 if module == "video":
-                    frames, size = (16, 224) if name.startswith(("mvit", "swin")) else (16, 112) if name != "s3d" else (16, 224)
+                    frames, size = (
+                        (16, 224) if name.startswith(("mvit", "swin")) else (16, 112) if name != "s3d" else (16, 224)
+                    )
                     return model, (image(3, frames, size, size),), {}
                 if module == "optical_flow":
                     return model, (image(3, 128, 128), image(3, 128, 128)), {}
@@ -105,7 +108,7 @@ def build_on_meta(build: Build) -> tuple[nn.Module, tuple[Any, ...], dict[str, A
         return model.to("meta"), args, kwargs
 
 
-def measure(name: str, build: Build, export: bool) -> dict[str, Any]:
+def measure(name: str, build: Build, timed: bool, counted: bool) -> dict[str, Any]:
     """One row of the table."""
     from cg_frontends.pytorch import from_module
 
@@ -131,23 +134,30 @@ def measure(name: str, build: Build, export: bool) -> dict[str, Any]:
             if node.params or node.macs:
                 heavy[key] = heavy.get(key, 0) + node.params
     row.update(
-        converted=True, nodes=len(graph), unused=unused, equal=graph.params + unused == row["parameters"], macs=graph.macs, custom=customs, heavy=heavy
+        converted=True,
+        nodes=len(graph),
+        unused=unused,
+        equal=graph.params + unused == row["parameters"],
+        macs=graph.macs,
+        custom=customs,
+        heavy=heavy,
     )
     model.eval()
-    try:
-        with torch.no_grad():
-            start = time.perf_counter()
-            model(*args, **kwargs)
-            row["forward"] = time.perf_counter() - start
-            with FlopCounterMode(display=False) as counter:
-                model(*args, **kwargs)
-        row["counted"] = counter.get_total_flops() // 2
-    except Exception as error:
-        row["counter_error"] = one_line(error)
-    if export:
+    if counted or timed:
         try:
-            start = time.perf_counter()
+            with torch.no_grad(), FlopCounterMode(display=False) as counter:
+                model(*args, **kwargs)
+            row["counted"] = counter.get_total_flops() // 2
+        except Exception as error:
+            row["counter_error"] = one_line(error)
+    if timed:
+        try:
             with torch.no_grad():
+                if "counted" in row:
+                    start = time.perf_counter()
+                    model(*args, **kwargs)
+                    row["forward"] = time.perf_counter() - start
+                start = time.perf_counter()
                 torch.export.export(model, args, kwargs, strict=False)
             row["export"] = time.perf_counter() - start
         except Exception as error:
@@ -173,7 +183,9 @@ def run(arguments: argparse.Namespace) -> None:
         for number, (name, build) in enumerate(FAMILIES[arguments.family]()):
             if number % count != index or name in done or (arguments.only and arguments.only not in name):
                 continue
-            row = measure(name, build, bool(arguments.export_every) and number // count % arguments.export_every == 0)
+            turn = number // count
+            timed = bool(arguments.time_every) and turn % arguments.time_every == 0
+            row = measure(name, build, timed, turn % arguments.count_every == 0)
             file.write(json.dumps({"family": arguments.family, **row}) + "\n")
             file.flush()
             state = "ok" if row.get("converted") and row.get("equal") else row.get("error", "parameters differ")
@@ -184,7 +196,9 @@ def from_module_warmup() -> None:
     """Import and initialise what the first conversion of a process would."""
     from cg_frontends.pytorch import from_module
 
-    layers = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 8))
+    layers = nn.Sequential(
+        nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 8)
+    )
     from_module(layers, image(3, 8, 8))
 
 
@@ -196,7 +210,8 @@ def main() -> None:
     runs.add_argument("--family", choices=FAMILIES, required=True)
     runs.add_argument("--shard", default="0/1")
     runs.add_argument("--only", default="")
-    runs.add_argument("--export-every", type=int, default=0)
+    runs.add_argument("--time-every", type=int, default=0)
+    runs.add_argument("--count-every", type=int, default=1)
     runs.add_argument("-o", "--output", required=True)
     runs.set_defaults(call=run)
     tables = commands.add_parser("table")

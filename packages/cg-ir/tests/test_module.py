@@ -26,13 +26,11 @@ def tensor(shape, dtype, generator):
     return torch.randn(shape, generator=generator)
 
 
-def inputs_of(graph, batch, seed=0):
+def inputs_of(sample, batch, seed=0):
     generator = torch.Generator().manual_seed(seed)
     result = []
-    for node in graph.nodes:
-        if node.op == "Input":
-            shape = (node.shape[0] * batch, *node.shape[1:]) if node.shape else ()
-            result.append(tensor(shape, node.attrs["dtype"], generator))
+    for shape, dtype in sample.given():
+        result.append(tensor((shape[0] * batch, *shape[1:]) if shape else (), dtype, generator))
     return result
 
 
@@ -54,7 +52,7 @@ def test_samples_cover_the_table():
 def test_shapes_and_parameters_are_the_tables(sample):
     graph = sample.graph()
     module = to_module(graph).eval()
-    outputs = as_tuple(module(*inputs_of(graph, 1)))
+    outputs = as_tuple(module(*inputs_of(sample, 1)))
     wanted = [node.shape for node in graph.nodes if node.op == "Output"]
     assert [tuple(o.shape) for o in outputs] == wanted
     assert sum(p.numel() for p in module.parameters()) == graph.params
@@ -66,7 +64,7 @@ def test_a_batch_is_its_examples(sample):
     torch.manual_seed(0)
     module = to_module(graph).eval()
     batch = 3
-    xs = inputs_of(graph, batch)
+    xs = inputs_of(sample, batch)
     if not xs:
         return
     together = as_tuple(module(*xs))

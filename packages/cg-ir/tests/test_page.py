@@ -5,12 +5,14 @@ from __future__ import annotations
 import html.parser
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cg_ir import Graph, GraphBuilder
+from cg_ir import CgError, Graph, GraphBuilder
 from cg_ir.page import graph_data, graph_page, page
 from cg_ir.page.shell import embedded_json
 
@@ -107,3 +109,29 @@ def test_embedded_json_reads_back_and_cannot_end_its_element(value):
 def test_numbers_that_json_lacks_are_refused():
     with pytest.raises(ValueError, match="JSON"):
         page("t", "", data={"d": float("nan")}, scripts=[], styles=[])
+
+
+def test_cg_draw_writes_the_page(tmp_path):
+    source, target = tmp_path / "g.cg.json", tmp_path / "g.html"
+    small().save(source)
+    command = [sys.executable, "-m", "cg_ir.cli", "draw", str(source), "-o", str(target)]
+    done = subprocess.run([*command, "--theme", "dark", "--depth", "1"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    text = target.read_text(encoding="utf-8")
+    assert 'data-theme="dark"' in text
+    assert data_of(Parsed(text), "graph-data")["open"] == 1
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["g.cg.json", "g.html"]
+
+
+@pytest.mark.parametrize("options", [{"theme": "blue"}, {"depth": -1}])
+def test_bad_options_are_refused(options):
+    with pytest.raises(CgError, match=f"{next(iter(options))} should be"):
+        graph_page(small(), **options)
+
+
+def test_simplify_leaves_out_layout_operators():
+    builder = GraphBuilder()
+    x = builder.add("Transpose", builder.input((1, 3, 4)), perm=(0, 2, 1))
+    builder.output(builder.add("Relu", x))
+    data = data_of(Parsed(graph_page(builder.build(), simplify=True)), "graph-data")
+    assert [s["op"] for s in data["signatures"]] == ["Input", "Relu", "Output"]

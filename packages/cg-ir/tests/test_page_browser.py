@@ -202,7 +202,7 @@ def test_the_panel_shows_the_numbers_of_a_node(show):
     node = next(node for node in graph.nodes if node.op == "Gemm")
     for expected in ("Gemm", f"{node.params:,}", f"{node.macs:,}", "1 × 16", "1 × 10", "head", "bias", "Flatten"):
         assert expected in text
-    browser.find_element(By.XPATH, "//aside//button[normalize-space(.)='Flatten']").click()
+    browser.find_element(By.XPATH, "//*[@class='panel']//button[normalize-space(.)='Flatten']").click()
     assert "Flatten" in browser.find_element(By.CSS_SELECTOR, ".panel h2").text
 
 

@@ -89,14 +89,14 @@ def random_weights(config: PathConfig) -> dict[str, NDArray[np.float32]]:
     weights = {}
     for direction in DIRECTIONS:
         a = np.zeros((N_FEATURES, d))
-        a[:n_classes] = 6.0
+        a[:n_classes] = rng.uniform(1.0, 6.0, (n_classes, d))
         resets = rng.random(d) < 0.5
         a[CLASSES.index("norm"), resets] = -6.0
         scale = np.exp(rng.uniform(np.log(0.1), np.log(1.5), d))
-        b = np.concatenate([rng.normal(size=(n_classes, d)), 0.3 * rng.normal(size=(n_numbers, d))]) * scale
+        b = np.concatenate([rng.normal(size=(n_classes, d)), rng.normal(size=(n_numbers, d))]) * scale
         g = np.zeros((N_FEATURES, d))
         g[:n_classes] = rng.uniform(2.0, 6.0, (n_classes, d))
-        phi = np.concatenate([rng.normal(size=(n_classes, d)), 0.5 * rng.normal(size=(n_numbers, d))])
+        phi = np.concatenate([rng.normal(size=(n_classes, d)), rng.normal(size=(n_numbers, d))])
         mu = np.where(rng.random(d) < 0.5, 4.0, -4.0)
         for name, value in (("a", a), ("b", b), ("g", g), ("phi", phi), ("mu", mu)):
             weights[f"{direction}.{name}"] = value.astype(np.float32)

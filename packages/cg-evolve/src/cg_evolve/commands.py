@@ -31,7 +31,9 @@ __all__ = ["report", "search"]
 )
 @click.option("--objective", "objectives", multiple=True, metavar="METRIC[:min|:max]", help="May be repeated.")
 @click.option("--constraint", "constraints", multiple=True, metavar="'METRIC<NUMBER'", help="May be repeated.")
-@click.option("--algorithm", default="auto", show_default=True, help="random, local, regularized, nsga2, guided, bayesian.")
+@click.option(
+    "--algorithm", default="auto", show_default=True, help="random, local, regularized, nsga2, guided, bayesian."
+)
 @click.option("--scorer", default="predictor", show_default=True, help="The predictor that guides.")
 @click.option("--exclude", multiple=True, metavar="FAMILY", help="The predictor must not have learned from it.")
 @click.option("--pool", metavar="FILE", help="Restrict the search to these architectures, one a line.")
@@ -49,7 +51,9 @@ __all__ = ["report", "search"]
 @click.option("--dask", metavar="ADDRESS", help="Evaluate on a Dask cluster; 'local' starts one.")
 @click.option("--timeout", type=float, help="Seconds that one evaluation may take.")
 @click.option("--retries", type=int, default=1, show_default=True, help="Further tries of an evaluation that failed.")
-@click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder of the run.")
+@click.option(
+    "-o", "--output", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder of the run."
+)
 @click.option("--resume", is_flag=True, help="Go on with the run in the folder; without SPACE, as it was configured.")
 @click.option("--json", "as_json", is_flag=True, help="The result as one JSON document.")
 def search(
@@ -179,10 +183,11 @@ def _result(run: Run, files: dict[str, str]) -> dict[str, Any]:
 
 
 def _print(run: Run, document: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
+    from cg_ir.terminal import table_console
+
+    console = table_console()
     best = document["best"]
     title = f"{document['evaluations']} evaluations" + (f", {document['failed']} failed" if document["failed"] else "")
     if best is None:
@@ -201,13 +206,15 @@ def _print(run: Run, document: dict[str, Any]) -> None:
         table.add_row(str(row.id), *(f"{value:.6g}" for value in values), row.arch)
     console.print(table)
     for kind, path in document["files"].items():
-        console.print(f"winner as {kind}: {path}", soft_wrap=True)
+        console.print(f"winner ({kind}): {path}", soft_wrap=True)
     console.print(f"report: cg report {document['run']} -o report.html", soft_wrap=True)
 
 
 @click.command()
 @click.argument("run", type=click.Path(file_okay=False, path_type=Path))
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), default=Path("report.html"), show_default=True)
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), default=Path("report.html"), show_default=True
+)
 def report(run: Path, output: Path) -> None:
     """Turn the run in folder RUN into one self-contained HTML page."""
     from cg_evolve.report import write_report

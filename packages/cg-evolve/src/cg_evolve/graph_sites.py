@@ -51,7 +51,11 @@ def _kind(node: Node) -> str:
 
 
 def _depthwise(node: Node) -> bool:
-    return node.op == "Conv" and node.attrs["group"] > 1 and node.attrs["group"] == node.graph.nodes[node.inputs[0]].shape[1]
+    return (
+        node.op == "Conv"
+        and node.attrs["group"] > 1
+        and node.attrs["group"] == node.graph.nodes[node.inputs[0]].shape[1]
+    )
 
 
 @dataclass
@@ -113,7 +117,11 @@ class Sites:
                 same = all(
                     a == b == d * (k - 1) // 2
                     for a, b, d, k in zip(
-                        node.attrs["pads"][: len(kernel)], node.attrs["pads"][len(kernel) :], dilation, kernel, strict=True
+                        node.attrs["pads"][: len(kernel)],
+                        node.attrs["pads"][len(kernel) :],
+                        dilation,
+                        kernel,
+                        strict=True,
                     )
                 )
                 if square and same and kernel[0] * min(node.shape[2:]) > 1:
@@ -138,7 +146,9 @@ class Sites:
         """Which nodes have their channel count in common; ``-1`` stands for numbers that nothing may change."""
         ties = _Ties()
         ties.freeze(-1)
-        mixed: dict[int, set[int]] = {}  # nodes behind a concatenation: a sum of counts, free as long as nothing asks for one
+        mixed: dict[
+            int, set[int]
+        ] = {}  # nodes behind a concatenation: a sum of counts, free as long as nothing asks for one
 
         def fix(i: int) -> None:
             ties.tie(i, -1)
@@ -215,7 +225,7 @@ class Sites:
     @cached_property
     def _spine(self) -> list[int]:
         """The nodes that every path from the inputs to the outputs passes."""
-        flow = nx.DiGraph()
+        flow: nx.DiGraph = nx.DiGraph()
         flow.add_node("in")
         for node in self.nodes:
             if node.op == "Input":
@@ -258,7 +268,8 @@ class Sites:
         self.options = {  # ties may have merged widths
             site: options
             for site, options in self.options.items()
-            if site[0] != "w" or (self.ties.find(int(site[1:])) == int(site[1:]) and int(site[1:]) not in self.ties.frozen)
+            if site[0] != "w"
+            or (self.ties.find(int(site[1:])) == int(site[1:]) and int(site[1:]) not in self.ties.frozen)
         }
         self.defaults = {site: self.defaults[site] for site in self.options}
         self.skips: dict[int, dict[str, int]] = {}  # node -> site -> node whose value is added
@@ -377,9 +388,7 @@ def _emit(
         shape = builder.shape(inputs[0])[:2]
     elif OPERATORS[op].shape is rules.stated or OPERATORS[op].layout:
         shape = node.shape
-    return builder.add(
-        op, *inputs, region=region, weights=node.weights, shape=shape, channels=channels, **attrs
-    )
+    return builder.add(op, *inputs, region=region, weights=node.weights, shape=shape, channels=channels, **attrs)
 
 
 def _channels(sites: Sites, settings: Mapping[str, str], node: Node) -> int:

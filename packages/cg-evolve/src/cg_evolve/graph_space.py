@@ -72,7 +72,9 @@ class GraphSpace:
         for part in arch.split(","):
             site, equals, value = part.partition("=")
             if not equals or site not in self._sites.options:
-                raise ArchError(f"'{part[:60]}' names no site of this network; an architecture looks like 'k12=5,w12=1.5' or 'base'")
+                raise ArchError(
+                    f"'{part[:60]}' names no site of this network; an architecture looks like 'k12=5,w12=1.5' or 'base'"
+                )
             if value not in self._sites.options[site]:
                 raise ArchError(f"the site {site} takes {', '.join(self._sites.options[site])}, not '{value[:60]}'")
             if site in settings:

@@ -84,9 +84,7 @@ def run_job(job: Job) -> Outcome:
         error = "" if metrics else "the evaluator returned no metrics"
     except Exception as problem:  # an evaluator may fail in any way; the run goes on
         metrics, error = {}, one_line(problem)
-    outcome = Outcome(
-        job.id, metrics or None, error, time.perf_counter() - clock, started, time.time(), job.attempt
-    )
+    outcome = Outcome(job.id, metrics or None, error, time.perf_counter() - clock, started, time.time(), job.attempt)
     if outcome.ok and job.store is not None:
         from cg_evolve.store import record_result
 

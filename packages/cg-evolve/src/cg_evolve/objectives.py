@@ -113,9 +113,7 @@ class Problem:
     constraints: tuple[Constraint, ...] = ()
 
     @classmethod
-    def make(
-        cls, objectives: Sequence[str | Objective] = (), constraints: Sequence[str | Constraint] = ()
-    ) -> Problem:
+    def make(cls, objectives: Sequence[str | Objective] = (), constraints: Sequence[str | Constraint] = ()) -> Problem:
         """From texts or ready objects; without objectives the evaluator's main metric is maximised."""
         parsed = tuple(Objective.parse(o) if isinstance(o, str) else o for o in objectives) or (Objective(MAIN),)
         names = [objective.metric for objective in parsed]

@@ -8,15 +8,15 @@ stars, so the distance bounds the edit distance from below up to that factor; is
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cg_ir.batching import batch
-
 from cg_evolve.errors import SearchError
+from cg_ir.batching import batch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,7 +50,7 @@ def stars(graphs: Sequence[Graph]) -> list[NDArray[np.uint64]]:
             np.add.at(star, targets, _mix(labels[sources], 0x3C6EF372FE94F82A))
             np.add.at(star, sources, _mix(labels[targets], 0xDAA66D2C7DDF743F))
         offsets = joined.node_offsets
-        result += [np.sort(star[a:b]) for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+        result += [np.sort(star[a:b]) for a, b in itertools.pairwise(offsets.tolist())]
     return result
 
 

@@ -14,7 +14,7 @@ from cg_evolve.algorithms.base import Algorithm, View, fitness
 from cg_evolve.domain import Domain
 from cg_evolve.errors import SearchError
 from cg_evolve.history import DONE, FAILED, PENDING, Candidate, Evaluation, History
-from cg_evolve.objectives import Constraint, Objective, Problem, known_costs
+from cg_evolve.objectives import COSTS, Constraint, Objective, Problem, known_costs
 from cg_ir import get_space
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class Search:
     def tell(
         self,
         candidates: Candidate | Sequence[Candidate],
-        values: float | Mapping[str, float] | None | Sequence[float | Mapping[str, float] | None],
+        values: float | Mapping[str, float] | Sequence[float | Mapping[str, float] | None] | None,
         *,
         cost: float = 0.0,
         error: str = "",
@@ -180,7 +180,8 @@ class Search:
             main = next((o.metric for o in self.problem.objectives if not o.known), self.problem.objectives[0].metric)
             value = {main: float(value)}
         measured = {str(name): float(number) for name, number in value.items()}
-        measured.update({name: cost for name, cost in known_costs(candidate.graph).items() if name not in measured})
+        if not COSTS.keys() <= measured.keys():
+            measured.update({name: cost for name, cost in known_costs(candidate.graph).items() if name not in measured})
         return measured
 
     # --- what came of it ----------------------------------------------------------------------------------------------
@@ -201,8 +202,7 @@ class Search:
     def ranking(self) -> list[Evaluation]:
         """The finished evaluations within the constraints, best first."""
         good = [row for row in self.history if row.good]
-        order = np.argsort(-fitness(good), kind="stable") if good else []
-        return [good[int(i)] for i in order]
+        return [good[i] for i in np.argsort(-fitness(good), kind="stable").tolist()] if good else []
 
     def restore(self, rows: Iterable[Evaluation]) -> None:
         """Take over the proposals and results of an interrupted run; their candidates get this search's networks."""

@@ -90,7 +90,9 @@ class Store:
             self._connection = _connect(path)
             version = self._connection.execute("PRAGMA user_version").fetchone()[0]
             if version > SCHEMA_VERSION:
-                raise SearchError(f"{path}: written by a newer cg-evolve (history version {version}); upgrade cg-evolve")
+                raise SearchError(
+                    f"{path}: written by a newer cg-evolve (history version {version}); upgrade cg-evolve"
+                )
             self._connection.execute(_SCHEMA)
             self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
         except sqlite3.DatabaseError as error:
@@ -160,22 +162,48 @@ class Store:
 
     def rows(self) -> list[Evaluation]:
         """All evaluations by proposal number; utilities are not stored, ``Search.restore`` computes them."""
-        result = []
-        columns = (
-            "id, arch, hash, status, value, metrics, seed, cost, attempts, error, parents, origin, predicted_mean, predicted_std, feasible"
-        )
+        result: list[Evaluation] = []
+        columns = "id, arch, hash, status, value, metrics, seed, cost, attempts, error, parents, origin, predicted_mean, predicted_std, feasible"
         try:
             for row in self._connection.execute(f"SELECT {columns} FROM evaluations ORDER BY id"):
-                number, arch, digest, status, value, metrics, seed, cost, attempts, error, parents, origin, mean, std, feasible = row
+                (
+                    number,
+                    arch,
+                    digest,
+                    status,
+                    value,
+                    metrics,
+                    seed,
+                    cost,
+                    attempts,
+                    error,
+                    parents,
+                    origin,
+                    mean,
+                    std,
+                    feasible,
+                ) = row
                 if number != len(result) or status not in (PENDING, DONE, FAILED):
                     raise ValueError(f"evaluation {number}")
                 candidate = Candidate(number, arch, digest, seed, tuple(json.loads(parents)), origin, mean, std)
                 parsed = {k: v for k, v in json.loads(metrics or "{}").items() if v is not None}
                 result.append(
                     Evaluation(
-                        candidate, status, parsed, (), feasible is None or bool(feasible), cost or 0.0, error or "", attempts, value
+                        candidate,
+                        status,
+                        parsed,
+                        (),
+                        feasible is None or bool(feasible),
+                        cost or 0.0,
+                        error or "",
+                        attempts,
+                        value,
                     )
                 )
         except (sqlite3.DatabaseError, ValueError, TypeError) as error:
             raise SearchError(f"{self.path}: is damaged: {error}") from None
         return result
+
+    def finish_times(self) -> list[float | None]:
+        """When each evaluation ended, by proposal number: Unix times."""
+        return [row[0] for row in self._connection.execute("SELECT finished_at FROM evaluations ORDER BY id")]

@@ -19,6 +19,9 @@ __all__ = ["canonical_records", "canonicalize"]
 
 _PASSES = 32
 _RESHAPES = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze"})
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#: Pads of at most this much count as minus infinity, which JSON cannot write.
+_LOWEST = -3.4e38
 _NON_NEGATIVE = frozenset({"Relu", "Sigmoid", "HardSigmoid", "Softmax", "Softplus", "Abs", "Exp"})
 
 
@@ -75,7 +78,13 @@ def _live(records: Sequence[Record]) -> list[Record]:
 
 
 class _Pass:
-    """One pass over the records; ``nodes`` are those already rewritten."""
+    """One pass over the records.
+
+    Attributes:
+        nodes: those already rewritten.
+        uses: how often each of them is read, by rewritten nodes and by records that are still to come. It may count readers that turn
+            out to be dead, never too few.
+    """
 
     def __init__(self, records: Sequence[Record]) -> None:
         self.records = records
@@ -88,26 +97,32 @@ class _Pass:
         for record in self.records:
             for j in record.inputs:
                 counts[j] += 1
+        # an operator with several outputs stays what it is
+        fixed = {record.inputs[0] for record in self.records if record.op == "Select"}
         place: list[int] = []
         for i, old in enumerate(self.records):
             record = Record(old.op, old.items, [place[j] for j in old.inputs], old.shape, old.region, old.weights)
-            rule = _RULES.get(record.op)
+            rule = None if i in fixed else _RULES.get(record.op)
             result = rule(self, record) if rule is not None else None
+            for j in record.inputs:
+                self.uses[j] -= 1
             if result is None:
                 place.append(self.push(record, counts[i]))
                 continue
             self.changed = True
             if isinstance(result, int):
-                self.uses[result] += counts[i] - 1
+                self.uses[result] += counts[i]
                 place.append(result)
             else:
                 place.append(self.push(result, counts[i]))
         return self.nodes, self.changed
 
-    def push(self, record: Record, uses: int = 1) -> int:
-        """Append a rewritten node."""
+    def push(self, record: Record, uses: int = 0) -> int:
+        """Append a rewritten node that ``uses`` records to come read."""
         self.nodes.append(record)
         self.uses.append(uses)
+        for j in record.inputs:
+            self.uses[j] += 1
         return len(self.nodes) - 1
 
     def input(self, record: Record, position: int = 0) -> Record:
@@ -235,6 +250,14 @@ def _add(p: _Pass, r: Record) -> Record | int | None:
     return _bias(p, r)
 
 
+def _extreme(p: _Pass, r: Record) -> Record | None:
+    terms: list[int] = []
+    for i in r.inputs:
+        node = p.nodes[i]
+        terms += node.inputs if node.op == r.op and p.uses[i] == 1 else [i]
+    return Record(r.op, (), terms, r.shape, r.region) if terms != r.inputs else None
+
+
 def _bias(p: _Pass, r: Record) -> Record | None:
     """Gemm without a bias plus a bare vector parameter is Gemm with a bias."""
     if len(r.inputs) != 2:
@@ -272,6 +295,78 @@ def _matmul(p: _Pass, r: Record) -> Record | None:
     return None
 
 
+def _learned_kernel(p: _Pass, r: Record) -> Record | None:
+    """A convolution with a matrix of weights that nothing else uses owns its weights."""
+    if len(r.inputs) == 2:
+        node = p.input(r, 1)
+        if node.op == "Parameter" and p.uses[r.inputs[1]] == 1 and node.weights is None and r.weights is None:
+            return Record(r.op, r.items, r.inputs[:1], r.shape, r.region)
+    return None
+
+
+def _einsum(p: _Pass, r: Record) -> Record | None:
+    """Letters in the order of their appearance."""
+    equation = r.attrs["equation"]
+    letters = dict.fromkeys(letter for letter in equation if letter.isalpha())
+    if len(letters) > len(_LETTERS):
+        return None
+    names = dict(zip(letters, _LETTERS, strict=False))
+    plain = "".join(names.get(letter, letter) for letter in equation if letter != " ")
+    return _make("Einsum", list(r.inputs), r.shape, r, equation=plain) if plain != equation else None
+
+
+def _attention(p: _Pass, r: Record) -> Record | None:
+    """The scale that is meant where none is given is left out."""
+    scale = r.attrs["scale"]
+    usual = p.input(r).shape[-1] ** -0.5
+    if scale is None or abs(scale - usual) > 1e-6 * usual:
+        return None
+    return _make("Attention", list(r.inputs), r.shape, r, is_causal=r.attrs["is_causal"])
+
+
+def _roll(p: _Pass, r: Record) -> Record | int | None:
+    """Axes in order, each once, shifts between 0 and the axis's size."""
+    shifts: dict[int, int] = {}
+    for shift, axis in zip(r.attrs["shifts"], r.attrs["axes"], strict=True):
+        shifts[axis] = (shifts.get(axis, 0) + shift) % r.shape[axis]
+    moved = {axis: shift for axis, shift in sorted(shifts.items()) if shift}
+    if not moved:
+        return r.inputs[0]
+    if (tuple(moved.values()), tuple(moved)) == (r.attrs["shifts"], r.attrs["axes"]):
+        return None
+    return _make("Roll", list(r.inputs), r.shape, r, shifts=list(moved.values()), axes=list(moved))
+
+
+def _resize(p: _Pass, r: Record) -> Record | int | None:
+    before = p.input(r).shape
+    if before == r.shape:
+        return r.inputs[0]
+    if r.attrs["mode"] == "area" and before[:2] == r.shape[:2] and 3 <= len(before) <= 5:
+        return _make("AdaptiveAveragePool", list(r.inputs), r.shape, r, output_size=r.shape[2:])
+    return None
+
+
+def _slice_scatter(p: _Pass, r: Record) -> int | None:
+    whole = p.input(r, 1).shape == r.shape and all(step == 1 for step in r.attrs["steps"])
+    return r.inputs[1] if whole else None
+
+
+def _softsign(p: _Pass, r: Record) -> Record | None:
+    """x / (1 + |x|)."""
+    x, below = r.inputs
+    total = p.nodes[below]
+    if total.op != "Add" or len(total.inputs) != 2 or p.nodes[x].shape != r.shape:
+        return None
+    for i, j in (total.inputs, total.inputs[::-1]):
+        if p.scalar(i) == 1.0 and p.nodes[j].op == "Abs" and p.nodes[j].inputs[0] == x:
+            return Record("Softsign", (), [x], r.shape, r.region)
+    return None
+
+
+def _div(p: _Pass, r: Record) -> Record | None:
+    return _sixth(p, r) or _softsign(p, r)
+
+
 def _hard_sigmoid_argument(p: _Pass, index: int) -> int | None:
     """x where the node is clip(x + 3, 0, 6)."""
     clip = p.nodes[index]
@@ -292,6 +387,8 @@ def _sixth(p: _Pass, r: Record) -> Record | None:
     for whole, divisor in pairs:
         number = p.scalar(divisor)
         if number is None or abs(number * (1.0 if r.op == "Div" else 36.0) - 6.0) > 1e-5:
+            continue
+        if p.nodes[whole].shape != r.shape:
             continue
         x = _hard_sigmoid_argument(p, whole)
         if x is not None:
@@ -354,11 +451,13 @@ def _reduce(p: _Pass, r: Record) -> Record | None:
             left = [i for i in range(len(inner_shape)) if i not in inner]
             axes = [left[i] for i in axes]
         joined = sorted({*inner, *axes})
+        if OPERATORS[r.op].infer([inner_shape], {"axes": joined, "keepdims": False}, None) == r.shape:
+            return _make(r.op, list(before.inputs), r.shape, r, axes=joined, keepdims=False)
         kept = OPERATORS[r.op].infer([inner_shape], {"axes": joined, "keepdims": True}, None)
         one = _make(r.op, list(before.inputs), kept, r, axes=joined)
         return one if kept == r.shape else Record(reshape_name(kept, r.shape), (), [p.push(one)], r.shape, r.region)
     rank = len(before.shape)
-    if rank in (4, 5) and axes == list(range(2, rank)):
+    if rank in (4, 5) and axes == list(range(2, rank)) and r.op in ("ReduceMean", "ReduceMax"):
         return _global("GlobalAveragePool" if r.op == "ReduceMean" else "GlobalMaxPool", source, p, r)
     if list(a["axes"]) != axes:
         return _make(r.op, [source], r.shape, r, axes=axes, keepdims=a["keepdims"])
@@ -380,8 +479,8 @@ def _window(p: _Pass, r: Record) -> Record | int | None:
     folded = _fold_pad(p, r)
     if folded is not None:
         return folded
-    if r.op == "Conv":
-        return None
+    if r.op in ("Conv", "Im2Col"):
+        return _learned_kernel(p, r)
     a, before = r.attrs, p.input(r).shape
     kernel = a["kernel_shape"]
     spatial = before[len(before) - len(kernel) :]
@@ -406,11 +505,18 @@ def _fold_pad(p: _Pass, r: Record) -> Record | None:
     rank, dims = len(before.shape), len(a["kernel_shape"])
     begins, ends = b["pads"][:rank], b["pads"][rank:]
     lead = rank - dims
-    if b["mode"] != "constant" or b["value"] != 0.0 or min(b["pads"]) < 0 or any(begins[:lead]) or any(ends[:lead]):
+    if b["mode"] != "constant" or min(b["pads"]) < 0 or any(begins[:lead]) or any(ends[:lead]):
         return None
     attrs = dict(a)
-    if r.op == "MaxPool" and not _is_non_negative(p, before.inputs[0]):
-        return None  # padding with zeros is not padding with nothing
+    if r.op == "MaxPool":
+        # padding with zeros is padding with nothing where no element is negative and every window has an element
+        nothing = b["value"] <= _LOWEST or (b["value"] == 0.0 and _is_non_negative(p, before.inputs[0]))
+        dense = all(d == 1 for d in a["dilations"])
+        total = [x + y for x, y in zip(a["pads"], (*begins[lead:], *ends[lead:]), strict=True)]
+        if not nothing or not dense or any(t >= k for t, k in zip(total, a["kernel_shape"] * 2, strict=True)):
+            return None
+    elif b["value"] != 0.0:
+        return None
     if r.op == "AveragePool":
         if any(a["pads"]) and not a["count_include_pad"]:
             return None
@@ -442,13 +548,21 @@ _RULES: dict[str, Callable[[_Pass, Record], Record | int | None]] = {
     "Slice": _slice,
     "Expand": _if_same_shape,
     "Tile": _if_same_shape,
-    "Resize": _if_same_shape,
+    "Resize": _resize,
+    "SliceScatter": _slice_scatter,
+    "Roll": _roll,
+    "Einsum": _einsum,
+    "Attention": _attention,
+    "ConvTranspose": _learned_kernel,
+    "Im2Col": _window,
+    **dict.fromkeys(("Max", "Min"), _extreme),
+    **dict.fromkeys(("ReduceSum", "ReduceMin", "ReduceProd"), _reduce),
     "Concat": _concat,
     "Pad": _pad,
     "Add": _add,
     "MatMul": _matmul,
     "Mul": _mul,
-    "Div": _sixth,
+    "Div": _div,
     "Clip": _clip,
     "LeakyRelu": _leaky,
     "ReduceMean": _reduce,

@@ -11,16 +11,18 @@ import click
 import cg_ir
 from cg_ir.errors import CgError
 from cg_ir.plugins import LazyCommand
+from cg_ir.terminal import add_manners, begin
 
 __all__ = ["cg", "main"]
 
 _BUILT_IN = (
     LazyCommand("convert", "cg_ir.commands:convert", "Turn a SOURCE into a graph file."),
     LazyCommand("info", "cg_ir.commands:info", "Show what SOURCEs are made of and what they cost."),
-    LazyCommand("draw", "cg_ir.draw_commands:draw", "Draw a SOURCE as SVG or DOT."),
+    LazyCommand("draw", "cg_ir.draw_commands:draw", "Draw a SOURCE: a picture, an interactive page."),
     LazyCommand("diff", "cg_ir.draw_commands:diff", "Show what differs between two SOURCEs."),
     LazyCommand("validate", "cg_ir.commands:validate", "Check graph files."),
     LazyCommand("plugins", "cg_ir.commands:plugins", "List what the installed plugins hand over."),
+    LazyCommand("doctor", "cg_ir.doctor:doctor", "Say what is installed, missing or broken."),
 )
 
 #: Commands that sibling packages bring, for the hint when one is not installed.
@@ -56,7 +58,7 @@ class _LazyGroup(click.Group):
         module, _, attribute = command.target.partition(":")
         found = getattr(importlib.import_module(module), attribute)
         assert isinstance(found, click.Command)
-        return found
+        return add_manners(found)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -91,10 +93,14 @@ def cg() -> None:
     """
 
 
+add_manners(cg)
+
+
 def main(args: list[str] | None = None) -> Any:
     """Run the command line; the process's exit status is 0, or 2 after one line about bad input."""
     try:
-        return cg.main(args=args, prog_name="cg", standalone_mode=False) or 0
+        with begin().polite():
+            return cg.main(args=args, prog_name="cg", standalone_mode=False) or 0
     except click.ClickException as error:
         message = " ".join(error.format_message().split())
         context = getattr(error, "ctx", None)

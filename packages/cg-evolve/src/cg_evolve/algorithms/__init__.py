@@ -33,8 +33,7 @@ __all__ = [
 ]
 
 ALGORITHMS: dict[str, Any] = {
-    cls.name: cls
-    for cls in (RandomSearch, LocalSearch, RegularizedEvolution, NSGA2, GuidedEvolution, BayesianSearch)
+    cls.name: cls for cls in (RandomSearch, LocalSearch, RegularizedEvolution, NSGA2, GuidedEvolution, BayesianSearch)
 }
 _GUIDED = (GuidedEvolution, BayesianSearch)
 

@@ -137,9 +137,11 @@ class BayesianSearch:
         space = view.domain.space
         made: dict[str, tuple[int, ...]] = {}
         good = [row for row in rows if row.good]
-        order = np.argsort(-fitness(good), kind="stable") if good else []
-        best = [good[int(i)] for i in order[: max(10, len(good) // 5)]]
+        order: list[int] = np.argsort(-fitness(good), kind="stable").tolist() if good else []
+        best = [good[i] for i in order[: max(10, len(good) // 5)]]
         wanted = self.candidates
+        arch: str
+        parents: tuple[int, ...]
         for _ in range(4 * wanted):
             if best and rng.random() < 0.8:
                 a = best[int(len(best) * rng.random() ** 2)]
@@ -220,9 +222,7 @@ class BayesianSearch:
         return np.concatenate([first, rest[np.argsort(rank[rest], kind="stable")]])
 
 
-def expected_improvement(
-    mean: NDArray[np.float64], std: NDArray[np.float64], incumbent: float
-) -> NDArray[np.float64]:
+def expected_improvement(mean: NDArray[np.float64], std: NDArray[np.float64], incumbent: float) -> NDArray[np.float64]:
     """Logarithm of the expected improvement of normal values over an incumbent, (n,).
 
     The logarithm keeps the order where the improvement itself underflows (Ament et al., "Unexpected improvements to expected improvement",

@@ -74,6 +74,7 @@ class GuidedEvolution:
         scores = fitness(good)
         parents = [good[i] for i in np.argsort(-scores, kind="stable")[: self.parents].tolist()]
         children: dict[str, Proposal] = {}
+        ids: tuple[int, ...]
         for _ in range(2 * self.children):
             a = parents[int(rng.integers(len(parents)))]
             b = parents[int(rng.integers(len(parents)))]

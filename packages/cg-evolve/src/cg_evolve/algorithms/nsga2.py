@@ -43,9 +43,11 @@ class NSGA2:
             mother, father = parent(), parent()
             if mother is not father and rng.random() < self.crossover:
                 child = view.domain.first_fresh(
-                    lambda: view.domain.space.mutate(view.domain.space.crossover(mother.arch, father.arch, rng), rng)
-                    if rng.random() < 0.5
-                    else view.domain.space.crossover(mother.arch, father.arch, rng),
+                    lambda: (
+                        view.domain.space.mutate(view.domain.space.crossover(mother.arch, father.arch, rng), rng)
+                        if rng.random() < 0.5
+                        else view.domain.space.crossover(mother.arch, father.arch, rng)
+                    ),
                     view.history,
                     rng,
                     tries=10,

@@ -42,7 +42,9 @@ class CsvTable:
                 for number, row in enumerate(reader, 2):
                     arch = row.pop("arch", None)
                     if not arch or None in row:
-                        raise SearchError(f"{path}, line {number}: expected {len(columns)} columns, the arch among them")
+                        raise SearchError(
+                            f"{path}, line {number}: expected {len(columns)} columns, the arch among them"
+                        )
                     labels = {}
                     for name, cell in row.items():
                         if name in texts or not cell:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -97,23 +99,40 @@ def _record(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tape:
 
 
 def _record_as_given(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tape:
-    """The quick way first, then with real buffers, then through ``torch.export``."""
-    try:
-        return _run(module, args, kwargs, real_buffers=False)
-    except CgError:
-        raise
-    except Exception as error:
-        failure: Exception = error
-    try:
-        return _run(module, args, kwargs, real_buffers=True)
-    except Exception:
-        pass
+    """The quick way first, then without the mark of an export, then with real buffers, then through ``torch.export``."""
+    failure: Exception | None = None
+    for real_buffers, exporting in ((False, True), (False, False), (True, True)):
+        try:
+            with _as_exporting(exporting):
+                return _run(module, args, kwargs, real_buffers=real_buffers)
+        except CgError:
+            raise
+        except Exception as error:
+            failure = failure or error
+    assert failure is not None
     if isinstance(module, nn.Module) and (reads_elements(failure) or isinstance(failure, NotImplementedError)):
         try:
             return _run(module_of(module, args, kwargs), args, kwargs, real_buffers=True)
         except Exception:
             pass
     raise SourceError(describe(failure, type(module).__name__)) from failure
+
+
+@contextlib.contextmanager
+def _as_exporting(exporting: bool) -> Iterator[None]:
+    """Answer ``torch.compiler.is_exporting()`` as under ``torch.export``, on which many libraries leave checks of elements out.
+
+    torch has no public switch for it; where the flags are called otherwise, the program simply runs as usual.
+    """
+    flags = [name for name in ("_is_compiling_flag", "_is_exporting_flag") if hasattr(torch.compiler, name)]
+    before = {name: getattr(torch.compiler, name) for name in flags}
+    try:
+        for name in flags:
+            setattr(torch.compiler, name, exporting)
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(torch.compiler, name, value)
 
 
 def _run(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, real_buffers: bool) -> Tape:

@@ -203,7 +203,7 @@ class Lowering:
     def select(self, node: int, outputs: Sequence[Value | None]) -> list[int | None]:
         """The nodes of all outputs of a node that has several."""
         further = [
-            None if value is None else self.add("Select", node, shape=value.shape, index=index)
+            None if value is None or 0 in value.shape else self.add("Select", node, shape=value.shape, index=index)
             for index, value in enumerate(outputs[1:], 1)
         ]
         return [node, *further]

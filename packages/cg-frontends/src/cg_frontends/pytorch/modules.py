@@ -87,9 +87,9 @@ def lend(module: nn.Module, enter: Callable[[str], None], real_buffers: bool = F
             paths[id(submodule)] = path
             own = submodule.__dict__
             kept.append((own, dict(own)))
-            for name in inside:
-                if name in own:
-                    kept.append((own[name], dict(own[name])))
+            for name, content in own.items():
+                if isinstance(content, dict) and (name in inside or name.endswith("_hooks")):
+                    kept.append((content, dict(content)))  # kept as the same object: hooks' handles refer to it
         for path, submodule in module.named_modules():
             own = submodule.__dict__
             for name, parameter in own["_parameters"].items():
@@ -102,14 +102,11 @@ def lend(module: nn.Module, enter: Callable[[str], None], real_buffers: bool = F
                 if buffer is not None:
                     own["_buffers"][name] = meta(buffer)
             for name, value in list(own.items()):
-                if (
-                    name not in inside
-                    and not name.endswith("_hooks")
-                    and isinstance(value, (Tensor, list, tuple, dict))
-                ):
-                    changed = plain(value)
-                    if changed is not value:
-                        own[name] = changed
+                if not isinstance(value, (Tensor, list, tuple, dict)) or name in inside or name.endswith("_hooks"):
+                    continue
+                changed = plain(value)
+                if changed is not value:
+                    own[name] = changed
             own["training"] = False
         handles.append(nn.modules.module.register_module_forward_pre_hook(before))
         handles.append(nn.modules.module.register_module_forward_hook(after, always_call=True))

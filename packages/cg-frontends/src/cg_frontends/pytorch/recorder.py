@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from cg_frontends.pytorch.shapes import ShapeMemory
 from cg_frontends.pytorch.tape import CONSTANT, TRACED, WEIGHT, Call, Leaf, Tape, Value
 from cg_frontends.pytorch.views import scatter
 
@@ -146,7 +147,7 @@ class Recorder(TorchDispatchMode):
         self._whole = whole
         self._infos: dict[Any, _Info] = {}
         self._tracks: dict[int, _Track] = {}
-        self._loose: list[Tensor] = []
+        self._shapes = ShapeMemory()
 
     # --- sources and results ------------------------------------------------------------------------------------------
 
@@ -200,8 +201,13 @@ class Recorder(TorchDispatchMode):
         call = None
         if needed and tensors and not (info.shape_only and not info.writes):
             call = Call(info.name, *self._lift(args, kwargs, info), self.region)
-        real_args, real_kwargs = (args, kwargs) if not (meta and cpu) else _to_meta(args, kwargs)
-        out = func(*real_args, **real_kwargs)
+        if meta and cpu:
+            meta_args, meta_kwargs = _to_meta(args, kwargs)
+            out = func(*meta_args, **meta_kwargs)
+        elif meta and not (info.writes or info.aliases or info.special):
+            out = self._shapes.run(func, args, kwargs, tensors)
+        else:
+            out = func(*args, **kwargs)
         if info.writes:
             return self._wrote(info, call, kind, args, kwargs, out, (meta and cpu))
         if isinstance(out, Tensor):

@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from cg_frontends import __version__
 from cg_ir import Graph, GraphBuilder
 from cg_ir.signature import SignatureTable, shared_table
-
-from cg_frontends import __version__
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

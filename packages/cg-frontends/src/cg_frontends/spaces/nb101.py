@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cg_ir import ArchError, Graph
-
 from cg_frontends.spaces.blocks import classifier, conv_bn_relu, max_pool, truncate
 from cg_frontends.spaces.fragments import Assembly, FragmentCache, Piece, chain
-from cg_frontends.spaces.nb101_cell import MAX_EDGES, MAX_VERTICES, OPERATIONS, Cell, cells, module_hash, pairs, read_cell
+from cg_frontends.spaces.nb101_cell import (
+    MAX_EDGES,
+    MAX_VERTICES,
+    OPERATIONS,
+    Cell,
+    cells,
+    module_hash,
+    pairs,
+    read_cell,
+)
+from cg_ir import ArchError, Graph
 
 if TYPE_CHECKING:
     from cg_ir import GraphBuilder
@@ -67,7 +75,8 @@ class NasBench101:
 
     An architecture is ``adj_upper:ops``, see :mod:`cg_frontends.spaces.nb101_cell`. The network is the benchmark's: a 3x3 convolution
     with 128 channels, three stacks of three modules with 128, 256 and 512 channels, max pooling between them, the mean over the image
-    and a classifier. Isomorphic cells are built from the same canonical spelling, which is the one of the official table.
+    and a classifier. Isomorphic cells give the same network: the one of the spelling that the benchmark trained, so that parameters are
+    those of its table.
     """
 
     name = "nb101"
@@ -145,6 +154,7 @@ class NasBench101:
             ArchError: see ``parse``.
         """
         cell = read_cell(arch)
+        trained = cell.generated()
         table = self._cache.begin()
         pieces = [self._get(("stem",), _stem).piece]
         before = _CHANNELS[0]
@@ -153,7 +163,7 @@ class NasBench101:
             if stack:
                 shape = (1, before, 2 * side, 2 * side)
                 pieces.append(self._get(("downsample", before), lambda b, x: max_pool(b, x, 2, 2, 0), shape).piece)
-            first, others = self._modules(cell, before, channels, side)
+            first, others = self._modules(trained, before, channels, side)
             pieces += [first, *[others] * (_MODULES - 1)]
             before = channels
         shape = (1, before, side, side)
@@ -188,7 +198,7 @@ class NasBench101:
                 if i:
                     value = values[i]
                     if widths[i] != width:
-                        key = ("truncate", widths[i], width, side)
+                        key: object = ("truncate", widths[i], width, side)
                         cut = find(key) or self._get(
                             key, lambda b, x, w=width: truncate(b, x, w), (1, widths[i], side, side)
                         )

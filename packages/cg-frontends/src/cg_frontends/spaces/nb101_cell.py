@@ -70,17 +70,28 @@ class Cell(NamedTuple):
         return result
 
     def canonical(self) -> Cell:
-        """The spelling that the benchmark's table has among all orders of the inner vertices.
+        """The spelling among all orders of the inner vertices that the published tables use.
 
-        It is the one whose adjacency text is the greatest, and among those whose operators come first. The channels of a vertex
-        depend on its place (the first ones get the remainder of a division), so the network depends on the spelling.
+        It is the one whose adjacency text is the greatest, and among those whose operators come first.
         """
+        return self._respelled(0)
+
+    def generated(self) -> Cell:
+        """The spelling that the benchmark trained: the first one that its generator meets.
+
+        The generator counts through the adjacency matrices column by column, first vertex first, and then through the operators. The
+        network depends on the order of the vertices (the first ones get the remainder where channels do not divide), and so do its
+        parameters in the benchmark's table.
+        """
+        return self._respelled(1)
+
+    def _respelled(self, ranking: int) -> Cell:
         vertices = len(self.ops) + 2
         if vertices < 4:
             return self
         weights, orders = _relabellings(vertices)
         digits = np.frombuffer((self.adjacency + self.ops).encode(), dtype=np.uint8) & 15
-        keys = weights @ digits.astype(np.float64)
+        keys = weights[ranking] @ digits.astype(np.float64)
         best = int(keys.argmax())
         if keys[best] == keys[0]:
             return self
@@ -89,26 +100,28 @@ class Cell(NamedTuple):
         ops = [""] * (vertices - 2)
         for new, op in zip(orders[best], self.ops, strict=True):
             ops[new - 1] = op
-        return Cell("".join("1" if pair in kept else "0" for pair in pairs(vertices)), "".join(ops))
+        return Cell("".join(["1" if pair in kept else "0" for pair in pairs(vertices)]), "".join(ops))
 
 
 @functools.cache
 def _relabellings(vertices: int) -> tuple[NDArray[np.float64], list[tuple[int, ...]]]:
-    """Weights (orders, digits) whose product with a cell's digits ranks its spellings, and the new place of each inner vertex.
+    """Weights (2 rankings, orders, digits) whose products with a cell's digits rank its spellings, and the new place of each inner vertex.
 
-    The key is adjacency text (binary) x 3^inner - operators (base 3), exact in float64; an edge backwards makes it negative.
+    The greatest key is the best. It is the adjacency as a binary number (row by row, or minus that column by column from the last) times
+    3^inner, minus the operators as a number to base 3, exact in float64; an edge backwards outweighs everything.
     """
     inner = vertices - 2
     index = {pair: i for i, pair in enumerate(pairs(vertices))}
     orders = list(itertools.permutations(range(1, vertices - 1)))
-    weights = np.empty((len(orders), len(index) + inner))
-    for row, order in zip(weights, orders, strict=True):
+    weights = np.full((2, len(orders), len(index) + inner), _BACKWARD)
+    for k, order in enumerate(orders):
         place = (0, *order, vertices - 1)
         for (i, j), column in index.items():
-            new = index.get((place[i], place[j]))
-            row[column] = _BACKWARD if new is None else 3**inner * 2 ** (len(index) - 1 - new)
-        for k, new in enumerate(order):
-            row[len(index) + k] = -(3 ** (inner - new))
+            source, target = place[i], place[j]
+            if source < target:
+                weights[0, k, column] = 3**inner * 2 ** (len(index) - 1 - index[source, target])
+                weights[1, k, column] = -(3**inner) * 2 ** (source + target * (target - 1) // 2)
+        weights[:, k, len(index) :] = [-(3 ** (inner - new)) for new in order]
     return weights, orders
 
 
@@ -242,7 +255,15 @@ def module_hash(cell: Cell) -> str:
     hashes = [md5(str((len(targets[v]), len(sources[v]), label))) for v, label in enumerate(labels)]
     for _ in labels:
         hashes = [
-            md5("|".join(("".join(sorted(hashes[w] for w in sources[v])), "".join(sorted(hashes[w] for w in targets[v])), own)))
+            md5(
+                "|".join(
+                    (
+                        "".join(sorted(hashes[w] for w in sources[v])),
+                        "".join(sorted(hashes[w] for w in targets[v])),
+                        own,
+                    )
+                )
+            )
             for v, own in enumerate(hashes)
         ]
     return md5(str(sorted(hashes)))
@@ -272,7 +293,7 @@ def _cells(vertices: int) -> Iterator[Cell]:
             adjacency = "".join(map(str, row))
             yield from (Cell(adjacency, ops) for ops in spellings)
         return
-    weights, _ = _relabellings(vertices)
+    weights = _relabellings(vertices)[0][0]
     keys = bits.astype(np.float64) @ weights[:, : len(edges)].T
     greatest = keys.max(1)
     first = keys[:, 0] == greatest

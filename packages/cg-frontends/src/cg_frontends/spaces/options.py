@@ -31,10 +31,8 @@ def read_integer(space: str, option: str, value: object, allowed: Collection[int
     Raises:
         PluginError: anything else.
     """
-    try:
-        result = int(str(value))
-    except ValueError:
-        result = None  # type: ignore[assignment]
+    text = str(value)
+    result = int(text) if text.isdecimal() and len(text) < 10 else -1
     if result not in allowed:
         values = f"{min(allowed)} to {max(allowed)}" if len(allowed) > 8 else ", ".join(map(str, sorted(allowed)))
         raise PluginError(f"{space}?{option} should be one of {values}, not {value!r}")

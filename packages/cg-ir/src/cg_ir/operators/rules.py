@@ -18,6 +18,8 @@ PartialShape = tuple["int | None", ...]
 Attrs = Mapping[str, Any]
 ShapeRule = Callable[[Sequence[Shape], Attrs, "Shape | None"], PartialShape]
 CostRule = Callable[[Sequence[Shape], Attrs, Shape], int]
+#: Shapes of the outputs after the first; None where they are not known.
+FurtherRule = Callable[[Sequence[Shape], Attrs, Shape], "Sequence[Shape] | None"]
 
 
 def _need_rank(shape: Shape, rank: int, what: str) -> None:
@@ -40,6 +42,15 @@ def stated(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShap
     return out
 
 
+def constant(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
+    """A stated shape, with as many elements as are recorded: all, one for all, or none."""
+    shape = stated(ins, attrs, out)
+    count = len(attrs["value"])
+    if count > 1 and count != prod(out or ()):
+        raise GraphError(f"{count} elements do not fill shape {list(out or ())}")
+    return shape
+
+
 def same(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
     """The shape of the first input."""
     return ins[0]
@@ -51,7 +62,7 @@ def scalar_or_same(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> Par
     return ins[0]
 
 
-def broadcast(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
+def broadcast(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> Shape:
     """Multidirectional broadcasting of all inputs, as in ONNX and numpy."""
     first = ins[0]
     if all(shape == first for shape in ins):
@@ -228,11 +239,27 @@ def embedding(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialS
 
 
 def recurrent(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
-    """The sequence of the last layer's outputs, (batch, time, features) or (time, batch, features)."""
+    """The sequence of the last layer's outputs, (batch, time, features) or (time, batch, features).
+
+    States are (layers x directions, batch, features); a sequence without a batch has states without one.
+    """
     if len(ins[0]) not in (2, 3):
         raise GraphError(f"a sequence should have 2 or 3 axes, not shape {list(ins[0])}")
-    width = attrs.get("proj_size", 0) or attrs["hidden_size"]
-    return (*ins[0][:-1], width * (2 if attrs["bidirectional"] else 1))
+    hidden, project = attrs["hidden_size"], attrs.get("proj_size", 0)
+    if project >= hidden:
+        raise GraphError(f"proj_size should be less than hidden_size {hidden}, not {project}")
+    directions = 2 if attrs["bidirectional"] else 1
+    states = _recurrent_states(ins[0], attrs, 2 if "proj_size" in attrs else 1)
+    if len(ins) > 1 and list(ins[1:]) != states:
+        raise GraphError(f"states should have shapes {[list(s) for s in states]}, not {[list(s) for s in ins[1:]]}")
+    return (*ins[0][:-1], (project or hidden) * directions)
+
+
+def _recurrent_states(sequence: Shape, attrs: Attrs, count: int) -> list[Shape]:
+    hidden, project = attrs["hidden_size"], attrs.get("proj_size", 0)
+    layers = attrs["num_layers"] * (2 if attrs["bidirectional"] else 1)
+    batch = sequence[0 if attrs["batch_first"] else 1 : 1 if attrs["batch_first"] else 2] if len(sequence) == 3 else ()
+    return [(layers, *batch, width) for width in (project or hidden, hidden)[:count]]
 
 
 def reduce(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
@@ -241,6 +268,8 @@ def reduce(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShap
     axes = attrs["axes"] or tuple(range(rank))
     for axis in axes:
         _need_axis(axis, rank)
+    if len(set(axes)) < len(axes):
+        raise GraphError(f"axes {list(axes)} name one twice")
     if attrs["keepdims"]:
         return tuple(1 if i in axes else size for i, size in enumerate(ins[0]))
     return tuple(size for i, size in enumerate(ins[0]) if i not in axes)
@@ -252,6 +281,30 @@ def reduce_axis(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> Partia
     _need_axis(axis, len(ins[0]))
     middle = (1,) if attrs["keepdims"] else ()
     return (*ins[0][:axis], *middle, *ins[0][axis + 1 :])
+
+
+def top_k(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
+    """``k`` elements along ``axis``."""
+    axis, k = attrs["axis"], attrs["k"]
+    _need_axis(axis, len(ins[0]))
+    if k > ins[0][axis]:
+        raise GraphError(f"k {k} is more than the {ins[0][axis]} of axis {axis}")
+    return (*ins[0][:axis], k, *ins[0][axis + 1 :])
+
+
+def matrices(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
+    """The shape of an input whose last two axes are a matrix."""
+    if len(ins[0]) < 2:
+        raise GraphError(f"shape {list(ins[0])} has no matrix")
+    return ins[0]
+
+
+def prelu(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
+    """The input's shape; one slope, or one a channel of axis 1."""
+    slopes = attrs["num_parameters"]
+    if slopes != 1 and ins[0][1:2] != (slopes,):
+        raise GraphError(f"num_parameters should be 1 or the channels of {list(ins[0])}, not {slopes}")
+    return ins[0]
 
 
 def concat(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
@@ -314,6 +367,22 @@ def slice_scatter(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> Part
     return ins[0]
 
 
+def roll(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
+    """The input's shape; ``shifts`` and ``axes`` belong together."""
+    if len(attrs["shifts"]) != len(attrs["axes"]):
+        raise GraphError(f"{len(attrs['shifts'])} shifts do not belong to {len(attrs['axes'])} axes")
+    for axis in attrs["axes"]:
+        _need_axis(axis, len(ins[0]))
+    return ins[0]
+
+
+def resize(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
+    """A stated shape with as many axes."""
+    shape = stated(ins, attrs, out)
+    _need_rank(ins[0], len(shape), "the input")
+    return shape
+
+
 def pad(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
     """``pads``: begins of all axes, then ends; negative numbers crop."""
     rank, pads = len(ins[0]), attrs["pads"]
@@ -344,6 +413,51 @@ def gather(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShap
     axis = attrs["axis"]
     _need_axis(axis, len(ins[0]))
     return (*ins[0][:axis], *ins[1], *ins[0][axis + 1 :])
+
+
+def gather_nd(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
+    """The index tensors broadcast together, then the axes that none of them names."""
+    if len(ins) - 1 > len(ins[0]):
+        raise GraphError(f"{len(ins) - 1} index tensors for the {len(ins[0])} axes of the input")
+    return (*broadcast(ins[1:], {}, None), *ins[0][len(ins) - 1 :])
+
+
+def scatter_nd(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
+    """The first input's shape; the last input fills what the index tensors name."""
+    places = (*broadcast(ins[1:-1], {}, None), *ins[0][len(ins) - 2 :])
+    if len(ins) - 2 > len(ins[0]) or broadcast([places, ins[-1]], {}, None) != places:
+        raise GraphError(f"values of shape {list(ins[-1])} do not fill {list(places)}")
+    return ins[0]
+
+
+def grid_sample(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
+    """(n, c, h, w) sampled at (n, i, j, 2): (n, c, i, j); one axis more for volumes."""
+    image, grid = ins
+    if len(image) not in (4, 5) or len(grid) != len(image) or grid[-1] != len(image) - 2 or grid[0] != image[0]:
+        raise GraphError(f"an image {list(image)} and a grid {list(grid)} do not fit")
+    return (*image[:2], *grid[1:-1])
+
+
+def _blocks(spatial: Shape, attrs: Attrs) -> int:
+    return prod(_windows(spatial, {"ceil_mode": False, **attrs}))
+
+
+def im2col(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
+    """(n, c, spatial...) to (n, c prod(kernel), windows)."""
+    _need_rank(ins[0], len(attrs["kernel_shape"]) + 2, "the input")
+    return (ins[0][0], ins[0][1] * prod(attrs["kernel_shape"]), _blocks(ins[0], attrs))
+
+
+def col2im(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
+    """(n, c prod(kernel), windows) to a stated (n, c, spatial...)."""
+    shape = stated(ins, attrs, out)
+    dims = len(attrs["kernel_shape"])
+    _need_rank(ins[0], 3, "the input")
+    if out is None or len(out) != dims + 2:
+        raise GraphError(f"the output should have {dims + 2} axes, not shape {list(shape)}")
+    if ins[0] != (out[0], out[1] * prod(attrs["kernel_shape"]), _blocks(out, attrs)):
+        raise GraphError(f"columns {list(ins[0])} do not come from shape {list(out)}")
+    return shape
 
 
 def second(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
@@ -379,6 +493,35 @@ def channels_first_norm(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -
     if ins[0][1] % group:
         raise GraphError(f"{ins[0][1]} channels do not divide into {group} groups")
     return ins[0]
+
+
+# --- further outputs ---------------------------------------------------------------------------------------------------
+
+
+def one_output(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> Sequence[Shape] | None:
+    """There are none."""
+    return ()
+
+
+def unknown_outputs(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> Sequence[Shape] | None:
+    """Any."""
+    return None
+
+
+def positions(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> Sequence[Shape] | None:
+    """Output 1 is the positions of output 0, in the same shape."""
+    return (out,)
+
+
+def parts(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> Sequence[Shape] | None:
+    """The further parts."""
+    axis = attrs["axis"]
+    return [(*out[:axis], size, *out[axis + 1 :]) for size in attrs["split"][1:]]
+
+
+def states(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> Sequence[Shape] | None:
+    """Output 1 is the last state of every layer and direction, output 2 that of the cells of an LSTM."""
+    return _recurrent_states(ins[0], attrs, 2 if "proj_size" in attrs else 1)
 
 
 # --- costs ------------------------------------------------------------------------------------------------------------
@@ -468,6 +611,10 @@ def recurrent_params(gates: int) -> CostRule:
     """torch's layout: per layer and direction gates x h x (in + out) weights and two bias vectors."""
 
     def params(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> int:
+        """Each layer and direction has g h (x + s) weights, 2 g h biases and, projected to s < h, s h more.
+
+        g: gates (LSTM 4, GRU 3, RNN 1); h: hidden size; x: features of the layer's input; s: size of the state that is passed on.
+        """
         hidden, project = attrs["hidden_size"], attrs.get("proj_size", 0)
         directions = 2 if attrs["bidirectional"] else 1
         state = project or hidden
@@ -485,6 +632,7 @@ def recurrent_macs(gates: int) -> CostRule:
     """The matrix products of every gate at every time step."""
 
     def macs(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> int:
+        """The weights without biases, once for every time step and sequence."""
         hidden, project = attrs["hidden_size"], attrs.get("proj_size", 0)
         directions = 2 if attrs["bidirectional"] else 1
         state = project or hidden

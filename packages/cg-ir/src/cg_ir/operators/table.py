@@ -28,7 +28,11 @@ _AXIS = _A("int", minimum=0, doc="the axis, counted from 0 with the batch")
 _KEEPDIMS = _A("bool", True, doc="keep reduced axes with size 1")
 _AXES = _A("ints", (), minimum=0, doc="the axes, counted from 0 with the batch; none means all")
 _AFFINE = _A("bool", True, doc="whether scale and shift are learned")
-_DTYPE = _A("string", "float32", doc="element type")
+_DTYPES = (
+    *("float32", "float64", "float16", "bfloat16", "float8_e4m3fn", "float8_e5m2", "complex64", "complex128"),
+    *("int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8", "bool"),
+)
+_DTYPE = _A("string", "float32", choices=_DTYPES, doc="element type")
 _INDEX = _A("int", 0, minimum=0, doc="position among its kind")
 
 OPERATORS: dict[str, Operator] = {}
@@ -63,7 +67,7 @@ _add(
     "Constant",
     "source",
     (0, 0),
-    r.stated,
+    r.constant,
     "A tensor that is not learned; small ones carry their elements in row-major order.",
     attributes={
         "value": _A("floats", (), doc="elements, or one that fills the shape; none where they are not recorded"),
@@ -86,6 +90,7 @@ _add(
     r.stated,
     "An operator outside the vocabulary, with its original name.",
     params=r.stated_params,
+    further=r.unknown_outputs,
     attributes={
         "name": _A("string", doc="the original name"),
         "params": _A("int", 0, minimum=0, doc="parameter count"),
@@ -169,6 +174,7 @@ _add(
     "Long short-term memory; inputs sequence, state, cell. Outputs sequence, state, cell.",
     params=r.recurrent_params(4),
     macs=r.recurrent_macs(4),
+    further=r.states,
     attributes={**_RECURRENT, "proj_size": _A("int", 0, minimum=0, doc="size of the projected state, 0 for none")},
 )
 _add(
@@ -179,6 +185,7 @@ _add(
     "Gated recurrent unit; inputs sequence, state. Outputs sequence, state.",
     params=r.recurrent_params(3),
     macs=r.recurrent_macs(3),
+    further=r.states,
     attributes=_RECURRENT,
 )
 _add(
@@ -189,6 +196,7 @@ _add(
     "Elman network; inputs sequence, state. Outputs sequence, state.",
     params=r.recurrent_params(1),
     macs=r.recurrent_macs(1),
+    further=r.states,
     attributes={**_RECURRENT, "nonlinearity": _A("string", "tanh", choices=("tanh", "relu"), doc="activation")},
 )
 _add(
@@ -324,7 +332,7 @@ _add(
     "PRelu",
     "activation",
     (1, 1),
-    r.same,
+    r.prelu,
     "LeakyRelu with learned slopes.",
     params=r.prelu_params,
     attributes={"num_parameters": _A("int", 1, minimum=1, doc="1, or one a channel")},
@@ -355,6 +363,7 @@ _add(
     (1, 1),
     r.pool,
     "Greatest element of each window; output 1 is its position.",
+    further=r.positions,
     attributes={**_POOL, "dilations": _DILATIONS},
 )
 _add(
@@ -391,6 +400,7 @@ _add(
     (1, 1),
     r.adaptive_pool,
     "Greatest element of windows chosen for the output size.",
+    further=r.positions,
     attributes=_SIZE,
     onnx=False,
 )
@@ -431,14 +441,19 @@ for _name in (
 ):
     _add(_name, "elementwise", (1, 1), r.same, f"{_name} of each element.")
 _add(
-    "Cast", "elementwise", (1, 1), r.same, "Another element type.", attributes={"to": _A("string", doc="element type")}
+    "Cast",
+    "elementwise",
+    (1, 1),
+    r.same,
+    "Another element type.",
+    attributes={"to": _A("string", choices=_DTYPES, doc="element type")},
 )
 _add("CumSum", "elementwise", (1, 1), r.scalar_or_same, "Running sum along an axis.", attributes={"axis": _AXIS})
 _add(
     "Trilu",
     "elementwise",
     (1, 1),
-    r.same,
+    r.matrices,
     "One triangle of each matrix.",
     attributes={"upper": _A("bool", True, doc="which triangle"), "k": _A("int", 0, doc="diagonal")},
 )
@@ -483,8 +498,9 @@ _add(
     "TopK",
     "reduce",
     (1, 1),
-    r.stated,
+    r.top_k,
     "The k greatest along an axis; output 1 is their position.",
+    further=r.positions,
     attributes={"axis": _AXIS, "k": _A("int", minimum=1, doc="how many")},
 )
 
@@ -496,6 +512,7 @@ _add(
     (1, 1),
     r.split,
     "Cut along an axis; the further parts are read by Select.",
+    further=r.parts,
     attributes={"axis": _AXIS, "split": _A("ints", minimum=1, doc="sizes of the parts")},
     layout=True,
 )
@@ -538,7 +555,7 @@ _add(
     "Roll",
     "layout",
     (1, 1),
-    r.same,
+    r.roll,
     "Shifted around axes.",
     attributes={"shifts": _A("ints", doc="by how much"), "axes": _A("ints", minimum=0, doc="the axes")},
     layout=True,
@@ -584,7 +601,7 @@ _add(
     "Resize",
     "resize",
     (1, 1),
-    r.stated,
+    r.resize,
     "Interpolated to the stated shape.",
     attributes={
         "mode": _A(
@@ -610,7 +627,13 @@ _add(
     "One element a position, named by the second input along an axis.",
     attributes={"axis": _A("int", 0, minimum=0, doc="the axis")},
 )
-_add("GatherND", "gather", (2, None), r.stated, "Elements named by index tensors.")
+_add(
+    "GatherND",
+    "gather",
+    (2, None),
+    r.gather_nd,
+    "Elements of the first input; each further input names places along one axis, from the first on.",
+)
 _add(
     "SliceScatter",
     "gather",
@@ -620,12 +643,18 @@ _add(
     attributes={k: _A("ints", doc=f"{k[:-1]} of every axis") for k in ("starts", "ends", "steps")},
     onnx=False,
 )
-_add("ScatterND", "gather", (2, None), r.same, "The first input with places replaced.")
+_add(
+    "ScatterND",
+    "gather",
+    (3, None),
+    r.scatter_nd,
+    "The first input with places, named as for GatherND by the inputs between, replaced by the last.",
+)
 _add(
     "GridSample",
     "gather",
     (2, 2),
-    r.stated,
+    r.grid_sample,
     "Samples at places given by a grid.",
     attributes={
         "mode": _A("string", "linear", choices=("linear", "nearest", "cubic"), doc="interpolation"),
@@ -637,7 +666,7 @@ _add(
     "Im2Col",
     "gather",
     (1, 1),
-    r.stated,
+    r.im2col,
     "Windows as columns (torch's unfold).",
     attributes={"kernel_shape": _KERNEL, "strides": _STRIDES, "pads": _PADS, "dilations": _DILATIONS},
     onnx=False,
@@ -646,11 +675,11 @@ _add(
     "Col2Im",
     "gather",
     (1, 1),
-    r.stated,
+    r.col2im,
     "Columns added up as windows (torch's fold).",
     attributes={"kernel_shape": _KERNEL, "strides": _STRIDES, "pads": _PADS, "dilations": _DILATIONS},
 )
-_add("OneHot", "gather", (1, 1), r.stated, "A one at the place that each number names.")
+_add("OneHot", "gather", (1, 1), r.embedding, "A one at the place that each number names.")
 
 #: Names in table order; the position is the operator's code inside arrays (not part of the format).
 OPERATOR_NAMES: tuple[str, ...] = tuple(OPERATORS)

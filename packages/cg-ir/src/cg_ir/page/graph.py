@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from cg_ir.drawing.labels import kind, label
 from cg_ir.drawing.style import HUES
+from cg_ir.errors import CgError
 from cg_ir.graph import Graph, Node
 from cg_ir.operators import OPERATORS
+from cg_ir.output_formats import write_text
 from cg_ir.page.shell import asset, page
 
-__all__ = ["GRAPH_SCRIPTS", "graph_data", "graph_page", "graph_styles"]
+__all__ = ["GRAPH_SCRIPTS", "graph_data", "graph_page", "graph_styles", "save_html"]
 
 #: Assets of the graph view, in the order in which a page needs them.
 GRAPH_SCRIPTS = (
@@ -59,10 +62,17 @@ def _signature_data(node: Node) -> dict[str, Any]:
     }
 
 
-def graph_data(graph: Graph) -> dict[str, Any]:
-    """What the graph view reads: JSON values; nodes refer to distinct signatures, so repetitive networks stay small."""
+def graph_data(graph: Graph, depth: int | None = None) -> dict[str, Any]:
+    """What the graph view reads: JSON values; nodes refer to distinct signatures, so repetitive networks stay small.
+
+    Args:
+        graph: the graph.
+        depth: levels of regions that are open at first; chosen by size if None.
+    """
     codes = graph.codes.tolist()
-    first = {code: index for index, code in reversed(list(enumerate(codes)))}
+    first: dict[int, int] = {}
+    for index, code in enumerate(codes):
+        first.setdefault(code, index)
     local = {code: number for number, code in enumerate(first)}
     producer = " ".join(str(graph.producer[key]) for key in ("name", "version") if key in graph.producer)
     return {
@@ -71,6 +81,7 @@ def graph_data(graph: Graph) -> dict[str, Any]:
         "params": graph.params,
         "macs": graph.macs,
         "depth": graph.depth,
+        "open": depth,
         "producer": producer,
         "signatures": [_signature_data(graph.nodes[index]) for index in first.values()],
         "codes": [local[code] for code in codes],
@@ -81,18 +92,35 @@ def graph_data(graph: Graph) -> dict[str, Any]:
     }
 
 
-def graph_page(graph: Graph, title: str = "") -> str:
+def graph_page(
+    graph: Graph, title: str = "", *, depth: int | None = None, theme: str = "auto", simplify: bool = False
+) -> str:
     """One self-contained HTML document that shows a graph.
 
     Args:
         graph: the graph; its names may hold anything.
         title: heading of the page; the graph's name where empty.
+        depth: levels of regions that are open at first; chosen by size if None.
+        theme: ``light``, ``dark``, or ``auto`` for what the viewer prefers.
+        simplify: leave out layout operators.
+
+    Raises:
+        CgError: an unknown theme, a negative depth.
     """
+    if depth is not None and depth < 0:
+        raise CgError(f"depth should be 0 or more, not {depth}")
+    shown = graph.simplify() if simplify else graph
     return page(
         title or graph.name or "Graph",
         '<div id="graph" style="height:100%"></div>',
-        data={"graph-data": graph_data(graph)},
+        data={"graph-data": graph_data(shown, depth)},
         scripts=[asset(name) for name in (*GRAPH_SCRIPTS, "graph-page.js")],
         styles=graph_styles(),
         body_class="graph-page",
+        theme=theme,
     )
+
+
+def save_html(graph: Graph, path: str | os.PathLike[str], **options: Any) -> None:
+    """Write the page of :func:`graph_page`; the file appears whole or not at all."""
+    write_text(path, graph_page(graph, **options))

@@ -10,13 +10,15 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
+from cg_ir.errors import CgError
+
 __all__ = ["asset", "embedded_json", "page"]
 
 #: Characters that could end a script element or, in old parsers, a JavaScript string.
 _UNSAFE = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
 _TEMPLATE = """<!DOCTYPE html>
-<html lang="en">
+<html lang="en"{theme}>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -57,6 +59,7 @@ def page(
     scripts: Sequence[str],
     styles: Sequence[str],
     body_class: str = "",
+    theme: str = "auto",
 ) -> str:
     """A whole HTML document without outside references.
 
@@ -67,13 +70,20 @@ def page(
         scripts: JavaScript texts, run in this order after the markup; only these may run (their digests are in the policy).
         styles: CSS texts.
         body_class: class of the body element.
+        theme: ``light`` or ``dark`` at first, ``auto`` for what the viewer prefers; a button changes it.
+
+    Raises:
+        CgError: an unknown theme.
     """
     import cg_ir
 
+    if theme not in ("auto", "light", "dark"):
+        raise CgError(f"theme should be auto, light or dark, not {theme!r}")
     digests = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts)
     policy = f"default-src 'none'; script-src {digests}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
     return _TEMPLATE.format(
         policy=policy,
+        theme="" if theme == "auto" else f' data-theme="{theme}"',
         version=cg_ir.__version__,
         title=html.escape(title),
         styles="\n".join(f"<style>{text}</style>" for text in styles),

@@ -1,1 +1,45 @@
-"""What tests of cg-ir and of its plugins share: conformance suites, strategies, samples."""
+"""What tests of cg-ir and of its plugins share: conformance suites, strategies, samples.
+
+Subclass a suite in a test module, say what to test, and run pytest:
+
+    from cg_ir.testing import SpaceSuite
+    from my_plugin import MySpace
+
+    class TestMySpace(SpaceSuite):
+        def make(self):
+            return MySpace()
+
+The suites need pytest; they are imported when they are first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cg_ir.testing.suites import (
+        BenchmarkSuite,
+        EvaluatorSuite,
+        FrontendSuite,
+        ScorerSuite,
+        SpaceSuite,
+        assert_valid,
+        sample_graphs,
+    )
+
+__all__ = [
+    "BenchmarkSuite",
+    "EvaluatorSuite",
+    "FrontendSuite",
+    "ScorerSuite",
+    "SpaceSuite",
+    "assert_valid",
+    "sample_graphs",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'cg_ir.testing' has no attribute '{name}'")
+    return getattr(importlib.import_module("cg_ir.testing.suites"), name)

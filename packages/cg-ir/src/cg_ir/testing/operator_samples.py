@@ -23,7 +23,7 @@ class OperatorSample:
         attrs: its attributes.
         shape: output shape, where the rule leaves it open.
         channels: output channels, where the rule leaves them open.
-        dtypes: element types of the inputs, float32 where absent.
+        dtypes: element types of the inputs, float32 where absent; ``index9`` are int64 below 9.
         learned: positions of inputs that are bare parameters instead of inputs of the graph.
         select: further outputs that are read, as number and shape.
     """
@@ -37,6 +37,13 @@ class OperatorSample:
     learned: tuple[int, ...] = ()
     select: tuple[tuple[int, Shape], ...] = ()
 
+    def given(self) -> list[tuple[Shape, str]]:
+        """Shape and element type of each ``Input``."""
+        if self.op == "Input":
+            return [(self.shape or (1, 3), "float32")]
+        dtypes = [*self.dtypes, *("float32",) * (len(self.inputs) - len(self.dtypes))]
+        return [(s, d) for i, (s, d) in enumerate(zip(self.inputs, dtypes, strict=True)) if i not in self.learned]
+
     def graph(self) -> Graph:
         """The operator between inputs and outputs, not canonicalised; a dimension of batch leads every input."""
         builder = GraphBuilder(self.op, canonical=False)
@@ -45,7 +52,9 @@ class OperatorSample:
             return builder.build()
         dtypes = [*self.dtypes, *("float32",) * (len(self.inputs) - len(self.dtypes))]
         ins = [
-            builder.parameter(shape) if i in self.learned else builder.input(shape, dtype=dtype)
+            builder.parameter(shape)
+            if i in self.learned
+            else builder.input(shape, dtype="int64" if dtype.startswith("index") else dtype)
             for i, (shape, dtype) in enumerate(zip(self.inputs, dtypes, strict=True))
         ]
         if self.op == "Output":

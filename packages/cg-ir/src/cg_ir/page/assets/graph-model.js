@@ -109,8 +109,9 @@ cg.ancestors = function (item) {
   return result;
 };
 
-/** The regions that are folded at first: whole levels are open as long as about `budget` items are in sight. */
-cg.firstFolds = function (model, budget) {
+/** The regions that are folded at first: whole levels are open as long as about `budget` items are in sight, or as many as `open` says. */
+cg.firstFolds = function (model, budget, open) {
+  if (Number.isInteger(open)) return new Set(model.regions.filter((region) => cg.ancestors(region).length > open));
   const folded = new Set(model.regions.filter((region) => region.parent));
   let level = [model.root], shown = model.root.items.length;
   for (;;) {

@@ -4,7 +4,7 @@
 /** Put the view of a graph into `host`; `data` is what cg_ir.page.graph.graph_data writes. */
 cg.graphView = function (host, data) {
   const model = cg.graphModel(data);
-  const folded = cg.firstFolds(model, 90);
+  const folded = cg.firstFolds(model, 90, data.open);
   const state = { item: null, filtered: new Set(), query: "", colour: "kind", at: -1, matches: [] };
   let layout, drawing, current;
 
@@ -28,10 +28,10 @@ cg.graphView = function (host, data) {
     iconButton("+", "Zoom in", () => zoom.by(1.35)), iconButton("−", "Zoom out", () => zoom.by(1 / 1.35)), iconButton("⤢", "Show everything", () => zoom.fit(true)));
   const canvas = cg.h("div", { class: "canvas", role: "application", "aria-label": "Graph", "aria-describedby": help.id, keydown: onKey, click: onClick, dblclick: onDoubleClick }, picture);
   const busy = cg.h("p", { class: "busy", hidden: true, "aria-hidden": "true" }, "Laying out …");
-  const panel = cg.h("aside", { class: "panel", "aria-label": "Details", tabindex: "0" });
+  const panel = cg.h("div", { class: "panel", role: "region", "aria-label": "Details of the network", tabindex: "0" });
   const view = cg.h("div", { class: "graph-view" },
     cg.h("div", { class: "tools", role: "group", "aria-label": "Graph tools" },
-      cg.h("div", { class: "search", role: "search" }, search, count, previous, next, clear), cg.h("div", { class: "buttons" }, foldAll, unfoldAll, colour, details)),
+      cg.h("div", { class: "search", role: "search", "aria-label": "Nodes" }, search, count, previous, next, clear), cg.h("div", { class: "buttons" }, foldAll, unfoldAll, colour, details)),
     cg.h("div", { class: "stage" }, cg.h("div", { class: "canvas-frame" }, canvas, zoomBar, busy), panel), help, live);
   host.replaceChildren(view);
 

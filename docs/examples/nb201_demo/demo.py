@@ -1,0 +1,364 @@
+"""Rank and search all 15,625 cells of NAS-Bench-201, beside baselines with the same labels, and write a report.
+
+The predictor leaves NAS-Bench-201 out of everything that it learned (``exclude``): whatever it knows without labels comes from other families.
+Labels come from the PyPI package ``analog-nasbench`` or from a CSV with columns ``arch`` and accuracy (``--labels``).
+"""
+
+from __future__ import annotations
+
+import html
+import importlib.util
+import io
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import matplotlib
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+from scipy.stats import kendalltau, rankdata, spearmanr
+
+import cg_ir
+from cg_evolve import Search
+from cg_predict import Predictor
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+FAMILY = "nb201"
+LABELS = (0, 10, 50, 100)
+BUDGET = 100
+
+console = Console(stderr=True, highlight=False)
+
+
+# --- data -------------------------------------------------------------------------------------------------------------
+
+
+def read_labels(path: str | None) -> tuple[list[str], NDArray[np.float64]]:
+    """Architectures and accuracies of all cells."""
+    if path is None:
+        found = importlib.util.find_spec("analognasbench")
+        if found is None or found.origin is None:
+            sys.exit(
+                "labels: pip install analog-nasbench==0.1.3, or name a CSV with columns arch and accuracy by --labels"
+            )
+        table = cg_ir.get_benchmark("analog-nasbench").open(str(Path(found.origin).parent))
+    else:
+        table = cg_ir.get_benchmark("csv").open(path)
+    metric = table.metrics[0]
+    archs = list(table.archs())
+    return archs, np.array([table.query(arch, metric) for arch in archs])
+
+
+# --- ranking ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Ranked:
+    """One method's rankings of all cells, a row a draw of labels."""
+
+    method: str
+    labels: int
+    spearman: list[float]
+    kendall: list[float]
+    found: list[int]
+
+    @classmethod
+    def empty(cls, method: str, labels: int) -> Ranked:
+        return cls(method, labels, [], [], [])
+
+    def add(self, scores: NDArray[np.floating], accuracy: NDArray[np.float64], ranks: NDArray[np.float64]) -> None:
+        self.spearman.append(float(spearmanr(scores, accuracy).statistic))
+        self.kendall.append(float(kendalltau(scores, accuracy).statistic))
+        self.found.append(int(ranks[int(np.argmax(scores))]))
+
+
+def rank(graphs: Sequence[cg_ir.Graph], accuracy: NDArray[np.float64], draws: int) -> list[Ranked]:
+    """Every method at every number of labels; all methods are given the same labels."""
+    ranks = rankdata(-accuracy, method="min")
+    results: list[Ranked] = []
+    for name, values in (("parameters", [g.params for g in graphs]), ("MACs", [g.macs for g in graphs])):
+        results.append(Ranked.empty(name, 0))
+        results[-1].add(np.array(values, dtype=float), accuracy, ranks)
+    methods: dict[str, Callable[[int], Predictor]] = {
+        "descriptors + Gaussian process": lambda seed: Predictor.descriptors_only(seed=seed),
+        "cg": lambda seed: Predictor(exclude=(FAMILY,), seed=seed),
+    }
+    for count in LABELS:
+        for name, make in methods.items():
+            if count == 0 and name != "cg":
+                continue
+            result = Ranked.empty(name, count)
+            for draw in track(range(draws if count else 1), f"{name}, {count} labels", console=console):
+                predictor = make(draw)
+                if count:
+                    chosen = np.random.default_rng(draw).choice(len(graphs), count, replace=False)
+                    predictor.fit([graphs[i] for i in chosen], accuracy[chosen])
+                result.add(predictor.predict(graphs, pool=graphs), accuracy, ranks)
+            results.append(result)
+    return results
+
+
+# --- search -----------------------------------------------------------------------------------------------------------
+
+
+def search(archs: Sequence[str], accuracy: NDArray[np.float64], seeds: int) -> dict[str, NDArray[np.float64]]:
+    """Accuracies in the order of evaluation, (seeds, budget), of each method."""
+    value = dict(zip(archs, accuracy.tolist(), strict=True))
+    curves = {}
+    for title, algorithm in (("random", "random"), ("regularised evolution", "regularized"), ("cg", "auto")):
+        rows = []
+        for seed in track(range(seeds), f"search: {title}", console=console):
+            run = Search(FAMILY, algorithm=algorithm, seed=seed, exclude=(FAMILY,))
+            measured: list[float] = []
+            while len(measured) < BUDGET:
+                candidates = run.ask(min(4, BUDGET - len(measured)))
+                values = [value[run.space.canonical(c.arch)] for c in candidates]  # type: ignore[attr-defined]
+                run.tell(candidates, values)
+                measured += values
+            rows.append(measured)
+        curves[title] = np.array(rows)
+    return curves
+
+
+def search_rows(curves: dict[str, NDArray[np.float64]], accuracy: NDArray[np.float64]) -> list[list[str]]:
+    """Best found, its true rank, evaluations until the top 0.1 %: median over seeds with the range."""
+    ranks = rankdata(-accuracy, method="min")
+    order = np.sort(accuracy)[::-1]
+    bar = order[max(0, len(order) // 1000 - 1)]
+    rows = []
+    for title, curve in curves.items():
+        best = curve.max(axis=1)
+        place = [int(ranks[np.flatnonzero(accuracy == b)[0]]) for b in best]
+        first = [int(np.argmax(row >= bar)) + 1 if (row >= bar).any() else BUDGET + 1 for row in curve]
+        reached = sum(f <= BUDGET for f in first)
+        until = f"{statistics.median(first):g}" if reached > len(first) / 2 else f"more than {BUDGET}"
+        rows.append(
+            [
+                title,
+                f"{np.median(best):.2f} ({best.min():.2f} to {best.max():.2f})",
+                f"{statistics.median(place):g} ({min(place)} to {max(place)})",
+                f"{until} ({reached} of {len(first)} runs)",
+            ]
+        )
+    return rows
+
+
+# --- report -----------------------------------------------------------------------------------------------------------
+
+
+def ranking_rows(results: Sequence[Ranked]) -> list[list[str]]:
+    def spread(values: Sequence[float]) -> str:
+        return f"{np.mean(values):.3f}" + (f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else "")
+
+    return [
+        [r.method, str(r.labels), spread(r.spearman), spread(r.kendall), f"{statistics.median(r.found):g}" + (f" ({min(r.found)} to {max(r.found)})" if len(r.found) > 1 else "")]
+        for r in results
+    ]  # fmt: skip
+
+
+def figure(draw: Callable[[plt.Axes], None], title: str) -> str:
+    """A matplotlib figure as inline SVG, with a title for screen readers."""
+    with plt.rc_context(
+        {
+            "svg.fonttype": "none",
+            "svg.hashsalt": "cg",
+            "font.family": "sans-serif",
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+        }
+    ):
+        canvas, axes = plt.subplots(figsize=(6.4, 3.6))
+        draw(axes)
+        text = io.StringIO()
+        canvas.savefig(text, format="svg", transparent=True, metadata={"Date": None}, bbox_inches="tight")
+        plt.close(canvas)
+    svg = text.getvalue()
+    svg = svg[svg.index("<svg") :].replace("<svg ", f'<svg role="img" aria-label="{html.escape(title)}" ', 1)
+    return svg.replace("#000000", "currentColor").replace(
+        "fill: none; stroke: currentColor", "fill: none; stroke: currentColor"
+    )
+
+
+def draw_ranking(results: Sequence[Ranked]) -> Callable[[plt.Axes], None]:
+    def draw(axes: plt.Axes) -> None:
+        for method, colour in (("cg", "#2f6fde"), ("descriptors + Gaussian process", "#d9822b")):
+            rows = [r for r in results if r.method == method]
+            means = [np.mean(r.spearman) for r in rows]
+            errors = [np.std(r.spearman, ddof=1) if len(r.spearman) > 1 else 0.0 for r in rows]
+            axes.errorbar([r.labels for r in rows], means, errors, marker="o", capsize=3, color=colour, label=method)
+        parameters = next(r for r in results if r.method == "parameters")
+        axes.axhline(parameters.spearman[0], color="#888888", linestyle=":", label="parameters")
+        axes.set(xlabel="labels of this family", ylabel="Spearman, all cells")
+        axes.legend(frameon=False)
+
+    return draw
+
+
+def draw_search(curves: dict[str, NDArray[np.float64]], accuracy: NDArray[np.float64]) -> Callable[[plt.Axes], None]:
+    def draw(axes: plt.Axes) -> None:
+        steps = np.arange(1, BUDGET + 1)
+        for (title, curve), colour in zip(curves.items(), ("#888888", "#d9822b", "#2f6fde"), strict=True):
+            regret = accuracy.max() - np.maximum.accumulate(curve, axis=1)
+            low, middle, high = np.quantile(regret, (0.25, 0.5, 0.75), axis=0)
+            axes.plot(steps, middle, color=colour, label=title)
+            axes.fill_between(steps, low, high, color=colour, alpha=0.2, linewidth=0)
+        axes.set(xlabel="evaluations", ylabel="regret of the best found, points", yscale="symlog", ylim=(0, 12))
+        axes.set_yscale("symlog", linthresh=0.05)
+        axes.legend(frameon=False)
+
+    return draw
+
+
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>NAS-Bench-201, ranked and searched</title>
+<style>
+:root {{ color-scheme: light dark; --line: #8884; --soft: #8881; }}
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }}
+h1 {{ font-size: 1.6rem; }} h2 {{ font-size: 1.2rem; margin-top: 2.5rem; }}
+.scroll {{ overflow-x: auto; }}
+table {{ border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }}
+th, td {{ text-align: left; padding: .35rem .7rem; border-bottom: 1px solid var(--line); }}
+tr.ours td {{ font-weight: 600; background: var(--soft); }}
+figure {{ margin: 1rem 0; }} figure > svg, .drawing svg {{ max-width: 100%; height: auto; }}
+figcaption, .note {{ opacity: .75; font-size: .9rem; }}
+code {{ overflow-wrap: anywhere; }}
+</style></head><body><main>
+<h1>NAS-Bench-201, ranked and searched</h1>
+<p>All {cells:,} cells as computation graphs, CIFAR-10 accuracies as labels. The predictor learned from other families only ({sources}); NAS-Bench-201 is left out.
+Every method is given the same labels.</p>
+<h2>Ranking all cells</h2>
+<p class="note">Means of {draws} draws of labels with standard deviation; the last column is the true rank of the cell that the method puts first (median and range).</p>
+<div class="scroll">{ranking_table}</div>
+<figure>{ranking_figure}<figcaption>Spearman correlation with the true accuracies; bars are one standard deviation over draws.</figcaption></figure>
+<h2>Searching with {budget} evaluations</h2>
+<p class="note">Medians of {seeds} seeds with range. The top 0.1 % are {top} cells.</p>
+<div class="scroll">{search_table}</div>
+<figure>{search_figure}<figcaption>Distance of the best cell found so far from the best of all; median and quartiles.</figcaption></figure>
+<h2>The best cell found</h2>
+<p><code>{arch}</code></p>
+<p>{best:.2f} % accuracy, true rank {best_rank}; {params:,} parameters, {macs:,} MACs.</p>
+<h3>The cell</h3><div class="drawing">{cell}</div>
+<h3>The network</h3><div class="drawing">{network}</div>
+<p class="note">Made in {seconds:.0f} s: {build:.1f} s for building the graphs of all cells, {score:.1f} s for embedding and scoring them without labels. Python {python}.</p>
+</main></body></html>
+"""
+
+
+def table_html(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    head = "".join(f'<th scope="col">{html.escape(h)}</th>' for h in headings)
+    body = "".join(
+        f"<tr{' class=ours' if row[0] == 'cg' else ''}>"
+        + "".join(f"<td>{html.escape(cell)}</td>" for cell in row)
+        + "</tr>"
+        for row in rows
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def cell_graph(network: cg_ir.Graph, cell: str = "stage_1.cell_1") -> cg_ir.Graph:
+    """One cell of a network as a graph of its own."""
+    builder = cg_ir.GraphBuilder(cell, canonical=False)
+    place: dict[int, int] = {}
+    last = None
+    for node in network.nodes:
+        if node.region != cell and not node.region.startswith(cell + "."):
+            continue
+        for source in node.inputs:
+            if source not in place:
+                place[source] = builder.input(network.nodes[source].shape)
+        place[node.index] = last = builder.add(
+            node.op, *(place[i] for i in node.inputs), shape=node.shape, region="cell", **node.attrs
+        )
+    if last is None:  # the cell only passes its input on
+        last = builder.input(network.nodes[0].shape)
+    builder.output(last)
+    return builder.build()
+
+
+RANKING = ("method", "labels", "Spearman", "Kendall", "true rank of the predicted best")
+SEARCH = ("method", "best accuracy found", "its true rank", "evaluations until the top 0.1 %")
+
+
+def show(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    table = Table(title=title, title_justify="left")
+    for heading in headings:
+        table.add_column(heading)
+    for row in rows:
+        table.add_row(*row, style="bold" if row[0] == "cg" else "")
+    Console(highlight=False).print(table)
+
+
+@click.command()
+@click.option(
+    "--labels",
+    type=click.Path(exists=True, dir_okay=False),
+    help="CSV with columns arch and accuracy instead of the demo's package.",
+)
+@click.option("--draws", default=10, show_default=True, type=click.IntRange(1), help="Random draws of labels.")
+@click.option("--seeds", default=10, show_default=True, type=click.IntRange(1), help="Searches with each method.")
+@click.option(
+    "-o", "--output", default="nb201-report.html", show_default=True, type=click.Path(dir_okay=False, path_type=Path)
+)
+def main(labels: str | None, draws: int, seeds: int, output: Path) -> None:
+    """Rank and search all cells of NAS-Bench-201 and write a report."""
+    begin = time.perf_counter()
+    archs, accuracy = read_labels(labels)
+    space = cg_ir.get_space(FAMILY)
+    start = time.perf_counter()
+    graphs = [space.graph(arch) for arch in archs]
+    build = time.perf_counter() - start
+    start = time.perf_counter()
+    prior = Predictor(exclude=(FAMILY,))
+    prior.predict(graphs, pool=graphs)
+    score = time.perf_counter() - start
+    console.print(f"{len(graphs):,} cells: built in {build:.1f} s, embedded and scored in {score:.1f} s")
+    ranked = rank(graphs, accuracy, draws)
+    show(f"Ranking all {len(graphs):,} cells (means of {draws} draws)", RANKING, ranking_rows(ranked))
+    curves = search(archs, accuracy, seeds)
+    show(f"Search, {BUDGET} evaluations (medians of {seeds} seeds)", SEARCH, search_rows(curves, accuracy))
+
+    best = float(curves["cg"].max())
+    winner = int(np.flatnonzero(accuracy == best)[0])
+    page = PAGE.format(
+        cells=len(graphs),
+        sources=", ".join(prior.sources),
+        draws=draws,
+        budget=BUDGET,
+        seeds=seeds,
+        top=max(1, len(graphs) // 1000),
+        ranking_table=table_html(RANKING, ranking_rows(ranked)),
+        ranking_figure=figure(draw_ranking(ranked), "Spearman correlation against the number of labels"),
+        search_table=table_html(SEARCH, search_rows(curves, accuracy)),
+        search_figure=figure(draw_search(curves, accuracy), "Regret against the number of evaluations"),
+        arch=html.escape(archs[winner]),
+        best=best,
+        best_rank=int(rankdata(-accuracy, method="min")[winner]),
+        params=graphs[winner].params,
+        macs=graphs[winner].macs,
+        cell=cell_graph(graphs[winner]).to_svg(),
+        network=graphs[winner].to_svg(),
+        seconds=time.perf_counter() - begin,
+        build=build,
+        score=score,
+        python=sys.version.split()[0],
+    )
+    temporary = output.with_name(f".{output.name}.{os.getpid()}")
+    temporary.write_text(page, encoding="utf-8")
+    temporary.replace(output)
+    console.print(f"{time.perf_counter() - begin:.0f} s in all")
+    print(f"report: {output.resolve()}")
+
+
+if __name__ == "__main__":
+    main()

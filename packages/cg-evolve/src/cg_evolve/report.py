@@ -1,0 +1,182 @@
+"""A run as one self-contained HTML page: what ``cg report`` writes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import cg_ir
+from cg_evolve import pareto
+from cg_evolve.errors import SearchError
+from cg_evolve.evaluators import make_evaluator
+from cg_evolve.history import Evaluation
+from cg_evolve.objectives import COSTS, Objective, Problem
+from cg_evolve.runs import CONFIG, HISTORY, Config
+from cg_evolve.store import Store
+from cg_ir.errors import CgError, MissingExtra
+from cg_ir.output_formats import write_text
+from cg_ir.page import asset, page
+from cg_ir.page.graph import GRAPH_SCRIPTS, graph_data, graph_styles
+
+__all__ = ["report_data", "report_page", "write_report"]
+
+#: Networks whose drawing the page carries, the winner first.
+_DRAWN = 6
+
+
+def write_report(run: Path, output: Path) -> None:
+    """Write the page of a run; the file appears whole or not at all.
+
+    Raises:
+        SearchError: the folder holds no run.
+        GraphError: the file cannot be written.
+    """
+    write_text(output, report_page(run))
+
+
+def report_page(run: Path) -> str:
+    """The page of a run as HTML text."""
+    data = report_data(run)
+    scripts = ["vendor/uPlot.min.js", *GRAPH_SCRIPTS, "plot.js"]
+    own = ["evaluations.js", "charts.js", "lineage.js", "table.js", "report.js"]
+    return page(
+        f"Search of {data['run']['space']}",
+        '<div id="report"></div>',
+        data={"report-data": data},
+        scripts=[*map(asset, scripts), *(asset(name, "cg_evolve") for name in own)],
+        styles=[asset("vendor/uPlot.min.css"), *graph_styles(), asset("plot.css"), asset("report.css", "cg_evolve")],
+        body_class="report-page",
+    )
+
+
+def report_data(run: Path) -> dict[str, Any]:
+    """What the page shows: settings, evaluations as columns, the best that the labels hold, and drawings.
+
+    Raises:
+        SearchError: the folder holds no readable run.
+    """
+    if not (run / CONFIG).exists() or not (run / HISTORY).exists():
+        raise SearchError(f"{run}: holds no run; cg search -o {run} makes one")
+    config = Config.read(run / CONFIG)
+    problem = Problem.make(config.objectives, config.constraints)
+    store = Store(run / HISTORY, create=False)
+    try:
+        rows, finished = store.rows(), store.finish_times()
+    finally:
+        store.close()
+    objectives = [_named(objective, rows) for objective in problem.objectives]
+    good = [row for row in rows if row.good and row.value is not None]
+    best = max(good, key=lambda row: objectives[0].utility(row.value or 0.0), default=None)
+    graphs, note = _drawings(config, run, best, _shown(good, best, objectives))
+    return {
+        "run": {
+            "space": config.space,
+            "evaluator": config.evaluator,
+            "algorithm": config.algorithm,
+            "scorer": config.scorer,
+            "exclude": list(config.exclude),
+            "seed": config.seed,
+            "budget": config.budget,
+            "objectives": [{"metric": o.metric, "maximize": o.maximize} for o in objectives],
+            "constraints": [str(c) for c in problem.constraints],
+            "lower": sorted({*COSTS, "latency"}),
+        },
+        "columns": _columns(rows, finished),
+        "best": None if best is None else best.id,
+        "optimum": _optimum(config, objectives, problem),
+        "graphs": graphs,
+        "note": note,
+    }
+
+
+def _named(objective: Objective, rows: Sequence[Evaluation]) -> Objective:
+    """The objective under the name that the evaluator gives it: the default stands for its first metric."""
+    measured = next((row.metrics for row in rows if row.metrics), {})
+    if measured and objective.metric not in measured:
+        return Objective(next(iter(measured)), objective.maximize)
+    return objective
+
+
+def _number(value: float | None) -> float | int | None:
+    """A value that JSON has, short."""
+    if value is None or not math.isfinite(value):
+        return None
+    return int(value) if value == int(value) and abs(value) < 2**53 else float(f"{value:.8g}")
+
+
+def _columns(rows: Sequence[Evaluation], finished: Sequence[float | None]) -> dict[str, Any]:
+    names = list(dict.fromkeys(name for row in rows for name in row.metrics))
+    begin = min((t for t in finished if t is not None), default=0.0)
+    return {
+        "arch": [row.arch for row in rows],
+        "hash": [row.hash for row in rows],
+        "status": [row.status for row in rows],
+        "value": [_number(row.value) for row in rows],
+        "metrics": {name: [_number(row.metrics.get(name)) for row in rows] for name in names},
+        "origin": [row.candidate.origin for row in rows],
+        "parents": [list(row.candidate.parents) for row in rows],
+        "mean": [_number(row.candidate.mean) for row in rows],
+        "std": [_number(row.candidate.std) for row in rows],
+        "feasible": [row.feasible for row in rows],
+        "cost": [_number(row.cost) for row in rows],
+        "attempts": [row.attempts for row in rows],
+        "seed": [row.candidate.seed for row in rows],
+        "error": {str(row.id): row.error for row in rows if row.error},
+        "finished": [None if t is None else round(t - begin, 3) for t in finished],
+    }
+
+
+def _optimum(config: Config, objectives: Sequence[Objective], problem: Problem) -> dict[str, Any] | None:
+    """The best label of a table, where the search is of one objective without constraints and the table can still be read."""
+    if len(objectives) > 1 or problem.constraints or objectives[0].metric in COSTS:
+        return None
+    try:
+        evaluator: Any = make_evaluator(config.evaluator, config.space)
+        if not hasattr(evaluator, "archs") or config.pool is not None:
+            return None
+        values = {arch: evaluator.table.query(arch, objectives[0].metric) for arch in evaluator.archs()}
+    except (CgError, KeyError, AttributeError):
+        return None
+    arch = max(values, key=lambda a: objectives[0].utility(values[a]), default=None)
+    return None if arch is None else {"value": _number(values[arch]), "arch": arch, "among": len(values)}
+
+
+def _shown(good: Sequence[Evaluation], best: Evaluation | None, objectives: Sequence[Objective]) -> list[Evaluation]:
+    """The winner, and the most different of the front (several objectives) or the next best (one)."""
+    if best is None:
+        return []
+    several = len(objectives) > 1
+    utilities = [[o.utility(row.metrics.get(o.metric, row.value or 0.0)) for o in objectives] for row in good]
+    try:
+        front = [good[i] for i in pareto.front(utilities).tolist()] if several else []
+    except MissingExtra:
+        front = []
+    key: Callable[[Evaluation], float] = lambda row: -objectives[0].utility(row.value or 0.0)  # noqa: E731
+    order = sorted(front or good, key=key)
+    if front and len(order) > _DRAWN:
+        order = [order[round(i * (len(order) - 1) / (_DRAWN - 1))] for i in range(_DRAWN)]
+    shown: dict[str, Evaluation] = {best.hash: best}
+    for row in order:
+        shown.setdefault(row.hash, row)
+    return list(shown.values())[:_DRAWN]
+
+
+def _drawings(
+    config: Config, run: Path, best: Evaluation | None, rows: Sequence[Evaluation]
+) -> tuple[list[dict[str, Any]], str]:
+    """The networks by evaluation, and why there are none."""
+    if best is None:
+        return [], "No evaluation has succeeded within the constraints."
+    try:
+        space = cg_ir.get_space(config.space)
+        return [{"id": row.id, "graph": graph_data(space.graph(row.arch))} for row in rows], ""
+    except CgError as error:
+        try:
+            graph = cg_ir.load(run / "winner.cg.json")
+        except CgError:
+            return [], f"The network could not be built: {error}"
+        if graph.hash != best.hash:
+            return [], f"The network could not be built: {error}"
+        return [{"id": best.id, "graph": graph_data(graph)}], ""

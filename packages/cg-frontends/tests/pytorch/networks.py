@@ -1,0 +1,81 @@
+"""Small networks that the tests of the PyTorch frontend share."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class Convolutional(nn.Module):
+    """Stem, depthwise and grouped convolutions, in-place activations, squeeze and excitation, residual."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.ZeroPad2d((0, 1, 0, 1)), nn.Conv2d(3, 8, 3, 2, bias=False), nn.BatchNorm2d(8), nn.ReLU6(inplace=True)
+        )
+        self.depthwise = nn.Conv2d(8, 8, 5, padding="same", groups=8)
+        self.grouped = nn.Conv2d(8, 8, 3, padding=2, dilation=2, groups=2)
+        self.squeeze = nn.Conv2d(8, 8, 1)
+        self.up = nn.ConvTranspose2d(8, 4, 3, 2, 1, output_padding=1)
+        self.head = nn.Linear(4, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.stem(x)
+        y = F.hardswish(self.depthwise(x))
+        y = y * F.hardsigmoid(self.squeeze(y.mean((2, 3), keepdim=True)))
+        x = x + self.grouped(y)
+        x += y
+        return self.head(F.dropout(self.up(x).mean(3).mean(2), training=self.training))
+
+
+class Attending(nn.Module):
+    """Patches, class token, positions, two kinds of attention, shared and unused weights, two outputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch = nn.Conv2d(3, 16, 4, 4)
+        self.token = nn.Parameter(torch.zeros(1, 1, 16))
+        self.position = nn.Parameter(torch.zeros(1, 65, 16))
+        self.attention = nn.MultiheadAttention(16, 2, batch_first=True)
+        self.encoder = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True, activation="gelu")
+        self.first = nn.Linear(16, 16, bias=False)
+        self.second = nn.Linear(16, 16, bias=False)
+        self.second.weight = self.first.weight
+        self.unused = nn.Linear(3, 5)
+        self.scale = nn.Parameter(torch.ones(16))
+
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        x = self.patch(x).flatten(2).transpose(1, 2)
+        x = torch.cat((self.token.expand(x.shape[0], -1, -1), x), 1) + self.position[:, : x.shape[1] + 1]
+        x = self.attention(x, x, x, need_weights=False)[0] * self.scale
+        q, k, v = x.chunk(3, dim=1)[0], x[:, :5], x[:, :5]
+        y = F.scaled_dot_product_attention(q, k, v)
+        return {"tokens": self.encoder(self.second(self.first(y))), "class": x[:, 0]}
+
+
+class Recurrent(nn.Module):
+    """Embedding with tied output, stacked recurrent layers, a carried state."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(50, 8)
+        self.lstm = nn.LSTM(8, 12, 2, batch_first=True, bidirectional=True, proj_size=6)
+        self.gru = nn.GRU(12, 8, batch_first=True)
+        self.rnn = nn.RNN(8, 8, nonlinearity="relu", bias=False, batch_first=True)
+        self.out = nn.Linear(8, 50, bias=False)
+        self.out.weight = self.embedding.weight
+
+    def forward(self, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        x, _ = self.lstm(self.embedding(tokens))
+        x, state = self.gru(x)
+        x, _ = self.rnn(x, state)
+        return self.out(x), state
+
+
+NETWORKS = {
+    "convolutional": (Convolutional, lambda: torch.zeros(1, 3, 32, 32)),
+    "attending": (Attending, lambda: torch.zeros(1, 3, 32, 32)),
+    "recurrent": (Recurrent, lambda: torch.zeros(1, 7, dtype=torch.int64)),
+}
