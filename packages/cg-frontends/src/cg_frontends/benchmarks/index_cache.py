@@ -55,7 +55,7 @@ def cached(
 
 def _load(index: Path, header: str, canonical: Callable[[str], str] | None) -> LabelTable | None:
     try:
-        with np.load(index, allow_pickle=False) as data:
+        with open(index, "rb") as file, np.load(file, allow_pickle=False) as data:
             if bytes(data["header"]).decode() != header:
                 return None
             archs = bytes(data["archs"]).decode().split("\n")
