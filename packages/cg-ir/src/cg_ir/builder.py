@@ -147,10 +147,16 @@ class GraphBuilder:
             ins = [self.records[i].shape for i in inputs]
             out = None if shape is None else read_shape(shape)
             result = read_shape(operator.infer(ins, operator.fill_attrs(items), out, channels))
+            if op == "Select":
+                self._check_select(self.records[inputs[0]], dict(items)["index"], result)
         except GraphError as error:
             raise GraphError(str(error), where) from None
         self.records.append(Record(op, items, list(inputs), result, region, weights))
         return len(self.records) - 1
+
+    def _check_select(self, source: Record, index: Any, shape: Shape) -> None:
+        ins = [self.records[i].shape for i in source.inputs]
+        OPERATORS[source.op].check_select(ins, source.attrs, source.shape, index, shape)
 
     def build(self) -> Graph:
         """The graph, canonical unless the builder was told otherwise.

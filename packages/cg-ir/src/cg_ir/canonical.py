@@ -451,6 +451,8 @@ def _reduce(p: _Pass, r: Record) -> Record | None:
             left = [i for i in range(len(inner_shape)) if i not in inner]
             axes = [left[i] for i in axes]
         joined = sorted({*inner, *axes})
+        if OPERATORS[r.op].infer([inner_shape], {"axes": joined, "keepdims": False}, None) == r.shape:
+            return _make(r.op, list(before.inputs), r.shape, r, axes=joined, keepdims=False)
         kept = OPERATORS[r.op].infer([inner_shape], {"axes": joined, "keepdims": True}, None)
         one = _make(r.op, list(before.inputs), kept, r, axes=joined)
         return one if kept == r.shape else Record(reshape_name(kept, r.shape), (), [p.push(one)], r.shape, r.region)

@@ -11,7 +11,7 @@ import numpy as np
 
 from cg_ir.hashing import digest, refine
 from cg_ir.operators import OPERATOR_NAMES, OPERATORS
-from cg_ir.signature import Signature, SignatureTable
+from cg_ir.signature import Signature, SignatureTable, shared_table
 
 if TYPE_CHECKING:
     import os
@@ -112,6 +112,13 @@ class _Nodes(Sequence[Node]):
         return (Node(self._graph, i) for i in range(len(self)))
 
 
+def _restore(rows: dict[int, tuple[Any, ...]], codes: NDArray[np.int32], *fields: Any) -> Graph:
+    """A graph from its pickle, its signatures among those of this process."""
+    table = shared_table()
+    own = {code: table.intern(*row) for code, row in rows.items()}
+    return Graph(table, np.array([own[code] for code in codes.tolist()], dtype=np.int32), *fields)
+
+
 class Graph:
     """A network as a directed acyclic graph of primitive operators, in topological order.
 
@@ -187,9 +194,12 @@ class Graph:
         return hash(self.hash)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        from cg_ir.serialization import from_dict
-
-        return from_dict, (self.to_dict(),)
+        rows = {}
+        for code in np.unique(self.codes).tolist():
+            row = self.signatures.rows[code]
+            rows[code] = (row.op, row.items, row.shape, row.input_shapes)
+        arrays = (self.codes, self.indptr, self.indices, self.region_names, self.region_codes)
+        return _restore, (rows, *arrays, dict(self.weight_keys), self.name, dict(self.producer), dict(self.extras))
 
     @property
     def nodes(self) -> Sequence[Node]:

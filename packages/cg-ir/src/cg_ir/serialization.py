@@ -10,6 +10,7 @@ import contextlib
 import gzip
 import json
 import os
+import re
 import tempfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -43,6 +44,7 @@ _RANK_LIMIT = 32
 _TEXT_LIMIT = 2**32  # bytes of a document once decompressed
 _TOP_FIELDS = frozenset({"cg_ir", "opset", "name", "nodes", "producer", "extras"})
 _NODE_FIELDS = frozenset({"op", "inputs", "attrs", "shape", "region", "weights"})
+_VERSION = re.compile(r"(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})")
 #: ``extras`` entry that keeps fields of a newer minor version.
 UNKNOWN_FIELDS = "cg_ir.unknown_fields"
 
@@ -236,10 +238,9 @@ def from_json(document: str | bytes | Mapping[str, Any]) -> Graph:
 
 
 def _version(value: Any) -> tuple[int, int]:
-    if isinstance(value, str) and len(value) < 20:
-        major, dot, minor = value.partition(".")
-        if dot and major.isascii() and major.isdigit() and minor.isascii() and minor.isdigit():
-            return int(major), int(minor)
+    found = _VERSION.fullmatch(value) if isinstance(value, str) else None
+    if found is not None:
+        return int(found[1]), int(found[2])
     raise GraphError(f"the format version should look like '1.0', not {value!r:.60}", "cg_ir")
 
 
@@ -293,6 +294,9 @@ def from_dict(document: Any) -> Graph:
     if not all(isinstance(v, str) for v in producer.values()):
         raise GraphError("should hold strings only", "producer")
     extras = _object(document.get("extras", {}), "extras")
+    reserved = [key for key in extras if isinstance(key, str) and key.startswith("cg_ir.")]
+    if reserved:
+        raise GraphError(f"key {reserved[0]!r:.60} is reserved", "extras")
     nodes = document.get("nodes")
     if not isinstance(nodes, list):
         raise GraphError(f"should be a list, not {_kind(nodes)}", "nodes")
@@ -336,7 +340,9 @@ class _NodeReader:
         extra = node.keys() - _NODE_FIELDS
         if extra:
             if not self.later:
-                raise GraphError(f"unknown field {min(extra)!r:.60}; fields are {', '.join(sorted(_NODE_FIELDS))}")
+                raise GraphError(
+                    f"unknown field {min(map(str, extra))!r:.60}; fields are {', '.join(sorted(_NODE_FIELDS))}"
+                )
             self.unknown[str(index)] = {key: node[key] for key in sorted(extra)}
         op: Any = node.get("op")
         operator = OPERATORS.get(op) if type(op) is str else None
@@ -358,14 +364,16 @@ class _NodeReader:
             if i in self.outputs:
                 raise GraphError(f"node {i} is an Output, which nothing reads", f"inputs[{position}]")
         ins = tuple([shapes[i] for i in inputs])
-        attrs = node.get("attrs")
-        if attrs is not None and type(attrs) is not dict:
+        attrs = node.get("attrs", {})
+        if type(attrs) is not dict:
             raise GraphError(f"should be an object, not {_kind(attrs)}", "attrs")
-        items = operator.read_attrs(attrs or {})
+        items = operator.read_attrs(attrs)
         code = self.table.find(op, items, shape, ins)
         if code is None:
             operator.infer(ins, operator.fill_attrs(items), shape)
             code = self.table.intern(op, items, shape, ins)
+        if op == "Select":
+            self._select(inputs[0], dict(items)["index"], shape)
         self.codes.append(code)
         shapes.append(shape)
         self.indices += inputs
@@ -382,9 +390,8 @@ class _NodeReader:
             known[number] = index
             if op == "Output":
                 self.outputs.add(index)
-        weights = node.get("weights")
-        if weights is not None:
-            self._weights(index, weights, code)
+        if "weights" in node:
+            self._weights(index, node["weights"], code)
 
     def _shape(self, value: Any) -> tuple[int, ...]:
         if type(value) is not list:
@@ -397,6 +404,10 @@ class _NodeReader:
             if type(size) is not int or not 0 < size < _SIZE_LIMIT:
                 raise GraphError(f"sizes should be integers from 1 to 2^31 - 1, not {size!r:.40}", f"shape[{position}]")
         return tuple(value)
+
+    def _select(self, source: int, index: Any, shape: tuple[int, ...]) -> None:
+        row = self.table.rows[self.codes[source]]
+        OPERATORS[row.op].check_select(row.input_shapes, row.attrs, row.shape, index, shape)
 
     def _weights(self, index: int, key: Any, code: int) -> None:
         if type(key) is not str or not key:

@@ -423,6 +423,13 @@ def _top_k(sig: Signature, several: bool) -> Function:
     return lambda xs, shape: tuple(torch.topk(xs[0], a["k"], a["axis"]))
 
 
+def _clip(sig: Signature, several: bool) -> Function:
+    low, high = sig.attrs["min"], sig.attrs["max"]
+    if low is None and high is None:
+        return lambda xs, shape: xs[0]
+    return lambda xs, shape: torch.clamp(xs[0], low, high)
+
+
 def _cast(sig: Signature, several: bool) -> Function:
     to = dtype_of(sig.attrs["to"])
     return lambda xs, shape: xs[0].to(to)
@@ -456,7 +463,7 @@ FUNCTIONS: dict[str, _Maker] = {
     "Celu": _with(lambda a: lambda x: F.celu(x, a["alpha"])),
     "Gelu": _with(lambda a: lambda x: F.gelu(x, approximate=a["approximate"])),
     "Softplus": _with(lambda a: lambda x: F.softplus(x, a["beta"])),
-    "Clip": _with(lambda a: lambda x: torch.clamp(x, a["min"], a["max"])),
+    "Clip": _clip,
     "Softmax": _with(lambda a: lambda x: F.softmax(x, a["axis"])),
     "LogSoftmax": _with(lambda a: lambda x: F.log_softmax(x, a["axis"])),
     # pooling

@@ -27,6 +27,7 @@ class Operator:
         shape: shape rule, see :mod:`cg_ir.operators.rules`.
         params: parameter rule.
         macs: multiply-accumulate rule.
+        further: rule for the shapes of outputs after the first, which ``Select`` reads.
         attributes: the attributes by name.
         commutes: whether the order of the inputs means nothing.
         layout: whether it only moves or renames elements; ``graph.simplify()`` leaves it out.
@@ -40,6 +41,7 @@ class Operator:
     shape: rules.ShapeRule
     params: rules.CostRule = rules.none
     macs: rules.CostRule = rules.none
+    further: rules.FurtherRule = rules.one_output
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
     commutes: bool = False
     layout: bool = False
@@ -114,3 +116,25 @@ class Operator:
             wanted = "[" + ", ".join("any" if s is None else str(s) for s in shape) + "]"
             raise GraphError(f"shape should be {wanted} by the rule of {self.name}, not {list(out)}")
         return out
+
+    def check_select(
+        self,
+        ins: Sequence[tuple[int, ...]],
+        attrs: Mapping[str, Any],
+        out: tuple[int, ...],
+        index: int,
+        shape: tuple[int, ...],
+    ) -> None:
+        """Whether a ``Select`` may read output ``index`` of this node in this shape.
+
+        Raises:
+            GraphError: there is no such output, or it has another shape.
+        """
+        shapes = self.further(ins, attrs, out)
+        if shapes is None:
+            return
+        if index > len(shapes):
+            count = "one output" if not shapes else f"outputs 0 to {len(shapes)}"
+            raise GraphError(f"output {index} cannot be read, {self.name} has {count}")
+        if tuple(shapes[index - 1]) != shape:
+            raise GraphError(f"output {index} of {self.name} has shape {list(shapes[index - 1])}, not {list(shape)}")

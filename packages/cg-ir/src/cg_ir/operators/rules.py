@@ -18,6 +18,8 @@ PartialShape = tuple["int | None", ...]
 Attrs = Mapping[str, Any]
 ShapeRule = Callable[[Sequence[Shape], Attrs, "Shape | None"], PartialShape]
 CostRule = Callable[[Sequence[Shape], Attrs, Shape], int]
+#: Shapes of the outputs after the first; None where they are not known.
+FurtherRule = Callable[[Sequence[Shape], Attrs, Shape], "Sequence[Shape] | None"]
 
 
 def _need_rank(shape: Shape, rank: int, what: str) -> None:
@@ -493,6 +495,35 @@ def channels_first_norm(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -
     return ins[0]
 
 
+# --- further outputs ---------------------------------------------------------------------------------------------------
+
+
+def one_output(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> Sequence[Shape] | None:
+    """There are none."""
+    return ()
+
+
+def unknown_outputs(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> Sequence[Shape] | None:
+    """Any."""
+    return None
+
+
+def positions(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> Sequence[Shape] | None:
+    """Output 1 is the positions of output 0, in the same shape."""
+    return (out,)
+
+
+def parts(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> Sequence[Shape] | None:
+    """The further parts."""
+    axis = attrs["axis"]
+    return [(*out[:axis], size, *out[axis + 1 :]) for size in attrs["split"][1:]]
+
+
+def states(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> Sequence[Shape] | None:
+    """Output 1 is the last state of every layer and direction, output 2 that of the cells of an LSTM."""
+    return _recurrent_states(ins[0], attrs, 2 if "proj_size" in attrs else 1)
+
+
 # --- costs ------------------------------------------------------------------------------------------------------------
 
 
@@ -580,6 +611,10 @@ def recurrent_params(gates: int) -> CostRule:
     """torch's layout: per layer and direction gates x h x (in + out) weights and two bias vectors."""
 
     def params(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> int:
+        """Each layer and direction has g h (x + s) weights, 2 g h biases and, projected to s < h, s h more.
+
+        g: gates (LSTM 4, GRU 3, RNN 1); h: hidden size; x: features of the layer's input; s: size of the state that is passed on.
+        """
         hidden, project = attrs["hidden_size"], attrs.get("proj_size", 0)
         directions = 2 if attrs["bidirectional"] else 1
         state = project or hidden
@@ -597,6 +632,7 @@ def recurrent_macs(gates: int) -> CostRule:
     """The matrix products of every gate at every time step."""
 
     def macs(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> int:
+        """The weights without biases, once for every time step and sequence."""
         hidden, project = attrs["hidden_size"], attrs.get("proj_size", 0)
         directions = 2 if attrs["bidirectional"] else 1
         state = project or hidden

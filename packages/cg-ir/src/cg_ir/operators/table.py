@@ -90,6 +90,7 @@ _add(
     r.stated,
     "An operator outside the vocabulary, with its original name.",
     params=r.stated_params,
+    further=r.unknown_outputs,
     attributes={
         "name": _A("string", doc="the original name"),
         "params": _A("int", 0, minimum=0, doc="parameter count"),
@@ -173,6 +174,7 @@ _add(
     "Long short-term memory; inputs sequence, state, cell. Outputs sequence, state, cell.",
     params=r.recurrent_params(4),
     macs=r.recurrent_macs(4),
+    further=r.states,
     attributes={**_RECURRENT, "proj_size": _A("int", 0, minimum=0, doc="size of the projected state, 0 for none")},
 )
 _add(
@@ -183,6 +185,7 @@ _add(
     "Gated recurrent unit; inputs sequence, state. Outputs sequence, state.",
     params=r.recurrent_params(3),
     macs=r.recurrent_macs(3),
+    further=r.states,
     attributes=_RECURRENT,
 )
 _add(
@@ -193,6 +196,7 @@ _add(
     "Elman network; inputs sequence, state. Outputs sequence, state.",
     params=r.recurrent_params(1),
     macs=r.recurrent_macs(1),
+    further=r.states,
     attributes={**_RECURRENT, "nonlinearity": _A("string", "tanh", choices=("tanh", "relu"), doc="activation")},
 )
 _add(
@@ -359,6 +363,7 @@ _add(
     (1, 1),
     r.pool,
     "Greatest element of each window; output 1 is its position.",
+    further=r.positions,
     attributes={**_POOL, "dilations": _DILATIONS},
 )
 _add(
@@ -395,6 +400,7 @@ _add(
     (1, 1),
     r.adaptive_pool,
     "Greatest element of windows chosen for the output size.",
+    further=r.positions,
     attributes=_SIZE,
     onnx=False,
 )
@@ -494,6 +500,7 @@ _add(
     (1, 1),
     r.top_k,
     "The k greatest along an axis; output 1 is their position.",
+    further=r.positions,
     attributes={"axis": _AXIS, "k": _A("int", minimum=1, doc="how many")},
 )
 
@@ -505,6 +512,7 @@ _add(
     (1, 1),
     r.split,
     "Cut along an axis; the further parts are read by Select.",
+    further=r.parts,
     attributes={"axis": _AXIS, "split": _A("ints", minimum=1, doc="sizes of the parts")},
     layout=True,
 )

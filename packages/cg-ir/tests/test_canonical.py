@@ -1,0 +1,300 @@
+"""The canonical form: every rule, and that none of them changes what a network computes or costs."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+torch = pytest.importorskip("torch")
+
+from cg_ir import GraphBuilder, canonicalize, to_module  # noqa: E402
+from cg_ir.testing.strategies import networks as random_networks  # noqa: E402
+
+IMAGE = (1, 4, 6, 6)
+
+
+def ops(graph):
+    return [n.op for n in graph.nodes if n.op not in ("Input", "Output", "Constant", "Parameter")]
+
+
+def run(graph, inputs, weights):
+    """Outputs in double precision, with weights given in the order of the nodes."""
+    torch.manual_seed(0)
+    module = to_module(graph).double().eval()
+    if weights is not None:
+        state = list(module.parameters())
+        flat = torch.cat([w.flatten() for w in weights]) if weights else torch.zeros(0)
+        assert sum(p.numel() for p in state) == flat.numel()
+        with torch.no_grad():
+            for p in state:
+                p.copy_(flat[: p.numel()].reshape(p.shape))
+                flat = flat[p.numel() :]
+    out = module(*inputs)
+    return (out if isinstance(out, tuple) else (out,)), [p.detach().clone() for p in module.parameters()]
+
+
+def check(graph, weights_move=False):
+    """The canonical form computes the same and costs the same; returns it."""
+    canonical = canonicalize(graph)
+    assert (canonical.params, canonical.macs) == (graph.params, graph.macs)
+    assert canonicalize(canonical).hash == canonical.hash
+    generator = torch.Generator().manual_seed(1)
+    inputs = [
+        torch.randn(n.shape, generator=generator, dtype=torch.float64) * 3 for n in graph.nodes if n.op == "Input"
+    ]
+    if not weights_move:
+        expected, weights = run(graph, inputs, None)
+        found, _ = run(canonical, inputs, weights)
+        assert len(found) == len(expected)
+        for a, b in zip(found, expected, strict=True):
+            torch.testing.assert_close(a, b, equal_nan=True)
+    return canonical
+
+
+def build(make, shape=IMAGE, outputs=1):
+    b = GraphBuilder(canonical=False)
+    x = b.input(shape)
+    result = make(b, x)
+    for node in result if isinstance(result, tuple) else (result,):
+        b.output(node)
+    return b.build()
+
+
+def slice_(b, x, axis, start, end, step=1):
+    bounds = [(0, size, 1) for size in b.shape(x)]
+    bounds[axis] = (start, end, step)
+    starts, ends, steps = zip(*bounds, strict=True)
+    return b.add("Slice", x, starts=starts, ends=ends, steps=steps)
+
+
+def hard(b, x):
+    return b.add("Clip", b.add("Add", x, b.constant((), [3.0])), min=0.0, max=6.0)
+
+
+def conv(b, x, **attrs):
+    return b.add("Conv", x, channels=4, kernel_shape=(3, 3), **attrs)
+
+
+RULES = {
+    "relu6 stays a clip": (lambda b, x: b.add("Clip", x, min=0.0, max=6.0), ["Clip"]),
+    "clip from zero": (lambda b, x: b.add("Clip", x, min=0.0), ["Relu"]),
+    "clip without bounds": (lambda b, x: b.add("Clip", x), []),
+    "leaky with slope zero": (lambda b, x: b.add("LeakyRelu", x, alpha=0.0), ["Relu"]),
+    "silu": (lambda b, x: b.add("Mul", b.add("Sigmoid", x), x), ["Silu"]),
+    "mish": (lambda b, x: b.add("Mul", x, b.add("Tanh", b.add("Softplus", x))), ["Mish"]),
+    "hard sigmoid by division": (lambda b, x: b.add("Div", hard(b, x), b.constant((), [6.0])), ["HardSigmoid"]),
+    "hard sigmoid by product": (lambda b, x: b.add("Mul", b.constant((), [1 / 6]), hard(b, x)), ["HardSigmoid"]),
+    "hard swish": (lambda b, x: b.add("Div", b.add("Mul", x, hard(b, x)), b.constant((), [6.0])), ["HardSwish"]),
+    "hard swish by sigmoid": (lambda b, x: b.add("Mul", x, b.add("HardSigmoid", x)), ["HardSwish"]),
+    "softsign": (
+        lambda b, x: b.add("Div", x, b.add("Add", b.add("Abs", x), b.constant((), [1.0]))),
+        ["Softsign"],
+    ),
+    "division that broadcasts is none": (
+        lambda b, x: b.add("Div", hard(b, x), b.constant((2, 4, 6, 6), [6.0])),
+        ["Add", "Clip", "Div"],
+    ),
+    "chain of additions": (
+        lambda b, x: b.add("Add", b.add("Add", x, b.add("Relu", x)), b.add("Tanh", x)),
+        ["Relu", "Tanh", "Add"],
+    ),
+    "additions read twice stay": (
+        lambda b, x: (lambda s: b.add("Mul", b.add("Add", s, x), s))(b.add("Add", x, b.add("Relu", x))),
+        ["Relu", "Add", "Add", "Mul"],
+    ),
+    "adding zero": (lambda b, x: b.add("Add", x, b.constant((), [0.0])), []),
+    "adding zero that broadcasts": (lambda b, x: b.add("Add", x, b.constant((2, 4, 6, 6), [0.0])), ["Add"]),
+    "chain of maxima": (
+        lambda b, x: b.add("Max", b.add("Max", x, b.add("Neg", x)), b.add("Tanh", x)),
+        ["Neg", "Tanh", "Max"],
+    ),
+    "chain of reshapes": (
+        lambda b, x: b.add("Reshape", b.add("Flatten", x, shape=(1, 144)), shape=(1, 2, 72)),
+        ["Reshape"],
+    ),
+    "reshape and back": (lambda b, x: b.add("Reshape", b.add("Flatten", x, shape=(1, 144)), shape=IMAGE), []),
+    "names of reshapes": (lambda b, x: b.add("Reshape", x, shape=(1, 144)), ["Flatten"]),
+    "unsqueeze": (lambda b, x: b.add("Reshape", x, shape=(1, 4, 6, 1, 6)), ["Unsqueeze"]),
+    "transpose twice": (
+        lambda b, x: b.add("Transpose", b.add("Transpose", x, perm=(0, 2, 3, 1)), perm=(0, 2, 1, 3)),
+        ["Transpose"],
+    ),
+    "transpose and back": (
+        lambda b, x: b.add("Transpose", b.add("Transpose", x, perm=(0, 2, 3, 1)), perm=(0, 3, 1, 2)),
+        [],
+    ),
+    "slices of several axes": (lambda b, x: slice_(b, slice_(b, x, 1, 1, 4), 2, 0, 6, 2), ["Slice"]),
+    "slices of one axis": (lambda b, x: slice_(b, slice_(b, x, 2, 5, -1, -1), 2, 1, 6, 2), ["Slice"]),
+    "flip twice": (lambda b, x: slice_(b, slice_(b, x, 2, 5, -1, -1), 2, 5, -1, -1), []),
+    "pad before conv": (
+        lambda b, x: conv(b, b.add("Pad", x, pads=(0, 0, 1, 0, 0, 0, 2, 1)), pads=(0, 1, 0, 1)),
+        ["Conv"],
+    ),
+    "pad with ones stays": (
+        lambda b, x: conv(b, b.add("Pad", x, pads=(0, 0, 1, 1, 0, 0, 1, 1), value=1.0)),
+        ["Pad", "Conv"],
+    ),
+    "reflected pad stays": (
+        lambda b, x: conv(b, b.add("Pad", x, pads=(0, 0, 1, 1, 0, 0, 1, 1), mode="reflect")),
+        ["Pad", "Conv"],
+    ),
+    "pad of channels stays": (lambda b, x: conv(b, b.add("Pad", x, pads=(0, 1, 0, 0, 0, 0, 0, 0))), ["Pad", "Conv"]),
+    "pad before average": (
+        lambda b, x: b.add(
+            "AveragePool", b.add("Pad", x, pads=(0, 0, 1, 1, 0, 0, 1, 1)), kernel_shape=(3, 3), count_include_pad=False
+        ),
+        ["AveragePool"],
+    ),
+    "pad before max of positives": (
+        lambda b, x: b.add(
+            "MaxPool", b.add("Pad", b.add("Relu", x), pads=(0, 0, 1, 1, 0, 0, 1, 1)), kernel_shape=(3, 3)
+        ),
+        ["Relu", "MaxPool"],
+    ),
+    "pad before max of anything stays": (
+        lambda b, x: b.add("MaxPool", b.add("Pad", x, pads=(0, 0, 1, 1, 0, 0, 1, 1)), kernel_shape=(3, 3)),
+        ["Pad", "MaxPool"],
+    ),
+    "lowest pad before max": (
+        lambda b, x: b.add(
+            "MaxPool", b.add("Pad", x, pads=(0, 0, 1, 0, 0, 0, 1, 2), value=-3.4028234663852886e38), kernel_shape=(3, 3)
+        ),
+        ["MaxPool"],
+    ),
+    "windows of padding alone stay": (
+        lambda b, x: b.add(
+            "MaxPool", b.add("Pad", b.add("Relu", x), pads=(0, 0, 2, 2, 0, 0, 2, 2)), kernel_shape=(2, 2)
+        ),
+        ["Relu", "Pad", "MaxPool"],
+    ),
+    "mean of space": (lambda b, x: b.add("ReduceMean", x, axes=(2, 3)), ["GlobalAveragePool"]),
+    "mean of space without axes": (
+        lambda b, x: b.add("ReduceMean", x, axes=(3, 2), keepdims=False),
+        ["GlobalAveragePool", "Flatten"],
+    ),
+    "mean of space in two steps": (
+        lambda b, x: b.add("ReduceMean", b.add("ReduceMean", x, axes=(3,), keepdims=False), axes=(2,), keepdims=False),
+        ["GlobalAveragePool", "Flatten"],
+    ),
+    "mean of channels stays": (lambda b, x: b.add("ReduceMean", x, axes=(1,)), ["ReduceMean"]),
+    "sums in two steps": (
+        lambda b, x: b.add("ReduceSum", b.add("ReduceSum", x, axes=(1,), keepdims=False), axes=(2,), keepdims=False),
+        ["ReduceSum"],
+    ),
+    "adaptive to one": (lambda b, x: b.add("AdaptiveAveragePool", x, output_size=(1, 1)), ["GlobalAveragePool"]),
+    "adaptive to the same": (lambda b, x: b.add("AdaptiveMaxPool", x, output_size=(6, 6)), []),
+    "pool over everything": (
+        lambda b, x: b.add("AveragePool", x, kernel_shape=(6, 6), count_include_pad=False),
+        ["GlobalAveragePool"],
+    ),
+    "max over everything": (lambda b, x: b.add("MaxPool", x, kernel_shape=(6, 6), strides=(2, 2)), ["GlobalMaxPool"]),
+    "pool over nothing": (lambda b, x: b.add("MaxPool", x, kernel_shape=(1, 1)), []),
+    "max with positions stays": (
+        lambda b, x: (lambda m: (m, b.add("Select", m, index=1, shape=(1, 4, 1, 1))))(
+            b.add("MaxPool", x, kernel_shape=(6, 6))
+        ),
+        ["MaxPool", "Select"],
+    ),
+    "resize by area": (lambda b, x: b.add("Resize", x, mode="area", shape=(1, 4, 3, 2)), ["AdaptiveAveragePool"]),
+    "resize to the same": (lambda b, x: b.add("Resize", x, shape=IMAGE), []),
+    "roll around": (lambda b, x: b.add("Roll", x, shifts=(6, -7, 1), axes=(2, 3, 1)), ["Roll"]),
+    "roll by nothing": (lambda b, x: b.add("Roll", x, shifts=(6, 5, 1), axes=(2, 3, 3)), []),
+    "concat of one": (lambda b, x: b.add("Concat", x, axis=1), []),
+    "einsum's letters": (lambda b, x: b.add("Einsum", x, x, equation="n c h w, nChw -> nCc"), ["Einsum"]),
+    "attention's usual scale": (lambda b, x: b.add("Attention", x, x, x, scale=6**-0.5), ["Attention"]),
+    "replacing everything": (
+        lambda b, x: b.add("SliceScatter", x, b.add("Tanh", x), starts=(0,) * 4, ends=IMAGE, steps=(1,) * 4),
+        ["Tanh"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_rule(name):
+    make, expected = RULES[name]
+    canonical = check(build(make))
+    assert sorted(ops(canonical)) == sorted(expected)
+
+
+def test_spellings_have_one_hash():
+    spellings = [build(RULES[name][0]) for name in ("hard swish", "hard swish by sigmoid")] + [
+        build(lambda b, x: b.add("HardSwish", x))
+    ]
+    assert len({canonicalize(g).hash for g in spellings}) == 1
+    pools = [build(RULES[name][0]) for name in ("mean of space", "adaptive to one", "pool over everything")]
+    assert len({canonicalize(g).hash for g in pools}) == 1
+
+
+def test_weights_are_owned():
+    def product(b, x):
+        return b.add("Add", b.add("MatMul", x, b.add("Transpose", b.parameter((3, 6)), perm=(1, 0))), b.parameter((3,)))
+
+    graph = build(product)
+    canonical = check(graph, weights_move=True)
+    assert ops(canonical) == ["Gemm"]
+    assert canonical.nodes[1].attrs["bias"] is True
+    x = torch.randn(IMAGE)
+    before, after = to_module(graph), to_module(canonical)
+    with torch.no_grad():
+        matrix, vector = before.parameters()
+        weight, bias = after.parameters()
+        weight.copy_(matrix)
+        bias.copy_(vector)
+    torch.testing.assert_close(before(x), after(x))
+
+
+def test_kernels_are_owned():
+    graph = build(lambda b, x: b.add("Conv", x, b.parameter((8, 2, 3, 3)), kernel_shape=(3, 3), group=2))
+    canonical = check(graph)
+    assert [n.op for n in canonical.nodes] == ["Input", "Conv", "Output"]
+
+
+def test_a_parameter_that_others_read_stays():
+    def shared(b, x):
+        matrix = b.parameter((6, 6))
+        return b.add("Add", b.add("MatMul", x, matrix), matrix)
+
+    assert sorted(ops(check(build(shared)))) == ["Add", "MatMul"]
+
+
+def test_a_gemm_that_a_reshape_also_reads_is_not_copied():
+    """Use counts are exact where rules look through nodes."""
+
+    def graph(b, x):
+        y = b.add("Gemm", x, channels=5)
+        flat = b.add("Flatten", y, shape=(1, 120))
+        again = b.add("Reshape", flat, shape=(1, 4, 6, 5))
+        return b.add("Add", again, b.parameter((5,))), flat
+
+    canonical = check(build(graph), weights_move=True)
+    assert ops(canonical).count("Gemm") == 1
+
+
+def test_dead_nodes_go_and_inputs_stay():
+    b = GraphBuilder(canonical=False)
+    x, unused = b.input(IMAGE), b.input((1, 2))
+    b.add("Gemm", unused, channels=3)
+    b.output(b.add("Relu", x))
+    graph = b.build()
+    canonical = canonicalize(graph)
+    assert ops(canonical) == ["Relu"]
+    assert sum(n.op == "Input" for n in canonical.nodes) == 2
+    assert canonical.params == 0
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(random_networks(canonical=False))
+def test_random_networks_keep_their_function(graph):
+    """Dead nodes aside, which are cut first; weights keep their order as rules keep that of the operators."""
+    live = _live(graph)
+    moved = any(n.op == "Parameter" for n in live.nodes)
+    check(live, weights_move=moved)
+
+
+def _live(graph):
+    """The graph without nodes that no output needs."""
+    from cg_ir.builder import Record, assemble
+    from cg_ir.canonical import _live as live
+
+    records = [Record(n.op, n.signature.items, list(n.inputs), n.shape, n.region, n.weights) for n in graph.nodes]
+    return assemble(live(records), graph.name)

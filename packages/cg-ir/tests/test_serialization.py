@@ -1,0 +1,314 @@
+"""Reading and writing: round trips, identity, and every kind of broken document."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import pickle
+import random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cg_ir import GraphBuilder, GraphError, equal, from_json, load, load_set, save_set
+from cg_ir.cli import main
+from cg_ir.operators import OPERATORS
+from cg_ir.serialization import from_dict
+from cg_ir.testing.strategies import graphs, networks
+
+PROPERTY = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def shuffled(document, seed):
+    """The same graph with its nodes in another topological order and other names."""
+    rng = random.Random(seed)
+    nodes = document["nodes"]
+    waiting = {i: set(node.get("inputs", ())) for i, node in enumerate(nodes)}
+    order = []
+    while waiting:
+        ready = [i for i, ins in waiting.items() if not ins]
+        chosen = rng.choice(ready)
+        order.append(chosen)
+        del waiting[chosen]
+        for ins in waiting.values():
+            ins.discard(chosen)
+    place = {old: new for new, old in enumerate(order)}
+    result = []
+    for old in order:
+        node = dict(nodes[old])
+        if "inputs" in node:
+            node["inputs"] = [place[i] for i in node["inputs"]]
+            if OPERATORS[node["op"]].commutes:
+                rng.shuffle(node["inputs"])
+        node["region"] = rng.choice(["", "elsewhere", "x.y"])
+        if "weights" in node:
+            node["weights"] = "renamed " + node["weights"]
+        result.append(node)
+    return {**document, "nodes": result, "name": "another"}
+
+
+@PROPERTY
+@given(graphs())
+def test_a_document_reads_back(graph):
+    text = graph.to_json()
+    again = from_json(text)
+    assert again.hash == graph.hash
+    assert again.to_json() == text
+    assert (again.params, again.macs, again.name) == (graph.params, graph.macs, graph.name)
+    assert [n.region for n in again.nodes] == [n.region for n in graph.nodes]
+    assert equal(graph, again)
+
+
+@PROPERTY
+@given(graphs(), st.integers(0, 2**32))
+def test_node_order_names_and_commuting_inputs_mean_nothing(graph, seed):
+    other = from_json(shuffled(graph.to_dict(), seed))
+    assert other.hash == graph.hash
+    assert equal(graph, other)
+    assert (other.params, other.macs) == (graph.params, graph.macs)
+
+
+@PROPERTY
+@given(networks())
+def test_pickles_and_simplified_views_survive(graph):
+    again = pickle.loads(pickle.dumps(graph))
+    assert again.to_json() == graph.to_json()
+    view = graph.simplify()
+    twin = pickle.loads(pickle.dumps(view))
+    assert (twin.hash, twin.params, twin.macs, len(twin)) == (view.hash, graph.params, graph.macs, len(view))
+
+
+def joined(op, swap, **attrs):
+    b = GraphBuilder()
+    x = b.input((1, 4))
+    y, z = b.add("Relu", x), b.add("Tanh", x)
+    b.output(b.add(op, *((z, y) if swap else (y, z)), **attrs))
+    return b.build()
+
+
+@pytest.mark.parametrize("op", ["Add", "Mul", "Max", "Min"])
+def test_operands_that_commute(op):
+    assert joined(op, False).hash == joined(op, True).hash
+    assert equal(joined(op, False), joined(op, True))
+
+
+@pytest.mark.parametrize(("op", "attrs"), [("Concat", {"axis": 1}), ("Sub", {}), ("Div", {}), ("Pow", {})])
+def test_operands_in_order(op, attrs):
+    assert joined(op, False, **attrs).hash != joined(op, True, **attrs).hash
+    assert not equal(joined(op, False, **attrs), joined(op, True, **attrs))
+
+
+def test_multiplicity_counts():
+    def graph(twice):
+        b = GraphBuilder()
+        x = b.input((1, 4))
+        y, z = b.add("Relu", x), b.add("Tanh", x)
+        b.output(b.add("Max", y, y, z) if twice else b.add("Max", y, z, z))
+        return b.build()
+
+    assert graph(True).hash != graph(False).hash
+    assert not equal(graph(True), graph(False))
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+def test_files_and_sets(tmp_path, networks):
+    graphs = [networks.cells(), networks.unet(), networks.attention_block()]
+    for name in ("g.cg.json", "g.cg.json.gz"):
+        graphs[0].save(tmp_path / name)
+        assert load(tmp_path / name).to_json() == graphs[0].to_json()
+    first = (tmp_path / "g.cg.json.gz").read_bytes()
+    graphs[0].save(tmp_path / "g.cg.json.gz")
+    assert (tmp_path / "g.cg.json.gz").read_bytes() == first
+    for name in ("set.jsonl", "set.jsonl.gz"):
+        save_set(iter(graphs), tmp_path / name)
+        assert [g.to_json() for g in load_set(tmp_path / name)] == [g.to_json() for g in graphs]
+    assert len((tmp_path / "set.jsonl").read_text(encoding="utf-8").splitlines()) == 3
+
+
+def test_sets_are_read_one_at_a_time_and_name_the_line(tmp_path, networks):
+    path = tmp_path / "set.jsonl"
+    save_set([networks.cells(), networks.unet()], path)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    path.write_text(f"{lines[0]}\n\n{lines[1][:-5]}\n", encoding="utf-8")
+    reader = load_set(path)
+    assert next(reader).name == "cells"
+    with pytest.raises(GraphError, match=r"set\.jsonl, line 3"):
+        next(reader)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path, networks):
+    path = tmp_path / "set.jsonl"
+    save_set([networks.cells()], path)
+    before = path.read_bytes()
+
+    def failing():
+        yield networks.unet()
+        raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError):
+        save_set(failing(), path)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["set.jsonl"]
+
+
+def test_newer_minor_versions_keep_their_fields(networks):
+    document = networks.cells().to_dict()
+    document["cg_ir"] = "1.7"
+    document["licence"] = {"a": [1]}
+    document["nodes"][2]["quantised"] = True
+    graph = from_json(document)
+    assert graph.to_dict() == document
+    assert graph.hash == networks.cells().hash
+    with pytest.raises(GraphError, match="unknown field 'licence'"):
+        from_json({**document, "cg_ir": "1.0"})
+
+
+def test_the_reserved_key_is_refused(networks):
+    document = networks.cells().to_dict()
+    document["extras"] = {"cg_ir.unknown_fields": {"cg_ir": "9.9", "document": {"nodes": []}, "nodes": {}}}
+    with pytest.raises(GraphError, match="reserved"):
+        from_json(document)
+
+
+# --- broken documents -------------------------------------------------------------------------------------------------
+
+VALID = (
+    '{"cg_ir": "1.0", "opset": 1, "nodes": [{"op": "Input", "shape": [1, 3, 8, 8]}, '
+    '{"op": "Conv", "inputs": [0], "attrs": {"kernel_shape": [3, 3]}, "shape": [1, 4, 6, 6]}, '
+    '{"op": "Relu", "inputs": [1], "shape": [1, 4, 6, 6]}, {"op": "Output", "inputs": [2], "shape": [1, 4, 6, 6]}]}'
+)
+
+
+def changed(old, new):
+    assert old in VALID
+    return VALID.replace(old, new, 1).encode()
+
+
+BROKEN = {
+    "misspelt operator": (changed('"Conv"', '"Convv"'), "operator 'Convv' is not in opset 1"),
+    "misspelt field": (changed('"inputs": [0]', '"input": [0]'), "unknown field 'input'"),
+    "misspelt attribute": (changed("kernel_shape", "kernel_size"), "Conv has no attribute 'kernel_size'"),
+    "empty file": (b"", "empty"),
+    "blank file": (b" \n ", "empty"),
+    "truncated": (VALID[:-20].encode(), "not JSON"),
+    "not UTF-8": (b'{"cg_ir": "\xff"}', "not UTF-8"),
+    "UTF-16": (VALID.encode("utf-16"), "not UTF-8"),
+    "nested lists": (b"[" * 100_000 + b"]" * 100_000, "nested too deeply"),
+    "nested extras": (
+        changed('"opset": 1', '"opset": 1, "extras": ' + '{"a":' * 50_000 + "1" + "}" * 50_000),
+        "nested",
+    ),
+    "a list": (b"[]", "should be an object"),
+    "a number": (b"12", "should be an object"),
+    "another JSON file": (b'{"name": "package", "version": "1.0"}', "is this a graph document?"),
+    "cycle": (changed('"inputs": [1]', '"inputs": [2]'), "no cycle"),
+    "forward edge": (changed('"inputs": [1]', '"inputs": [3]'), "not an earlier node"),
+    "dangling input": (changed('"inputs": [1]', '"inputs": [77]'), "not an earlier node"),
+    "negative input": (changed('"inputs": [1]', '"inputs": [-1]'), "should be the number of an earlier node"),
+    "input by name": (changed('"inputs": [1]', '"inputs": ["x"]'), "should be the number of an earlier node"),
+    "wrong shape": (
+        changed('"shape": [1, 4, 6, 6]}, {"op": "Relu"', '"shape": [1, 4, 8, 8]}, {"op": "Relu"'),
+        "nodes[1]",
+    ),
+    "shape of zero": (changed("[1, 3, 8, 8]", "[0, 3, 8, 8]"), "shape[0]"),
+    "huge shape": (changed("[1, 3, 8, 8]", "[1, 3, 8, 99999999999]"), "2^31"),
+    "shape missing": (changed(', "shape": [1, 3, 8, 8]', ""), "nodes[0].shape: is missing"),
+    "newer major": (changed('"1.0"', '"2.0"'), "newer than what this release reads"),
+    "older major": (changed('"1.0"', '"0.9"'), "older"),
+    "version as number": (changed('"1.0"', "1.0"), "should look like '1.0'"),
+    "newer opset": (changed('"opset": 1', '"opset": 9'), "opset 9 is newer"),
+    "opset missing": (changed(' "opset": 1,', ""), "opset"),
+    "no output": (VALID[: VALID.index(', {"op": "Output"')].encode() + b"]}", "at least one Output"),
+    "arity": (changed('"inputs": [1]', '"inputs": [1, 1]'), "Relu takes 1 inputs, not 2"),
+    "attribute type": (changed("[3, 3]}", '"3"}'), "should be a list of integers"),
+    "attribute missing": (changed('"attrs": {"kernel_shape": [3, 3]}, ', ""), "lacks its attribute 'kernel_shape'"),
+    "NaN": (changed('"opset": 1', '"opset": 1, "extras": {"a": NaN}'), "NaN is no JSON number"),
+    "duplicate key": (changed('"opset": 1', '"opset": 1, "opset": 1'), "stands twice"),
+    "long integer": (changed("[3, 3]", "[3, " + "9" * 5000 + "]"), "not JSON"),
+    "output read": (
+        changed('"inputs": [2]', '"inputs": [2]').replace(
+            b"]}]}", b']}, {"op": "Relu", "inputs": [3], "shape": [1, 4, 6, 6]}]}'
+        ),
+        "nothing reads",
+    ),
+    "shared without weights": (changed('"op": "Relu"', '"op": "Relu", "weights": "w"'), "no parameters to share"),
+    "broken gzip": (gzip.compress(VALID.encode())[:-12], "cannot read"),
+    "gzip of garbage": (b"\x1f\x8bgarbage", "cannot read"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_broken_documents_give_one_line_and_no_file(case, tmp_path, capsys):
+    content, words = BROKEN[case]
+    path = tmp_path / "broken.cg.json"
+    path.write_bytes(content)
+    with pytest.raises(GraphError):
+        load(path)
+    for arguments in (
+        ["validate", str(path)],
+        ["info", str(path)],
+        ["convert", str(path), "-o", str(tmp_path / "o.cg.json")],
+    ):
+        with pytest.raises(SystemExit) as stop:
+            main(arguments)
+        assert stop.value.code == 2
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert words in captured.err
+        assert captured.err.count("\n") == 1
+        assert captured.err.startswith("cg: error: ")
+        assert len(captured.err) < 600
+    assert [p.name for p in tmp_path.iterdir()] == ["broken.cg.json"]
+
+
+def test_the_unbroken_document_is_fine(tmp_path, capsys):
+    path = tmp_path / "fine.cg.json"
+    path.write_text(VALID, encoding="utf-8")
+    assert main(["validate", str(path)]) in (0, None)
+    assert "valid, 4 nodes" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["info", "missing.cg.json"], ["validate", "."], ["info", "nowhere:net"]])
+def test_sources_that_are_none(arguments, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_weights_must_agree():
+    document = json.loads(VALID)
+    conv = document["nodes"][1]
+    conv["weights"] = "w"
+    document["nodes"].insert(2, {**conv, "attrs": {"kernel_shape": [3, 3], "bias": True}})
+    document["nodes"][3]["inputs"] = [1]
+    document["nodes"][4]["inputs"] = [3]
+    with pytest.raises(GraphError, match="shared with node 1, which has another operator or size"):
+        from_dict(document)
+
+
+def test_select_reads_what_there_is():
+    def document(index, shape):
+        return {
+            "cg_ir": "1.0",
+            "opset": 1,
+            "nodes": [
+                {"op": "Input", "shape": [1, 6]},
+                {"op": "Split", "inputs": [0], "attrs": {"axis": 1, "split": [2, 4]}, "shape": [1, 2]},
+                {"op": "Select", "inputs": [1], "attrs": {"index": index}, "shape": shape},
+                {"op": "Output", "inputs": [2], "shape": shape},
+            ],
+        }
+
+    from_json(document(1, [1, 4]))
+    for index, shape in ((2, [1, 4]), (1, [1, 2])):
+        with pytest.raises(GraphError, match=r"nodes\[2\]"):
+            from_json(document(index, shape))
+    single = document(1, [1, 6])
+    single["nodes"][1] = {"op": "Relu", "inputs": [0], "shape": [1, 6]}
+    with pytest.raises(GraphError, match="Relu has one output"):
+        from_json(single)
