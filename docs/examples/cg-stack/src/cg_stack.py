@@ -36,8 +36,6 @@ class StackSpace:
 
 
 class StackFile:
-    """Reads a text file whose only line is a stack."""
-
     name = "stack-file"
 
     def accepts(self, source) -> bool:
