@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cg_ir.errors import ArchError, CgError, GraphError, MissingExtra, PluginError, SourceError
     from cg_ir.graph import Graph, Node
     from cg_ir.module import to_module
+    from cg_ir.onnx_export import to_onnx
     from cg_ir.registry import (
         get_benchmark,
         get_evaluator,
@@ -54,6 +55,7 @@ _WHERE = {
     "graph_of": "sources",
     # other forms
     "to_module": "module",
+    "to_onnx": "onnx_export",
     "to_svg": "drawing",
     "to_dot": "drawing",
     "diff": "difference",
@@ -91,6 +93,7 @@ __all__ = [  # noqa: RUF022 - grouped by concept
     "from_dict",
     "graph_of",
     "to_module",
+    "to_onnx",
     "to_svg",
     "to_dot",
     "diff",
