@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import nox
@@ -27,6 +28,8 @@ PROJECTS = {
 }
 SHARED = ROOT / ".nox" / "torch"
 TEST_TOOLS = ("pytest", "hypothesis", "selenium", "axe-core-python")
+#: What the guides and the plugin template need beside the packages.
+INTEGRATION_TOOLS = ("copier", "optuna")
 DEMO_LABELS = "analog-nasbench==0.1.3"
 
 
@@ -55,26 +58,29 @@ def editable(package: str, extras: bool = False) -> list[str]:
 
 
 def shared_python(session: nox.Session, *tools: str) -> str:
-    """The interpreter of the shared environment, made or brought up to date first.
-
-    Installing torch takes minutes, so pip is asked only when a requirement has changed.
-    """
+    """The interpreter of the shared environment, made or brought up to date first."""
     python = SHARED / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     session.chdir(ROOT)
     if not python.exists():
         session.run(sys.executable, "-m", "virtualenv", "--quiet", str(SHARED), external=True)
-    requirements = [*TEST_TOOLS, *tools, *(part for package in in_order() for part in editable(package, extras=True))]
+    packages = [part for package in in_order() for part in editable(package, extras=True)]
+    bring_up_to_date(session, str(python), "packages", [*TEST_TOOLS, *packages])
+    if tools:
+        bring_up_to_date(session, str(python), session.name, tools)
+    return str(python)
+
+
+def bring_up_to_date(session: nox.Session, python: str, name: str, requirements: Sequence[str]) -> None:
+    """Install into the shared environment. Torch takes minutes, so pip is asked only when a requirement has changed."""
     inputs = [path.read_bytes() for path in [CONSTRAINTS, *sorted(ROOT.glob("packages/*/pyproject.toml"))]]
     state = hashlib.sha256(b"\0".join([*inputs, *map(str.encode, requirements)])).hexdigest()
-    stamp = SHARED / f"installed-{session.name}.txt"
-    if not stamp.exists() or stamp.read_text() != state:
-        session.log("installing all packages and torch into .nox/torch: some minutes, once")
-        session.run(
-            str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c", str(CONSTRAINTS),
-            *requirements, external=True,
-        )  # fmt: skip
-        stamp.write_text(state)
-    return str(python)
+    stamp = SHARED / f"installed-{name}.txt"
+    if stamp.exists() and stamp.read_text() == state:
+        return
+    session.log(f"installing {name} into .nox/torch (the first time this takes some minutes)")
+    options = ("--quiet", "--disable-pip-version-check", "-c", str(CONSTRAINTS))
+    session.run(python, "-m", "pip", "install", *options, *requirements, external=True)
+    stamp.write_text(state)
 
 
 def run(session: nox.Session, *command: str, env: dict[str, str] | None = None) -> None:
@@ -95,14 +101,14 @@ def install(session: nox.Session, *requirements: str) -> None:
 @nox.session(venv_backend="none")
 def tests(session: nox.Session) -> None:
     """All tests, in one environment with all packages and extras."""
-    python = shared_python(session)
+    python = shared_python(session, *INTEGRATION_TOOLS)
     run(session, python, "-m", "pytest", *session.posargs)
 
 
 @nox.session(venv_backend="none")
 def integration(session: nox.Session) -> None:
     """Only the tests of what crosses packages."""
-    python = shared_python(session)
+    python = shared_python(session, *INTEGRATION_TOOLS)
     run(session, python, "-m", "pytest", *(session.posargs or ["tests"]))
 
 
@@ -138,7 +144,7 @@ def lint(session: nox.Session) -> None:
 def typecheck(session: nox.Session) -> None:
     """mypy."""
     requirements = [part for package in in_order() for part in editable(package)]
-    install(session, "mypy", "nox", "types-PyYAML", "types-jsonschema", "types-networkx", *requirements)
+    install(session, "mypy", "nox", *TEST_TOOLS, "types-PyYAML", "types-jsonschema", "types-networkx", *requirements)
     session.run("mypy", *session.posargs)
 
 
@@ -155,14 +161,14 @@ def prove_installation(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def demo(session: nox.Session) -> None:
     """Rank and search real NAS-Bench-201 cells, and write a report."""
-    python = shared_python(session)
+    python = shared_python(session, "matplotlib")
     labels = SHARED / "demo-labels"  # outside site-packages: only the demo sees it
     if not (labels / "analognasbench").is_dir():
         session.run(
             python, "-m", "pip", "install", "--disable-pip-version-check", "--quiet", "--no-deps", "--target",
             str(labels), DEMO_LABELS, external=True,
         )  # fmt: skip
-    run(session, python, "demo/nb201.py", *session.posargs, env={"PYTHONPATH": str(labels)})
+    run(session, python, "docs/examples/nb201_demo/demo.py", *session.posargs, env={"PYTHONPATH": str(labels)})
 
 
 @nox.session(venv_backend="none")

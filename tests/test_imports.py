@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -56,19 +54,11 @@ def test_the_command_answers_without_heavy_imports(arguments: list[str]) -> None
     assert heavy == []
 
 
-def test_help_is_quick() -> None:
-    """`cg --help` costs little above a bare interpreter that imports click."""
-
-    def seconds(*command: str) -> float:
-        times = []
-        for _ in range(5):
-            begin = time.perf_counter()
-            subprocess.run(command, check=True, capture_output=True)
-            times.append(time.perf_counter() - begin)
-        return statistics.median(times)
-
-    cg = Path(sys.executable).with_name("cg")
-    bare = seconds(sys.executable, "-c", "import click")
-    full = seconds(str(cg), "--help")
-    print(f"cg --help: median {full:.3f} s, python with click {bare:.3f} s")
-    assert full < max(0.3, 4 * bare)
+def test_help_imports_not_even_numpy() -> None:
+    """What keeps `cg --help` under 0.3 s (the benchmark measures it): nothing is imported that takes time."""
+    code = RUN_COMMAND.format(
+        arguments=["--help"], heavy=(*HEAVY, "numpy", "scipy", "networkx", "rich", "jsonschema", "yaml")
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])[1] == []

@@ -119,6 +119,19 @@ def test_every_package_but_the_core_is_a_plugin() -> None:
     assert FOLDERS - {"cg-ir"} <= plugins
 
 
+def test_every_extra_that_an_error_names_is_declared() -> None:
+    named = {
+        (match[1], match[2])
+        for path in ROOT.glob("packages/*/src/**/*.py")
+        for match in re.finditer(r'MissingExtra\(\s*"([\w-]+)",\s*"([\w-]+)"', path.read_text(encoding="utf-8"))
+    }
+    declared = {
+        (package, extra) for package, project in PROJECTS.items() for extra in project.get("optional-dependencies", {})
+    }
+    assert named
+    assert named <= declared
+
+
 def test_readme_commands_name_sessions_that_exist() -> None:
     noxfile = (ROOT / "noxfile.py").read_text(encoding="utf-8")
     defined = set(re.findall(r"^def (\w+)\(session", noxfile, flags=re.MULTILINE))

@@ -183,10 +183,11 @@ def _result(run: Run, files: dict[str, str]) -> dict[str, Any]:
 
 
 def _print(run: Run, document: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
+    from cg_ir.terminal import table_console
+
+    console = table_console()
     best = document["best"]
     title = f"{document['evaluations']} evaluations" + (f", {document['failed']} failed" if document["failed"] else "")
     if best is None:
@@ -205,7 +206,7 @@ def _print(run: Run, document: dict[str, Any]) -> None:
         table.add_row(str(row.id), *(f"{value:.6g}" for value in values), row.arch)
     console.print(table)
     for kind, path in document["files"].items():
-        console.print(f"winner as {kind}: {path}", soft_wrap=True)
+        console.print(f"winner ({kind}): {path}", soft_wrap=True)
     console.print(f"report: cg report {document['run']} -o report.html", soft_wrap=True)
 
 

@@ -21,7 +21,7 @@ from cg_evolve.locks import Lock
 from cg_evolve.search import Search
 from cg_evolve.store import Store
 
-__all__ = ["Config", "Run"]
+__all__ = ["Config", "Run", "read_pool", "read_run"]
 
 HISTORY = "history.sqlite"
 CONFIG = "config.json"
@@ -246,6 +246,32 @@ class Run:
             return outcome
         metrics = self.store.metrics(outcome.id)
         return outcome if metrics is None else Outcome(outcome.id, metrics, "", outcome.cost, attempt=outcome.attempt)
+
+
+def read_run(directory: str | os.PathLike[str]) -> tuple[Config, Search]:
+    """What a folder holds, without touching it; a run that is going on may be read as well.
+
+    Raises:
+        SearchError: it holds no run.
+    """
+    folder = Path(directory)
+    if not (folder / CONFIG).exists():
+        raise SearchError(f"{folder}: holds no run (no {CONFIG})")
+    config = Config.read(folder / CONFIG)
+    search = Search(
+        config.space,
+        algorithm="random",
+        seed=config.seed,
+        objectives=config.objectives,
+        constraints=config.constraints,
+        q=config.q,
+    )
+    store = Store(folder / HISTORY, create=False)
+    try:
+        search.restore(store.rows())
+    finally:
+        store.close()
+    return config, search
 
 
 def _agree(there: Config, given: Config | None, folder: Path) -> Config:

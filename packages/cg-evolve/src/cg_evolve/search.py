@@ -14,7 +14,7 @@ from cg_evolve.algorithms.base import Algorithm, View, fitness
 from cg_evolve.domain import Domain
 from cg_evolve.errors import SearchError
 from cg_evolve.history import DONE, FAILED, PENDING, Candidate, Evaluation, History
-from cg_evolve.objectives import Constraint, Objective, Problem, known_costs
+from cg_evolve.objectives import COSTS, Constraint, Objective, Problem, known_costs
 from cg_ir import get_space
 
 if TYPE_CHECKING:
@@ -180,7 +180,8 @@ class Search:
             main = next((o.metric for o in self.problem.objectives if not o.known), self.problem.objectives[0].metric)
             value = {main: float(value)}
         measured = {str(name): float(number) for name, number in value.items()}
-        measured.update({name: cost for name, cost in known_costs(candidate.graph).items() if name not in measured})
+        if not COSTS.keys() <= measured.keys():
+            measured.update({name: cost for name, cost in known_costs(candidate.graph).items() if name not in measured})
         return measured
 
     # --- what came of it ----------------------------------------------------------------------------------------------

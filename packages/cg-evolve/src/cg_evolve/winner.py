@@ -1,43 +1,39 @@
-"""The winner of a search as files: graph, and ONNX and PyTorch source where the exporters are installed."""
+"""The winner of a search as files: graph, drawing, and ONNX and PyTorch source where the exporters are installed."""
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import cg_ir
 from cg_ir.errors import CgError
+from cg_ir.output_formats import FORMATS, write
 
 if TYPE_CHECKING:
     from cg_evolve.search import Search
 
 __all__ = ["export_winner"]
 
+_WANTED = (".cg.json", ".svg", ".onnx", ".py")
+
 
 def export_winner(search: Search, folder: Path) -> dict[str, str]:
-    """Write the best network to ``winner.cg.json``, ``winner.onnx`` and ``winner.py``.
+    """Write the best network as ``winner.cg.json``, ``winner.svg``, ``winner.onnx`` and ``winner.py``.
+
+    A form that the network does not have, or whose extra is not installed, is left out.
 
     Returns:
-        what was written, by kind; without a winner nothing.
+        what was written, by the ending of its name; nothing without a winner.
     """
     best = search.best
-    if best is None:
-        return {}
-    graph = best.graph
-    written = {"graph": folder / "winner.cg.json"}
-    graph.save(written["graph"])
-    for kind, function, name in (("ONNX", "to_onnx", "winner.onnx"), ("source", "to_source", "winner.py")):
-        path = folder / name
+    written: dict[str, str] = {}
+    for suffix in _WANTED:
+        path = folder / f"winner{suffix}"
         path.unlink(missing_ok=True)  # of an earlier winner
-        exporter: Any = getattr(cg_ir, function, None)
-        if exporter is None:
+        form = next((f for f in FORMATS if f.suffix == suffix), None)
+        if best is None or form is None:
             continue
-        try:
-            if kind == "ONNX":
-                exporter(graph, path)
-            else:
-                path.write_text(exporter(graph), encoding="utf-8")
-        except CgError:  # the extra is not installed, or an operator has no such form
-            continue
-        written[kind] = path
-    return {kind: str(path) for kind, path in written.items()}
+        with contextlib.suppress(CgError):
+            write(best.graph, path, form.commands[0])
+            written[suffix] = str(path)
+    return written

@@ -9,16 +9,21 @@ from cg_ir.plugins import hookimpl
 
 @hookimpl
 def cg_frontends() -> list[Any]:
-    """PyTorch modules and the code that makes them."""
+    """PyTorch modules and the code that makes them; ONNX files."""
+    from cg_frontends.onnx_files import OnnxFrontend
     from cg_frontends.pytorch_sources import PyTorchFrontend
 
-    return [PyTorchFrontend]
+    return [OnnxFrontend, PyTorchFrontend]
 
 
 @hookimpl
 def cg_spaces() -> list[Any]:
     """The benchmarks' search spaces."""
+    from cg_frontends.spaces.mnasnet import MnasNet
+    from cg_frontends.spaces.mobilenetv3 import MobileNetV3
+    from cg_frontends.spaces.natssize import NatsBenchSize
     from cg_frontends.spaces.nb101 import NasBench101
     from cg_frontends.spaces.nb201 import NasBench201
+    from cg_frontends.spaces.nb301 import NasBench301
 
-    return [NasBench101, NasBench201]
+    return [NasBench101, NasBench201, NasBench301, MobileNetV3, NatsBenchSize, MnasNet]

@@ -20,3 +20,28 @@ class TestNasBench201(SpaceSuite):
 class TestNasBench201Unpruned(SpaceSuite):
     def make(self) -> SearchSpace:
         return get_space("nb201?pruned=false")
+
+
+class TestNasBench301(SpaceSuite):
+    def make(self) -> SearchSpace:
+        return get_space("nb301")
+
+
+class TestMobileNetV3(SpaceSuite):
+    def make(self) -> SearchSpace:
+        return get_space("mobilenetv3")
+
+
+class TestMobileNetV3Fixed(SpaceSuite):
+    def make(self) -> SearchSpace:
+        return get_space("mobilenetv3?resolution=224")
+
+
+class TestNatsBenchSize(SpaceSuite):
+    def make(self) -> SearchSpace:
+        return get_space("natssize")
+
+
+class TestMnasNet(SpaceSuite):
+    def make(self) -> SearchSpace:
+        return get_space("mnasnet")

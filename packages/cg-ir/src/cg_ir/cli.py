@@ -11,6 +11,7 @@ import click
 import cg_ir
 from cg_ir.errors import CgError
 from cg_ir.plugins import LazyCommand
+from cg_ir.terminal import add_manners, begin
 
 __all__ = ["cg", "main"]
 
@@ -21,6 +22,7 @@ _BUILT_IN = (
     LazyCommand("diff", "cg_ir.draw_commands:diff", "Show what differs between two SOURCEs."),
     LazyCommand("validate", "cg_ir.commands:validate", "Check graph files."),
     LazyCommand("plugins", "cg_ir.commands:plugins", "List what the installed plugins hand over."),
+    LazyCommand("doctor", "cg_ir.doctor:doctor", "Say what is installed, missing or broken."),
 )
 
 #: Commands that sibling packages bring, for the hint when one is not installed.
@@ -56,7 +58,7 @@ class _LazyGroup(click.Group):
         module, _, attribute = command.target.partition(":")
         found = getattr(importlib.import_module(module), attribute)
         assert isinstance(found, click.Command)
-        return found
+        return add_manners(found)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -91,10 +93,14 @@ def cg() -> None:
     """
 
 
+add_manners(cg)
+
+
 def main(args: list[str] | None = None) -> Any:
     """Run the command line; the process's exit status is 0, or 2 after one line about bad input."""
     try:
-        return cg.main(args=args, prog_name="cg", standalone_mode=False) or 0
+        with begin().polite():
+            return cg.main(args=args, prog_name="cg", standalone_mode=False) or 0
     except click.ClickException as error:
         message = " ".join(error.format_message().split())
         context = getattr(error, "ctx", None)

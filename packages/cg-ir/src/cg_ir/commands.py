@@ -15,6 +15,7 @@ from cg_ir.operators import OPERATORS
 from cg_ir.output_formats import write
 from cg_ir.registry import KINDS, registry
 from cg_ir.sources import graph_of
+from cg_ir.terminal import complete_source, table_console
 
 __all__ = ["convert", "info", "plugins", "source_options", "validate"]
 
@@ -41,7 +42,7 @@ def source_options(function: Any) -> Any:
 
 
 @click.command()
-@click.argument("source")
+@click.argument("source", shell_complete=complete_source)
 @click.option(
     "-o",
     "--output",
@@ -84,7 +85,7 @@ def summary(graph: Graph) -> dict[str, Any]:
 
 
 @click.command()
-@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", shell_complete=complete_source)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of a table.")
 @source_options
 def info(sources: tuple[str, ...], as_json: bool, inputs: tuple[str, ...], arguments: str | None, strict: bool) -> None:
@@ -93,10 +94,9 @@ def info(sources: tuple[str, ...], as_json: bool, inputs: tuple[str, ...], argum
     if as_json:
         click.echo(json.dumps(rows if len(rows) > 1 else rows[0], indent=2))
         return
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
+    console = table_console()
     if len(rows) == 1:
         row = rows[0]
         table = Table(title=str(row["name"] or row["source"]), show_header=False, title_justify="left")
@@ -175,7 +175,6 @@ def plugins(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"plugins": rows, "errors": found.errors}, indent=2))
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table()
@@ -183,6 +182,6 @@ def plugins(as_json: bool) -> None:
         table.add_column(heading)
     for row in rows:
         table.add_row(row["kind"], row["name"], row["distribution"])
-    Console(highlight=False).print(table)
+    table_console().print(table)
     for distribution, reason in found.errors.items():
         click.echo(f"skipped {distribution}: {reason}", err=True)

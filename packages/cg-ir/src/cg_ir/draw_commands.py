@@ -11,12 +11,13 @@ import click
 from cg_ir.commands import source_options
 from cg_ir.output_formats import write
 from cg_ir.sources import graph_of
+from cg_ir.terminal import complete_source
 
 __all__ = ["diff", "draw"]
 
 
 @click.command()
-@click.argument("source")
+@click.argument("source", shell_complete=complete_source)
 @click.option(
     "-o",
     "--output",
@@ -48,8 +49,8 @@ def draw(
 
 
 @click.command()
-@click.argument("a")
-@click.argument("b")
+@click.argument("a", shell_complete=complete_source)
+@click.argument("b", shell_complete=complete_source)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of lines.")
 @source_options
 def diff(a: str, b: str, as_json: bool, inputs: tuple[str, ...], arguments: str | None, strict: bool) -> None:

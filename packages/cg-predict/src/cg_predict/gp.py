@@ -20,7 +20,7 @@ from cg_predict.kernels import matern52, squared_distances
 
 __all__ = ["AveragedGaussianProcess", "Draw", "Structure"]
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 Views = Mapping[str, NDArray[np.floating[Any]]]
 
 #: Length scales that draws choose from, as multiples of the view's median distance.
@@ -102,7 +102,7 @@ class AveragedGaussianProcess:
         structure, rng = self.structures[index], self.rng
         shares = rng.dirichlet(np.full(len(structure.views), 0.8))
         lengths = rng.choice(len(LENGTHS), size=len(structure.views), p=_LENGTH_PRIOR)
-        slope = float(rng.uniform(0.2, 1.0)) if structure.mean else 0.0
+        slope = float(rng.uniform(0.0, 0.8)) if structure.mean else 0.0
         signal = float(np.exp(rng.normal(0.0, 0.5))) * (1.0 - 0.8 * slope * slope)
         noise = float(np.exp(rng.normal(np.log(0.05), 1.0)))
         return Draw(index, tuple(map(float, shares)), tuple(map(int, lengths)), signal, noise, slope)
@@ -114,7 +114,7 @@ class AveragedGaussianProcess:
         lengths = np.clip(np.array(draw.lengths) + steps, 0, len(LENGTHS) - 1)
         slope = draw.slope
         if self.structures[draw.structure].mean:
-            slope = float(np.clip(slope + rng.normal(0.0, 0.1), 0.0, 1.2))
+            slope = float(np.clip(slope + rng.normal(0.0, 0.1), 0.0, 1.0))
         return replace(
             draw,
             shares=tuple(map(float, shares / shares.sum())),
@@ -172,7 +172,9 @@ class AveragedGaussianProcess:
         self.draws_ = [self._draw(int(i)) for i in picks]
         self.weights_ = np.full(count, 1.0 / count)
 
-    def fit(self, views: Views, y: NDArray[np.floating[Any]], mean: NDArray[np.floating[Any]] | None = None) -> AveragedGaussianProcess:
+    def fit(
+        self, views: Views, y: NDArray[np.floating[Any]], mean: NDArray[np.floating[Any]] | None = None
+    ) -> AveragedGaussianProcess:
         """Condition on labels.
 
         Args:
@@ -224,7 +226,9 @@ class AveragedGaussianProcess:
         for begin in range(0, count, _BLOCK):
             block = slice(begin, begin + _BLOCK)
             part = {name: np.asarray(x[block], dtype=np.float64) for name, x in views.items()}
-            prior = np.zeros(len(next(iter(part.values())))) if mean is None else np.asarray(mean[block], dtype=np.float64)
+            prior = (
+                np.zeros(len(next(iter(part.values())))) if mean is None else np.asarray(mean[block], dtype=np.float64)
+            )
             mu[block], second[block] = self._predict_block(part, prior, return_std)
         if not return_std:
             return mu
@@ -234,7 +238,9 @@ class AveragedGaussianProcess:
         squared: dict[str, Floats] = {}
         cache: dict[tuple[str, int], Floats] = {}
         mu, second = np.zeros(len(mean)), np.zeros(len(mean))
-        for weight, draw, factor, solution in zip(self.weights_, self.draws_, self._factors, self._solutions, strict=True):
+        for weight, draw, factor, solution in zip(
+            self.weights_, self.draws_, self._factors, self._solutions, strict=True
+        ):
             cross = np.full((len(mean), self._n), OFFSET)
             names = self.structures[draw.structure].views
             for name, share, length in zip(names, draw.shares, draw.lengths, strict=True):
@@ -279,7 +285,9 @@ class AveragedGaussianProcess:
             if hasattr(self, "_factors"):
                 factor = self._factors[i]
                 left = solve_triangular(factor, self._prior_covariance(draw, self._train, pool, caches[2]), lower=True)
-                right = solve_triangular(factor, self._prior_covariance(draw, self._train, candidates, caches[3]), lower=True)
+                right = solve_triangular(
+                    factor, self._prior_covariance(draw, self._train, candidates, caches[3]), lower=True
+                )
                 across -= left.T @ right
                 within -= right.T @ right
                 own -= np.einsum("ij,ij->j", right, right)
@@ -306,7 +314,9 @@ class AveragedGaussianProcess:
         result: Floats | None = None
         for name, share, length in zip(self.structures[draw.structure].views, draw.shares, draw.lengths, strict=True):
             if name not in cache:
-                cache[name] = squared_distances(np.asarray(a[name], dtype=np.float64), np.asarray(b[name], dtype=np.float64))
+                cache[name] = squared_distances(
+                    np.asarray(a[name], dtype=np.float64), np.asarray(b[name], dtype=np.float64)
+                )
             term = (draw.signal * share) * matern52(cache[name], LENGTHS[length] * self.scales_[name])
             result = term if result is None else result + term
         assert result is not None

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from cg_ir.errors import CgError
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 from scipy.stats import rankdata
+
+from cg_ir.errors import CgError
 
 __all__ = ["LabelError", "check_labels", "merge_duplicates", "normal_scores"]
 

@@ -73,7 +73,9 @@ def load_images(target: str, side: int | None = None) -> Images:
     if name == "digits" and not equals:
         return _digits()
     if name not in readers:
-        raise SearchError(f"no data set is called '{name}'; there are digits, cifar10=PATH, cifar100=PATH, images=FOLDER")
+        raise SearchError(
+            f"no data set is called '{name}'; there are digits, cifar10=PATH, cifar100=PATH, images=FOLDER"
+        )
     if not path:
         raise SearchError(f"where are the files? train:{name}=PATH")
     if not Path(path).exists():
@@ -155,7 +157,13 @@ def _cifar(path: Path, fine: bool) -> Images:
     test: list[tuple[NDArray[np.uint8], NDArray[np.int64]]] = []
     for name, content in _files(path):
         stem = name.removesuffix(".bin")
-        place = test if stem in ("test", "test_batch") else train if stem == "train" or stem.startswith("data_batch") else None
+        place = (
+            test
+            if stem in ("test", "test_batch")
+            else train
+            if stem == "train" or stem.startswith("data_batch")
+            else None
+        )
         if place is not None:
             place.append(_binary(content, fine, name) if name.endswith(".bin") else _pickled(content, fine, name))
     if not train or not test:

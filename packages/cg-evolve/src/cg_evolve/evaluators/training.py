@@ -68,7 +68,9 @@ def train_network(
         for chosen in order.split(batch):
             if len(chosen) == 1 and len(x) > 1:
                 continue  # batch normalisation needs two
-            rate = lr * min((step + 1) / warm, 0.5 * (1 + math.cos(math.pi * max(0, step - warm) / max(1, total - warm))))
+            rate = lr * min(
+                (step + 1) / warm, 0.5 * (1 + math.cos(math.pi * max(0, step - warm) / max(1, total - warm)))
+            )
             for group in optimizer.param_groups:
                 group["lr"] = rate
             inputs = _augment(x[chosen], images, generator).to(device)

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cg_frontends.spaces.blocks import average_pool, classifier, conv, conv_bn, relu_conv_bn, zero
+from cg_frontends.spaces.blocks import (
+    average_pool,
+    batchnorm_relu,
+    classifier,
+    conv_bn,
+    relu_conv_bn,
+    residual_block,
+    zero,
+)
+from cg_frontends.spaces.categorical import CategoricalSpace
 from cg_frontends.spaces.fragments import Assembly, Fragment, FragmentCache, Piece, Shape, capture, chain
 from cg_frontends.spaces.options import read_choice, read_flag
-from cg_ir import ArchError, Graph, GraphBuilder
+from cg_ir import ArchError, Graph
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,7 +59,7 @@ _BLOCKS: dict[str, Callable[..., int]] = {
 }
 
 
-class NasBench201:
+class NasBench201(CategoricalSpace):
     """The search space ``nb201``: 5^6 cells in the official CIFAR network.
 
     An architecture is the official string ``|op~0|+|op~0|op~1|+|op~0|op~1|op~2|``. The network is the benchmark's: a 3x3 convolution with
@@ -71,6 +79,7 @@ class NasBench201:
     name = "nb201"
     family = "nb201"
     size = len(OPERATIONS) ** len(EDGES)
+    choices = (OPERATIONS,) * len(EDGES)
 
     def __init__(self, pruned: bool | str = True, dataset: str = "cifar10") -> None:
         self.pruned = read_flag(self.name, "pruned", pruned)
@@ -134,42 +143,9 @@ class NasBench201:
                     f"nb201 has no operator {op!r:.60} (edge {source}-{target}); it has {', '.join(OPERATIONS)}"
                 )
 
-    def format(self, ops: Sequence[str]) -> str:
+    def format(self, genes: Sequence[str]) -> str:
         """The official string of six operators in the order of ``EDGES``."""
-        return "|{}~0|+|{}~0|{}~1|+|{}~0|{}~1|{}~2|".format(*ops)
-
-    def canonical(self, arch: Any) -> str:
-        """The official string of an architecture in any notation that ``parse`` reads."""
-        return self.format(self.parse(arch))
-
-    # --- the space ----------------------------------------------------------------------------------------------------
-
-    def sample(self, rng: np.random.Generator) -> str:
-        """A uniformly random cell."""
-        return self.format([OPERATIONS[i] for i in rng.integers(len(OPERATIONS), size=6).tolist()])
-
-    def mutate(self, arch: str, rng: np.random.Generator) -> str:
-        """Another operator on one random edge."""
-        ops = list(self.parse(arch))
-        edge, step = int(rng.integers(6)), int(rng.integers(1, len(OPERATIONS)))
-        ops[edge] = OPERATIONS[(OPERATIONS.index(ops[edge]) + step) % len(OPERATIONS)]
-        return self.format(ops)
-
-    def crossover(self, a: str, b: str, rng: np.random.Generator) -> str:
-        """Each edge from either parent."""
-        pairs = zip(self.parse(a), self.parse(b), rng.integers(2, size=6).tolist(), strict=True)
-        return self.format([y if second else x for x, y, second in pairs])
-
-    def neighbors(self, arch: str) -> list[str]:
-        """The 24 cells that differ in one edge."""
-        ops = self.parse(arch)
-        return [
-            self.format((*ops[:i], other, *ops[i + 1 :])) for i in range(6) for other in OPERATIONS if other != ops[i]
-        ]
-
-    def enumerate(self) -> Iterator[str]:
-        """All 15,625 cells."""
-        return (self.format(ops) for ops in itertools.product(OPERATIONS, repeat=6))
+        return "|{}~0|+|{}~0|{}~1|+|{}~0|{}~1|{}~2|".format(*genes)
 
     # --- networks -----------------------------------------------------------------------------------------------------
 
@@ -200,10 +176,12 @@ class NasBench201:
             side = self.resolution
             return self._cache.get("stem", lambda b: conv_bn(b, b.input((1, 3, side, side)), _CHANNELS[0], 3)).piece
         if place == stages:
-            return self._cache.get("head", lambda b, x: _head(b, x, self.classes), self._shape(stages - 1)).piece
+            return self._cache.get(
+                "head", lambda b, x: classifier(b, batchnorm_relu(b, x), self.classes), self._shape(stages - 1)
+            ).piece
         channels = _CHANNELS[place]
         return self._cache.get(
-            ("residual", place), lambda b, x: _residual(b, x, channels), self._shape(place - 1)
+            ("residual", place), lambda b, x: residual_block(b, x, channels), self._shape(place - 1)
         ).piece
 
     def _symbols(self, stage: int) -> NDArray[np.int32]:
@@ -267,13 +245,3 @@ class NasBench201:
 
 def _arity(block: str) -> int:
     return int(block[4:]) if block.startswith("sum_") else 1
-
-
-def _residual(b: GraphBuilder, x: int, channels: int) -> int:
-    """Basic block of stride 2 whose shortcut is average pooling and a 1x1 convolution."""
-    y = relu_conv_bn(b, relu_conv_bn(b, x, channels, 3, 2), channels, 3)
-    return b.add("Add", conv(b, average_pool(b, x, 2, 2, 0), channels, 1), y)
-
-
-def _head(b: GraphBuilder, x: int, classes: int) -> int:
-    return classifier(b, b.add("Relu", b.add("BatchNormalization", x)), classes)

@@ -1,0 +1,124 @@
+"""Manners of the command line: where output goes, how much is said, and how wide tables are.
+
+Results go to standard output, everything else to standard error. ``--quiet`` and ``--verbose`` belong to every command, plugins' own
+included: the ``cg`` group adds them, so that a command need not know about them.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TextIO
+
+import click
+from click.shell_completion import CompletionItem
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["Manners", "add_manners", "begin", "complete_source", "table_console"]
+
+#: Columns of a table that goes to a file or another program, unless COLUMNS says otherwise.
+_PIPED_WIDTH = 240
+
+
+@dataclass
+class Manners:
+    """How much one run of the command says."""
+
+    quiet: bool = False
+    verbose: bool = False
+    stderr: TextIO | None = None
+
+    def hush(self) -> None:
+        """Drop progress, notes and warnings; the error that ends a command is still printed."""
+        if not self.quiet:
+            self.quiet = True
+            sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - closed by `polite`
+
+    def explain(self) -> None:
+        """Say more: where warnings come from, what libraries log, and the traceback of an error."""
+        if not self.verbose:
+            self.verbose = True
+            logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(name)s: %(message)s")
+
+    def warn(
+        self,
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        """Print a warning in one line; with ``--verbose`` its kind and place as well."""
+        place = f" [{category.__name__}, {filename}:{lineno}]" if self.verbose else ""
+        click.echo(f"cg: warning: {' '.join(str(message).split())}{place}", err=True)
+
+    @contextmanager
+    def polite(self) -> Iterator[None]:
+        """Within it warnings are printed as `warn` does; at its end standard error is what it was."""
+        before = sys.stderr
+        with warnings.catch_warnings():
+            warnings.showwarning = self.warn
+            try:
+                yield
+            finally:
+                if self.verbose and sys.exc_info()[0] not in (None, SystemExit, click.exceptions.Exit):
+                    traceback.print_exc()
+                if sys.stderr is not before:
+                    sys.stderr.close()
+                    sys.stderr = before
+
+
+_current = Manners()
+
+
+def begin() -> Manners:
+    """New manners, for one run of the command line."""
+    global _current
+    _current = Manners()
+    return _current
+
+
+def _option(name: str, act: str, text: str) -> click.Option:
+    def callback(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+        if value:
+            getattr(_current, act)()
+
+    return click.Option([name], is_flag=True, expose_value=False, is_eager=True, callback=callback, help=text)
+
+
+def add_manners(command: click.Command) -> click.Command:
+    """Give a command the options ``--quiet`` and ``--verbose``, unless it has its own."""
+    taken = {name for parameter in command.params for name in parameter.opts}
+    for name, act, text in (
+        ("--quiet", "hush", "Only results and errors: no progress, notes or warnings."),
+        ("--verbose", "explain", "Say more on standard error; an error comes with its traceback."),
+    ):
+        if name not in taken:
+            command.params.append(_option(name, act, text))
+    return command
+
+
+def table_console() -> Console:
+    """A console for results: coloured and as wide as the terminal, or plain and wide where output is piped."""
+    from rich.console import Console
+
+    piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    return Console(highlight=False, width=_PIPED_WIDTH if piped else None)
+
+
+def complete_source(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Shell completion of a SOURCE: names of search spaces, and files."""
+    from cg_ir.registry import registry
+
+    spaces = [f"{name}:" for name in sorted(registry().entries("space"))]
+    found = [CompletionItem(name) for name in spaces if name.startswith(incomplete)]
+    return [*found, CompletionItem(incomplete, type="file")]

@@ -1,0 +1,163 @@
+"""Manners of the command line, run as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from cg_ir import GraphBuilder
+from cg_ir.doctor import examine
+
+NOISY = """
+import logging, warnings
+import click
+from cg_ir import CgError
+from cg_ir.plugins import LazyCommand, hookimpl
+
+@click.command()
+@click.option("--fail", is_flag=True)
+def noisy(fail):
+    click.echo("note", err=True)
+    warnings.warn("odd\\nthing", stacklevel=1)
+    logging.getLogger("noisy").info("logged")
+    if fail:
+        raise CgError("it failed")
+    click.echo("result")
+
+@hookimpl
+def cg_commands():
+    return [LazyCommand("noisy", "noisy_plugin:noisy", "Says a lot.")]
+"""
+
+
+def plugin(folder: Path, name: str, code: str) -> Path:
+    """A distribution with one plugin module, as pip would lay it out."""
+    (folder / f"{name}_plugin.py").write_text(code)
+    info = folder / f"{name}_plugin-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}-plugin\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[cg]\n{name} = {name}_plugin\n")
+    return folder
+
+
+def cg(*arguments: str, path: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    inherited = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "NO_COLOR", "FORCE_COLOR", "CG_DATA")}
+    folders = [str(path)] if path else []
+    inherited["PYTHONPATH"] = os.pathsep.join([*folders, *filter(None, [inherited.get("PYTHONPATH")])])
+    return subprocess.run(
+        [sys.executable, "-m", "cg_ir.cli", *arguments],
+        env={**inherited, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("arguments", [("--quiet", "noisy"), ("noisy", "--quiet")])
+def test_quiet_leaves_results_and_errors(tmp_path, arguments):
+    plugin(tmp_path, "noisy", NOISY)
+    done = cg(*arguments, path=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "result\n", "")
+    failed = cg(*arguments, "--fail", path=tmp_path)
+    assert (failed.returncode, failed.stdout, failed.stderr) == (2, "", "cg: error: it failed\n")
+
+
+def test_warnings_are_one_line_and_logs_are_silent(tmp_path):
+    done = cg("noisy", path=plugin(tmp_path, "noisy", NOISY))
+    assert done.stderr == "note\ncg: warning: odd thing\n"
+
+
+def test_verbose_says_where_and_why(tmp_path):
+    done = cg("noisy", "--fail", "--verbose", path=plugin(tmp_path, "noisy", NOISY))
+    assert done.returncode == 2
+    assert "noisy: logged" in done.stderr
+    assert "odd thing [UserWarning" in done.stderr
+    assert "Traceback" in done.stderr
+    assert done.stderr.splitlines()[-1] == "cg: error: it failed"
+
+
+def test_piped_tables_are_plain_and_not_folded(tmp_path):
+    builder = GraphBuilder("n" * 100)
+    builder.output(builder.add("Relu", builder.input((1, 3, 8, 8))))
+    builder.build().save(tmp_path / "g.cg.json")
+    done = cg("info", str(tmp_path / "g.cg.json"))
+    assert "\x1b" not in done.stdout
+    assert builder.build().hash in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "suggestion"),
+    [
+        (("drw",), "did you mean 'draw'?"),
+        (("info", "--jsn", "x"), "Did you mean '--json'?"),
+        (("rnk",), "there are:"),
+    ],
+)
+def test_mistyped_names_get_a_suggestion(arguments, suggestion):
+    done = cg(*arguments)
+    assert done.returncode == 2
+    assert suggestion in done.stderr or "did you mean 'rank'?" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [("cg dr", "plain,draw"), ("cg draw --th", "plain,--theme"), ("cg draw g.", "file,g.")],
+)
+def test_shells_complete_commands_options_and_files(words, expected):
+    done = cg(_CG_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(words.count(" ")))
+    assert expected in done.stdout.splitlines()
+
+
+def test_completion_scripts_exist_for_the_common_shells():
+    for shell in ("zsh", "fish"):
+        assert "_CG_COMPLETE" in cg(_CG_COMPLETE=f"{shell}_source").stdout
+
+
+def test_doctor_reports_versions_and_leaves_torch_alone(tmp_path):
+    code = (
+        "import sys; from cg_ir.cli import main; status = main(['doctor', '--json']);"
+        "assert 'torch' not in sys.modules, 'torch was imported'; sys.exit(status)"
+    )
+    environment = {**os.environ, "CG_DATA": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    found = {finding["name"]: finding for finding in document["findings"]}
+    assert document["ok"] is True
+    assert found["cg-ir"]["text"] == metadata.version("cg-ir")
+    assert found["CG_DATA"]["status"] == "missing"
+    assert str(tmp_path) in found["CG_DATA"]["text"]
+
+
+def test_doctor_names_a_broken_plugin_and_exits_with_1(tmp_path):
+    plugin(tmp_path, "broken", "raise RuntimeError('no luck')\n")
+    done = cg("doctor", path=tmp_path)
+    assert done.returncode == 1
+    assert "broken-plugin" in done.stdout
+    assert "RuntimeError: no luck" in done.stdout
+
+
+def test_doctor_tells_missing_extras_with_the_command_that_installs_them(monkeypatch):
+    real = metadata.version
+
+    def version(name: str) -> str:
+        if name == "torch":
+            raise metadata.PackageNotFoundError(name)
+        return real(name)
+
+    monkeypatch.setattr(metadata, "version", version)
+    found = {finding.name: finding for finding in examine()}
+    assert found["cg-ir[torch]"].status == "missing"
+    assert found["cg-ir[torch]"].hint == "pip install 'cg-ir[torch]'"
+
+
+def test_the_registry_is_callable_whatever_was_imported_first():
+    code = "import cg_ir.registry, cg_ir; cg_ir.registry().entries('space'); from cg_ir import registry; registry()"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
