@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     )
     from cg_ir.serialization import from_dict, from_json, load, load_set, save_set
     from cg_ir.signature import Signature, SignatureTable
+    from cg_ir.source_code import to_source
     from cg_ir.sources import graph_of
 
 _WHERE = {
@@ -56,6 +57,7 @@ _WHERE = {
     # other forms
     "to_module": "module",
     "to_onnx": "onnx_export",
+    "to_source": "source_code",
     "to_svg": "drawing",
     "to_dot": "drawing",
     "diff": "difference",
@@ -94,6 +96,7 @@ __all__ = [  # noqa: RUF022 - grouped by concept
     "graph_of",
     "to_module",
     "to_onnx",
+    "to_source",
     "to_svg",
     "to_dot",
     "diff",
