@@ -54,7 +54,10 @@ class TrainingConfig:
         positives: ``functional`` or ``spectral``.
         steps, batch, learning_rate: of Adam, with a cosine schedule to 0.
         temperature: of the similarities; sharpness: of the targets (`cg_embed.contrastive`).
-        head: width of a projection head that is thrown away afterwards; 0 compares standardised vectors themselves (``path`` only).
+        head: width of a projection head that a ``path`` encoder is trained with and then loses; 0 compares the standardised vectors
+            themselves. A ``contrastive`` encoder has a head of its own.
+        frozen: share of the channels of a ``path`` encoder that keep their random weights. Training pulls all channels towards
+            what descriptors say; random ones keep telling networks apart in other ways.
         seed: of everything random but the initial weights, which ``options`` seeds.
         save_every: steps between saves of the state.
     """
@@ -70,7 +73,8 @@ class TrainingConfig:
     learning_rate: float = 1e-3
     temperature: float = 0.1
     sharpness: float = 0.1
-    head: int = 64
+    head: int = 0
+    frozen: float = 0.5
     seed: int = 0
     save_every: int = 100
 
@@ -90,12 +94,11 @@ class TrainingConfig:
                 name: (_positive(getattr(self, name)), "a positive number")
                 for name in ("learning_rate", "temperature", "sharpness")
             },
+            "frozen": (self.frozen == 0 or (_positive(self.frozen) and self.frozen < 1), "from 0 to below 1"),
         }  # fmt: skip
         for name, (good, expected) in checks.items():
             if not good:
                 raise TrainingError(f"{name}: {getattr(self, name)!r} should be {expected}")
-        if self.encoder == "contrastive" and not self.head:
-            raise TrainingError("head: the contrastive encoder has a projection head; set `projection` in options")
         object.__setattr__(self, "spaces", tuple(self.spaces))
 
 
@@ -174,6 +177,11 @@ class _PathLearner(nn.Module):
             if config.head
             else nn.Identity()
         )
+        frozen = round(config.frozen * self.body.config.channels)
+        for parameter in self.body.parameters():  # the last axis is that of the channels
+            parameter.register_hook(
+                lambda grad: torch.cat([torch.zeros_like(grad[..., :frozen]), grad[..., frozen:]], -1)
+            )
 
     def forward(self, graphs: Sequence[Any]) -> Tensor:
         z: Tensor = self.head(self.standardise(self.body(path_batch(graphs))))
