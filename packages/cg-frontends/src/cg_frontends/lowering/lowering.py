@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, TypeVar
 
-from cg_frontends.lowering.tape import CONSTANT, TRACED, WEIGHT, Call, Tape, Value, values_in
+from cg_frontends.lowering.tape import CONSTANT, TRACED, WEIGHT, Call, Leaf, Tape, Value, values_in
 from cg_ir.operators import OPERATORS
 
 __all__ = ["LOWERINGS", "Lowering", "UnknownOperatorWarning", "lowers"]
@@ -70,6 +70,20 @@ class Lowering:
         self._nodes: dict[int, int] = {}
         self._claimed: dict[int, Value] = {}
         self._sources: dict[int, frozenset[int]] = {}
+
+    def declare(self, leaf: Leaf) -> None:
+        """Add a parameter to the tape."""
+        self.tape.leaves.append(leaf)
+        self._numel[id(leaf)] = leaf.numel
+
+    def mark(self) -> tuple[Any, ...]:
+        """The present state, for :meth:`rewind`."""
+        return len(self.specs), dict(self._nodes), dict(self._claimed), dict(self.unknown)
+
+    def rewind(self, mark: tuple[Any, ...]) -> None:
+        """Take back every node since a mark."""
+        count, self._nodes, self._claimed, self.unknown = mark
+        del self.specs[count:]
 
     # --- what lowerings use -------------------------------------------------------------------------------------------
 
