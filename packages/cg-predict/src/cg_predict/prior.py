@@ -80,6 +80,9 @@ class Prior:
         forests: by name of the component, ``ranked/...`` or ``raw/...``, for the families left.
         weights: of the components.
         excluded: families left out.
+        card: what the training run measured.
+        known: descriptors of some unlabelled networks of each family, (m, d).
+        known_names: their SOURCE strings.
     """
 
     names: tuple[str, ...]
@@ -89,6 +92,8 @@ class Prior:
     weights: dict[str, float]
     excluded: tuple[str, ...] = ()
     card: dict[str, Any] = field(default_factory=dict)
+    known: dict[str, NDArray[np.floating[Any]]] = field(default_factory=dict)
+    known_names: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -189,6 +194,17 @@ class Prior:
         ]
         return np.stack(columns, axis=1), families
 
+    def nearest(self, x: NDArray[np.floating[Any]], count: int = 3) -> list[list[str]]:
+        """The known networks whose descriptors are nearest to each of ``x``, by name, nearest first."""
+        if not self.known:
+            return [[] for _ in x]
+        _, together = self._together()
+        names = [name for family in self.known for name in self.known_names[family]]
+        known = np.concatenate([self.known[family] for family in self.known]).astype(np.float64) / together
+        rows = np.asarray(x, dtype=np.float64) / together
+        order = [np.abs(known - row).clip(max=10.0).mean(axis=1).argsort(kind="stable")[:count] for row in rows]
+        return [[names[i] for i in indices] for indices in order]
+
     # --- leaving families out -----------------------------------------------------------------------------------------
 
     def unknown(self, families: Sequence[str]) -> list[str]:
@@ -244,8 +260,10 @@ def load_prior(exclude: Sequence[str] = (), directory: str | Path | None = None)
             if parts:
                 forests[component] = Forest.from_arrays(parts)
         return Prior(
-            tuple(config["descriptors"]), moments, references, forests, dict(config["weights"]), out, dict(config["card"])
-        )
+            tuple(config["descriptors"]), moments, references, forests, dict(config["weights"]), out, dict(config["card"]),
+            {f: arrays[f"known/{f}"] for f in left if f in config.get("known", {})},
+            {f: list(config["known"][f]) for f in left if f in config.get("known", {})},
+        )  # fmt: skip
     except KeyError as error:
         raise PriorError(f"the prior in {directory or shipped_directory()} lacks {error}") from None
 

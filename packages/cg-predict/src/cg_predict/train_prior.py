@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 import numpy as np
+from cg_ir import get_space
 from cg_ir.errors import CgError
 from numpy.typing import NDArray
 from sklearn.ensemble import ExtraTreesRegressor, GradientBoostingRegressor
@@ -32,17 +33,19 @@ from cg_predict.prior import (
     pack_symmetric,
     shipped_directory,
 )
-from cg_predict.tables import FAMILIES, read_family
+from cg_predict.tables import FAMILIES, Family, read_family
 from cg_predict.targets import normal_scores
 from cg_predict.trees import Forest
 
 __all__ = ["Source", "train"]
 
 #: Weights of the components, the same whatever is ranked.
-WEIGHTS = {"ranked/extra": 1.0, "ranked/boosted": 1.0, "raw/extra": 0.5, "linear": 1.0, "size": 0.7}
+WEIGHTS = {"ranked/extra": 1.0, "ranked/boosted": 1.0, "raw/extra": 0.25, "linear": 1.0, "size": 0.7}
 #: Descriptor groups that the trees read; the linear part reads all but pairs of operators.
 TREE_GROUPS = ("plain", "paths", "signal")
 SAMPLE = 1200
+#: Unlabelled networks of each family that are remembered.
+KNOWN = 24
 _SPREAD = np.sqrt(12.0)
 
 
@@ -55,17 +58,43 @@ class Source:
         x: descriptors, float32 (n, d).
         ranks: their ranks within the family, float32 (n, d).
         scores: normal scores of the labels, (n,).
+        known: descriptors of unlabelled networks sampled from the family's space, by which newcomers are told what they resemble, (m, d).
+        known_names: their SOURCE strings.
     """
 
     name: str
     x: NDArray[np.float32]
     ranks: NDArray[np.float32]
     scores: NDArray[np.float64]
+    known: NDArray[np.float32]
+    known_names: tuple[str, ...]
 
 
-def source_from(name: str, x: NDArray[np.float32], labels: NDArray[np.floating[Any]]) -> Source:
+def source_from(
+    name: str,
+    x: NDArray[np.float32],
+    labels: NDArray[np.floating[Any]],
+    known: NDArray[np.float32] | None = None,
+    known_names: Sequence[str] = (),
+) -> Source:
     """Training data from descriptors and labels."""
-    return Source(name, x, PoolScale(x).ranks(x), normal_scores(labels))
+    nothing = np.zeros((0, x.shape[1]), dtype=np.float32)
+    return Source(
+        name, x, PoolScale(x).ranks(x), normal_scores(labels), nothing if known is None else known, tuple(known_names)
+    )
+
+
+def read_source(family: Family, data: Path, seed: int) -> Source:
+    """Describe a sample of a family's labelled networks, and some networks drawn from its space."""
+    encoder = descriptors().encoder
+    position = [f.name for f in FAMILIES].index(family.name)
+    labelled = read_family(family, data).sample(SAMPLE, np.random.default_rng([seed, position]))
+    space, rng = get_space(family.name), np.random.default_rng([seed, position, 1])
+    archs = [space.sample(rng) for _ in range(KNOWN)]
+    return source_from(
+        family.name, encoder.encode(labelled.graphs()), labelled.labels, encoder.encode([space.graph(a) for a in archs]),
+        [f"{family.name}:{a}" for a in archs],
+    )  # fmt: skip
 
 
 def train_forests(sources: Sequence[Source], columns: NDArray[np.bool_], seed: int) -> dict[str, Forest]:
@@ -121,6 +150,7 @@ def train(sources: Sequence[Source], names: Sequence[str], groups: Sequence[str]
         arrays[f"labels/{s.name}"] = (z.T @ s.scores / len(z)).astype(np.float32)
         arrays[f"mean/{s.name}"] = mean.astype(np.float32)
         arrays[f"deviation/{s.name}"] = deviation.astype(np.float32)
+        arrays[f"known/{s.name}"] = np.clip(s.known, -6e4, 6e4).astype(np.float16)
         radius[s.name] = float(np.quantile(family_distance(s.x, mean, deviation, together), 0.99))
     variants = {ALL: list(sources)}
     if len(sources) > 1:
@@ -147,6 +177,7 @@ def train(sources: Sequence[Source], names: Sequence[str], groups: Sequence[str]
         "components": list(forests),
         "weights": WEIGHTS,
         "radius": radius,
+        "known": {s.name: list(s.known_names) for s in sources},
         "card": {"expected_correlation": round(expected, 4), "left_out": transfer, "seed": seed, "sample": {s.name: len(s.x) for s in sources}},
     }
     digest = hashlib.blake2b(json.dumps(config, sort_keys=True).encode(), digest_size=16)
@@ -213,13 +244,10 @@ def main(data: Path, seed: int, families: tuple[str, ...], output: Path | None) 
 
     encoder = descriptors().encoder
     sources = []
-    for position, family in enumerate(FAMILIES):
-        if families and family.name not in families:
-            continue
-        labelled = read_family(family, data).sample(SAMPLE, np.random.default_rng([seed, position]))
-        graphs = labelled.graphs()
-        sources.append(source_from(family.name, encoder.encode(graphs), labelled.labels))
-        click.echo(f"{family.name}: {len(labelled)} networks described", err=True)
+    for family in FAMILIES:
+        if not families or family.name in families:
+            sources.append(read_source(family, data, seed))
+            click.echo(f"{family.name}: {len(sources[-1].x)} networks described", err=True)
     if not sources:
         raise CgError(f"no family is left to learn from; there are {', '.join(f.name for f in FAMILIES)}")
     config, arrays = train(sources, encoder.names, encoder.groups, seed)  # type: ignore[attr-defined]
