@@ -164,6 +164,9 @@ class Search:
             row.status = FAILED
             row.error = error or ("no value" if value is None else f"the value is {value}")
             return
+        if isinstance(value, Mapping) and not value:
+            row.status, row.error = FAILED, "no metrics"
+            return
         metrics = self._metrics(candidate, value)
         try:
             row.utilities = self.problem.utilities(metrics)
