@@ -1,5 +1,64 @@
-"""Rank neural networks from few labels or none: predictors with uncertainty and a prior from other families."""
+"""Rank neural networks from few labels or none: predictors with uncertainty and a prior from other families.
 
-__all__ = ["__version__"]
+Names are imported when first used; nothing but `FineTunedPredictor`, `KGNNPredictor` and the zero-cost proxies needs torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cg_predict.gp import AveragedGaussianProcess, Structure
+    from cg_predict.predictor import Familiarity, Predictor, UnfamiliarWarning
+    from cg_predict.prior import Prior, load_prior
+    from cg_predict.ranking import Ranked, Ranking, rank
+    from cg_predict.targets import LabelError, normal_scores
 
 __version__ = "0.1.0"
+
+_WHERE = {
+    "Predictor": "predictor",
+    "Familiarity": "predictor",
+    "UnfamiliarWarning": "predictor",
+    "rank": "ranking",
+    "Ranking": "ranking",
+    "Ranked": "ranking",
+    "Prior": "prior",
+    "load_prior": "prior",
+    "AveragedGaussianProcess": "gp",
+    "Structure": "gp",
+    "LabelError": "targets",
+    "normal_scores": "targets",
+}
+
+__all__ = [  # noqa: RUF022 - grouped by concept
+    "__version__",
+    # ranking
+    "Predictor",
+    "Familiarity",
+    "UnfamiliarWarning",
+    "rank",
+    "Ranking",
+    "Ranked",
+    # its parts
+    "Prior",
+    "load_prior",
+    "AveragedGaussianProcess",
+    "Structure",
+    "LabelError",
+    "normal_scores",
+]
+
+
+def __getattr__(name: str) -> Any:
+    module = _WHERE.get(name)
+    if module is None:
+        raise AttributeError(f"module 'cg_predict' has no attribute '{name}'")
+    value = getattr(importlib.import_module(f"cg_predict.{module}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

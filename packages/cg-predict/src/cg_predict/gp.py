@@ -102,7 +102,7 @@ class AveragedGaussianProcess:
         structure, rng = self.structures[index], self.rng
         shares = rng.dirichlet(np.full(len(structure.views), 0.8))
         lengths = rng.choice(len(LENGTHS), size=len(structure.views), p=_LENGTH_PRIOR)
-        slope = float(rng.uniform(0.2, 1.0)) if structure.mean else 0.0
+        slope = float(rng.uniform(0.0, 0.8)) if structure.mean else 0.0
         signal = float(np.exp(rng.normal(0.0, 0.5))) * (1.0 - 0.8 * slope * slope)
         noise = float(np.exp(rng.normal(np.log(0.05), 1.0)))
         return Draw(index, tuple(map(float, shares)), tuple(map(int, lengths)), signal, noise, slope)
@@ -114,7 +114,7 @@ class AveragedGaussianProcess:
         lengths = np.clip(np.array(draw.lengths) + steps, 0, len(LENGTHS) - 1)
         slope = draw.slope
         if self.structures[draw.structure].mean:
-            slope = float(np.clip(slope + rng.normal(0.0, 0.1), 0.0, 1.2))
+            slope = float(np.clip(slope + rng.normal(0.0, 0.1), 0.0, 1.0))
         return replace(
             draw,
             shares=tuple(map(float, shares / shares.sum())),

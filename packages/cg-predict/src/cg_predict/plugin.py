@@ -1,1 +1,57 @@
 """Entry-point module of cg-predict in the group ``cg``; it imports nothing heavy."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable
+from typing import Any
+
+from cg_ir.plugins import LazyCommand, hookimpl
+
+
+class _Lazy:
+    """A named scorer whose module is imported when it is made."""
+
+    def __init__(self, name: str, target: str, doc: str, **fixed: Any) -> None:
+        self.name = name
+        self.__doc__ = doc
+        self._target = target
+        self._fixed = fixed
+
+    def __call__(self, **options: Any) -> Any:
+        module, _, attribute = self._target.partition(":")
+        return getattr(importlib.import_module(module), attribute)(**self._fixed, **options)
+
+
+_PROXIES = {
+    "synflow": "Synaptic flow: sum of weight times gradient in the linearised network.",
+    "jacov": "Correlation of the input gradients of a batch.",
+    "snip": "Sum of the absolute sensitivity of the loss to each weight.",
+    "grasp": "Change of the gradient norm when weights are removed.",
+    "fisher": "Squared sensitivity of the loss to each channel's activation.",
+    "grad_norm": "Norm of the gradient of the loss.",
+    "naswot": "Log determinant of the agreement of activation patterns over a batch.",
+    "zen": "Expressivity: response of the feature map to small input changes.",
+}
+
+
+@hookimpl
+def cg_scorers() -> Iterable[Any]:
+    """The predictor, costs, and zero-cost proxies."""
+    return [
+        _Lazy("predictor", "cg_predict.predictor:Predictor", "Prior from other families and Gaussian process on labels."),
+        _Lazy("params", "cg_predict.costs:Params", "Parameters."),
+        _Lazy("macs", "cg_predict.costs:Macs", "Multiply-accumulates."),
+        _Lazy("depth", "cg_predict.costs:Depth", "Operators on the longest path."),
+        *[_Lazy(name, "cg_predict.proxies:Proxy", doc, kind=name) for name, doc in _PROXIES.items()],
+    ]
+
+
+@hookimpl
+def cg_commands() -> Iterable[LazyCommand]:
+    """``cg rank``, ``cg fit`` and ``cg bench transfer``."""
+    return [
+        LazyCommand("rank", "cg_predict.commands:rank", "Rank networks, with labels or without."),
+        LazyCommand("fit", "cg_predict.commands:fit", "Fit a predictor to labels and save it."),
+        LazyCommand("bench", "cg_predict.bench.commands:bench", "Rebuild the benchmark tables."),
+    ]

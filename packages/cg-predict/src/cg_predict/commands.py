@@ -1,0 +1,261 @@
+"""``cg rank`` and ``cg fit``."""
+
+from __future__ import annotations
+
+import csv
+import json
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from cg_ir import get_scorer, get_space
+from cg_ir.commands import source_options
+from cg_ir.errors import CgError, SourceError
+from cg_ir.graph import Graph
+from cg_ir.sources import graph_of
+
+__all__ = ["fit", "rank"]
+
+#: Half the width of a 90 % interval in standard deviations.
+_NINETY = 1.6449
+#: Ranked networks from which on they are a pool by themselves, and networks sampled from a named space to make one.
+_POOL, _SAMPLED = 40, 256
+
+
+@click.command()
+@click.argument("sources", nargs=-1)
+@click.option("--space", help="Space whose own notation SOURCEs and labels are in; its networks serve as the pool.")
+@click.option("--from", "from_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="More SOURCEs: a CSV with a column 'arch', or one a line.")
+@click.option("--labels", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="CSV with a column 'arch' and one for each metric.")
+@click.option("--metric", help="Column of the labels; the first one that holds numbers if absent.")
+@click.option("--model", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Predictor saved by 'cg fit'.")
+@click.option("--scorer", default="predictor", show_default=True, help="What scores; 'cg plugins' lists them.")
+@click.option("--exclude", multiple=True, metavar="FAMILY", help="Family that must not have been learned from.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+@source_options
+def rank(
+    sources: tuple[str, ...],
+    space: str | None,
+    from_file: Path | None,
+    labels: Path | None,
+    metric: str | None,
+    model: Path | None,
+    scorer: str,
+    exclude: tuple[str, ...],
+    as_json: bool,
+    inputs: tuple[str, ...],
+    arguments: str | None,
+    strict: bool,
+) -> None:
+    """Rank networks, best first: from other families alone, or with labels of some.
+
+    Scores are normal scores: 0 is the median network of the pool, 1.28 the best tenth; the interval holds nine of ten.
+    """
+    from cg_predict.predictor import Predictor, UnfamiliarWarning
+
+    names = [*sources, *(_sources_in(from_file) if from_file else ())]
+    if not names:
+        raise SourceError("nothing to rank: give SOURCEs or --from FILE")
+    if model is not None and (labels is not None or exclude):
+        raise CgError("--model brings its own labels and families; leave --labels and --exclude out")
+    graphs = [graph_of(name, space=space, input=inputs, args=arguments, strict=strict) for name in names]
+    if model is not None:
+        made: Any = Predictor.load(model)
+    elif scorer == "predictor":
+        made = Predictor(exclude=exclude, warn=False)
+        _check_excluded(made, exclude)
+    else:
+        made = get_scorer(scorer, exclude=exclude) if exclude else get_scorer(scorer)
+    if labels is not None:
+        if not hasattr(made, "fit"):
+            raise CgError(f"the scorer '{scorer}' learns nothing from labels; leave --labels out or use --scorer predictor")
+        made.fit(*read_labels(labels, metric, space))
+    predictor = made if isinstance(made, Predictor) else None
+    pool, pool_is = _pool(graphs, space) if predictor is not None else (None, "")
+    notes: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UnfamiliarWarning)
+        if predictor is not None:
+            score, deviation = predictor.predict(graphs, return_std=True, pool=pool)
+        else:
+            score, deviation = np.asarray(made.predict(graphs), dtype=np.float64), None
+    notes += [str(w.message) for w in caught]
+    rows = []
+    near = _nearest(predictor, graphs) if predictor is not None else [([], None)] * len(graphs)
+    for i in np.argsort(-score, kind="stable"):
+        networks, familiar = near[i]
+        row: dict[str, Any] = {
+            "rank": len(rows) + 1,
+            "source": names[i],
+            "hash": graphs[i].hash,
+            "score": float(score[i]),
+            "parameters": graphs[i].params,
+            "macs": graphs[i].macs,
+        }
+        if deviation is not None:
+            row["interval"] = [float(score[i] - _NINETY * deviation[i]), float(score[i] + _NINETY * deviation[i])]
+        if familiar is not None:
+            row |= {"nearest_family": familiar.family, "distance": familiar.distance, "unfamiliar": not familiar.known}
+            row["nearest_networks"] = networks
+        rows.append(row)
+    document = {
+        "scorer": "model" if model is not None else scorer,
+        "sources": list(predictor.sources) if predictor is not None else [],
+        "labels": len(getattr(made, "labels_", ())),
+        "pool": pool_is,
+        "ranking": rows,
+    }
+    strange = sum(bool(row.get("unfamiliar")) for row in rows)
+    if strange and not document["labels"]:
+        notes.append(
+            f"{strange} of {len(rows)} networks are unlike every known family (marked !): their ranking is a guess from other families"
+        )
+    for note in dict.fromkeys(notes):
+        click.echo(f"cg: warning: {note}", err=True)
+    if as_json:
+        click.echo(json.dumps(document, indent=1))
+    else:
+        _print(rows)
+
+
+@click.command()
+@click.option("--space", help="Space whose own notation the labels are in.")
+@click.option("--labels", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path), help="CSV with a column 'arch' and one for each metric.")
+@click.option("--metric", help="Column of the labels; the first one that holds numbers if absent.")
+@click.option("--exclude", multiple=True, metavar="FAMILY", help="Family that must not have been learned from.")
+@click.option("-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder to write.")
+def fit(space: str | None, labels: Path, metric: str | None, exclude: tuple[str, ...], output: Path) -> None:
+    """Fit a predictor to labels and save it for 'cg rank --model'."""
+    from cg_predict.predictor import Predictor
+
+    predictor = Predictor(exclude=exclude)
+    _check_excluded(predictor, exclude)
+    predictor.fit(*read_labels(labels, metric, space))
+    predictor.save(output)
+    click.echo(f"{output}: fitted to {len(predictor.labels_)} networks", err=True)
+
+
+def read_labels(path: Path, metric: str | None, space: str | None) -> tuple[list[Graph], list[float]]:
+    """Networks and labels of a CSV with a column ``arch``; rows with an empty label are left out.
+
+    Raises:
+        SourceError: no such column, an architecture that cannot be read, a label that is no number. Names the line.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            header = list(reader.fieldnames or ())
+            rows = list(reader)
+    except (UnicodeDecodeError, csv.Error):
+        raise SourceError(f"{path}: should be a CSV text file in UTF-8") from None
+    if "arch" not in header:
+        raise SourceError(f"{path}: a labels CSV needs a column 'arch'; it has {', '.join(header)[:200] or 'no header'}")
+    metrics = [name for name in header if name != "arch"]
+    if metric is None:
+        metric = next((m for m in metrics if any(_number(row.get(m)) is not None for row in rows)), None)
+        if metric is None:
+            raise SourceError(f"{path}: no column beside 'arch' holds numbers")
+    elif metric not in metrics:
+        raise SourceError(f"{path}: there is no column '{metric}'; there are {', '.join(metrics)[:200] or 'none'}")
+    graphs, values = [], []
+    for line, row in enumerate(rows, 2):
+        text = (row.get(metric) or "").strip()
+        if not text:
+            continue
+        value = _number(text)
+        if value is None:
+            raise SourceError(f"{path}, line {line}: the label '{text[:60]}' in column '{metric}' is no number")
+        try:
+            graphs.append(graph_of((row.get("arch") or "").strip(), space=space))
+        except CgError as error:
+            raise SourceError(f"{path}, line {line}: {error}") from None
+        values.append(value)
+    if not values:
+        raise SourceError(f"{path}: column '{metric}' holds no label")
+    return graphs, values
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float(text or "")
+    except ValueError:
+        return None
+
+
+def _sources_in(path: Path) -> list[str]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise SourceError(f"{path}: should be a text file in UTF-8") from None
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    header = next(csv.reader(lines[:1]), [])
+    if "arch" in header:
+        return [row["arch"] for row in csv.DictReader(lines)]
+    if not lines:
+        raise SourceError(f"{path}: the file is empty; it should name one SOURCE a line, or be a CSV with a column 'arch'")
+    return lines
+
+
+def _check_excluded(predictor: Any, exclude: Sequence[str]) -> None:
+    unknown = predictor.prior.unknown(exclude)
+    if unknown:
+        known = ", ".join((*predictor.sources, *predictor.prior.excluded))
+        click.echo(f"cg: warning: the prior never learned from {', '.join(unknown)} (it knows {known})", err=True)
+
+
+def _pool(graphs: Sequence[Graph], space: str | None) -> tuple[Sequence[Graph] | None, str]:
+    """The networks that scores are relative to, and what they are in words."""
+    if len(graphs) >= _POOL:
+        return graphs, f"the {len(graphs)} ranked networks"
+    if space is None:
+        return None, ""
+    made, rng = get_space(space), np.random.default_rng(0)
+    return [made.graph(made.sample(rng)) for _ in range(_SAMPLED)], f"{_SAMPLED} networks sampled from {space}"
+
+
+def _nearest(predictor: Any, graphs: Sequence[Graph]) -> list[tuple[list[str], Any]]:
+    from cg_predict.features import descriptors
+
+    return list(zip(predictor.prior.nearest(descriptors().encode(graphs)), predictor.familiarity(graphs), strict=True))
+
+
+def _print(rows: Sequence[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    intervals, familiar = "interval" in rows[0], "nearest_family" in rows[0]
+    for title in ("#", "source"):
+        table.add_column(title, overflow="fold")
+    for title in ("score", *(("90 % interval",) if intervals else ()), "params", "MACs"):
+        table.add_column(title, justify="right", no_wrap=True)
+    if familiar:
+        table.add_column("nearest family", no_wrap=True)
+        table.add_column("nearest known network", overflow="fold")
+    for row in rows:
+        cells = [str(row["rank"]), row["source"], f"{row['score']:.3f}"]
+        if intervals:
+            low, high = row["interval"]
+            cells.append(f"{low:.2f} .. {high:.2f}")
+        cells += [_short(row["parameters"]), _short(row["macs"])]
+        if familiar:
+            cells.append(f"{row['nearest_family']} {row['distance']:.2f}" + (" !" if row["unfamiliar"] else ""))
+            cells.append(next(iter(row["nearest_networks"]), ""))
+        table.add_row(*map(_plain, cells))
+    Console().print(table)
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def _short(count: int) -> str:
+    for limit, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if count >= limit:
+            return f"{count / limit:.2f}{unit}"
+    return str(count)

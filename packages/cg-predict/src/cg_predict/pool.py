@@ -1,0 +1,54 @@
+"""Where a network stands among others: descriptors on the scale of a pool of networks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["CLIP", "GRID", "PoolScale"]
+
+#: Standardised descriptors are clipped here, so that one odd network cannot dominate distances.
+CLIP = 4.0
+#: Ranks are rounded to this grid: midpoints between grid values are exact in half precision.
+GRID = 1024
+_LARGEST = 4096
+
+
+class PoolScale:
+    """Mean, spread and quantiles of the descriptors of a pool.
+
+    Families differ in the scale of everything (a network of 8 million parameters is small in one and large in another); what a
+    network is relative to its pool carries over. A column that is constant in the pool says nothing and becomes 0.
+
+    Args:
+        x: descriptors of the pool, (n, d).
+    """
+
+    def __init__(self, x: NDArray[np.floating[Any]]) -> None:
+        x = np.asarray(x, dtype=np.float64)
+        if len(x) > _LARGEST:  # evenly spaced: no randomness, and hardly less exact
+            x = x[np.linspace(0, len(x) - 1, _LARGEST).astype(int)]
+        self.mean = x.mean(axis=0)
+        deviation = x.std(axis=0)
+        self.varies = deviation > 1e-6 * (1.0 + np.abs(self.mean))
+        self.deviation = np.where(self.varies, deviation, 1.0)
+        self._sorted = np.sort(x[:, self.varies].astype(np.float32), axis=0)
+
+    def standardise(self, x: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+        """The varying columns in standard deviations from the pool's mean, clipped, float32 (n, varying)."""
+        z = (np.asarray(x, dtype=np.float64)[:, self.varies] - self.mean[self.varies]) / self.deviation[self.varies]
+        return np.clip(z, -CLIP, CLIP).astype(np.float32)
+
+    def ranks(self, x: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+        """Position of each value among the pool's, from -1/2 to 1/2 on a grid of 1/GRID, float32 (n, d); 0 in constant columns."""
+        x = np.asarray(x, dtype=np.float32)
+        result = np.zeros(x.shape, dtype=np.float32)
+        count = len(self._sorted)
+        for position, column in enumerate(np.flatnonzero(self.varies)):
+            reference = self._sorted[:, position]
+            values, inverse = np.unique(x[:, column], return_inverse=True)
+            below = np.searchsorted(reference, values, side="left") + np.searchsorted(reference, values, side="right")
+            result[:, column] = (np.round((below / (2.0 * count) - 0.5) * GRID) / GRID)[inverse]
+        return result

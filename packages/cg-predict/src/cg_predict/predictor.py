@@ -1,0 +1,416 @@
+"""The predictor: a prior from other families, a Gaussian process on the labels of this one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+from cg_ir.errors import CgError
+from cg_ir.graph import Graph
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, RegressorMixin
+
+from cg_predict.features import descriptors, path_vectors
+from cg_predict.gp import AveragedGaussianProcess, Structure
+from cg_predict.kernels import Whitening
+from cg_predict.many_labels import ManyLabels
+from cg_predict.metrics import spearman
+from cg_predict.pool import PoolScale
+from cg_predict.prior import Prior, load_prior
+from cg_predict.targets import LabelError, check_labels, merge_duplicates, normal_scores
+
+__all__ = ["Familiarity", "Predictor", "UnfamiliarWarning"]
+
+Floats = NDArray[np.float64]
+
+#: Kernels of which the labels choose the mixture: descriptors, their half-whitened components, the path-weighted encoder, and the prior's score, as a mean and as a direction.
+STRUCTURES = (
+    Structure(("descriptors",)),
+    Structure(("components",)),
+    Structure(("descriptors", "components")),
+    Structure(("descriptors", "embedding")),
+    Structure(("descriptors", "components", "embedding")),
+    Structure(("descriptors",), mean=True),
+    Structure(("descriptors", "components"), mean=True),
+    Structure(("descriptors", "embedding"), mean=True),
+    Structure(("descriptors", "components", "embedding", "prior"), mean=True),
+)
+#: Labels up to which the Gaussian process is exact; beyond, see `cg_predict.many_labels`.
+EXACT = 1500
+#: Networks of a pool that standardisation, whitening and the prior's scale look at.
+SAMPLE = 2048
+#: Candidates, and networks of the pool, that `suggest` weighs against each other.
+WEIGHED = 1500
+_COMPONENTS = 48
+
+
+class UnfamiliarWarning(UserWarning):
+    """Networks unlike those of every family that the prior knows."""
+
+
+@dataclass(frozen=True)
+class Familiarity:
+    """How well one network is known.
+
+    Args:
+        family: the nearest family that was learned from.
+        distance: in units of the family's radius: 99 % of its own networks lie within 1.
+    """
+
+    family: str
+    distance: float
+
+    @property
+    def known(self) -> bool:
+        """Whether the network looks like one of the family."""
+        return self.distance <= 1.0
+
+
+@dataclass
+class _Reference:
+    """What features are relative to: the pool, or the labelled networks where there is none."""
+
+    scale: PoolScale
+    sample: NDArray[np.float32] | None  # descriptors of the pool's sample, for the prior's scale
+    whitening: Whitening
+    vector_scale: PoolScale | None = None
+
+
+class Predictor(RegressorMixin, BaseEstimator):
+    """Ranks networks from few labels or none.
+
+    Without labels the score comes from families that were learned from; with labels a Gaussian process on descriptors, on the path-weighted encoder's
+    vectors and on that score takes over as they arrive. Scores are normal scores: 0 is the median network, 1.28 the best tenth.
+
+    Args:
+        exclude: families whose labels must not have been learned from.
+        embedding: whether the path-weighted encoder's vectors take part once there are labels.
+        use_prior: whether anything learned from other families takes part.
+        warn: whether `predict` warns about networks unlike every known family while there is no label.
+        seed: of the hyper-parameter draws.
+
+    Attributes:
+        sources: families that were learned from.
+
+    Example:
+        >>> predictor = Predictor(exclude=("nb201",))           # doctest: +SKIP
+        >>> predictor.predict(graphs, pool=graphs)              # doctest: +SKIP
+        >>> predictor.fit(graphs[:50], labels).predict(graphs, return_std=True, pool=graphs)  # doctest: +SKIP
+    """
+
+    name = "predictor"
+
+    def __init__(
+        self,
+        exclude: Sequence[str] = (),
+        *,
+        embedding: bool = True,
+        use_prior: bool = True,
+        warn: bool = True,
+        seed: int = 0,
+    ) -> None:
+        self.exclude = exclude
+        self.embedding = embedding
+        self.use_prior = use_prior
+        self.warn = warn
+        self.seed = seed
+
+    # --- what is known ------------------------------------------------------------------------------------------------
+
+    @property
+    def prior(self) -> Prior:
+        """The prior without the excluded families."""
+        excluded = (self.exclude,) if isinstance(self.exclude, str) else tuple(self.exclude)
+        key = (excluded, self.use_prior)
+        if getattr(self, "_prior_key", None) != key:
+            self._prior = load_prior(excluded)
+            if not self.use_prior:
+                self._prior.moments, self._prior.forests = {}, {}
+            self._prior_key = key
+        return self._prior
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Families whose labels were learned from."""
+        return self.prior.sources
+
+    def familiarity(self, graphs: Sequence[Graph]) -> list[Familiarity]:
+        """The nearest known family of each network, and how far it is."""
+        distances, families = self.prior.distances(descriptors().encode(graphs))
+        if not families:
+            return [Familiarity("", float("inf")) for _ in graphs]
+        nearest = distances.argmin(axis=1)
+        return [Familiarity(families[i], float(row[i])) for i, row in zip(nearest, distances, strict=True)]
+
+    # --- scikit-learn -------------------------------------------------------------------------------------------------
+
+    def fit(self, graphs: Sequence[Graph], y: ArrayLike) -> Predictor:
+        """Learn from labels.
+
+        A network that occurs twice counts once, with the mean of its labels. Labels of fewer than two distinct values rank nothing: predictions
+        then come from the prior, after a warning.
+
+        Args:
+            graphs: labelled networks.
+            y: one label each, higher is better, on any scale: only their order is used.
+
+        Raises:
+            LabelError: text, NaN or infinity, a wrong number of labels, none.
+        """
+        graphs = list(graphs)
+        values = check_labels(y, len(graphs))
+        kept, values = merge_duplicates([g.hash for g in graphs], values)
+        graphs = [graphs[i] for i in kept]
+        self.labels_ = values
+        self.hashes_ = [g.hash for g in graphs]
+        self.names_ = [g.name for g in graphs]
+        self._x = descriptors().encode(graphs)
+        self._e = path_vectors().encode(graphs) if self.embedding else None
+        self.informative_ = bool(np.ptp(values) > 0)
+        if not self.informative_:
+            warnings.warn(
+                f"{len(values)} label(s) without two different values rank nothing; scores come from the prior alone",
+                UserWarning,
+                stacklevel=2,
+            )
+        self._scores = normal_scores(values)
+        self._fitted: dict[str, tuple[_Reference, AveragedGaussianProcess | ManyLabels]] = {}
+        if self.informative_:
+            self._model(None)
+        return self
+
+    @overload
+    def predict(self, graphs: Sequence[Graph], return_std: bool = False, pool: Sequence[Graph] | None = None) -> Floats: ...
+    @overload
+    def predict(self, graphs: Sequence[Graph], return_std: bool, pool: Sequence[Graph] | None = None) -> Any: ...
+    def predict(self, graphs: Sequence[Graph], return_std: bool = False, pool: Sequence[Graph] | None = None) -> Any:
+        """Scores, (n,), higher is better; with ``return_std`` also standard deviations.
+
+        Args:
+            graphs: networks to score.
+            return_std: whether standard deviations come along. Both are normal scores; score +- 1.645 std holds the network's own in nine of ten cases.
+            pool: the unlabelled networks among which one ranks. Descriptors are then seen relative to them, which ranks better. Without it a score
+                depends on its network alone.
+        """
+        graphs = list(graphs)
+        if not graphs:
+            empty = np.zeros(0)
+            return (empty, empty.copy()) if return_std else empty
+        x = descriptors().encode(graphs)
+        pool_x = None if pool is None or not len(pool) else descriptors().encode(_spread(list(pool)))
+        if not getattr(self, "informative_", False):
+            return self._from_prior(x, pool_x, return_std)
+        reference, model = self._model(pool_x, pool)
+        views, mean = self._views(x, path_vectors().encode(graphs) if self.embedding else None, reference)
+        return model.predict(views, mean, return_std)
+
+    def score(self, graphs: Sequence[Graph], y: ArrayLike, pool: Sequence[Graph] | None = None) -> float:
+        """Spearman's rank correlation of predictions and labels."""
+        values = check_labels(y, len(graphs))
+        return spearman(self.predict(graphs, pool=pool), values)
+
+    def suggest(self, graphs: Sequence[Graph], k: int) -> list[int]:
+        """Which networks to label next: those whose labels reduce the summed predictive variance of ``graphs`` most.
+
+        Args:
+            graphs: networks that could be labelled, and among which one will rank.
+            k: how many to choose.
+
+        Returns:
+            Indices of ``graphs``, most telling first; networks that are labelled already do not come again.
+
+        Raises:
+            CgError: there are fewer than ``k`` unlabelled networks.
+        """
+        graphs = list(graphs)
+        done = set(getattr(self, "hashes_", ()))
+        seen: set[str] = set()
+        free = []
+        for i, graph in enumerate(graphs):
+            if graph.hash not in done and graph.hash not in seen:
+                seen.add(graph.hash)
+                free.append(i)
+        if not 0 < k <= len(free):
+            raise CgError(f"suggest can choose between 1 and {len(free)} of these networks, not {k}")
+        rng = np.random.default_rng([self.seed, 1])
+        if len(free) > max(WEIGHED, 3 * k):
+            free = sorted(rng.choice(free, size=max(WEIGHED, 3 * k), replace=False).tolist())
+        around = _spread(graphs, WEIGHED)
+        pool_x = descriptors().encode(_spread(graphs))
+        if getattr(self, "informative_", False):
+            reference, model = self._model(pool_x, graphs)
+            if not isinstance(model, AveragedGaussianProcess):
+                raise CgError(f"suggest works up to {EXACT} labels")
+        else:
+            reference = self._reference(pool_x, graphs)
+            model = self._process()
+        chosen = [graphs[i] for i in free]
+        vectors = (lambda g: path_vectors().encode(g)) if self.embedding else (lambda g: None)
+        candidates, _ = self._views(descriptors().encode(chosen), vectors(chosen), reference)
+        everything, _ = self._views(descriptors().encode(around), vectors(around), reference)
+        if not hasattr(model, "draws_"):
+            model.prepare(everything)
+            model.draw_prior(8)
+        return [free[i] for i in model.suggest(candidates, everything, k)]
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _from_prior(self, x: NDArray[np.float32], pool_x: NDArray[np.float32] | None, return_std: bool) -> Any:
+        prior = self.prior
+        if not prior.sources:
+            zero = np.zeros(len(x))
+            return (zero, np.ones(len(x))) if return_std else zero
+        if self.warn:
+            distances, families = prior.distances(x)
+            nearest = distances.min(axis=1)
+            far = nearest > 1.0
+            if far.mean() > 0.5:
+                family = families[int(np.median(distances, axis=0).argmin())]
+                warnings.warn(
+                    f"{int(far.sum())} of {len(x)} networks are unlike every known family (the nearest is {family}, at "
+                    f"{np.median(nearest):.1f} times its radius): without labels their ranking is a guess from other families",
+                    UnfamiliarWarning,
+                    stacklevel=3,
+                )
+        scale = None if pool_x is None else PoolScale(pool_x)
+        expected = float(prior.card.get("expected_correlation", 0.7))
+        score = expected * prior.score(x, pool_x, scale)
+        if not return_std:
+            return score
+        return score, np.full(len(x), float(np.sqrt(1.0 - expected**2)))
+
+    def _reference(self, pool_x: NDArray[np.float32] | None, pool: Sequence[Graph] | None) -> _Reference:
+        if pool_x is None:
+            scale = self._scale_of_labelled()
+            sample = self._x
+        else:
+            scale, sample = PoolScale(pool_x), pool_x
+        reference = _Reference(
+            scale, pool_x, Whitening(0.5, _COMPONENTS).fit(scale.standardise(sample))
+        )
+        if self.embedding:
+            vectors = self._e if pool is None or pool_x is None else path_vectors().encode(_spread(list(pool)))
+            assert vectors is not None
+            reference.vector_scale = PoolScale(vectors)
+        return reference
+
+    def _scale_of_labelled(self) -> PoolScale:
+        """Scale of the labelled networks; the fewer they are, the more the spread within known families counts."""
+        scale = PoolScale(self._x)
+        known = self.prior.references
+        if known:
+            within = np.sqrt(np.mean([r.deviation**2 for r in known.values()], axis=0))
+            n, pseudo = len(self._x), 5.0
+            scale.deviation = np.where(
+                scale.varies, np.sqrt((n * scale.deviation**2 + pseudo * within**2) / (n + pseudo)), scale.deviation
+            )
+        return scale
+
+    def _views(
+        self, x: NDArray[np.float32], e: NDArray[np.float32] | None, reference: _Reference
+    ) -> tuple[dict[str, NDArray[Any]], Floats]:
+        z = reference.scale.standardise(x)
+        mean = self._prior_score(x, reference)
+        views: dict[str, NDArray[Any]] = {
+            "descriptors": z,
+            "components": reference.whitening.transform(z),
+            "prior": mean[:, None],
+        }
+        if e is not None and reference.vector_scale is not None:
+            views["embedding"] = reference.vector_scale.standardise(e)
+        return views, mean
+
+    def _prior_score(self, x: NDArray[np.float32], reference: _Reference) -> Floats:
+        if reference.sample is None:
+            return self.prior.score(x, None, None)
+        return self.prior.score(x, reference.sample, reference.scale)
+
+    def _process(self) -> AveragedGaussianProcess:
+        usable = {"descriptors", "components"}
+        usable |= {"embedding"} if self.embedding else set()
+        usable |= {"prior"} if self.prior.sources else set()
+        structures = [
+            s for s in STRUCTURES if set(s.views) <= usable and (not s.mean or self.prior.sources)
+        ]
+        return AveragedGaussianProcess(structures, rng=np.random.default_rng([self.seed, 0]), draws=max(16, 160 // len(structures)))
+
+    def _model(
+        self, pool_x: NDArray[np.float32] | None, pool: Sequence[Graph] | None = None
+    ) -> tuple[_Reference, AveragedGaussianProcess | ManyLabels]:
+        key = "" if pool_x is None else hashlib.blake2b(pool_x.tobytes(), digest_size=16).hexdigest()
+        if key not in self._fitted:
+            reference = self._reference(pool_x, pool)
+            views, mean = self._views(self._x, self._e, reference)
+            process = self._process()
+            model: AveragedGaussianProcess | ManyLabels
+            if len(self.labels_) <= EXACT:
+                model = process.fit(views, self._scores, mean)
+            else:
+                model = ManyLabels(process, EXACT, np.random.default_rng([self.seed, 2])).fit(views, self._scores, mean)
+            self._fitted = {"": self._fitted[""]} if "" in self._fitted else {}  # one pool at a time
+            self._fitted[key] = (reference, model)
+        return self._fitted[key]
+
+    # --- files --------------------------------------------------------------------------------------------------------
+
+    def save(self, directory: str | Path) -> None:
+        """Write labels, vectors and settings to ``model.safetensors`` and ``config.json``; each appears whole or not at all."""
+        from cg_embed.checkpoint import write_checkpoint
+
+        arrays: dict[str, NDArray[Any]] = {}
+        config: dict[str, Any] = {"parameters": {k: list(v) if isinstance(v, tuple) else v for k, v in self.get_params().items()}}
+        if hasattr(self, "labels_"):
+            arrays = {"labels": self.labels_, "descriptors": self._x}
+            if self._e is not None:
+                arrays["vectors"] = self._e
+            config |= {"hashes": self.hashes_, "names": self.names_}
+        else:
+            arrays = {"labels": np.zeros(0), "descriptors": np.zeros((0, len(self.prior.names)), dtype=np.float32)}
+        config |= {"sources": list(self.sources), "prior": self.prior.card.get("digest", "")}
+        write_checkpoint(directory, "predictor", config, arrays)
+
+    @classmethod
+    def load(cls, directory: str | Path) -> Predictor:
+        """Read what `save` wrote.
+
+        Raises:
+            CheckpointError: missing or damaged files, or another kind of checkpoint.
+            CgError: it was saved with another prior than this release ships.
+        """
+        from cg_embed.checkpoint import CheckpointError, read_checkpoint
+
+        config, arrays = read_checkpoint(directory, "predictor")
+        try:
+            parameters = dict(config["parameters"])
+            parameters["exclude"] = tuple(parameters["exclude"])
+            result = cls(**parameters)
+            labels = arrays["labels"]
+            if config["prior"] != result.prior.card.get("digest", ""):
+                raise CgError(f"{directory} was saved with another prior than this release ships; fit it again")
+            if not len(labels):
+                return result
+            result.labels_, result.hashes_, result.names_ = labels, list(config["hashes"]), list(config["names"])
+            result._x, result._e = arrays["descriptors"], arrays.get("vectors")
+        except (KeyError, TypeError) as error:
+            raise CheckpointError(f"{directory} is no saved predictor: {json.dumps(str(error))}") from None
+        result.informative_ = bool(np.ptp(labels) > 0)
+        result._scores = normal_scores(labels)
+        result._fitted = {}
+        return result
+
+
+def _spread(graphs: list[Graph], size: int = SAMPLE) -> list[Graph]:
+    """At most ``size`` of the graphs, evenly spaced in the order of their hashes, so that their own order does not matter."""
+    if len(graphs) <= size:
+        return graphs
+    ordered = sorted(graphs, key=lambda g: g.hash)
+    return [ordered[i] for i in np.linspace(0, len(ordered) - 1, size).astype(int)]
+
+
+__all__ += ["LabelError"]
