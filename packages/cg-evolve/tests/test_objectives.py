@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import pytest
+
 from cg_evolve import Constraint, Objective, SearchError
 from cg_evolve.objectives import Problem
-
 from cg_ir import get_space
 
 

@@ -4,11 +4,11 @@ from collections import Counter
 
 import numpy as np
 import pytest
+
 from cg_evolve import SearchError
 from cg_evolve.domain import Domain
 from cg_evolve.history import History
 from cg_evolve.pool import Pool
-
 from cg_ir import Graph, get_space
 from cg_ir.graph import Node
 

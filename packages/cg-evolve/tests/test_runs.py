@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from toy_plugin import worth
+
 from cg_evolve import SearchError
 from cg_evolve.executors import DaskBackend, ExecutorBackend, ProcessBackend
 from cg_evolve.runs import Config, Run, read_run
 from cg_evolve.store import Store
-from toy_plugin import worth
 
 SAME = "SELECT id, arch, hash, status, value, metrics, seed, parents, origin, feasible FROM evaluations ORDER BY id"
 

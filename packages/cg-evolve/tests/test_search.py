@@ -5,12 +5,17 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from cg_evolve import ALGORITHMS, Candidate, Exhausted, Search, SearchError
 from toy_plugin import ToyScorer, worth
 
+from cg_evolve import ALGORITHMS, Candidate, Exhausted, Search, SearchError
 from cg_ir import get_space
 
-FAST = {"pool": ["".join(p) for p in (f"{a}{b}{c}" for a in ("cc", "kw", "ip") for b in ("ck", "wp", "ii") for c in ("kk", "wc", "pi"))]}
+FAST = {
+    "pool": [
+        "".join(p)
+        for p in (f"{a}{b}{c}" for a in ("cc", "kw", "ip") for b in ("ck", "wp", "ii") for c in ("kk", "wc", "pi"))
+    ]
+}
 
 
 def finish(search: Search, budget: int, window: int = 1, shuffle: int | None = None) -> list[tuple[str, float | None]]:

@@ -18,6 +18,7 @@ from cg_evolve.objectives import COSTS, Constraint, Objective, Problem, known_co
 from cg_ir import get_space
 
 if TYPE_CHECKING:
+    from cg_evolve.pool import Pool
     from cg_ir.plugins import SearchSpace
 
 __all__ = ["Search"]
@@ -51,7 +52,7 @@ class Search:
         algorithm: str | Algorithm = "auto",
         seed: int = 0,
         exclude: Sequence[str] = (),
-        pool: Iterable[str] | None = None,
+        pool: Iterable[str] | Pool | None = None,
         scorer: str | Any = "predictor",
         objectives: Sequence[str | Objective] = (),
         constraints: Sequence[str | Constraint] = (),
