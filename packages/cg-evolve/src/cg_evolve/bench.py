@@ -68,8 +68,8 @@ class _Table:
     ranks: np.ndarray = field(repr=False)
 
     @classmethod
-    def read(cls, task: Task, data: Path) -> _Table:
-        evaluator = BenchmarkEvaluator(f"{task.benchmark}={data}", task.benchmark, task.metric)
+    def read(cls, task: Task, target: str) -> _Table:
+        evaluator = BenchmarkEvaluator(target, task.benchmark, task.metric)
         space: Any = get_space(task.benchmark)
         labels = {arch: evaluator.evaluate(arch, None, 0) for arch in evaluator.archs()}  # type: ignore[arg-type]
         pool = Pool(list(labels), space.graph, getattr(space, "canonical", str))
@@ -311,7 +311,7 @@ def search_bench(
                 if results.has(task, method, seed, budget):
                     continue
                 if table is None:
-                    table = _Table.read(task, data)
+                    table = _Table.read(task, f"{task.benchmark}={data}")
                     click.echo(f"{task.name}: {len(table.pool):,} distinct networks, best {table.best:.6g}", err=True)
                 row = run_search(table, method, seed, budget, scorer)
                 results.add(row)
