@@ -201,7 +201,7 @@ class AveragedGaussianProcess:
             values = np.concatenate([values, gained])
         order = np.argsort(-values, kind="stable")[: self.keep]
         weights = np.exp(values[order] - values[order[0]])
-        kept = weights > 1e-3
+        kept = weights > 1e-2
         order, weights = order[kept], weights[kept]
         self.draws_ = [candidates[i] for i in order]
         self.weights_ = weights / weights.sum()
@@ -273,7 +273,7 @@ class AveragedGaussianProcess:
         Returns:
             Indices of candidates, in the order of choice.
         """
-        heavy = np.argsort(-self.weights_, kind="stable")[:8]
+        heavy = np.argsort(-self.weights_, kind="stable")[:6]
         states = []
         size = len(next(iter(candidates.values())))
         caches: list[dict[str, Floats]] = [{}, {}, {}, {}]

@@ -6,7 +6,7 @@ import hashlib
 import json
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, overload
 
@@ -46,7 +46,7 @@ EXACT = 1500
 #: Networks of a pool that standardisation, whitening and the prior's scale look at.
 SAMPLE = 2048
 #: Candidates, and networks of the pool, that `suggest` weighs against each other.
-WEIGHED = 1500
+WEIGHED = 1000
 _COMPONENTS = 48
 
 
@@ -80,6 +80,7 @@ class _Reference:
     sample: NDArray[np.float32] | None  # descriptors of the pool's sample, for the prior's scale
     whitening: Whitening
     vector_scale: PoolScale | None = None
+    prior_scores: dict[str, float] = field(default_factory=dict)  # by hash, so that refits of one pool need not ask again
 
 
 class Predictor(RegressorMixin, BaseEstimator):
@@ -207,7 +208,7 @@ class Predictor(RegressorMixin, BaseEstimator):
         if not getattr(self, "informative_", False):
             return self._from_prior(x, pool_x, return_std)
         reference, model = self._model(pool_x, pool)
-        views, mean = self._views(x, path_vectors().encode(graphs) if self.embedding else None, reference)
+        views, mean = self._views(graphs, reference, x)
         return model.predict(views, mean, return_std)
 
     def score(self, graphs: Sequence[Graph], y: ArrayLike, pool: Sequence[Graph] | None = None) -> float:
@@ -248,12 +249,10 @@ class Predictor(RegressorMixin, BaseEstimator):
             if not isinstance(model, AveragedGaussianProcess):
                 raise CgError(f"suggest works up to {EXACT} labels")
         else:
-            reference = self._reference(pool_x, graphs)
+            reference = self._reference(_key(pool_x), pool_x, graphs)
             model = self._process()
-        chosen = [graphs[i] for i in free]
-        vectors = (lambda g: path_vectors().encode(g)) if self.embedding else (lambda g: None)
-        candidates, _ = self._views(descriptors().encode(chosen), vectors(chosen), reference)
-        everything, _ = self._views(descriptors().encode(around), vectors(around), reference)
+        candidates, _ = self._views([graphs[i] for i in free], reference)
+        everything, _ = self._views(around, reference)
         if not hasattr(model, "draws_"):
             model.prepare(everything)
             model.draw_prior(8)
@@ -285,19 +284,23 @@ class Predictor(RegressorMixin, BaseEstimator):
             return score
         return score, np.full(len(x), float(np.sqrt(1.0 - expected**2)))
 
-    def _reference(self, pool_x: NDArray[np.float32] | None, pool: Sequence[Graph] | None) -> _Reference:
+    def _reference(self, key: str, pool_x: NDArray[np.float32] | None, pool: Sequence[Graph] | None) -> _Reference:
+        """What features are relative to; that of the last pool is kept, whatever labels come."""
+        _ = self.prior  # settles its key
+        kept = getattr(self, "_last_reference", None)
+        if pool_x is not None and kept is not None and kept[0] == (key, self.embedding, self._prior_key):
+            return kept[1]
         if pool_x is None:
-            scale = self._scale_of_labelled()
-            sample = self._x
+            scale, sample = self._scale_of_labelled(), self._x
         else:
             scale, sample = PoolScale(pool_x), pool_x
-        reference = _Reference(
-            scale, pool_x, Whitening(0.5, _COMPONENTS).fit(scale.standardise(sample))
-        )
+        reference = _Reference(scale, pool_x, Whitening(0.5, _COMPONENTS).fit(scale.standardise(sample)))
         if self.embedding:
             vectors = self._e if pool is None or pool_x is None else path_vectors().encode(_spread(list(pool)))
             assert vectors is not None
             reference.vector_scale = PoolScale(vectors)
+        if pool_x is not None:
+            self._last_reference = ((key, self.embedding, self._prior_key), reference)
         return reference
 
     def _scale_of_labelled(self) -> PoolScale:
@@ -313,10 +316,17 @@ class Predictor(RegressorMixin, BaseEstimator):
         return scale
 
     def _views(
-        self, x: NDArray[np.float32], e: NDArray[np.float32] | None, reference: _Reference
+        self, graphs: Sequence[Graph], reference: _Reference, x: NDArray[np.float32] | None = None
     ) -> tuple[dict[str, NDArray[Any]], Floats]:
+        x = descriptors().encode(graphs) if x is None else x
+        mean = self._prior_scores([g.hash for g in graphs], x, reference)
+        e = path_vectors().encode(graphs) if self.embedding else None
+        return self._views_of(x, e, mean, reference), mean
+
+    def _views_of(
+        self, x: NDArray[np.float32], e: NDArray[np.float32] | None, mean: Floats, reference: _Reference
+    ) -> dict[str, NDArray[Any]]:
         z = reference.scale.standardise(x)
-        mean = self._prior_score(x, reference)
         views: dict[str, NDArray[Any]] = {
             "descriptors": z,
             "components": reference.whitening.transform(z),
@@ -324,12 +334,16 @@ class Predictor(RegressorMixin, BaseEstimator):
         }
         if e is not None and reference.vector_scale is not None:
             views["embedding"] = reference.vector_scale.standardise(e)
-        return views, mean
+        return views
 
-    def _prior_score(self, x: NDArray[np.float32], reference: _Reference) -> Floats:
-        if reference.sample is None:
-            return self.prior.score(x, None, None)
-        return self.prior.score(x, reference.sample, reference.scale)
+    def _prior_scores(self, hashes: Sequence[str], x: NDArray[np.float32], reference: _Reference) -> Floats:
+        known = reference.prior_scores
+        missing = [i for i, key in enumerate(hashes) if key not in known]
+        if missing:
+            scale = None if reference.sample is None else reference.scale
+            fresh = self.prior.score(x[missing], reference.sample, scale)
+            known.update(zip((hashes[i] for i in missing), fresh.tolist(), strict=True))
+        return np.array([known[key] for key in hashes])
 
     def _process(self) -> AveragedGaussianProcess:
         usable = {"descriptors", "components"}
@@ -343,10 +357,11 @@ class Predictor(RegressorMixin, BaseEstimator):
     def _model(
         self, pool_x: NDArray[np.float32] | None, pool: Sequence[Graph] | None = None
     ) -> tuple[_Reference, AveragedGaussianProcess | ManyLabels]:
-        key = "" if pool_x is None else hashlib.blake2b(pool_x.tobytes(), digest_size=16).hexdigest()
+        key = _key(pool_x)
         if key not in self._fitted:
-            reference = self._reference(pool_x, pool)
-            views, mean = self._views(self._x, self._e, reference)
+            reference = self._reference(key, pool_x, pool)
+            mean = self._prior_scores(self.hashes_, self._x, reference)
+            views = self._views_of(self._x, self._e, mean, reference)
             process = self._process()
             model: AveragedGaussianProcess | ManyLabels
             if len(self.labels_) <= EXACT:
@@ -403,6 +418,10 @@ class Predictor(RegressorMixin, BaseEstimator):
         result._scores = normal_scores(labels)
         result._fitted = {}
         return result
+
+
+def _key(pool_x: NDArray[np.float32] | None) -> str:
+    return "" if pool_x is None else hashlib.blake2b(pool_x.tobytes(), digest_size=16).hexdigest()
 
 
 def _spread(graphs: list[Graph], size: int = SAMPLE) -> list[Graph]:
