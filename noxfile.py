@@ -144,7 +144,7 @@ def lint(session: nox.Session) -> None:
 def typecheck(session: nox.Session) -> None:
     """mypy."""
     requirements = [part for package in in_order() for part in editable(package)]
-    install(session, "mypy", "nox", "pytest", "types-PyYAML", "types-jsonschema", "types-networkx", *requirements)
+    install(session, "mypy", "nox", *TEST_TOOLS, "types-PyYAML", "types-jsonschema", "types-networkx", *requirements)
     session.run("mypy", *session.posargs)
 
 
