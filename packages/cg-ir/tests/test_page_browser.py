@@ -170,7 +170,7 @@ def test_searching_marks_counts_and_goes_to_folded_nodes(show):
     graph = network()
     browser = show(graph)
     field = browser.find_element(By.CSS_SELECTOR, "input[type=search]")
-    field.send_keys("averagepool stage_3")
+    field.send_keys("avgpool 3x3 1x16x32x32 stage_3")
     wanted = sum(node.op == "AveragePool" and node.region.startswith("stage_3") for node in graph.nodes)
     assert browser.find_element(By.CSS_SELECTOR, ".count").text == f"{wanted} matches"
     assert browser.find_elements(By.CSS_SELECTOR, ".badge")

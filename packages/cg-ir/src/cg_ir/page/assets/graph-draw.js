@@ -59,7 +59,7 @@ cg.draw = function (target, layout, model, colour) {
       }
       const middle = open ? 16 : 19;
       element.append(
-        cg.svg("g", { class: "fold" }, cg.svg("rect", { x: 8, y: middle - 8.5, width: 17, height: 17, rx: 5 }),
+        cg.svg("g", { class: "fold" }, cg.svg("rect", { class: "reach", y: middle - 17, width: 31, height: open ? 30 : 36 }), cg.svg("rect", { class: "sign", x: 8, y: middle - 8.5, width: 17, height: 17, rx: 5 }),
           cg.svg("path", { d: `M12.5 ${middle}h8` + (open ? "" : `M16.5 ${middle - 4}v8`) })),
         cg.svg("text", { class: "caption", x: 32, y: middle + 4.5 }, cg.clip(item.caption, w - 40, letter)),
       );

@@ -170,7 +170,7 @@ cg.graphView = function (host, data) {
   // --- searching -----------------------------------------------------------------------------------------------------
 
   function find() {
-    const terms = state.query.toLowerCase().split(/\s+/).filter(Boolean);
+    const terms = state.query.toLowerCase().replaceAll("×", "x").split(/\s+/).filter(Boolean);
     state.matches = terms.length || state.filtered.size
       ? model.nodes.filter((node) => (!state.filtered.size || state.filtered.has(node.signature.op)) && terms.every((term) => node.words.includes(term)))
       : [];
