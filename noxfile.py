@@ -28,6 +28,8 @@ PROJECTS = {
 }
 SHARED = ROOT / ".nox" / "torch"
 TEST_TOOLS = ("pytest", "hypothesis", "selenium", "axe-core-python")
+#: What the guides and the plugin template need beside the packages.
+INTEGRATION_TOOLS = ("copier", "optuna")
 DEMO_LABELS = "analog-nasbench==0.1.3"
 
 
@@ -99,14 +101,14 @@ def install(session: nox.Session, *requirements: str) -> None:
 @nox.session(venv_backend="none")
 def tests(session: nox.Session) -> None:
     """All tests, in one environment with all packages and extras."""
-    python = shared_python(session)
+    python = shared_python(session, *INTEGRATION_TOOLS)
     run(session, python, "-m", "pytest", *session.posargs)
 
 
 @nox.session(venv_backend="none")
 def integration(session: nox.Session) -> None:
     """Only the tests of what crosses packages."""
-    python = shared_python(session)
+    python = shared_python(session, *INTEGRATION_TOOLS)
     run(session, python, "-m", "pytest", *(session.posargs or ["tests"]))
 
 
@@ -142,7 +144,7 @@ def lint(session: nox.Session) -> None:
 def typecheck(session: nox.Session) -> None:
     """mypy."""
     requirements = [part for package in in_order() for part in editable(package)]
-    install(session, "mypy", "nox", "pytest", "types-PyYAML", "types-jsonschema", "types-networkx", *requirements)
+    install(session, "mypy", "nox", *TEST_TOOLS, "types-PyYAML", "types-jsonschema", "types-networkx", *requirements)
     session.run("mypy", *session.posargs)
 
 

@@ -1,11 +1,13 @@
 """Every command and snippet of the guides runs as written, page by page, each page in an empty folder.
 
 ``sh`` blocks go to a shell, ``python`` blocks to one interpreter a page, and a block with a ``:caption:`` is a file that the reader
-saves under that name. A block after the comment ``<!-- not run: reason -->`` is left out, with the reason.
+saves under that name. A block after the comment ``<!-- not run: reason -->`` is left out, with the reason. A page that
+begins with ``<!-- needs: optuna torch -->`` is skipped where one of these modules is missing.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import subprocess
@@ -44,6 +46,10 @@ def blocks(page: Path) -> list[Block]:
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_page_runs_as_written(page: Path, tmp_path: Path) -> None:
+    needs = re.match(r"<!-- needs: ([\w ]+) -->", page.read_text(encoding="utf-8"))
+    missing = [name for name in (needs[1].split() if needs else ()) if importlib.util.find_spec(name) is None]
+    if missing:
+        pytest.skip(f"the page needs {', '.join(missing)}")
     script, python = ["set -euo pipefail"], 0
     snippets = []
     for block in blocks(page):

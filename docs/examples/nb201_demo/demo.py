@@ -90,7 +90,7 @@ def rank(graphs: Sequence[cg_ir.Graph], accuracy: NDArray[np.float64], draws: in
         results.append(Ranked.empty(name, 0))
         results[-1].add(np.array(values, dtype=float), accuracy, ranks)
     methods: dict[str, Callable[[int], Predictor]] = {
-        "descriptors + Gaussian process": lambda seed: Predictor.descriptors_only(seed=seed),
+        "descriptors + Gaussian process": lambda seed: Predictor(embedding=False, use_prior=False, seed=seed),
         "cg": lambda seed: Predictor(exclude=(FAMILY,), seed=seed),
     }
     for count in LABELS:

@@ -11,6 +11,7 @@ import numpy as np
 
 from cg_evolve.errors import Exhausted, SearchError
 from cg_evolve.pool import Pool
+from cg_ir import hash_all
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,14 +58,19 @@ class Domain:
 
     @cached_property
     def members(self) -> list[str] | None:
-        """Every admissible architecture, where they are few enough to list."""
+        """Every admissible network, in its first spelling, where they are few enough to list."""
         if self.pool is not None:
             archs = self.pool.archs
         elif getattr(self.space, "enumerate", None) is not None and self.space.size <= ENUMERABLE:
             archs = list(self.space.enumerate())  # type: ignore[attr-defined]
         else:
             return None
-        return [arch for arch in archs if self._admits(self.graph(arch))]
+        graphs = [self.graph(arch) for arch in archs]
+        distinct: dict[str, str] = {}
+        for arch, graph, graph_hash in zip(archs, graphs, hash_all(graphs), strict=True):
+            if graph_hash not in distinct and self._admits(graph):
+                distinct[graph_hash] = arch
+        return list(distinct.values())
 
     @cached_property
     def _admissible(self) -> NDArray[np.bool_]:

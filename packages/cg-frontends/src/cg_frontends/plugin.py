@@ -9,10 +9,11 @@ from cg_ir.plugins import hookimpl
 
 @hookimpl
 def cg_frontends() -> list[Any]:
-    """PyTorch modules and the code that makes them."""
+    """PyTorch modules and the code that makes them; ONNX files."""
+    from cg_frontends.onnx_files import OnnxFrontend
     from cg_frontends.pytorch_sources import PyTorchFrontend
 
-    return [PyTorchFrontend]
+    return [OnnxFrontend, PyTorchFrontend]
 
 
 @hookimpl

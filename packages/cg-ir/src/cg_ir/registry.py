@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import functools
+import sys
+import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -190,3 +192,13 @@ def get_benchmark(name: str, **options: Any) -> plugins.Benchmark:
 def get_evaluator(name: str, **options: Any) -> plugins.Evaluator:
     """An evaluator by name."""
     return _get("evaluator", name, options)
+
+
+class _CallableModule(types.ModuleType):
+    """``cg_ir.registry`` names this module once it is imported, and the function of the package's API: both meanings work."""
+
+    def __call__(self) -> Registry:
+        return registry()
+
+
+sys.modules[__name__].__class__ = _CallableModule

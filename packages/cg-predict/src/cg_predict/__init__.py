@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from cg_predict.gp import AveragedGaussianProcess, Structure
     from cg_predict.predictor import Familiarity, Predictor, UnfamiliarWarning
     from cg_predict.prior import Prior, load_prior
+    from cg_predict.ranking import Ranked, Ranking, rank
     from cg_predict.targets import LabelError, normal_scores
 
 __version__ = "0.1.0"
@@ -20,6 +21,9 @@ _WHERE = {
     "Predictor": "predictor",
     "Familiarity": "predictor",
     "UnfamiliarWarning": "predictor",
+    "rank": "ranking",
+    "Ranking": "ranking",
+    "Ranked": "ranking",
     "Prior": "prior",
     "load_prior": "prior",
     "AveragedGaussianProcess": "gp",
@@ -34,6 +38,9 @@ __all__ = [  # noqa: RUF022 - grouped by concept
     "Predictor",
     "Familiarity",
     "UnfamiliarWarning",
+    "rank",
+    "Ranking",
+    "Ranked",
     # its parts
     "Prior",
     "load_prior",

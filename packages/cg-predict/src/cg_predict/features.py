@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
-from cg_ir.graph import Graph
 from numpy.typing import NDArray
+
+from cg_ir import hash_all
+from cg_ir.graph import Graph
 
 __all__ = ["CachedEncoder", "Encoder", "descriptors", "fingerprint", "path_vectors"]
 
@@ -42,7 +44,7 @@ class CachedEncoder:
         """Vectors of the graphs, float32 (len(graphs), d)."""
         if not len(graphs):
             return np.zeros((0, len(self.encoder)), dtype=np.float32)  # type: ignore[arg-type]
-        keys = [graph.hash for graph in graphs]
+        keys = hash_all(graphs)
         missing = {key: graph for key, graph in zip(keys, graphs, strict=True) if key not in self._memory}
         rows: dict[str, NDArray[np.float32]] = {}
         if missing:

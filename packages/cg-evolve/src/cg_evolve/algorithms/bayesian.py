@@ -56,6 +56,8 @@ class BayesianSearch:
         candidates: how many are made at a refit where the space is too large to list.
         growth: share by which the results grow between two refits.
         remembered: most results that the scorer is fitted to: the best half and the latest half.
+        shortlist: how many of a listed space's networks are scored at most refits: the most promising by the last refit that scored all, of which there
+            is one whenever the results have grown by half.
     """
 
     name = "bayesian"
@@ -68,6 +70,7 @@ class BayesianSearch:
         candidates: int = 1000,
         growth: float = 1 / 16,
         remembered: int = 256,
+        shortlist: int = 1000,
     ) -> None:
         self.scorer = scorer
         self.exclude = exclude
@@ -75,8 +78,12 @@ class BayesianSearch:
         self.candidates = candidates
         self.growth = growth
         self.remembered = remembered
+        self.shortlist = shortlist
+        self._surrogate: Surrogate | None = None
         self._design: list[Proposal] | None = None
         self._state: _State | None = None
+        self._short: tuple[int, list[str]] = (-1, [])
+        self._pool: list[Graph] | None = None
 
     def propose(self, view: View) -> Proposal:
         known = len(view.results)
@@ -113,7 +120,7 @@ class BayesianSearch:
         subset = rng.permutation(len(archs))[:4000].tolist()
         graphs = [view.domain.graph(archs[i]) for i in subset]
         surrogate = Surrogate(self.scorer, self.exclude, view.problem)
-        prior = surrogate.prior(graphs)
+        prior = surrogate.prior(graphs, pool=graphs)
         chosen = surrogate.suggest(graphs, min(self.initial, len(graphs)))
         best = [] if prior is None else np.argsort(-prior, kind="stable")[: self.initial].tolist()
         result: list[Proposal] = []
@@ -171,19 +178,56 @@ class BayesianSearch:
         latest = [i for i in range(len(rows)) if i not in best][-(self.remembered - half) :]
         return [rows[i] for i in sorted(best | set(latest))]
 
+    def _reference(self, view: View) -> list[Graph]:
+        """The unlabelled networks among which the scorer ranks: those of a listed space, or samples."""
+        if self._pool is None:
+            archs, _ = self._candidates(view, [])
+            self._pool = [view.domain.graph(arch) for arch in archs]
+        return self._pool
+
+    def _shortlist(self, view: View, used: int) -> list[str] | None:
+        """The most promising of all networks of a listed space by the last fit that scored them all; none where this fit is to do so."""
+        anchor = 2
+        while anchor + anchor // 2 <= used:
+            anchor += anchor // 2
+        if anchor == used or len(view.domain.members or ()) <= self.shortlist:
+            return None
+        if self._short[0] != anchor:
+            state = self._fit(view, anchor)
+            if state is None:
+                return None
+            self._keep(anchor, state)
+        return self._short[1]
+
+    def _keep(self, anchor: int, state: _State) -> None:
+        scores = (state.means + 2 * state.stds).T
+        best = {int(i) for row in scores for i in np.argsort(-row, kind="stable")[: self.shortlist // len(scores)]}
+        self._short = (anchor, [state.archs[i] for i in sorted(best)])
+
     def _fit(self, view: View, used: int) -> _State | None:
+        listed = view.domain.members is not None
+        shortlist = self._shortlist(view, used) if listed else None
         rows = self._rows(view, used)
-        surrogate = Surrogate(self.scorer, self.exclude, view.problem)
+        if self._surrogate is None:
+            self._surrogate = Surrogate(self.scorer, self.exclude, view.problem)
+        surrogate = self._surrogate
         if not surrogate.fit(rows):
             return None
-        archs, parents = self._candidates(view, list(view.results[:used]))
+        if shortlist is None:
+            archs, parents = self._candidates(view, list(view.results[:used]))
+        else:
+            archs, parents = shortlist, [()] * len(shortlist)
         graphs: list[Graph] = [view.domain.graph(arch) for arch in archs]
-        means, stds = surrogate.predict(graphs, pool=graphs)
+        pool = self._reference(view)
+        means, stds = surrogate.predict(graphs, pool=pool)
         good = [row for row in rows if row.good]
-        incumbents, _ = surrogate.predict([row.graph for row in good], pool=graphs)
+        incumbents, _ = surrogate.predict([row.graph for row in good], pool=pool)
         if incumbents.shape[1] > 1:
             incumbents = incumbents[pareto.front(incumbents)]
-        return _State(used, archs, parents, means, stds, incumbents)
+        state = _State(used, archs, parents, means, stds, incumbents)
+        if listed and shortlist is None:
+            self._keep(used, state)
+        return state
 
     def _acquire(self, view: View, state: _State) -> Proposal | None:
         rng = view.rng()

@@ -44,6 +44,7 @@ def reads_elements(error: BaseException) -> bool:
             "cannot be called on meta tensors",
             "Cannot copy out of meta tensor",
             "data-dependent",
+            "data-independent",
             "aten::nonzero",
             "Boolean value of Tensor",
         )

@@ -11,15 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from cg_frontends import __version__
+from cg_frontends.lowering.assembly import assemble
+from cg_frontends.lowering.lowering import LOWERINGS, Lowering, UnknownOperatorWarning
+from cg_frontends.lowering.tape import TRACED, Tape
 from cg_frontends.pytorch import lowerings  # noqa: F401 - registers the lowerings
-from cg_frontends.pytorch.assembly import assemble
 from cg_frontends.pytorch.blame import describe, reads_elements
 from cg_frontends.pytorch.exported import module_of, runner_of
-from cg_frontends.pytorch.lowering import LOWERINGS, Lowering, UnknownOperatorWarning
 from cg_frontends.pytorch.modules import lend
 from cg_frontends.pytorch.recorder import Recorder
 from cg_frontends.pytorch.structure import map_tensors, tensors_of
-from cg_frontends.pytorch.tape import TRACED, Tape
 from cg_ir import CgError, Graph, GraphError, SourceError
 
 __all__ = ["from_module"]

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from cg_frontends.lowering.tape import CONSTANT, TRACED, WEIGHT, Call, Leaf, Tape, Value
 from cg_frontends.pytorch.shapes import ShapeMemory
-from cg_frontends.pytorch.tape import CONSTANT, TRACED, WEIGHT, Call, Leaf, Tape, Value
 from cg_frontends.pytorch.views import scatter
 
 __all__ = ["DataDependent", "Recorder"]

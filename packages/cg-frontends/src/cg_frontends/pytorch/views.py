@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cg_frontends.pytorch.tape import Call, Value
+from cg_frontends.lowering.tape import Call, Value
 
 if TYPE_CHECKING:
     from cg_frontends.pytorch.recorder import Recorder

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cg_frontends.pytorch.lowering import Lowering, lowers
+from cg_frontends.lowering.lowering import Lowering, lowers
+from cg_frontends.lowering.tape import Value
 from cg_frontends.pytorch.lowerings.arguments import axis_of
-from cg_frontends.pytorch.tape import Value
 
 Outputs = Sequence[Any]
 

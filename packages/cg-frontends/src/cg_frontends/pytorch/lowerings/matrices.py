@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from math import isclose
 from typing import Any
 
-from cg_frontends.pytorch.lowering import Lowering, lowers
+from cg_frontends.lowering.einsum import explicit_equation
+from cg_frontends.lowering.lowering import Lowering, lowers
+from cg_frontends.lowering.tape import WEIGHT, Value
 from cg_frontends.pytorch.lowerings.arguments import each
-from cg_frontends.pytorch.tape import WEIGHT, Value
 
 Outputs = Sequence[Any]
 
@@ -166,33 +167,11 @@ def addmm(
     return low.add("Add", node, addend, shape=shape)
 
 
-_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-
 @lowers("einsum")
 def einsum(low: Lowering, out: Outputs, equation: str, operands: Sequence[Value], *, path: Any = None) -> int:
     return low.add(
         "Einsum", *operands, shape=out[0].shape, equation=explicit_equation(equation, [v.shape for v in operands])
     )
-
-
-def explicit_equation(equation: str, shapes: Sequence[tuple[int, ...]]) -> str:
-    """The equation with its output stated, ellipses spelled out and letters renamed in order of appearance."""
-    left, arrow, right = equation.replace(" ", "").partition("->")
-    terms = left.split(",")
-    free = [c for c in _LETTERS if c not in equation]
-    widths = [len(s) - len(t.replace("...", "")) if "..." in t else 0 for t, s in zip(terms, shapes, strict=True)]
-    dots = "".join(free[: max(widths, default=0)])
-    terms = [t.replace("...", dots[len(dots) - w :]) for t, w in zip(terms, widths, strict=True)]
-    if arrow:
-        right = right.replace("...", dots)
-    else:
-        joined = "".join(terms)
-        right = dots + "".join(sorted({c for c in joined if joined.count(c) == 1 and c not in dots}))
-    names: dict[str, str] = {}
-    for c in "".join(terms):
-        names.setdefault(c, _LETTERS[len(names)])
-    return ",".join("".join(names[c] for c in t) for t in terms) + "->" + "".join(names[c] for c in right)
 
 
 @lowers("scaled_dot_product_attention", "_scaled_dot_product_attention_math")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cg_frontends.pytorch.lowering import Lowering, lowers
-from cg_frontends.pytorch.tape import Value
+from cg_frontends.lowering.lowering import Lowering, lowers
+from cg_frontends.lowering.tape import Value
 
 Outputs = Sequence[Any]
 

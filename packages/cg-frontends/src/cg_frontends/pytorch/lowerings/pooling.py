@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from cg_frontends.pytorch.lowering import Lowering, lowers
+from cg_frontends.lowering.lowering import Lowering, lowers
+from cg_frontends.lowering.tape import Value
 from cg_frontends.pytorch.lowerings.arguments import each
-from cg_frontends.pytorch.tape import Value
 
 Outputs = Sequence[Any]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from cg_frontends.pytorch.lowering import Lowering, Spec
-from cg_frontends.pytorch.weights import Sharing
+from cg_frontends.lowering.lowering import Lowering, Spec
+from cg_frontends.lowering.weights import Sharing
 from cg_ir import Graph, GraphBuilder
 
 __all__ = ["assemble"]

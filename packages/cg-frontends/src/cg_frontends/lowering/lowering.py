@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, TypeVar
 
-from cg_frontends.pytorch.tape import CONSTANT, TRACED, WEIGHT, Call, Tape, Value, values_in
+from cg_frontends.lowering.tape import CONSTANT, TRACED, WEIGHT, Call, Tape, Value, values_in
+from cg_ir.operators import OPERATORS
 
 __all__ = ["LOWERINGS", "Lowering", "UnknownOperatorWarning", "lowers"]
 
@@ -73,11 +74,27 @@ class Lowering:
     # --- what lowerings use -------------------------------------------------------------------------------------------
 
     def add(
-        self, op: str, *inputs: Value | int, shape: Iterable[int], slots: Iterable[Value | None] = (), **attrs: Any
+        self,
+        op: str,
+        *inputs: Value | int,
+        shape: Iterable[int] | None = None,
+        channels: int | None = None,
+        slots: Iterable[Value | None] = (),
+        **attrs: Any,
     ) -> int:
-        """Add a node and return its number; ``slots`` are the parameters that it owns."""
+        """Add a node and return its number.
+
+        Args:
+            op, inputs, attrs: as for ``GraphBuilder.add``; values stand for their nodes.
+            shape: output shape; the operator's rule gives it where it is absent, perhaps from ``channels``.
+            slots: the parameters that the node owns.
+        """
         nodes = [self.node(i) if isinstance(i, Value) else i for i in inputs]
         owned = tuple(slot for slot in slots if slot is not None)
+        if shape is None:
+            operator = OPERATORS[op]
+            filled = operator.fill_attrs(operator.read_attrs(attrs))
+            shape = operator.infer([self.specs[i].shape for i in nodes], filled, None, channels)
         self.specs.append(Spec(op, nodes, tuple(shape), attrs, self.region, owned))
         return len(self.specs) - 1
 

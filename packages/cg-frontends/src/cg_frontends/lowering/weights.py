@@ -6,8 +6,8 @@ from collections import defaultdict
 from math import prod
 from typing import Any
 
-from cg_frontends.pytorch.lowering import Spec
-from cg_frontends.pytorch.tape import Value
+from cg_frontends.lowering.lowering import Spec
+from cg_frontends.lowering.tape import Value
 
 __all__ = ["Sharing"]
 

@@ -1,0 +1,118 @@
+"""Rankings as rows, tables and files."""
+
+from __future__ import annotations
+
+import csv
+import html.parser
+import json
+
+import numpy as np
+import pytest
+
+from cg_ir import CgError, Graph, GraphBuilder
+from cg_predict.ranking import Ranking, rank
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+class ByWidth:
+    """Scores a network by the logarithm of its parameters."""
+
+    name = "by-width"
+
+    def __init__(self, deviations: bool = True) -> None:
+        self.deviations = deviations
+
+    def predict(self, graphs: list[Graph], return_std: bool = False):
+        scores = np.log([float(graph.params) for graph in graphs])
+        return (scores, np.full(len(graphs), 0.5)) if return_std and self.deviations else scores
+
+
+def networks(*widths: int) -> list[Graph]:
+    result = []
+    for width in widths:
+        builder = GraphBuilder(f"width {width}")
+        x = builder.add("Conv", builder.input((1, 3, 8, 8)), channels=width, kernel_shape=(3, 3))
+        builder.output(x)
+        result.append(builder.build())
+    return result
+
+
+@pytest.fixture
+def ranking() -> Ranking:
+    return rank(ByWidth(), networks(8, 32, 16))
+
+
+def test_the_best_comes_first_with_its_numbers(ranking):
+    assert [row.name for row in ranking] == ["width 32", "width 16", "width 8"]
+    assert [row.rank for row in ranking] == [1, 2, 3]
+    first = ranking[0]
+    assert first.params == ranking.best.params == 32 * 27
+    assert first.macs == ranking.best.macs == 32 * 27 * 36
+    assert first.hash == ranking.best.hash
+    assert (first.high - first.low) / 2 == pytest.approx(1.6449 * 0.5)
+
+
+def test_ties_keep_their_order_and_deviations_may_be_unknown():
+    ranking = rank(ByWidth(deviations=False), networks(8, 8), names=["a", "b"])
+    assert [row.name for row in ranking] == ["a", "b"]
+    assert ranking[0].std is None
+    assert "…" not in str(ranking)
+
+
+def test_the_text_lines_up(ranking):
+    lines = str(ranking).splitlines()
+    assert len(lines) == 4
+    assert len({line.index("width") for line in lines[1:]}) == 1
+    assert "864" in lines[1]
+
+
+class Cells(html.parser.HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.rows: list[list[str]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+
+    def handle_data(self, data):
+        self.rows[-1][-1] += data
+
+
+def test_the_notebook_table_holds_every_row_and_escapes_names():
+    ranking = rank(ByWidth(), networks(8, 32), names=[HOSTILE, "other"])
+    cells = Cells(ranking._repr_html_())
+    assert [row[1] for row in cells.rows] == ["network", "other", HOSTILE]
+    assert "script" not in cells.tags
+
+
+def test_files_hold_the_same_rows(ranking, tmp_path):
+    ranking.save(tmp_path / "r.json")
+    assert json.loads((tmp_path / "r.json").read_text()) == ranking.to_records()
+    ranking.save(tmp_path / "r.csv")
+    with open(tmp_path / "r.csv", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [float(row["score"]) for row in rows] == [row.score for row in ranking]
+    with pytest.raises(CgError, match=r"should end in \.csv"):
+        ranking.save(tmp_path / "r.xls")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["r.csv", "r.json"]
+
+
+def test_parquet_reads_back_as_the_data_frame(ranking, tmp_path):
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    ranking.save(tmp_path / "r.parquet")
+    frame = pandas.read_parquet(tmp_path / "r.parquet")
+    assert list(frame["name"]) == [row.name for row in ranking]
+    assert frame["params"].tolist() == [row.params for row in ranking]
+
+
+def test_names_must_match():
+    with pytest.raises(CgError, match="as many names as networks, 2, not 1"):
+        rank(ByWidth(), networks(8, 16), names=["a"])
