@@ -176,7 +176,9 @@ def demo(session: nox.Session) -> None:
             python, "-m", "pip", "install", "--disable-pip-version-check", "--quiet", "--no-deps", "--target",
             str(labels), DEMO_LABELS, external=True,
         )  # fmt: skip
-    run(session, python, "docs/examples/nb201_demo/demo.py", *session.posargs, env={"PYTHONPATH": str(labels)})
+    # one worker process a core, one thread each
+    environment = {"PYTHONPATH": str(labels), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    run(session, python, "docs/examples/nb201_demo/demo.py", *session.posargs, env=environment)
 
 
 @nox.session(venv_backend="none")
