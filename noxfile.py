@@ -30,6 +30,7 @@ SHARED = ROOT / ".nox" / "torch"
 TEST_TOOLS = ("pytest", "hypothesis", "selenium", "axe-core-python")
 #: What the guides and the plugin template need beside the packages.
 INTEGRATION_TOOLS = ("copier", "optuna")
+GUIDE_TOOLS = ("copier", "optuna")  # what the plugin template and one guide need
 DEMO_LABELS = "analog-nasbench==0.1.3"
 
 
@@ -64,7 +65,7 @@ def shared_python(session: nox.Session, *tools: str) -> str:
     if not python.exists():
         session.run(sys.executable, "-m", "virtualenv", "--quiet", str(SHARED), external=True)
     packages = [part for package in in_order() for part in editable(package, extras=True)]
-    bring_up_to_date(session, str(python), "packages", [*TEST_TOOLS, *packages])
+    bring_up_to_date(session, str(python), "packages", [*TEST_TOOLS, *GUIDE_TOOLS, *packages])
     if tools:
         bring_up_to_date(session, str(python), session.name, tools)
     return str(python)

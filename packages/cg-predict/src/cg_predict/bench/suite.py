@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cg_ir.errors import CgError
-
 from cg_predict.bench.methods import Baseline, Chosen, Fitted, Forest, Method
 from cg_predict.bench.targets import Target
 from cg_predict.predictor import Predictor
@@ -32,7 +31,7 @@ def methods_for(target: Target, data: Path, quick: bool, chosen: Sequence[str] =
     ]
     if not quick:
         methods.append(Forest(counts=(10, 20, 50, 100, 400)))
-        methods += [Fitted(name, Predictor(out, warn=False, **options)) for name, options in ABLATIONS.items()]  # type: ignore[arg-type]
+        methods += [Fitted(name, Predictor(out, warn=False, **options)) for name, options in ABLATIONS.items()]
         methods += [Baseline(name, _SCORED) for name in PROXIES]
     if chosen:
         names = [m.name for m in methods]
