@@ -235,6 +235,7 @@ BROKEN = {
         "nothing reads",
     ),
     "shared without weights": (changed('"op": "Relu"', '"op": "Relu", "weights": "w"'), "no parameters to share"),
+    "half a surrogate": (changed('"opset": 1', '"opset": 1, "name": "\\ud800"'), "surrogate"),
     "broken gzip": (gzip.compress(VALID.encode())[:-12], "cannot read"),
     "gzip of garbage": (b"\x1f\x8bgarbage", "cannot read"),
 }
