@@ -1,6 +1,6 @@
 """Everything that a contributor or CI runs: ``python3 -m nox -s NAME`` (``-l`` lists the sessions).
 
-``tests``, ``integration``, ``demo``, ``bench`` and ``docs`` share one environment, ``.nox/torch``, with all five
+``tests``, ``integration``, ``demo``, ``bench``, ``zoo`` and ``docs`` share one environment, ``.nox/torch``, with all five
 packages, editable, and all their extras. Each ``tests-<package>`` has an environment of its own with only what that
 package declares.
 """
@@ -32,6 +32,12 @@ TEST_TOOLS = ("pytest", "hypothesis", "selenium", "axe-core-python")
 INTEGRATION_TOOLS = ("copier", "optuna")
 GUIDE_TOOLS = ("copier", "optuna")  # what the plugin template and one guide need
 DEMO_LABELS = "analog-nasbench==0.1.3"
+#: The model zoos, and what they import; without their dependencies, which would bring another torch.
+ZOO = (
+    "torchvision==0.28.0", "timm==1.0.31", "transformers==5.23.0", "huggingface_hub", "safetensors", "tokenizers", "regex", "tqdm",
+    "filelock", "fsspec", "requests", "urllib3", "idna", "certifi", "charset-normalizer", "pillow", "httpx2", "httpcore2", "h11",
+    "anyio", "truststore", "typer", "shellingham", "annotated-doc", "hf-xet",
+)  # fmt: skip
 
 
 # --- environments -----------------------------------------------------------------------------------------------------
@@ -193,6 +199,29 @@ def bench(session: nox.Session) -> None:
         session.error("set CG_DATA to the folder with evaluation data")
     arguments = session.posargs or ["transfer", "--data", data, "--quick", "-o", "bench-results"]
     run(session, str(Path(python).with_name("cg")), "bench", *arguments)
+
+
+@nox.session(venv_backend="none")
+def zoo(session: nox.Session) -> None:
+    """Every model of torchvision and timm, and transformers configurations, into docs/zoo.md (about an hour)."""
+    python = shared_python(session)
+    models = SHARED / "zoo"  # outside site-packages: only this session sees it
+    if not (models / "transformers").is_dir():
+        session.run(
+            python, "-m", "pip", "install", "--disable-pip-version-check", "--quiet", "--no-deps", "--target", str(models), *ZOO,
+            external=True,
+        )  # fmt: skip
+    script = "packages/cg-frontends/benchmarks/zoo.py"
+    results = []
+    for family, options in (
+        ("torchvision", ["--time-every", "4"]),
+        ("timm", ["--time-every", "26", "--count-every", "3"]),
+        ("transformers", ["--time-every", "3"]),
+    ):
+        results.append(str(SHARED / f"zoo-{family}.jsonl"))
+        command = [python, script, "run", "--family", family, *options, *session.posargs, "-o", results[-1]]
+        run(session, *command, env={"PYTHONPATH": str(models)})
+    run(session, python, script, "table", *results, "-o", "docs/zoo.md")
 
 
 @nox.session(venv_backend="none")
