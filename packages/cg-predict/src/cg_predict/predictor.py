@@ -6,7 +6,7 @@ import hashlib
 import json
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, overload
 
@@ -16,30 +16,40 @@ from cg_ir.graph import Graph
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 
-from cg_predict.features import descriptors, path_vectors
+from cg_predict.features import descriptors, fingerprint, path_vectors
 from cg_predict.gp import AveragedGaussianProcess, Structure
 from cg_predict.kernels import Whitening
 from cg_predict.many_labels import ManyLabels
 from cg_predict.metrics import spearman
 from cg_predict.pool import PoolScale
 from cg_predict.prior import Prior, load_prior
-from cg_predict.targets import LabelError, check_labels, merge_duplicates, normal_scores
+from cg_predict.targets import LabelError, check_labels, merge_duplicates, normal_scores, scores_in_pool
 
 __all__ = ["Familiarity", "Predictor", "UnfamiliarWarning"]
 
 Floats = NDArray[np.float64]
 
-#: Kernels of which the labels choose the mixture: descriptors, their half-whitened components, the path-weighted encoder, and the prior's score, as a mean and as a direction.
+#: Kernels that are averaged over: descriptors, as they are, weighted by what mattered in other families (sharply or softly), and by their
+#: half-whitened components; vectors of the path-weighted encoder likewise; the prior's score as a mean and as a direction.
 STRUCTURES = (
+    Structure(("descriptors_sharp",)),
+    Structure(("descriptors_soft", "components")),
+    Structure(("descriptors_sharp", "embedding_sharp")),
+    Structure(("descriptors_soft", "embedding_soft")),
+    Structure(("descriptors", "components", "embedding")),
+    Structure(("descriptors_sharp",), mean=True),
+    Structure(("descriptors_sharp", "embedding_sharp"), mean=True),
+    Structure(("descriptors_soft", "embedding_soft"), mean=True),
+    Structure(("descriptors", "embedding"), mean=True),
+    Structure(("descriptors_sharp", "components", "embedding_sharp", "prior"), mean=True),
+)
+#: What takes part without anything learned from other families.
+PLAIN = (
     Structure(("descriptors",)),
     Structure(("components",)),
     Structure(("descriptors", "components")),
     Structure(("descriptors", "embedding")),
     Structure(("descriptors", "components", "embedding")),
-    Structure(("descriptors",), mean=True),
-    Structure(("descriptors", "components"), mean=True),
-    Structure(("descriptors", "embedding"), mean=True),
-    Structure(("descriptors", "components", "embedding", "prior"), mean=True),
 )
 #: Labels up to which the Gaussian process is exact; beyond, see `cg_predict.many_labels`.
 EXACT = 1500
@@ -94,6 +104,7 @@ class Predictor(RegressorMixin, BaseEstimator):
         embedding: whether the path-weighted encoder's vectors take part once there are labels.
         use_prior: whether anything learned from other families takes part.
         warn: whether `predict` warns about networks unlike every known family while there is no label.
+        reshape: whether labels are placed among the pool by a first fit before the final one.
         seed: of the hyper-parameter draws.
 
     Attributes:
@@ -114,12 +125,14 @@ class Predictor(RegressorMixin, BaseEstimator):
         embedding: bool = True,
         use_prior: bool = True,
         warn: bool = True,
+        reshape: bool = True,
         seed: int = 0,
     ) -> None:
         self.exclude = exclude
         self.embedding = embedding
         self.use_prior = use_prior
         self.warn = warn
+        self.reshape = reshape
         self.seed = seed
 
     # --- what is known ------------------------------------------------------------------------------------------------
@@ -132,7 +145,7 @@ class Predictor(RegressorMixin, BaseEstimator):
         if getattr(self, "_prior_key", None) != key:
             self._prior = load_prior(excluded)
             if not self.use_prior:
-                self._prior.moments, self._prior.forests = {}, {}
+                self._prior.moments, self._prior.forests, self._prior.relevance = {}, {}, {}
             self._prior_key = key
         return self._prior
 
@@ -334,6 +347,10 @@ class Predictor(RegressorMixin, BaseEstimator):
         }
         if e is not None and reference.vector_scale is not None:
             views["embedding"] = reference.vector_scale.standardise(e)
+        for name, weights in self._relevance().items():
+            base = reference.vector_scale if name.startswith("embedding") else reference.scale
+            assert base is not None
+            views[name] = views[name.split("_")[0]] * weights[base.varies]
         return views
 
     def _prior_scores(self, hashes: Sequence[str], x: NDArray[np.float32], reference: _Reference) -> Floats:
@@ -345,13 +362,22 @@ class Predictor(RegressorMixin, BaseEstimator):
             known.update(zip((hashes[i] for i in missing), fresh.tolist(), strict=True))
         return np.array([known[key] for key in hashes])
 
+    def _relevance(self) -> dict[str, NDArray[np.floating[Any]]]:
+        """Weights of features that were learned from other families; those of vectors only for the encoder that they were learned with."""
+        weights = self.prior.relevance
+        if not self.embedding or self.prior.vectors != fingerprint(path_vectors().encoder):
+            weights = {k: v for k, v in weights.items() if not k.startswith("embedding")}
+        return weights
+
     def _process(self) -> AveragedGaussianProcess:
-        usable = {"descriptors", "components"}
+        usable = {"descriptors", "components", *self._relevance()}
         usable |= {"embedding"} if self.embedding else set()
         usable |= {"prior"} if self.prior.sources else set()
-        structures = [
-            s for s in STRUCTURES if set(s.views) <= usable and (not s.mean or self.prior.sources)
-        ]
+        learned = "descriptors_sharp" in usable
+        structures = [Structure(tuple(v for v in s.views if v in usable), mean=s.mean) for s in (STRUCTURES if learned else PLAIN)]
+        if self.prior.sources and not learned:
+            structures += [replace(s, mean=True) for s in structures]
+        structures = list(dict.fromkeys(s for s in structures if s.views))
         return AveragedGaussianProcess(structures, rng=np.random.default_rng([self.seed, 0]), draws=max(16, 160 // len(structures)))
 
     def _model(
@@ -366,6 +392,11 @@ class Predictor(RegressorMixin, BaseEstimator):
             model: AveragedGaussianProcess | ManyLabels
             if len(self.labels_) <= EXACT:
                 model = process.fit(views, self._scores, mean)
+                if pool is not None and self.reshape:
+                    # Labels that were chosen are no uniform sample of the pool: find where they stand in it, and fit again.
+                    around, around_mean = self._views(_spread(list(pool), 512), reference)
+                    mu, std = process.predict(around, around_mean, True)
+                    model = process.fit(views, scores_in_pool(self._scores, mu, std), mean)
             else:
                 model = ManyLabels(process, EXACT, np.random.default_rng([self.seed, 2])).fit(views, self._scores, mean)
             self._fitted = {"": self._fitted[""]} if "" in self._fitted else {}  # one pool at a time
