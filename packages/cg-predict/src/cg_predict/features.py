@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from cg_ir import hash_all
 from cg_ir.graph import Graph
 
-__all__ = ["CachedEncoder", "Encoder", "descriptors", "path_vectors"]
+__all__ = ["CachedEncoder", "Encoder", "descriptors", "fingerprint", "path_vectors"]
 
 #: Vectors kept, at about 2 kB each.
 CAPACITY = 150_000
@@ -81,3 +82,11 @@ def path_vectors() -> CachedEncoder:
         shipped = (shipped_directory("path") / "config.json").is_file()
         _CACHED["path"] = CachedEncoder(PathEncoder.shipped() if shipped else PathEncoder())
     return _CACHED["path"]
+
+
+def fingerprint(encoder: Any) -> str:
+    """Identifies the weights of a path-weighted encoder, on which anything learned from its vectors depends."""
+    digest = hashlib.blake2b(digest_size=8)
+    for name in sorted(encoder.weights):
+        digest.update(name.encode() + np.ascontiguousarray(encoder.weights[name]).tobytes())
+    return digest.hexdigest()

@@ -73,7 +73,8 @@ class AveragedGaussianProcess:
         structures: the kernels to average over.
         draws: hyper-parameter settings drawn at first for each structure.
         refinements: rounds in which the best settings are varied.
-        keep: how many settings take part in predictions at most.
+        keep: how many settings of each structure take part in predictions at most.
+        temper: divides differences of log evidence between structures.
         rng: source of randomness.
 
     Attributes:
@@ -88,13 +89,15 @@ class AveragedGaussianProcess:
         rng: np.random.Generator,
         draws: int = 40,
         refinements: int = 3,
-        keep: int = 24,
+        keep: int = 6,
+        temper: float = 8.0,
     ) -> None:
         self.structures = tuple(structures)
         self.rng = rng
         self.draws = draws
         self.refinements = refinements
         self.keep = keep
+        self.temper = temper
 
     # --- hyper-parameters ---------------------------------------------------------------------------------------------
 
@@ -194,18 +197,12 @@ class AveragedGaussianProcess:
         log_prior = np.log([self.structures[d.structure].weight for d in candidates])
         values = np.array([self._evaluate(d)[0] for d in candidates]) + log_prior
         for _ in range(self.refinements):
-            best = np.argsort(-values, kind="stable")[: self.keep // 2]
+            best = np.argsort(-values, kind="stable")[:12]
             fresh = [self._vary(candidates[i]) for i in best for _ in range(2)]
             gained = [self._evaluate(d)[0] + np.log(self.structures[d.structure].weight) for d in fresh]
             candidates += fresh
             values = np.concatenate([values, gained])
-        order = np.argsort(-values, kind="stable")[: self.keep]
-        weights = np.exp(values[order] - values[order[0]])
-        kept = weights > 1e-3
-        order, weights = order[kept], weights[kept]
-        self.draws_ = [candidates[i] for i in order]
-        self.weights_ = weights / weights.sum()
-        self.log_evidence_ = float(values[order[0]])
+        self._select(candidates, values)
         self._factors = []
         self._solutions = []
         for draw in self.draws_:
@@ -214,6 +211,31 @@ class AveragedGaussianProcess:
             self._solutions.append(solution)
         self._cache.clear()
         return self
+
+    def _select(self, candidates: list[Draw], values: Floats) -> None:
+        """Keep the best draws of each structure; structures share by tempered evidence.
+
+        Within a structure the marginal likelihood decides. Between structures it is too noisy an arbiter at these numbers of labels:
+        tempering keeps an average of several kernels, which errs less than the one that chance preferred.
+        """
+        structure = np.array([d.structure for d in candidates])
+        kept: list[tuple[int, float]] = []
+        evidence, members = [], []
+        for index in np.unique(structure):
+            own = np.flatnonzero(structure == index)
+            best = own[np.argsort(-values[own], kind="stable")[: self.keep]]
+            weights = np.exp(values[best] - values[best[0]])
+            best, weights = best[weights > 0.02], weights[weights > 0.02]
+            evidence.append(values[best[0]])
+            members.append((best, weights / weights.sum()))
+        shares = np.exp((np.array(evidence) - max(evidence)) / self.temper)
+        for share, (best, weights) in zip(shares / shares.sum(), members, strict=True):
+            kept += [(int(i), float(share * w)) for i, w in zip(best, weights, strict=True) if share * w > 2e-3]
+        kept.sort(key=lambda pair: (-pair[1], pair[0]))
+        self.draws_ = [candidates[i] for i, _ in kept]
+        total = sum(w for _, w in kept)
+        self.weights_ = np.array([w / total for _, w in kept])
+        self.log_evidence_ = float(max(evidence))
 
     # --- predict ------------------------------------------------------------------------------------------------------
 
@@ -273,7 +295,7 @@ class AveragedGaussianProcess:
         Returns:
             Indices of candidates, in the order of choice.
         """
-        heavy = np.argsort(-self.weights_, kind="stable")[:8]
+        heavy = np.argsort(-self.weights_, kind="stable")[:6]
         states = []
         size = len(next(iter(candidates.values())))
         caches: list[dict[str, Floats]] = [{}, {}, {}, {}]

@@ -41,6 +41,12 @@ class PoolScale:
         z = (np.asarray(x, dtype=np.float64)[:, self.varies] - self.mean[self.varies]) / self.deviation[self.varies]
         return np.clip(z, -CLIP, CLIP).astype(np.float32)
 
+    def standardise_all(self, x: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+        """As `standardise`, with zeros in the columns that do not vary, float32 (n, d)."""
+        result = np.zeros(np.shape(x), dtype=np.float32)
+        result[:, self.varies] = self.standardise(x)
+        return result
+
     def ranks(self, x: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
         """Position of each value among the pool's, from -1/2 to 1/2 on a grid of 1/GRID, float32 (n, d); 0 in constant columns."""
         x = np.asarray(x, dtype=np.float32)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, overload
 
@@ -16,37 +16,47 @@ from cg_ir.graph import Graph
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 
-from cg_predict.features import descriptors, path_vectors
+from cg_predict.features import descriptors, fingerprint, path_vectors
 from cg_predict.gp import AveragedGaussianProcess, Structure
 from cg_predict.kernels import Whitening
 from cg_predict.many_labels import ManyLabels
 from cg_predict.metrics import spearman
 from cg_predict.pool import PoolScale
 from cg_predict.prior import Prior, load_prior
-from cg_predict.targets import LabelError, check_labels, merge_duplicates, normal_scores
+from cg_predict.targets import LabelError, check_labels, merge_duplicates, normal_scores, scores_in_pool
 
 __all__ = ["Familiarity", "Predictor", "UnfamiliarWarning"]
 
 Floats = NDArray[np.float64]
 
-#: Kernels of which the labels choose the mixture: descriptors, their half-whitened components, the path-weighted encoder, and the prior's score, as a mean and as a direction.
+#: Kernels that are averaged over: descriptors, as they are, weighted by what mattered in other families (sharply or softly), and by their
+#: half-whitened components; vectors of the path-weighted encoder likewise; the prior's score as a mean and as a direction.
 STRUCTURES = (
+    Structure(("descriptors_sharp",)),
+    Structure(("descriptors_soft", "components")),
+    Structure(("descriptors_sharp", "embedding_sharp")),
+    Structure(("descriptors_soft", "embedding_soft")),
+    Structure(("descriptors", "components", "embedding")),
+    Structure(("descriptors_sharp",), mean=True),
+    Structure(("descriptors_sharp", "embedding_sharp"), mean=True),
+    Structure(("descriptors_soft", "embedding_soft"), mean=True),
+    Structure(("descriptors", "embedding"), mean=True),
+    Structure(("descriptors_sharp", "components", "embedding_sharp", "prior"), mean=True),
+)
+#: What takes part without anything learned from other families.
+PLAIN = (
     Structure(("descriptors",)),
     Structure(("components",)),
     Structure(("descriptors", "components")),
     Structure(("descriptors", "embedding")),
     Structure(("descriptors", "components", "embedding")),
-    Structure(("descriptors",), mean=True),
-    Structure(("descriptors", "components"), mean=True),
-    Structure(("descriptors", "embedding"), mean=True),
-    Structure(("descriptors", "components", "embedding", "prior"), mean=True),
 )
 #: Labels up to which the Gaussian process is exact; beyond, see `cg_predict.many_labels`.
 EXACT = 1500
 #: Networks of a pool that standardisation, whitening and the prior's scale look at.
 SAMPLE = 2048
 #: Candidates, and networks of the pool, that `suggest` weighs against each other.
-WEIGHED = 1500
+WEIGHED = 1000
 _COMPONENTS = 48
 
 
@@ -80,6 +90,7 @@ class _Reference:
     sample: NDArray[np.float32] | None  # descriptors of the pool's sample, for the prior's scale
     whitening: Whitening
     vector_scale: PoolScale | None = None
+    prior_scores: dict[str, float] = field(default_factory=dict)  # by hash, so that refits of one pool need not ask again
 
 
 class Predictor(RegressorMixin, BaseEstimator):
@@ -93,6 +104,7 @@ class Predictor(RegressorMixin, BaseEstimator):
         embedding: whether the path-weighted encoder's vectors take part once there are labels.
         use_prior: whether anything learned from other families takes part.
         warn: whether `predict` warns about networks unlike every known family while there is no label.
+        reshape: whether labels are placed among the pool by a first fit before the final one.
         seed: of the hyper-parameter draws.
 
     Attributes:
@@ -113,12 +125,14 @@ class Predictor(RegressorMixin, BaseEstimator):
         embedding: bool = True,
         use_prior: bool = True,
         warn: bool = True,
+        reshape: bool = True,
         seed: int = 0,
     ) -> None:
         self.exclude = exclude
         self.embedding = embedding
         self.use_prior = use_prior
         self.warn = warn
+        self.reshape = reshape
         self.seed = seed
 
     # --- what is known ------------------------------------------------------------------------------------------------
@@ -131,7 +145,7 @@ class Predictor(RegressorMixin, BaseEstimator):
         if getattr(self, "_prior_key", None) != key:
             self._prior = load_prior(excluded)
             if not self.use_prior:
-                self._prior.moments, self._prior.forests = {}, {}
+                self._prior.moments, self._prior.forests, self._prior.relevance = {}, {}, {}
             self._prior_key = key
         return self._prior
 
@@ -207,7 +221,7 @@ class Predictor(RegressorMixin, BaseEstimator):
         if not getattr(self, "informative_", False):
             return self._from_prior(x, pool_x, return_std)
         reference, model = self._model(pool_x, pool)
-        views, mean = self._views(x, path_vectors().encode(graphs) if self.embedding else None, reference)
+        views, mean = self._views(graphs, reference, x)
         return model.predict(views, mean, return_std)
 
     def score(self, graphs: Sequence[Graph], y: ArrayLike, pool: Sequence[Graph] | None = None) -> float:
@@ -248,12 +262,10 @@ class Predictor(RegressorMixin, BaseEstimator):
             if not isinstance(model, AveragedGaussianProcess):
                 raise CgError(f"suggest works up to {EXACT} labels")
         else:
-            reference = self._reference(pool_x, graphs)
+            reference = self._reference(_key(pool_x), pool_x, graphs)
             model = self._process()
-        chosen = [graphs[i] for i in free]
-        vectors = (lambda g: path_vectors().encode(g)) if self.embedding else (lambda g: None)
-        candidates, _ = self._views(descriptors().encode(chosen), vectors(chosen), reference)
-        everything, _ = self._views(descriptors().encode(around), vectors(around), reference)
+        candidates, _ = self._views([graphs[i] for i in free], reference)
+        everything, _ = self._views(around, reference)
         if not hasattr(model, "draws_"):
             model.prepare(everything)
             model.draw_prior(8)
@@ -285,19 +297,23 @@ class Predictor(RegressorMixin, BaseEstimator):
             return score
         return score, np.full(len(x), float(np.sqrt(1.0 - expected**2)))
 
-    def _reference(self, pool_x: NDArray[np.float32] | None, pool: Sequence[Graph] | None) -> _Reference:
+    def _reference(self, key: str, pool_x: NDArray[np.float32] | None, pool: Sequence[Graph] | None) -> _Reference:
+        """What features are relative to; that of the last pool is kept, whatever labels come."""
+        _ = self.prior  # settles its key
+        kept = getattr(self, "_last_reference", None)
+        if pool_x is not None and kept is not None and kept[0] == (key, self.embedding, self._prior_key):
+            return kept[1]
         if pool_x is None:
-            scale = self._scale_of_labelled()
-            sample = self._x
+            scale, sample = self._scale_of_labelled(), self._x
         else:
             scale, sample = PoolScale(pool_x), pool_x
-        reference = _Reference(
-            scale, pool_x, Whitening(0.5, _COMPONENTS).fit(scale.standardise(sample))
-        )
+        reference = _Reference(scale, pool_x, Whitening(0.5, _COMPONENTS).fit(scale.standardise(sample)))
         if self.embedding:
             vectors = self._e if pool is None or pool_x is None else path_vectors().encode(_spread(list(pool)))
             assert vectors is not None
             reference.vector_scale = PoolScale(vectors)
+        if pool_x is not None:
+            self._last_reference = ((key, self.embedding, self._prior_key), reference)
         return reference
 
     def _scale_of_labelled(self) -> PoolScale:
@@ -313,10 +329,17 @@ class Predictor(RegressorMixin, BaseEstimator):
         return scale
 
     def _views(
-        self, x: NDArray[np.float32], e: NDArray[np.float32] | None, reference: _Reference
+        self, graphs: Sequence[Graph], reference: _Reference, x: NDArray[np.float32] | None = None
     ) -> tuple[dict[str, NDArray[Any]], Floats]:
+        x = descriptors().encode(graphs) if x is None else x
+        mean = self._prior_scores([g.hash for g in graphs], x, reference)
+        e = path_vectors().encode(graphs) if self.embedding else None
+        return self._views_of(x, e, mean, reference), mean
+
+    def _views_of(
+        self, x: NDArray[np.float32], e: NDArray[np.float32] | None, mean: Floats, reference: _Reference
+    ) -> dict[str, NDArray[Any]]:
         z = reference.scale.standardise(x)
-        mean = self._prior_score(x, reference)
         views: dict[str, NDArray[Any]] = {
             "descriptors": z,
             "components": reference.whitening.transform(z),
@@ -324,33 +347,56 @@ class Predictor(RegressorMixin, BaseEstimator):
         }
         if e is not None and reference.vector_scale is not None:
             views["embedding"] = reference.vector_scale.standardise(e)
-        return views, mean
+        for name, weights in self._relevance().items():
+            base = reference.vector_scale if name.startswith("embedding") else reference.scale
+            assert base is not None
+            views[name] = views[name.split("_")[0]] * weights[base.varies]
+        return views
 
-    def _prior_score(self, x: NDArray[np.float32], reference: _Reference) -> Floats:
-        if reference.sample is None:
-            return self.prior.score(x, None, None)
-        return self.prior.score(x, reference.sample, reference.scale)
+    def _prior_scores(self, hashes: Sequence[str], x: NDArray[np.float32], reference: _Reference) -> Floats:
+        known = reference.prior_scores
+        missing = [i for i, key in enumerate(hashes) if key not in known]
+        if missing:
+            scale = None if reference.sample is None else reference.scale
+            fresh = self.prior.score(x[missing], reference.sample, scale)
+            known.update(zip((hashes[i] for i in missing), fresh.tolist(), strict=True))
+        return np.array([known[key] for key in hashes])
+
+    def _relevance(self) -> dict[str, NDArray[np.floating[Any]]]:
+        """Weights of features that were learned from other families; those of vectors only for the encoder that they were learned with."""
+        weights = self.prior.relevance
+        if not self.embedding or self.prior.vectors != fingerprint(path_vectors().encoder):
+            weights = {k: v for k, v in weights.items() if not k.startswith("embedding")}
+        return weights
 
     def _process(self) -> AveragedGaussianProcess:
-        usable = {"descriptors", "components"}
+        usable = {"descriptors", "components", *self._relevance()}
         usable |= {"embedding"} if self.embedding else set()
         usable |= {"prior"} if self.prior.sources else set()
-        structures = [
-            s for s in STRUCTURES if set(s.views) <= usable and (not s.mean or self.prior.sources)
-        ]
+        learned = "descriptors_sharp" in usable
+        structures = [Structure(tuple(v for v in s.views if v in usable), mean=s.mean) for s in (STRUCTURES if learned else PLAIN)]
+        if self.prior.sources and not learned:
+            structures += [replace(s, mean=True) for s in structures]
+        structures = list(dict.fromkeys(s for s in structures if s.views))
         return AveragedGaussianProcess(structures, rng=np.random.default_rng([self.seed, 0]), draws=max(16, 160 // len(structures)))
 
     def _model(
         self, pool_x: NDArray[np.float32] | None, pool: Sequence[Graph] | None = None
     ) -> tuple[_Reference, AveragedGaussianProcess | ManyLabels]:
-        key = "" if pool_x is None else hashlib.blake2b(pool_x.tobytes(), digest_size=16).hexdigest()
+        key = _key(pool_x)
         if key not in self._fitted:
-            reference = self._reference(pool_x, pool)
-            views, mean = self._views(self._x, self._e, reference)
+            reference = self._reference(key, pool_x, pool)
+            mean = self._prior_scores(self.hashes_, self._x, reference)
+            views = self._views_of(self._x, self._e, mean, reference)
             process = self._process()
             model: AveragedGaussianProcess | ManyLabels
             if len(self.labels_) <= EXACT:
                 model = process.fit(views, self._scores, mean)
+                if pool is not None and self.reshape:
+                    # Labels that were chosen are no uniform sample of the pool: find where they stand in it, and fit again.
+                    around, around_mean = self._views(_spread(list(pool), 512), reference)
+                    mu, std = process.predict(around, around_mean, True)
+                    model = process.fit(views, scores_in_pool(self._scores, mu, std), mean)
             else:
                 model = ManyLabels(process, EXACT, np.random.default_rng([self.seed, 2])).fit(views, self._scores, mean)
             self._fitted = {"": self._fitted[""]} if "" in self._fitted else {}  # one pool at a time
@@ -403,6 +449,10 @@ class Predictor(RegressorMixin, BaseEstimator):
         result._scores = normal_scores(labels)
         result._fitted = {}
         return result
+
+
+def _key(pool_x: NDArray[np.float32] | None) -> str:
+    return "" if pool_x is None else hashlib.blake2b(pool_x.tobytes(), digest_size=16).hexdigest()
 
 
 def _spread(graphs: list[Graph], size: int = SAMPLE) -> list[Graph]:

@@ -81,6 +81,8 @@ class Prior:
         weights: of the components.
         excluded: families left out.
         card: what the training run measured.
+        relevance: weights of the features for kernels, by name (see `cg_predict.relevance`).
+        vectors: fingerprint of the encoder whose vectors some of them weigh.
         known: descriptors of some unlabelled networks of each family, (m, d).
         known_names: their SOURCE strings.
     """
@@ -92,6 +94,8 @@ class Prior:
     weights: dict[str, float]
     excluded: tuple[str, ...] = ()
     card: dict[str, Any] = field(default_factory=dict)
+    relevance: dict[str, NDArray[np.floating[Any]]] = field(default_factory=dict)
+    vectors: str = ""
     known: dict[str, NDArray[np.floating[Any]]] = field(default_factory=dict)
     known_names: dict[str, list[str]] = field(default_factory=dict)
 
@@ -267,8 +271,14 @@ def load_prior(exclude: Sequence[str] = (), directory: str | Path | None = None)
                 forests[component] = Forest.from_arrays(parts)
         return Prior(
             tuple(config["descriptors"]), moments, references, forests, dict(config["weights"]), out, dict(config["card"]),
-            {f: arrays[f"known/{f}"] for f in left if f in config.get("known", {})},
-            {f: list(config["known"][f]) for f in left if f in config.get("known", {})},
+            {
+                key.rsplit("/", 1)[1]: value.astype(np.float32)
+                for key, value in arrays.items()
+                if key.startswith(f"relevance/{variant}/")
+            },
+            str(config["vectors"]),
+            {f: arrays[f"known/{f}"] for f in left},
+            {f: list(config["known"][f]) for f in left},
         )  # fmt: skip
     except KeyError as error:
         raise PriorError(f"the prior in {directory or shipped_directory()} lacks {error}") from None

@@ -15,12 +15,12 @@ from typing import Any
 
 import click
 import numpy as np
+from cg_ir import get_space
+from cg_ir.errors import CgError
 from numpy.typing import NDArray
 from sklearn.ensemble import ExtraTreesRegressor, GradientBoostingRegressor
 
-from cg_ir import get_space
-from cg_ir.errors import CgError
-from cg_predict.features import descriptors
+from cg_predict.features import descriptors, fingerprint, path_vectors
 from cg_predict.metrics import kendall, spearman
 from cg_predict.pool import PoolScale
 from cg_predict.prior import (
@@ -33,6 +33,7 @@ from cg_predict.prior import (
     pack_symmetric,
     shipped_directory,
 )
+from cg_predict.relevance import relevance
 from cg_predict.tables import FAMILIES, Family, read_family
 from cg_predict.targets import normal_scores
 from cg_predict.trees import Forest
@@ -44,6 +45,8 @@ WEIGHTS = {"ranked/extra": 1.0, "ranked/boosted": 1.0, "raw/extra": 0.25, "linea
 #: Descriptor groups that the trees read; the linear part reads all but pairs of operators.
 TREE_GROUPS = ("plain", "paths", "signal")
 SAMPLE = 1200
+#: Penalties of the two sets of feature weights, see `cg_predict.relevance`.
+PENALTIES = {"sharp": 0.02, "soft": 0.2}
 #: Unlabelled networks of each family that are remembered.
 KNOWN = 24
 _SPREAD = np.sqrt(12.0)
@@ -58,6 +61,7 @@ class Source:
         x: descriptors, float32 (n, d).
         ranks: their ranks within the family, float32 (n, d).
         scores: normal scores of the labels, (n,).
+        vectors: of the path-weighted encoder, float32 (n, e).
         known: descriptors of unlabelled networks sampled from the family's space, by which newcomers are told what they resemble, (m, d).
         known_names: their SOURCE strings.
     """
@@ -66,6 +70,7 @@ class Source:
     x: NDArray[np.float32]
     ranks: NDArray[np.float32]
     scores: NDArray[np.float64]
+    vectors: NDArray[np.float32]
     known: NDArray[np.float32]
     known_names: tuple[str, ...]
 
@@ -74,13 +79,14 @@ def source_from(
     name: str,
     x: NDArray[np.float32],
     labels: NDArray[np.floating[Any]],
+    vectors: NDArray[np.float32],
     known: NDArray[np.float32] | None = None,
     known_names: Sequence[str] = (),
 ) -> Source:
     """Training data from descriptors and labels."""
     nothing = np.zeros((0, x.shape[1]), dtype=np.float32)
     return Source(
-        name, x, PoolScale(x).ranks(x), normal_scores(labels), nothing if known is None else known, tuple(known_names)
+        name, x, PoolScale(x).ranks(x), normal_scores(labels), vectors, nothing if known is None else known, tuple(known_names)
     )
 
 
@@ -91,8 +97,10 @@ def read_source(family: Family, data: Path, seed: int) -> Source:
     labelled = read_family(family, data).sample(SAMPLE, np.random.default_rng([seed, position]))
     space, rng = get_space(family.name), np.random.default_rng([seed, position, 1])
     archs = [space.sample(rng) for _ in range(KNOWN)]
+    graphs = labelled.graphs()
     return source_from(
-        family.name, encoder.encode(labelled.graphs()), labelled.labels, encoder.encode([space.graph(a) for a in archs]),
+        family.name, encoder.encode(graphs), labelled.labels, path_vectors().encoder.encode(graphs),
+        encoder.encode([space.graph(a) for a in archs]),
         [f"{family.name}:{a}" for a in archs],
     )  # fmt: skip
 
@@ -123,14 +131,25 @@ def train_forests(sources: Sequence[Source], columns: NDArray[np.bool_], seed: i
     }
 
 
+def train_relevance(sources: Sequence[Source], seed: int) -> dict[str, NDArray[np.float32]]:
+    """Weights of descriptors and of encoder vectors for kernels, sharp and soft."""
+    result = {}
+    for feature in ("descriptors", "embedding"):
+        families = []
+        for s in sources:
+            x = s.x if feature == "descriptors" else s.vectors
+            families.append((PoolScale(x).standardise_all(x), s.scores))
+        for kind, penalty in PENALTIES.items():
+            result[f"{feature}_{kind}"] = relevance(families, penalty=penalty, seed=seed)
+    return result
+
+
 def _averaged(model: ExtraTreesRegressor) -> Forest:
     trees = [e.tree_ for e in model.estimators_]
     return Forest.from_trees(trees, [1.0 / len(trees)] * len(trees))
 
 
-def train(
-    sources: Sequence[Source], names: Sequence[str], groups: Sequence[str], seed: int
-) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+def train(sources: Sequence[Source], names: Sequence[str], groups: Sequence[str], seed: int) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Config and arrays of a checkpoint.
 
     Args:
@@ -160,16 +179,15 @@ def train(
     transfer = {}
     for variant, members in variants.items():
         forests = train_forests(members, tree_columns, seed)
+        for name, weights in train_relevance(members, seed).items():
+            arrays[f"relevance/{variant}/{name}"] = weights.astype(np.float16)
         for component, forest in forests.items():
             arrays |= {f"forest/{variant}/{component}/{key}": value for key, value in forest.to_arrays().items()}
         if variant != ALL:
             # What the stored arrays say, not what was stored from.
             stored = {
                 c: Forest.from_arrays(
-                    {
-                        k: arrays[f"forest/{variant}/{c}/{k}"]
-                        for k in ("roots", "feature", "step", "number", "offset", "depth")
-                    }
+                    {k: arrays[f"forest/{variant}/{c}/{k}"] for k in ("roots", "feature", "step", "number", "offset", "depth")}
                 )
                 for c in forests
             }
@@ -182,13 +200,9 @@ def train(
         "components": list(forests),
         "weights": WEIGHTS,
         "radius": radius,
+        "vectors": fingerprint(path_vectors().encoder),
         "known": {s.name: list(s.known_names) for s in sources},
-        "card": {
-            "expected_correlation": round(expected, 4),
-            "left_out": transfer,
-            "seed": seed,
-            "sample": {s.name: len(s.x) for s in sources},
-        },
+        "card": {"expected_correlation": round(expected, 4), "left_out": transfer, "seed": seed, "sample": {s.name: len(s.x) for s in sources}},
     }
     digest = hashlib.blake2b(json.dumps(config, sort_keys=True).encode(), digest_size=16)
     for name in sorted(arrays):
@@ -198,11 +212,7 @@ def train(
 
 
 def _transfer(
-    target: Source,
-    members: Sequence[Source],
-    linear: NDArray[np.bool_],
-    names: Sequence[str],
-    forests: Mapping[str, Forest],
+    target: Source, members: Sequence[Source], linear: NDArray[np.bool_], names: Sequence[str], forests: Mapping[str, Forest]
 ) -> dict[str, float]:
     """How the prior from ``members`` ranks the training sample of a family that it has not seen."""
     moments = {}
@@ -213,10 +223,7 @@ def _transfer(
     prior = Prior(tuple(names), moments, references, dict(forests), WEIGHTS)
     score = prior.score(target.x, target.x, PoolScale(target.x))
     row = {"spearman": spearman(score, target.scores), "kendall": kendall(score, target.scores)}
-    row |= {
-        f"spearman, {name}": spearman(value, target.scores)
-        for name, value in prior.components(target.x, PoolScale(target.x)).items()
-    }
+    row |= {f"spearman, {name}": spearman(value, target.scores) for name, value in prior.components(target.x, PoolScale(target.x)).items()}
     return {key: round(value, 4) for key, value in row.items()}
 
 
@@ -241,10 +248,7 @@ def model_card(config: Mapping[str, Any]) -> str:
     known = {f.name: f for f in FAMILIES}
     lines += [f"| {n} | {card['sample'][n]} | `{known[n].metric}` | `{known[n].file}` |" for n in config["families"]]
     lines += ["", "## Families left out", ""]
-    lines += [
-        "Rank correlation on each family of the prior that has not seen it, on the training sample of that family as pool.",
-        "",
-    ]
+    lines += ["Rank correlation on each family of the prior that has not seen it, on the training sample of that family as pool.", ""]
     lines += ["| family | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
     for family, row in card["left_out"].items():
         lines.append(f"| {family} | " + " | ".join(f"{row.get(c, float('nan')):.3f}" for c in columns) + " |")
@@ -254,19 +258,10 @@ def model_card(config: Mapping[str, Any]) -> str:
 
 
 @click.command()
-@click.option(
-    "--data",
-    required=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder with the label tables.",
-)
+@click.option("--data", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder with the label tables.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the samples and trees.")
-@click.option(
-    "--family", "families", multiple=True, help="Only these families; all that the folder has labels for if absent."
-)
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Folder to write; the package's own checkpoint if absent."
-)
+@click.option("--family", "families", multiple=True, help="Only these families; all that the folder has labels for if absent.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder to write; the package's own checkpoint if absent.")
 def main(data: Path, seed: int, families: tuple[str, ...], output: Path | None) -> None:
     """Train the prior and write its checkpoint."""
     from cg_embed.checkpoint import write_checkpoint

@@ -1,0 +1,159 @@
+"""Tables and a plot from the rows of a comparison."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+__all__ = ["markdown", "write_report"]
+
+Row = dict[str, Any]
+_TABLES = (
+    ("spearman", "Spearman's rank correlation", 3),
+    ("kendall", "Kendall's tau", 3),
+    ("precision_top_5", "Precision among the best 5 %", 3),
+    ("regret", "Regret of the predicted best, in the label's unit", 3),
+    ("rank_of_best", "True rank of the predicted best, as a share of all", 4),
+    ("spearman_top_10", "Spearman's rank correlation within the true best 10 %", 3),
+    ("coverage_90", "Share of networks inside their 90 % interval", 3),
+)
+_PLAIN, _OURS = "descriptors + GP", "ours"
+
+
+def _groups(rows: Sequence[Row]) -> dict[tuple[str, str, int], list[Row]]:
+    result: dict[tuple[str, str, int], list[Row]] = {}
+    for row in rows:
+        result.setdefault((row["target"], row["method"], row["labels"]), []).append(row)
+    return result
+
+
+def _unique(rows: Sequence[Row], key: str) -> list[Any]:
+    return list(dict.fromkeys(row[key] for row in rows))
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """The tables: mean and standard deviation over draws, one table a metric and target."""
+    groups = _groups(rows)
+    targets, methods, counts = _unique(rows, "target"), _unique(rows, "method"), sorted(_unique(rows, "labels"))
+    draws = max(len(group) for group in groups.values())
+    sizes = {t: max(r["networks"] for r in rows if r["target"] == t) for t in targets}
+    lines = [
+        "# Transfer between families",
+        "",
+        "Written by `cg bench transfer`. The target's family is left out of every source; the pool is given; mean and standard deviation over",
+        f"{draws} draws of labels (one where there is no label), over the networks that were not labelled. Methods without labels stand in the",
+        "first column only. Proxies score a sample of networks.",
+        "",
+        "Networks: " + ", ".join(f"{t} {sizes[t]:,}" for t in targets) + ".",
+        "",
+    ]
+    for metric, title, digits in _TABLES:
+        lines += [f"## {title}", ""]
+        for target in targets:
+            body = []
+            for method in methods:
+                cells = []
+                for count in counts:
+                    values = [r[metric] for r in groups.get((target, method, count), ()) if np.isfinite(r[metric])]
+                    if not values:
+                        cells.append("")
+                    elif len(values) == 1:
+                        cells.append(f"{values[0]:.{digits}f}")
+                    else:
+                        cells.append(f"{np.mean(values):.{digits}f} ± {np.std(values, ddof=1):.{digits}f}")
+                if any(cells):
+                    body.append(f"| {method} | " + " | ".join(cells) + " |")
+            if body:
+                head = ["", f"| {target} | " + " | ".join(f"{c} labels" for c in counts) + " |", "|---" * (len(counts) + 1) + "|"]
+                lines += [*head[1:], *body, ""]
+    lines += _paired(groups, targets, methods, counts)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _paired(groups: dict[tuple[str, str, int], list[Row]], targets: Sequence[str], methods: Sequence[str], counts: Sequence[int]) -> list[str]:
+    """Differences to plain descriptors with the same labels, draw by draw."""
+    lines = [f"## Spearman's correlation above that of {_PLAIN}, paired over draws", ""]
+    body = []
+    for target in targets:
+        for method in methods:
+            cells = []
+            for count in counts:
+                plain = {r["draw"]: r["spearman"] for r in groups.get((target, _PLAIN, count), ())}
+                own = {r["draw"]: r["spearman"] for r in groups.get((target, method, count), ())}
+                both = [own[d] - plain[d] for d in own if d in plain]
+                if count == 0 or len(both) < 2:
+                    cells.append("")
+                else:
+                    cells.append(f"{np.mean(both):+.3f} ± {np.std(both, ddof=1) / np.sqrt(len(both)):.3f}")
+            if method != _PLAIN and any(cells):
+                body.append(f"| {target} | {method} | " + " | ".join(cells) + " |")
+    if not body:
+        return []
+    head = ["| target | method | " + " | ".join(f"{c} labels" for c in counts) + " |", "|---" * (len(counts) + 2) + "|"]
+    return [*lines, "Mean and standard error.", "", *head, *body, ""]
+
+
+def plot(rows: Sequence[Row], path: Path) -> None:
+    """Spearman against labels, one panel a target."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "cg"
+    from matplotlib import pyplot
+
+    groups = _groups(rows)
+    targets, methods, counts = _unique(rows, "target"), _unique(rows, "method"), sorted(_unique(rows, "labels"))
+    figure, axes = pyplot.subplots(2, (len(targets) + 1) // 2, figsize=(4 * ((len(targets) + 1) // 2), 7), squeeze=False)
+    for axis, target in zip(axes.flat, targets, strict=False):
+        for method in methods:
+            points = [(c, [r["spearman"] for r in groups.get((target, method, c), ())]) for c in counts]
+            points = [(c, v) for c, v in points if v]
+            if len(points) > 1:
+                x = [np.log10(c + 5) for c, _ in points]
+                mean = np.array([np.mean(v) for _, v in points])
+                spread = np.array([np.std(v) for _, v in points])
+                (line,) = axis.plot(x, mean, marker="o", markersize=3, label=method)
+                axis.fill_between(x, mean - spread, mean + spread, color=line.get_color(), alpha=0.12, linewidth=0)
+            elif points and method in ("params", "synflow"):
+                axis.axhline(points[0][1][0], linestyle=":", color="grey")
+                axis.text(np.log10(counts[-1] + 5), points[0][1][0], method, ha="right", va="bottom", fontsize=7, color="grey")
+        axis.set_title(target, fontsize=10)
+        axis.set_xticks([np.log10(c + 5) for c in counts], [str(c) for c in counts])
+        axis.set_xlabel("labels")
+        axis.set_ylabel("Spearman")
+    for axis in list(axes.flat)[len(targets) :]:
+        axis.axis("off")
+    handles = {h.get_label(): h for axis in axes.flat for h in axis.get_lines() if not str(h.get_label()).startswith("_")}
+    figure.legend(list(handles.values()), list(handles), loc="lower center", ncols=4, fontsize=8)
+    figure.tight_layout(rect=(0, 0.07, 1, 1))
+    figure.savefig(path, metadata={"Date": None})
+    pyplot.close(figure)
+
+
+def write_report(folder: Path, rows: Sequence[Row]) -> None:
+    """Write ``results.md``, and ``results.svg`` where matplotlib is installed; each appears whole or not at all."""
+    if not rows:
+        return
+    _replace(folder / "results.md", lambda path: path.write_text(markdown(rows), encoding="utf-8"))
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        return
+    _replace(folder / "results.svg", lambda path: plot(rows, path))
+
+
+def _replace(path: Path, write: Any) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, suffix=path.suffix)
+    os.close(handle)
+    try:
+        write(Path(name))
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
