@@ -127,6 +127,14 @@ for _package in PROJECTS:
     tests_of(_package)
 
 
+@nox.session(reuse_venv=True)
+def plugin(session: nox.Session) -> None:
+    """The example plugin, installed as an outsider's, its conformance tests, and the core's tests again beside it."""
+    install(session, *TEST_TOOLS, *editable("cg-ir"), "./docs/examples/cg-stack")
+    session.run("cg", "info", "stack:1353")
+    session.run("python", "-m", "pytest", "docs/examples/cg-stack", "packages/cg-ir/tests", *session.posargs)
+
+
 # --- checks -----------------------------------------------------------------------------------------------------------
 
 
@@ -175,6 +183,8 @@ def demo(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """The benchmark tables (CG_DATA names the folder with evaluation data; arguments go to `cg bench`)."""
     python = shared_python(session)
+    if not session.posargs:
+        run(session, python, "packages/cg-frontends/benchmarks/spaces.py")
     data = os.environ.get("CG_DATA")
     if not data:
         session.error("set CG_DATA to the folder with evaluation data")

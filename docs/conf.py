@@ -27,6 +27,7 @@ autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 napoleon_google_docstring = True
 napoleon_numpy_docstring = True
+napoleon_use_ivar = True
 
 html_theme = "furo"
 html_title = f"cg {release}"

@@ -148,6 +148,18 @@ def test_a_stopped_run_goes_on_as_if_nothing_had_been(encoder, networks, tmp_pat
         train(config_of(encoder, seed=1), families, tmp_path, resume=True)
 
 
+def test_frozen_channels_stay_random(networks):
+    """Of 4 channels, the first keeps its weights; without `frozen` all change."""
+    from cg_embed import PathConfig, PathEncoder
+
+    start = PathEncoder(PathConfig(channels=4)).weights
+    for frozen, kept in ((0.25, 1), (0, 0)):
+        trained = train(config_of("path", frozen=frozen, steps=3), {"random": networks}).weights
+        for name, value in trained.items():
+            same = (value == start[name]).reshape(-1, 4).all(axis=0)
+            assert same.tolist() == [True] * kept + [False] * (4 - kept), name
+
+
 def test_pretrain_of_the_encoder_is_the_papers(networks):
     a = ContrastiveEncoder.pretrain({"random": networks}, ContrastiveConfig(**SMALL), steps=2, batch=8)
     config = TrainingConfig(encoder="contrastive", options=SMALL, positives="spectral", steps=2, batch=8)
@@ -159,7 +171,7 @@ def test_pretrain_of_the_encoder_is_the_papers(networks):
     ("setting", "value"),
     [
         ("encoder", "cnn"), ("positives", "labels"), ("steps", 0), ("steps", True), ("batch", 1), ("learning_rate", -1),
-        ("temperature", float("nan")), ("spaces", "nb201"), ("seed", -1), ("head", 2.5), ("graph_files", ["x"]),
+        ("temperature", float("nan")), ("spaces", "nb201"), ("seed", -1), ("head", 2.5), ("frozen", 1), ("graph_files", ["x"]),
     ],
 )  # fmt: skip
 def test_bad_settings(setting, value):

@@ -25,7 +25,7 @@ def run_search(folder: Path, budget: int = 40, **settings: Any) -> Path:
 
 
 @pytest.fixture(scope="module")
-def guided(tmp_path_factory: pytest.TempPathFactory, toy_plugin: str) -> Path:
+def guided(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "guided"
     return run_search(folder, algorithm="guided", scorer="toy-gp")
 
@@ -60,7 +60,7 @@ def test_the_data_is_the_history(guided: Path) -> None:
     assert sum(mean is not None for mean in columns["mean"]) > 10
 
 
-def test_the_optimum_is_the_best_label_of_a_table(tmp_path: Path, toy_plugin: str) -> None:
+def test_the_optimum_is_the_best_label_of_a_table(tmp_path: Path) -> None:
     from toy_plugin import ToySpace, worth
 
     archs = list(ToySpace().enumerate())[::50]
@@ -189,7 +189,7 @@ def test_an_evaluation_opens_by_keyboard_from_plot_and_table(show: Any, guided: 
 
 
 @pytest.mark.browser
-def test_regret_and_pareto_axes_can_be_chosen(show: Any, tmp_path: Path, toy_plugin: str) -> None:
+def test_regret_and_pareto_axes_can_be_chosen(show: Any, tmp_path: Path) -> None:
     from toy_plugin import ToySpace, worth
 
     table = tmp_path / "labels.csv"

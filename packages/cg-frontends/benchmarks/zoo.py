@@ -142,12 +142,15 @@ def measure(name: str, build: Build, timed: bool, counted: bool) -> dict[str, An
         custom=customs,
         heavy=heavy,
     )
+    if counted and not customs:
+        try:
+            row["round_trip"] = round_trip(graph, args, kwargs)
+        except Exception as error:
+            row["round_trip_error"] = one_line(error)
     model.eval()
     if counted or timed:
         try:
-            with torch.no_grad(), FlopCounterMode(display=False) as counter:
-                model(*args, **kwargs)
-            row["counted"] = counter.get_total_flops() // 2
+            row["counted"] = count(model, args, kwargs)
         except Exception as error:
             row["counter_error"] = one_line(error)
     if timed:
@@ -163,6 +166,30 @@ def measure(name: str, build: Build, timed: bool, counted: bool) -> dict[str, An
         except Exception as error:
             row["export_error"] = one_line(error)
     return row
+
+
+def count(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
+    """MACs as torch counts them; some models stumble over the counter's module hooks unless gradients are on."""
+    for gradients in (False, True):
+        try:
+            with torch.set_grad_enabled(gradients), FlopCounterMode(display=False) as counter:
+                model(*args, **kwargs)
+            return counter.get_total_flops() // 2
+        except AssertionError:
+            if gradients:
+                raise
+    raise AssertionError
+
+
+def round_trip(graph: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether the module that a graph becomes gives the same graph again."""
+    from cg_frontends.pytorch import from_module
+    from cg_frontends.pytorch.structure import tensors_of
+    from cg_ir import to_module
+
+    with torch.device("meta"):
+        module = to_module(graph)
+    return from_module(module, *tensors_of((args, kwargs))).hash == graph.hash
 
 
 def one_line(error: BaseException) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import math
 import sys
-import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -55,7 +54,10 @@ class TrainingConfig:
         positives: ``functional`` or ``spectral``.
         steps, batch, learning_rate: of Adam, with a cosine schedule to 0.
         temperature: of the similarities; sharpness: of the targets (`cg_embed.contrastive`).
-        head: width of a projection head that is thrown away afterwards; 0 compares standardised vectors themselves (``path`` only).
+        head: width of a projection head that a ``path`` encoder is trained with and then loses; 0 compares the standardised vectors
+            themselves. A ``contrastive`` encoder has a head of its own.
+        frozen: share of the channels of a ``path`` encoder that keep their random weights. Training pulls all channels towards
+            what descriptors say; random ones keep telling networks apart in other ways.
         seed: of everything random but the initial weights, which ``options`` seeds.
         save_every: steps between saves of the state.
     """
@@ -71,7 +73,8 @@ class TrainingConfig:
     learning_rate: float = 1e-3
     temperature: float = 0.1
     sharpness: float = 0.1
-    head: int = 64
+    head: int = 0
+    frozen: float = 0.5
     seed: int = 0
     save_every: int = 100
 
@@ -91,12 +94,11 @@ class TrainingConfig:
                 name: (_positive(getattr(self, name)), "a positive number")
                 for name in ("learning_rate", "temperature", "sharpness")
             },
+            "frozen": (self.frozen == 0 or (_positive(self.frozen) and self.frozen < 1), "from 0 to below 1"),
         }  # fmt: skip
         for name, (good, expected) in checks.items():
             if not good:
                 raise TrainingError(f"{name}: {getattr(self, name)!r} should be {expected}")
-        if self.encoder == "contrastive" and not self.head:
-            raise TrainingError("head: the contrastive encoder has a projection head; set `projection` in options")
         object.__setattr__(self, "spaces", tuple(self.spaces))
 
 
@@ -175,6 +177,11 @@ class _PathLearner(nn.Module):
             if config.head
             else nn.Identity()
         )
+        frozen = round(config.frozen * self.body.config.channels)
+        for parameter in self.body.parameters():  # the last axis is that of the channels
+            parameter.register_hook(
+                lambda grad: torch.cat([torch.zeros_like(grad[..., :frozen]), grad[..., frozen:]], -1)
+            )
 
     def forward(self, graphs: Sequence[Any]) -> Tensor:
         z: Tensor = self.head(self.standardise(self.body(path_batch(graphs))))
@@ -297,34 +304,46 @@ def run(config: TrainingConfig, directory: str | Path, resume: bool = False) -> 
     Raises:
         TrainingError: the directory holds a run and ``resume`` is off, or nothing to train on.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     folder = Path(directory)
     if not resume and (folder.is_file() or (folder.is_dir() and any(folder.iterdir()))):
         raise TrainingError(f"{folder} is not empty; --resume goes on with a run, or choose another directory")
     families = sample_families(config)
-    started, losses = time.monotonic(), []
-    columns = [
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("loss {task.fields[loss]:.4f}"),
-    ]
-    with Progress(*columns, console=Console(file=sys.stderr), redirect_stdout=False) as progress:
-        task = progress.add_task("pre-training", total=config.steps, loss=math.nan)
-
-        def report(step: int, loss: float) -> None:
-            losses.append(loss)
-            progress.update(task, completed=step + 1, loss=float(np.mean(losses[-20:])))
-
-        folder.mkdir(parents=True, exist_ok=True)
-        encoder = train(config, families, folder, resume, report)
-    encoder.save(folder, model_card(config, families, losses, time.monotonic() - started))
+    folder.mkdir(parents=True, exist_ok=True)
+    with _Progress(config.steps) as progress:
+        encoder = train(config, families, folder, resume, progress)
+    encoder.save(folder, model_card(config, families, progress.losses))
 
 
-def model_card(config: TrainingConfig, families: Families, losses: Sequence[float], seconds: float) -> str:
+class _Progress:
+    """A bar on a terminal, a line every fiftieth step elsewhere; both on standard error."""
+
+    def __init__(self, steps: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self.losses: list[float] = []
+        self._steps, self._console = steps, Console(file=sys.stderr)
+        loss = TextColumn("loss {task.fields[loss]:.4f}")
+        columns = [TextColumn("pre-training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), loss]
+        self._bar = Progress(*columns, console=self._console, disable=not self._console.is_terminal)
+        self._task = self._bar.add_task("", total=steps, loss=math.nan)
+
+    def __enter__(self) -> _Progress:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def __call__(self, step: int, loss: float) -> None:
+        self.losses.append(loss)
+        recent = float(np.mean(self.losses[-20:]))
+        self._bar.update(self._task, completed=step + 1, loss=recent)
+        if not self._console.is_terminal and (step + 1) % 50 == 0:
+            print(f"step {step + 1} of {self._steps}, loss {recent:.4f}", file=sys.stderr, flush=True)
+
+
+def model_card(config: TrainingConfig, families: Families, losses: Sequence[float]) -> str:
     """The README of a checkpoint: what it is, what it was trained on, how to train it again."""
     import yaml
 

@@ -33,23 +33,24 @@ class Domain:
 
     Args:
         space: the search space.
-        pool: architectures to which the search is restricted.
+        pool: architectures to which the search is restricted; a ready ``Pool`` may serve several searches.
         admits: whether a network is within the constraints that its graph alone decides.
     """
 
-    def __init__(self, space: SearchSpace, pool: Iterable[str] | None, admits: Callable[[Graph], bool]) -> None:
+    def __init__(self, space: SearchSpace, pool: Iterable[str] | Pool | None, admits: Callable[[Graph], bool]) -> None:
         self.space = space
         self._admits = admits
         self._graphs: OrderedDict[str, Graph] = OrderedDict()
         canonical: Callable[[str], str] = getattr(space, "canonical", str)
-        self.pool = None if pool is None else Pool(list(pool), self.graph, canonical)
+        self.pool = pool if pool is None or isinstance(pool, Pool) else Pool(list(pool), space.graph, canonical)
         self._canonical = canonical
 
     def graph(self, arch: str) -> Graph:
         """The network of an architecture; recent ones are kept."""
         graph = self._graphs.get(arch)
         if graph is None:
-            graph = self._graphs[arch] = self.space.graph(arch)
+            shared = None if self.pool is None else self.pool.graph(arch)
+            graph = self._graphs[arch] = self.space.graph(arch) if shared is None else shared
             if len(self._graphs) > _GRAPHS_KEPT:
                 self._graphs.popitem(last=False)
         return graph

@@ -380,6 +380,8 @@ def _emit(
             elif _depthwise(node):
                 attrs["group"] = builder.shape(inputs[0])[1]
                 channels = builder.shape(inputs[0])[1] if node.shape[1] == node.attrs["group"] else channels
+        if op == "Conv" and channels is not None and channels % attrs["group"]:
+            raise GraphError(f"{channels} channels do not divide into {attrs['group']} groups", f"node {i}")
     elif f"a{i}" in settings:
         op, attrs = ACTIVATIONS[settings[f"a{i}"]]
     elif op == "PRelu" and attrs["num_parameters"] > 1:
@@ -392,10 +394,10 @@ def _emit(
 
 
 def _channels(sites: Sites, settings: Mapping[str, str], node: Node) -> int:
-    """Output channels of a node: its width times the factor, a multiple of 8 (of 1 where the network's own is not) and of its groups."""
+    """Output channels of a node: its width times the factor, a multiple of 8 or 4 where the network's own is one and not small."""
     base = node.shape[-1] if node.op == "Gemm" else node.shape[1]
     factor = float(settings.get(f"w{sites.ties.find(node.index)}", "1"))
     if factor == 1.0:
         return base
-    step = 8 if base % 8 == 0 and base > 8 else 1
+    step = next((n for n in (8, 4) if base % n == 0 and base >= 4 * n), 1)
     return max(step, round(base * factor / step) * step)

@@ -71,6 +71,8 @@ class Pool:
             raise SearchError("the pool is empty: it should list at least one architecture")
         self._build = build
         self._canonical = canonical
+        self._listed = frozenset(self.archs)
+        self._built: dict[str, Graph] = {}
 
     def __len__(self) -> int:
         return len(self.archs)
@@ -78,7 +80,16 @@ class Pool:
     @cached_property
     def graphs(self) -> list[Graph]:
         """The networks, (len(self),)."""
-        return [self._build(arch) for arch in self.archs]
+        return [self._graph(arch) for arch in self.archs]
+
+    def graph(self, arch: str) -> Graph | None:
+        """The network of a member by the spelling in the list, built once; none for any other."""
+        return self._graph(arch) if arch in self._listed else None
+
+    def _graph(self, arch: str) -> Graph:
+        if arch not in self._built:
+            self._built[arch] = self._build(arch)
+        return self._built[arch]
 
     @cached_property
     def _spelling(self) -> dict[str, int]:

@@ -189,7 +189,7 @@ class Run:
             on_result: called after every evaluation.
             shared_disk: whether the backend's workers can write to the run's folder.
         """
-        backend = backend or InlineBackend()
+        backend = InlineBackend() if backend is None else backend
         direct = shared_disk and not isinstance(backend, InlineBackend)
         todo = deque((row.candidate, 1) for row in self.search.history if row.status == PENDING)
         running: dict[int, Candidate] = {}

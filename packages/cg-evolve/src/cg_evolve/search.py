@@ -18,6 +18,7 @@ from cg_evolve.objectives import COSTS, Constraint, Objective, Problem, known_co
 from cg_ir import get_space
 
 if TYPE_CHECKING:
+    from cg_evolve.pool import Pool
     from cg_ir.plugins import SearchSpace
 
 __all__ = ["Search"]
@@ -51,7 +52,7 @@ class Search:
         algorithm: str | Algorithm = "auto",
         seed: int = 0,
         exclude: Sequence[str] = (),
-        pool: Iterable[str] | None = None,
+        pool: Iterable[str] | Pool | None = None,
         scorer: str | Any = "predictor",
         objectives: Sequence[str | Objective] = (),
         constraints: Sequence[str | Constraint] = (),
@@ -163,6 +164,9 @@ class Search:
         if value is None or (not isinstance(value, Mapping) and not math.isfinite(value)):
             row.status = FAILED
             row.error = error or ("no value" if value is None else f"the value is {value}")
+            return
+        if isinstance(value, Mapping) and not value:
+            row.status, row.error = FAILED, "no metrics"
             return
         metrics = self._metrics(candidate, value)
         try:

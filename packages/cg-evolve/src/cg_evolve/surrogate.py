@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -117,7 +118,9 @@ class Surrogate:
         if self._mains is None:
             return None
         try:
-            return self.predict(graphs, pool)[0][:, self._mains]
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # that it is a guess: a search soon knows better
+                return self.predict(graphs, pool)[0][:, self._mains]
         except Exception:  # an unfitted scorer refuses in its own way
             return None
 

@@ -27,3 +27,20 @@ def cg_spaces() -> list[Any]:
     from cg_frontends.spaces.nb301 import NasBench301
 
     return [NasBench101, NasBench201, NasBench301, MobileNetV3, NatsBenchSize, MnasNet]
+
+
+@hookimpl
+def cg_benchmarks() -> list[Any]:
+    """Readers of label tables."""
+    from cg_frontends.benchmarks import readers
+
+    return [
+        readers.CsvLabels,
+        readers.NasBench101Labels,
+        readers.NasBench201Labels,
+        readers.NasBench301Labels,
+        readers.OnceForAllLabels,
+        readers.NatsSizeLabels,
+        readers.MnasNetLabels,
+        readers.AnalogNasBench,
+    ]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cg_ir.errors import ArchError, CgError, GraphError, MissingExtra, PluginError, SourceError
     from cg_ir.graph import Graph, Node
     from cg_ir.module import to_module
+    from cg_ir.onnx_export import to_onnx
     from cg_ir.registry import (
         get_benchmark,
         get_evaluator,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     )
     from cg_ir.serialization import from_dict, from_json, load, load_set, save_set
     from cg_ir.signature import Signature, SignatureTable
+    from cg_ir.source_code import to_source
     from cg_ir.sources import graph_of
 
 _WHERE = {
@@ -54,6 +56,8 @@ _WHERE = {
     "graph_of": "sources",
     # other forms
     "to_module": "module",
+    "to_onnx": "onnx_export",
+    "to_source": "source_code",
     "to_svg": "drawing",
     "to_dot": "drawing",
     "diff": "difference",
@@ -91,6 +95,8 @@ __all__ = [  # noqa: RUF022 - grouped by concept
     "from_dict",
     "graph_of",
     "to_module",
+    "to_onnx",
+    "to_source",
     "to_svg",
     "to_dot",
     "diff",

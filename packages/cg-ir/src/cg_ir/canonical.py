@@ -7,6 +7,7 @@ function that the graph computes. Nodes that no output needs are dropped, inputs
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from math import prod
 from typing import Any
 
@@ -41,13 +42,41 @@ def canonicalize(graph: Graph) -> Graph:
 
 def canonical_records(records: Sequence[Record]) -> list[Record]:
     """Apply all rules until nothing changes; the arguments are left as they are."""
-    current = _live(records)
+    current = _live(_without_splits(records))
     for _ in range(_PASSES):
         rewritten, changed = _Pass(current).run()
         current = _live(rewritten)
         if not changed:
             break
     return current
+
+
+def _without_splits(records: Sequence[Record]) -> Sequence[Record]:
+    """The parts of a Split are Slices: cutting an axis at once or piece by piece is the same."""
+    if not any(record.op == "Split" for record in records):
+        return records
+    parts: dict[int, list[tuple[int, int]]] = {}
+    result: list[Record] = []
+    for record in records:
+        split = record.inputs[0] if record.inputs else -1
+        index = 0
+        if record.op == "Split":
+            split = len(result)
+            ends = list(accumulate(record.attrs["split"]))
+            parts[split] = list(zip([0, *ends], ends, strict=False))
+        elif record.op == "Select" and split in parts:
+            index = record.attrs["index"]
+        else:
+            result.append(record)
+            continue
+        source = records[split].inputs[0]
+        begin, end = parts[split][index]
+        axis = records[split].attrs["axis"]
+        before = records[source].shape
+        starts, ends = [0] * len(before), list(before)
+        starts[axis], ends[axis] = begin, end
+        result.append(_make("Slice", [source], record.shape, record, starts=starts, ends=ends, steps=[1] * len(before)))
+    return result
 
 
 def _live(records: Sequence[Record]) -> list[Record]:
@@ -413,7 +442,38 @@ def _mul(p: _Pass, r: Record) -> Record | None:
             and p.input(gate).inputs[0] == i
         ):
             return Record("Mish", (), [i], r.shape, r.region)
-    return _sixth(p, r)
+    return _gelu(p, r) or _sixth(p, r)
+
+
+def _gelu(p: _Pass, r: Record) -> Record | None:
+    """x (1 + erf(x / sqrt 2)) / 2, its factors in any order."""
+    factors: list[int] = []
+    for i in r.inputs:
+        factors += p.nodes[i].inputs if p.nodes[i].op == "Mul" else [i]
+    halves = [i for i in factors if p.scalar(i) == 0.5]
+    rest = [i for i in factors if p.scalar(i) is None]
+    if len(factors) != 3 or len(halves) != 1 or len(rest) != 2:
+        return None
+    for x, shifted in (rest, rest[::-1]):
+        node = p.nodes[shifted]
+        if node.op != "Add" or len(node.inputs) != 2:
+            continue
+        for erf, one in (node.inputs, node.inputs[::-1]):
+            if p.nodes[erf].op == "Erf" and p.scalar(one) == 1.0 and _over_root_two(p, p.nodes[erf].inputs[0]) == x:
+                return Record("Gelu", (), [x], r.shape, r.region)
+    return None
+
+
+def _over_root_two(p: _Pass, index: int) -> int | None:
+    """x where the node is x / sqrt(2), the division spelled either way."""
+    node = p.nodes[index]
+    if node.op not in ("Mul", "Div"):
+        return None
+    for i, j in (node.inputs, node.inputs[::-1]) if node.op == "Mul" else (node.inputs,):
+        number = p.scalar(j)
+        if number is not None and abs(number - (2**0.5 if node.op == "Div" else 0.5**0.5)) < 1e-6:
+            return i
+    return None
 
 
 def _clip(p: _Pass, r: Record) -> Record | int | None:

@@ -43,6 +43,8 @@ FORMATS: tuple[OutputFormat, ...] = (
     OutputFormat(".cg.json.gz", "cg_ir.serialization:save", ("convert",), doc="compressed graph file"),
     OutputFormat(".svg", "cg_ir.drawing.svg:save_svg", ("draw",), ("depth", "theme", "simplify"), "drawing"),
     OutputFormat(".html", "cg_ir.page.graph:save_html", ("draw",), ("depth", "theme", "simplify"), "interactive page"),
+    OutputFormat(".py", "cg_ir.source_code:save_source", ("convert",), doc="PyTorch source"),
+    OutputFormat(".onnx", "cg_ir.onnx_export:save_onnx", ("convert", "draw"), doc="ONNX model with random weights"),
     OutputFormat(".dot", "cg_ir.drawing.dot:save_dot", ("draw",), ("simplify",), "Graphviz"),
 )
 

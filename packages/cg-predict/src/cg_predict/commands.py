@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 import numpy as np
+
 from cg_ir import get_scorer, get_space
 from cg_ir.commands import source_options
 from cg_ir.errors import CgError, SourceError
@@ -28,10 +29,21 @@ _POOL, _SAMPLED = 40, 256
 @click.command()
 @click.argument("sources", nargs=-1)
 @click.option("--space", help="Space whose own notation SOURCEs and labels are in; its networks serve as the pool.")
-@click.option("--from", "from_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="More SOURCEs: a CSV with a column 'arch', or one a line.")
-@click.option("--labels", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="CSV with a column 'arch' and one for each metric.")
+@click.option(
+    "--from",
+    "from_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="More SOURCEs: a CSV with a column 'arch', or one a line.",
+)
+@click.option(
+    "--labels",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="CSV with a column 'arch' and one for each metric.",
+)
 @click.option("--metric", help="Column of the labels; the first one that holds numbers if absent.")
-@click.option("--model", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Predictor saved by 'cg fit'.")
+@click.option(
+    "--model", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Predictor saved by 'cg fit'."
+)
 @click.option("--scorer", default="predictor", show_default=True, help="What scores; 'cg plugins' lists them.")
 @click.option("--exclude", multiple=True, metavar="FAMILY", help="Family that must not have been learned from.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
@@ -71,7 +83,9 @@ def rank(
         made = get_scorer(scorer, exclude=exclude) if exclude else get_scorer(scorer)
     if labels is not None:
         if not hasattr(made, "fit"):
-            raise CgError(f"the scorer '{scorer}' learns nothing from labels; leave --labels out or use --scorer predictor")
+            raise CgError(
+                f"the scorer '{scorer}' learns nothing from labels; leave --labels out or use --scorer predictor"
+            )
         made.fit(*read_labels(labels, metric, space))
     predictor = made if isinstance(made, Predictor) else None
     pool, pool_is = _pool(graphs, space) if predictor is not None else (None, "")
@@ -83,7 +97,7 @@ def rank(
         else:
             score, deviation = np.asarray(made.predict(graphs), dtype=np.float64), None
     notes += [str(w.message) for w in caught]
-    rows = []
+    rows: list[dict[str, Any]] = []
     near = _nearest(predictor, graphs) if predictor is not None else [([], None)] * len(graphs)
     for i in np.argsort(-score, kind="stable"):
         networks, familiar = near[i]
@@ -123,10 +137,17 @@ def rank(
 
 @click.command()
 @click.option("--space", help="Space whose own notation the labels are in.")
-@click.option("--labels", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path), help="CSV with a column 'arch' and one for each metric.")
+@click.option(
+    "--labels",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="CSV with a column 'arch' and one for each metric.",
+)
 @click.option("--metric", help="Column of the labels; the first one that holds numbers if absent.")
 @click.option("--exclude", multiple=True, metavar="FAMILY", help="Family that must not have been learned from.")
-@click.option("-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder to write.")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder to write."
+)
 def fit(space: str | None, labels: Path, metric: str | None, exclude: tuple[str, ...], output: Path) -> None:
     """Fit a predictor to labels and save it for 'cg rank --model'."""
     from cg_predict.predictor import Predictor
@@ -152,7 +173,9 @@ def read_labels(path: Path, metric: str | None, space: str | None) -> tuple[list
     except (UnicodeDecodeError, csv.Error):
         raise SourceError(f"{path}: should be a CSV text file in UTF-8") from None
     if "arch" not in header:
-        raise SourceError(f"{path}: a labels CSV needs a column 'arch'; it has {', '.join(header)[:200] or 'no header'}")
+        raise SourceError(
+            f"{path}: a labels CSV needs a column 'arch'; it has {', '.join(header)[:200] or 'no header'}"
+        )
     metrics = [name for name in header if name != "arch"]
     if metric is None:
         metric = next((m for m in metrics if any(_number(row.get(m)) is not None for row in rows)), None)
@@ -195,7 +218,9 @@ def _sources_in(path: Path) -> list[str]:
     if "arch" in header:
         return [row["arch"] for row in csv.DictReader(lines)]
     if not lines:
-        raise SourceError(f"{path}: the file is empty; it should name one SOURCE a line, or be a CSV with a column 'arch'")
+        raise SourceError(
+            f"{path}: the file is empty; it should name one SOURCE a line, or be a CSV with a column 'arch'"
+        )
     return lines
 
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from cg_ir.graph import Graph
 from numpy.typing import NDArray
+
+from cg_ir.graph import Graph
 
 __all__ = ["Depth", "Macs", "Params"]
 

@@ -39,7 +39,9 @@ _PROXIES = {
 def cg_scorers() -> Iterable[Any]:
     """The predictor, costs, and zero-cost proxies."""
     return [
-        _Lazy("predictor", "cg_predict.predictor:Predictor", "Prior from other families and Gaussian process on labels."),
+        _Lazy(
+            "predictor", "cg_predict.predictor:Predictor", "Prior from other families and Gaussian process on labels."
+        ),
         _Lazy("params", "cg_predict.costs:Params", "Parameters."),
         _Lazy("macs", "cg_predict.costs:Macs", "Multiply-accumulates."),
         _Lazy("depth", "cg_predict.costs:Depth", "Operators on the longest path."),

@@ -56,5 +56,6 @@ class PoolScale:
             reference = self._sorted[:, position]
             values, inverse = np.unique(x[:, column], return_inverse=True)
             below = np.searchsorted(reference, values, side="left") + np.searchsorted(reference, values, side="right")
-            result[:, column] = (np.round((below / (2.0 * count) - 0.5) * GRID) / GRID)[inverse]
+            positions = np.asarray(np.round((below / (2.0 * count) - 0.5) * GRID) / GRID)
+            result[:, column] = positions[inverse]
         return result

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cg_ir.errors import CgError
 from numpy.typing import NDArray
 
+from cg_ir.errors import CgError
 from cg_predict.pool import PoolScale
 from cg_predict.trees import Forest
 
@@ -113,8 +113,9 @@ class Prior:
     def linear(self, varies: NDArray[np.bool_]) -> Floats:
         """Coefficients of the ranks, (d,); 0 where a descriptor does not vary."""
         count = len(self.moments)
-        second = sum(m.features[np.ix_(varies, varies)].astype(np.float64) for m in self.moments.values()) / count
-        first = sum(m.labels[varies].astype(np.float64) for m in self.moments.values()) / count
+        features = [m.features[np.ix_(varies, varies)].astype(np.float64) for m in self.moments.values()]
+        second: Floats = np.sum(features, axis=0) / count
+        first: Floats = np.sum([m.labels[varies].astype(np.float64) for m in self.moments.values()], axis=0) / count
         result = np.zeros(len(varies))
         result[varies] = np.linalg.solve(second + PENALTY * np.eye(len(first)), first)
         return result
@@ -145,7 +146,9 @@ class Prior:
             result["linear"] = z @ self.linear(np.ones(len(mean), dtype=bool))
         return result
 
-    def score(self, x: NDArray[np.floating[Any]], pool: NDArray[np.floating[Any]] | None, scale: PoolScale | None) -> Floats:
+    def score(
+        self, x: NDArray[np.floating[Any]], pool: NDArray[np.floating[Any]] | None, scale: PoolScale | None
+    ) -> Floats:
         """The prior's score, (n,), higher is better; about standard normal over the pool.
 
         Args:
@@ -193,7 +196,8 @@ class Prior:
             return np.full((len(x), 0), np.inf), ()
         _, together = self._together()
         columns = [
-            family_distance(x, self.references[f].mean, self.references[f].deviation, together) / self.references[f].radius
+            family_distance(x, self.references[f].mean, self.references[f].deviation, together)
+            / self.references[f].radius
             for f in families
         ]
         return np.stack(columns, axis=1), families
@@ -252,7 +256,9 @@ def load_prior(exclude: Sequence[str] = (), directory: str | Path | None = None)
         moments = {f: Moments(_symmetric(arrays[f"moments/{f}"]), arrays[f"labels/{f}"]) for f in left}
         references = {
             f: FamilyReference(
-                arrays[f"mean/{f}"].astype(np.float64), arrays[f"deviation/{f}"].astype(np.float64), float(config["radius"][f])
+                arrays[f"mean/{f}"].astype(np.float64),
+                arrays[f"deviation/{f}"].astype(np.float64),
+                float(config["radius"][f]),
             )
             for f in left
         }

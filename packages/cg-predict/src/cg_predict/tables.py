@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+
 from cg_ir import get_benchmark, get_space
 from cg_ir.errors import CgError
 from cg_ir.graph import Graph
-from numpy.typing import NDArray
 
 __all__ = ["FAMILIES", "Family", "LabelledFamily", "read_family"]
 

@@ -54,10 +54,12 @@ class BayesianSearch:
         exclude: families whose labels the predictor must not have learned from.
         initial: proposals before the first fit.
         candidates: how many are made at a refit where the space is too large to list.
-        growth: share by which the results grow between two refits.
+        eager: results up to which every single one leads to a refit.
+        growth: share by which the results grow between two refits beyond.
         remembered: most results that the scorer is fitted to: the best half and the latest half.
         shortlist: how many of a listed space's networks are scored at most refits: the most promising by the last refit that scored all, of which there
             is one whenever the results have grown by half.
+        widths: factors on the deviation among which each proposal draws; at 0 it takes the greatest mean.
     """
 
     name = "bayesian"
@@ -68,17 +70,21 @@ class BayesianSearch:
         exclude: tuple[str, ...] = (),
         initial: int = 8,
         candidates: int = 1000,
-        growth: float = 1 / 16,
-        remembered: int = 256,
+        eager: int = 48,
+        growth: float = 1 / 8,
+        remembered: int = 192,
         shortlist: int = 1000,
+        widths: tuple[float, ...] = (0.5, 1.0, 2.0),
     ) -> None:
         self.scorer = scorer
         self.exclude = exclude
         self.initial = initial
         self.candidates = candidates
+        self.eager = eager
         self.growth = growth
         self.remembered = remembered
         self.shortlist = shortlist
+        self.widths = widths
         self._surrogate: Surrogate | None = None
         self._design: list[Proposal] | None = None
         self._state: _State | None = None
@@ -104,7 +110,9 @@ class BayesianSearch:
 
     def _fit_point(self, known: int) -> int:
         """How many results the fit uses when ``known`` are there."""
-        point = 2
+        if known <= self.eager:
+            return known
+        point = self.eager
         while True:
             following = point + max(1, math.ceil(point * self.growth))
             if following > known:
@@ -231,7 +239,7 @@ class BayesianSearch:
 
     def _acquire(self, view: View, state: _State) -> Proposal | None:
         rng = view.rng()
-        width = float(rng.choice([0.5, 1.0, 2.0]))
+        width = float(rng.choice(self.widths))
         if state.means.shape[1] == 1:
             scores = expected_improvement(
                 state.means[:, 0], width * state.stds[:, 0], float(state.incumbents[:, 0].max())

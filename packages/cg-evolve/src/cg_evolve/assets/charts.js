@@ -97,16 +97,26 @@ cg.prediction = function (runs, open) {
   const { rows, good, main } = runs;
   const done = rows.filter((row) => good(row) && row.mean !== null).sort((a, b) => a.mean - b.mean);
   if (done.length < 2) return null;
-  const host = cg.h("div", { class: "plot" });
+  const host = cg.h("div", { class: "plot" }), note = cg.h("div");
+  const focus = cg.focus(done.map((row) => row.value), main.maximize);
+  const state = { range: focus ? "best" : "all" };
   const rho = cg.spearman(done.map((row) => row.mean), done.map((row) => (main.maximize ? row.value : -row.value)));
   const deviations = done.some((row) => row.std > 0);
   const series = [{ label: "evaluations that were predicted before they were measured", values: done.map((row) => row.value), colour: "accent", points: true }];
-  cg.plot(host, {
-    label: `Measured ${main.metric} against its prediction; Spearman correlation ${cg.value(Number(rho.toFixed(3)))}`,
-    x: { label: "predicted score", values: done.map((row) => row.mean) }, y: { label: "measured " + main.metric }, series,
-    describe: (i) => cg.describe(done[i], `predicted ${cg.value(done[i].mean)}${deviations && done[i].std !== null ? " ± " + cg.value(Number(done[i].std.toPrecision(2))) : ""}, measured ${cg.value(done[i].value)}`),
-    pick: (i) => open(done[i]),
-  });
+  let plot = null;
+  const draw = () => {
+    plot?.destroy();
+    const near = state.range === "best" ? focus : null;
+    note.replaceChildren(cg.legend(series, near && outOfSight(near.hidden)));
+    plot = cg.plot(host, {
+      label: `Measured ${main.metric} against its prediction; Spearman correlation ${cg.value(Number(rho.toFixed(3)))}`,
+      x: { label: "predicted score", values: done.map((row) => row.mean) }, y: { label: "measured " + main.metric, range: near?.range }, series,
+      describe: (i) => cg.describe(done[i], `predicted ${cg.value(done[i].mean)}${deviations && done[i].std !== null ? " ± " + cg.value(Number(done[i].std.toPrecision(2))) : ""}, measured ${cg.value(done[i].value)}`),
+      pick: (i) => open(done[i]),
+    });
+  };
+  draw();
   return [cg.h("p", { class: "muted" }, `Spearman's rank correlation of ${cg.plural(done.length, "evaluation")}: `, cg.h("strong", { id: "spearman" }, rho.toFixed(3)),
-    ". A guided search picks what it believes good, so its points crowd at the top and the correlation is lower than on random networks."), host];
+    ". Each prediction is the one of the moment when the network was chosen. A guided search chooses what it believes good, so its points crowd at the top, and the correlation is usually lower than among random networks."),
+    focus && cg.h("div", { class: "chart-tools" }, rangeChoice(state, draw)), note, host];
 };

@@ -27,9 +27,9 @@ cg.ancestry = function (runs, row, open) {
     const { x, y } = graph.node(String(id));
     const show = () => open(one);
     picture.append(cg.svg("g", { class: one === row ? "born winner" : "born", role: "button", tabindex: "0", transform: `translate(${x - W / 2} ${y - H / 2})`,
-      "aria-label": `Evaluation ${id}, ${one.origin || "proposal"}, ${runs.main.metric} ${cg.value(one.value)}`, click: show,
+      "aria-label": `#${id} ${cg.value(one.value === null ? null : Number(one.value.toPrecision(5)))} ${one.origin || "proposal"}`, click: show,
       keydown: (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); show(); } } },
-      cg.svg("rect", { width: W, height: H, rx: 8 }), cg.svg("text", { x: 10, y: 19, class: "name" }, `#${id}`), cg.svg("text", { x: W - 10, y: 19, class: "value" }, cg.value(one.value === null ? null : Number(one.value.toPrecision(5)))),
+      cg.svg("rect", { width: W, height: H, rx: 8 }), cg.svg("text", { x: 10, y: 19, class: "name" }, `#${id}`), " ", cg.svg("text", { x: W - 10, y: 19, class: "value" }, cg.value(one.value === null ? null : Number(one.value.toPrecision(5)))), " ",
       cg.svg("text", { x: 10, y: 36, class: "origin" }, cg.clip(one.origin || "proposal", W - 16, 6.2))));
   }
   const more = [...found.values()].some((one) => one.parents.some((parent) => !found.has(parent)));

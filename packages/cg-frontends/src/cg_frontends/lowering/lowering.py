@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, TypeVar
 
-from cg_frontends.lowering.tape import CONSTANT, TRACED, WEIGHT, Call, Tape, Value, values_in
+from cg_frontends.lowering.tape import CONSTANT, TRACED, WEIGHT, Call, Leaf, Tape, Value, values_in
+from cg_ir import GraphError
 from cg_ir.operators import OPERATORS
 
 __all__ = ["LOWERINGS", "Lowering", "UnknownOperatorWarning", "lowers"]
@@ -71,6 +72,20 @@ class Lowering:
         self._claimed: dict[int, Value] = {}
         self._sources: dict[int, frozenset[int]] = {}
 
+    def declare(self, leaf: Leaf) -> None:
+        """Add a parameter to the tape."""
+        self.tape.leaves.append(leaf)
+        self._numel[id(leaf)] = leaf.numel
+
+    def mark(self) -> tuple[Any, ...]:
+        """The present state, for :meth:`rewind`."""
+        return len(self.specs), dict(self._nodes), dict(self._claimed), dict(self.unknown)
+
+    def rewind(self, mark: tuple[Any, ...]) -> None:
+        """Take back every node since a mark."""
+        count, self._nodes, self._claimed, self.unknown = mark
+        del self.specs[count:]
+
     # --- what lowerings use -------------------------------------------------------------------------------------------
 
     def add(
@@ -107,6 +122,8 @@ class Lowering:
         known = self._nodes.get(id(value))
         if known is not None:
             return known
+        if 0 in value.shape:
+            raise GraphError(f"a tensor of shape {list(value.shape)} has no elements, which a graph cannot hold")
         if value.kind == CONSTANT:
             fill = () if value.fill is None else (self.finite(value.fill),)
             node = self.add("Constant", shape=value.shape, value=fill, dtype=value.dtype)
@@ -196,7 +213,7 @@ class Lowering:
         for index, value in enumerate(self.tape.inputs):
             self._nodes[id(value)] = self.add("Input", shape=value.shape, index=index, dtype=value.dtype)
         for call in self.tape.calls:
-            if id(call) in live and any(v is not None and v.kind == TRACED for v in call.outputs):
+            if id(call) in live and any(v is not None and v.kind == TRACED and 0 not in v.shape for v in call.outputs):
                 self.lower(call)
         self.region = ""
         for index, value in enumerate(self.tape.outputs):

@@ -16,8 +16,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from cg_frontends.lowering.lowering import Lowering
-from cg_frontends.lowering.tape import CONSTANT, WEIGHT, Leaf, Tape, Value
+from cg_frontends.lowering.lowering import Lowering, lowers
+from cg_frontends.lowering.tape import CONSTANT, WEIGHT, Call, Leaf, Tape, Value
 from cg_frontends.onnx_.folding import evaluate
 from cg_ir import GraphError, SourceError
 
@@ -26,7 +26,10 @@ __all__ = ["READINGS", "Importer", "Operation", "reads"]
 Reading = Callable[["Importer", "Operation"], Any]
 _F = TypeVar("_F", bound=Callable[..., Any])
 READINGS: dict[str, Reading] = {}
+DEFERRED = "onnx::deferred"
 _FLOATS = {"float32", "float64", "float16", "bfloat16"}
+#: Operators that leave weights and constants as they are.
+_SAME = {"Identity", "CastLike"}
 #: Operators with graphs inside: what runs depends on data.
 _CONTROL = {"If", "Loop", "Scan", "SequenceMap"}
 
@@ -103,6 +106,7 @@ class Importer:
         self.opsets = opsets
         self.opset = next((o.version for o in opsets if o.domain in ("", "ai.onnx")), 0)
         self.values: dict[str, int | Value] = {}
+        self._statistics: set[int] = set()
         self.arrays: dict[str, NDArray[Any]] = {}
         for tensor in graph.initializer:
             self._initializer(tensor)
@@ -115,6 +119,10 @@ class Importer:
                 raise SourceError(f"output '{output.name}' is made by no node")
             node = self.node(self.values[output.name])
             self.low.add("Output", node, shape=self.low.shape(node), index=index)
+        # exporters store equal tensors once: a mean of zeros may be a bias too
+        owned = {id(slot.leaf) for spec in self.low.specs for slot in spec.slots}
+        leaves = self.low.tape.leaves
+        self.low.tape.leaves[:] = [x for x in leaves if id(x) in owned or id(x) not in self._statistics]
 
     # --- what readings use --------------------------------------------------------------------------------------------
 
@@ -138,8 +146,7 @@ class Importer:
 
     def not_learned(self, *values: int | Value | None) -> None:
         """Running statistics: initializers that are no parameters."""
-        gone = {id(v.leaf) for v in values if isinstance(v, Value) and v.leaf is not None}
-        self.low.tape.leaves = [leaf for leaf in self.low.tape.leaves if id(leaf) not in gone]
+        self._statistics |= {id(v.leaf) for v in values if isinstance(v, Value) and v.leaf is not None}
 
     def operand(self, value: int | Value | None) -> int:
         """An operand of elementwise arithmetic; a constant that is one number is a scalar."""
@@ -174,7 +181,7 @@ class Importer:
                 ) from None
         if dtype in _FLOATS and shape:
             leaf = Leaf(tensor.name, prod(shape))
-            self.low.tape.leaves.append(leaf)
+            self.low.declare(leaf)
             self.values[tensor.name] = Value(WEIGHT, shape, dtype, leaf=leaf, place=(0, shape, _strides(shape)))
         else:
             self._constant(tensor.name, shape, dtype, array)
@@ -193,8 +200,13 @@ class Importer:
         if missing:
             raise SourceError(f"{where}: its input '{missing[0]}' is made by no earlier node")
         attrs = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
-        attrs = {k: v.decode() if isinstance(v, bytes) else v for k, v in attrs.items()}
+        attrs = {k: _plain(v) for k, v in attrs.items()}
         inputs = [self.values[name] if name else None for name in node.input]
+        if node.op_type in _SAME and isinstance(inputs[0], Value):
+            self.values[node.output[0]] = inputs[0]
+            if node.input[0] in self.arrays:
+                self.arrays[node.output[0]] = self.arrays[node.input[0]]
+            return
         if self._folded(node, inputs, attrs):
             return
         self.low.region = _region(node)
@@ -204,18 +216,47 @@ class Importer:
             raise SourceError(
                 f"{where}: control flow inside the file, which a graph cannot hold; export the model with it resolved"
             )
+        if self._of_weights(node, operation, inputs):
+            return
+        for name, result in zip(node.output, self._read(node, operation, where), strict=False):
+            if name and result is not None:
+                self.values[name] = result
+
+    def _read(self, node: onnx.NodeProto, operation: Operation, where: str) -> list[Any]:
         reading = READINGS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
         try:
             results = NotImplemented if reading is None else reading(self, operation)
             if results is NotImplemented:
-                results = self._custom(node, inputs)
+                results = self._custom(node, operation.inputs)
         except (GraphError, SourceError) as error:
             raise SourceError(f"{where}: {error}") from error
-        if not isinstance(results, (list, tuple)):
-            results = [results]
-        for name, result in zip(node.output, results, strict=False):
-            if name and result is not None:
-                self.values[name] = result
+        return list(results) if isinstance(results, (list, tuple)) else [results]
+
+    def _of_weights(self, node: onnx.NodeProto, operation: Operation, inputs: list[int | Value | None]) -> bool:
+        """Keep what is computed from parameters alone until something needs it as a node; an operator may own it."""
+        if not any(isinstance(v, Value) and v.kind == WEIGHT for v in inputs):
+            return False
+        if any(isinstance(v, int) for v in inputs) or len(node.output) != 1:
+            return False
+        shape = self.inferred.get(node.output[0]) or self._dry_run(node, operation)
+        first = next(v for v in inputs if isinstance(v, Value) and v.kind == WEIGHT)
+
+        def read() -> int:
+            (result,) = self._read(node, operation, operation.name)
+            return self.node(result)
+
+        call = Call(DEFERRED, (read, [v for v in inputs if v is not None]), {}, self.low.region)
+        value = Value(WEIGHT, shape, first.dtype, call)
+        call.outputs = (value,)
+        self.values[node.output[0]] = value
+        return True
+
+    def _dry_run(self, node: onnx.NodeProto, operation: Operation) -> tuple[int, ...]:
+        """The shape that an operation gives, without leaving its nodes behind."""
+        mark = self.low.mark()
+        shape = self.shape(self._read(node, operation, operation.name)[0])
+        self.low.rewind(mark)
+        return shape
 
     def _folded(self, node: onnx.NodeProto, inputs: list[int | Value | None], attrs: dict[str, Any]) -> bool:
         """Compute a node that depends on constants and shapes alone."""
@@ -263,6 +304,21 @@ class Importer:
             None if s is None else self.add("Select", made, shape=s, index=i) for i, s in enumerate(shapes[1:], 1)
         ]
         return [made, *further]
+
+
+@lowers(DEFERRED)
+def _deferred(low: Lowering, out: Any, read: Callable[[], int], inputs: Any) -> int:
+    """A computation on weights whose result is needed as a node."""
+    return read()
+
+
+def _plain(value: Any) -> Any:
+    """An attribute as Python has it: text, and floats as short as they were written (0.1, not the nearest float32)."""
+    if isinstance(value, bytes):
+        return value.decode()
+    if isinstance(value, float):
+        return float(str(np.float32(value)))
+    return value
 
 
 def _dtype(code: int) -> str:

@@ -158,12 +158,15 @@ class NasBench101:
         table = self._cache.begin()
         pieces = [self._get(("stem",), _stem).piece]
         before = _CHANNELS[0]
+        sources: list[list[int]] = [[] for _ in range(trained.vertices)]
+        for i, j in trained.edges():
+            sources[j].append(i)
         for stack, channels in enumerate(_CHANNELS):
             side = _RESOLUTION >> stack
             if stack:
                 shape = (1, before, 2 * side, 2 * side)
                 pieces.append(self._get(("downsample", before), lambda b, x: max_pool(b, x, 2, 2, 0), shape).piece)
-            first, others = self._modules(trained, before, channels, side)
+            first, others = self._modules(trained, sources, before, channels, side)
             pieces += [first, *[others] * (_MODULES - 1)]
             before = channels
         shape = (1, before, side, side)
@@ -173,15 +176,14 @@ class NasBench101:
     def _get(self, key: object, build: Callable[..., int], *shapes: tuple[int, ...]) -> Any:
         return self._cache.get(key, build, *shapes)
 
-    def _modules(self, cell: Cell, before: int, channels: int, side: int) -> tuple[Piece, Piece]:
+    def _modules(
+        self, cell: Cell, sources: list[list[int]], before: int, channels: int, side: int
+    ) -> tuple[Piece, Piece]:
         """A stack's first module, which reads ``before`` channels, and its other modules."""
         find = self._cache.find
         vertices = len(cell.ops) + 2
         last = vertices - 1
         widths = vertex_channels(cell.adjacency, vertices, channels)
-        sources: list[list[int]] = [[] for _ in range(vertices)]
-        for i, j in cell.edges():
-            sources[j].append(i)
         module = Assembly()
         append = module.append
         projections: list[tuple[int, int]] = []

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from cg_ir import SignatureTable
+
 __all__ = ["EDGES", "OPERATIONS", "NasBench201"]
 
 #: The operators of an edge, in the benchmark's order.
@@ -86,6 +88,7 @@ class NasBench201(CategoricalSpace):
         self.dataset = read_choice(self.name, "dataset", dataset, _DATASETS)
         self.resolution, self.classes = _DATASETS[self.dataset]
         self._cache = FragmentCache()
+        self._skeleton: tuple[SignatureTable, list[Piece], list[NDArray[np.int32]]] | None = None
 
     # --- notation -----------------------------------------------------------------------------------------------------
 
@@ -157,12 +160,16 @@ class NasBench201(CategoricalSpace):
         """
         ops = self.parse(arch)
         table = self._cache.begin()
-        cell = self._cell(ops).piece
-        pieces = [self._part(0)]
-        for stage in range(len(_CHANNELS)):
-            codes = self._symbols(stage)[cell.codes]
-            pieces += [Piece(codes, cell.counts, cell.indices, cell.output)] * _CELLS
-            pieces.append(self._part(stage + 1))
+        if self._skeleton is None or self._skeleton[0] is not table:
+            stages = range(len(_CHANNELS))
+            parts = [self._part(place) for place in range(len(_CHANNELS) + 1)]
+            self._skeleton = table, parts, [self._symbols(stage) for stage in stages]
+        _, parts, symbols = self._skeleton
+        symbolic, counts, indices, output = self._cell(ops).piece
+        pieces = [parts[0]]
+        for codes, part in zip(symbols, parts[1:], strict=True):
+            pieces += [Piece(codes[symbolic], counts, indices, output)] * _CELLS
+            pieces.append(part)
         return chain(pieces, _NAMES, table, f"{self.name}/{self.format(ops)}")
 
     def _shape(self, stage: int) -> Shape:

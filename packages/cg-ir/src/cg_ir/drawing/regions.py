@@ -10,7 +10,7 @@ from cg_ir.drawing.labels import costs, describe, kind, label, shape_text
 from cg_ir.graph import Graph
 from cg_ir.operators import OPERATORS
 
-__all__ = ["Box", "Frame", "Row", "region_depth", "stacks"]
+__all__ = ["Box", "Frame", "Row", "region_depth", "region_order", "region_paths", "stacks"]
 
 Path = tuple[str, ...]
 #: Longest column of operators in one box.
@@ -67,17 +67,17 @@ class Frame:
     tip: str = ""
 
 
-def _paths(graph: Graph) -> list[Path]:
+def region_paths(graph: Graph) -> list[Path]:
     known = [tuple(part for part in name.split(".") if part) for name in graph.region_names]
     return [known[code] for code in graph.region_codes.tolist()]
 
 
 def region_depth(graph: Graph) -> int:
     """Levels of the deepest region."""
-    return max((len(path) for path in _paths(graph)), default=0)
+    return max((len(path) for path in region_paths(graph)), default=0)
 
 
-def _order(inputs: list[list[int]], paths: list[Path]) -> list[int]:
+def region_order(inputs: list[list[int]], paths: list[Path]) -> list[int]:
     """A topological order that leaves a region only when nothing in it is ready."""
     n = len(inputs)
     waiting = [len(set(ins)) for ins in inputs]
@@ -132,7 +132,7 @@ class _Stacker:
     def __init__(self, graph: Graph, depth: int) -> None:
         self.nodes = list(graph.nodes)
         self.inputs = graph.input_lists()
-        self.paths = _paths(graph)
+        self.paths = region_paths(graph)
         self.depth = depth
         self.home: dict[int, Box] = {}
         #: scalars are written into the operators that read them
@@ -143,7 +143,7 @@ class _Stacker:
         self.uses = Counter(j for ins in self.inputs for j in ins)
 
     def run(self) -> tuple[Frame, dict[int, Box]]:
-        order = [i for i in _order(self.inputs, self.paths) if i not in self.numbers]
+        order = [i for i in region_order(self.inputs, self.paths) if i not in self.numbers]
         return Frame("", self.fill(order, (), ())), self.home
 
     def fill(self, members: list[int], path: Path, shown: Path) -> list[Box | Frame]:

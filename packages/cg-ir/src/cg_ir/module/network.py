@@ -79,6 +79,11 @@ class NetworkModule(nn.Module):
     def extra_repr(self) -> str:
         return repr(self.graph)
 
+    def owned(self, node: int) -> Any:
+        """The module, parameter or constant that a node of the graph owns; None where it has none."""
+        path = self._steps[node].path
+        return _at(self, path) if path else None
+
     # --- construction ---------------------------------------------------------------------------------------------
 
     def _prepare(self) -> None:

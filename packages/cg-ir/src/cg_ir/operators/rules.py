@@ -618,12 +618,12 @@ def recurrent_params(gates: int) -> CostRule:
         hidden, project = attrs["hidden_size"], attrs.get("proj_size", 0)
         directions = 2 if attrs["bidirectional"] else 1
         state = project or hidden
-        total, width = 0, ins[0][-1]
-        for _ in range(attrs["num_layers"]):
-            one = gates * hidden * (width + state) + (2 * gates * hidden if attrs["bias"] else 0) + project * hidden
-            total += directions * one
-            width = directions * state
-        return total
+        biases = 2 * gates * hidden if attrs["bias"] else 0
+        first, other = (
+            directions * (gates * hidden * (width + state) + biases + project * hidden)
+            for width in (ins[0][-1], directions * state)
+        )
+        return int(first + (attrs["num_layers"] - 1) * other)
 
     return params
 
@@ -636,11 +636,11 @@ def recurrent_macs(gates: int) -> CostRule:
         hidden, project = attrs["hidden_size"], attrs.get("proj_size", 0)
         directions = 2 if attrs["bidirectional"] else 1
         state = project or hidden
-        total, width = 0, ins[0][-1]
-        for _ in range(attrs["num_layers"]):
-            total += directions * (gates * hidden * (width + state) + project * hidden)
-            width = directions * state
-        return total * prod(ins[0][:-1])
+        first, other = (
+            directions * (gates * hidden * (width + state) + project * hidden)
+            for width in (ins[0][-1], directions * state)
+        )
+        return int(first + (attrs["num_layers"] - 1) * other) * prod(ins[0][:-1])
 
     return macs
 

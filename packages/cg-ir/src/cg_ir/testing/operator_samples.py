@@ -258,6 +258,7 @@ def _samples() -> list[OperatorSample]:
         s("Resize", (image,), {"mode": "linear", "align_corners": True}, shape=(1, 4, 9, 5)),
         s("Resize", (image,), {"mode": "cubic"}, shape=(1, 4, 12, 16)),
         s("Resize", (image,), {"mode": "linear", "antialias": True}, shape=(1, 4, 3, 4)),
+        s("Resize", (image,), {"mode": "cubic", "antialias": True}, shape=(1, 4, 4, 5)),
         s("Resize", ((1, 4, 9),), {"mode": "area"}, shape=(1, 4, 4)),
         s("Gather", (tokens, (3,)), {"axis": 1}, dtypes=("float32", "index3"), learned=()),
         s("Gather", ((9, 4), (1, 5)), dtypes=("float32", "index5"), learned=(0,)),

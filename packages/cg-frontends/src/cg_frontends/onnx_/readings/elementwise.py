@@ -45,7 +45,7 @@ def mean(im: Importer, o: Operation) -> Any:
     return im.add("Mul", total, im.scalar(1.0 / len(o.inputs)))
 
 
-@reads("Identity", "Dropout")
+@reads("Identity", "Dropout", "CastLike")
 def identity(im: Importer, o: Operation) -> Any:
     return [o.input(0)]
 

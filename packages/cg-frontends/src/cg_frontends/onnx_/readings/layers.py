@@ -24,6 +24,8 @@ def conv(im: Importer, o: Operation) -> Any:
             return NotImplemented
         channels = im.shape(weight)[1] * group
         attrs["output_padding"] = [int(p) for p in o.attrs.get("output_padding", (0,) * dims)]
+    if isinstance(bias, Value) and bias.fill == 0.0:
+        bias = None
     owned = im.owned(weight)
     with_bias = owned and im.owned(bias)
     if with_bias:

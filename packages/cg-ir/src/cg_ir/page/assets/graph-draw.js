@@ -12,11 +12,11 @@ cg.edgePath = function (points) {
 
 cg.clip = (text, width, letter) => (text.length * letter > width ? text.slice(0, Math.max(3, Math.floor(width / letter) - 1)) + "…" : text);
 
-/** What a screen reader says of an item. */
+/** What a screen reader says of an item: what is written on it, then the rest. */
 cg.spoken = function (item, box) {
-  const cost = `${cg.short(item.isRegion ? item.params : item.signature.params)} parameters, ${cg.short(item.isRegion ? item.macs : item.signature.macs)} MACs`;
-  if (item.isRegion) return `Region ${item.path}, ${box.open ? "unfolded" : "folded"}, ${cg.plural(item.all.length, "node")}, ${cost}`;
-  return `${item.caption}, output ${item.signature.shape.join(" by ") || "scalar"}${item.path ? ", region " + item.path : ""}, ${cost}`;
+  if (item.isRegion) return `${item.caption}${box.open ? "" : " " + cg.regionLine(item)}, ${box.open ? "unfolded" : "folded"} region ${item.path}`;
+  const { params, macs } = item.signature;
+  return `${item.caption} ${cg.nodeLine(item)}${item.path ? ", in " + item.path : ""}, ${cg.short(params)} parameters, ${cg.short(macs)} MACs`;
 };
 
 /**
@@ -59,18 +59,18 @@ cg.draw = function (target, layout, model, colour) {
       }
       const middle = open ? 16 : 19;
       element.append(
-        cg.svg("g", { class: "fold" }, cg.svg("rect", { x: 8, y: middle - 8.5, width: 17, height: 17, rx: 5 }),
+        cg.svg("g", { class: "fold" }, cg.svg("rect", { class: "reach", y: middle - 17, width: 31, height: open ? 30 : 36 }), cg.svg("rect", { class: "sign", x: 8, y: middle - 8.5, width: 17, height: 17, rx: 5 }),
           cg.svg("path", { d: `M12.5 ${middle}h8` + (open ? "" : `M16.5 ${middle - 4}v8`) })),
         cg.svg("text", { class: "caption", x: 32, y: middle + 4.5 }, cg.clip(item.caption, w - 40, letter)),
       );
-      if (!open) element.append(cg.svg("text", { class: "line", x: 12, y: 42 }, cg.clip(cg.regionLine(item), w - 20, 6.1)));
+      if (!open) element.append(" ", cg.svg("text", { class: "line", x: 12, y: 42 }, cg.clip(cg.regionLine(item), w - 20, 6.1)));
     } else {
       element.classList.add("node", "kind-" + item.signature.kind);
       element.append(cg.svg("rect", { class: "face", width: w.toFixed(1), height: h, rx: item.signature.kind === "source" ? h / 2 : 7 }));
       const share = colour(item);
       if (share !== null) element.append(cg.svg("rect", { class: "heat", width: w.toFixed(1), height: h, rx: 7, "fill-opacity": share.toFixed(3) }));
       element.append(
-        cg.svg("text", { class: "caption", x: (w / 2).toFixed(1), y: 17 }, cg.clip(item.caption, w - 12, letter)),
+        cg.svg("text", { class: "caption", x: (w / 2).toFixed(1), y: 17 }, cg.clip(item.caption, w - 12, letter)), " ",
         cg.svg("text", { class: "line", x: (w / 2).toFixed(1), y: 32 }, cg.clip(cg.nodeLine(item), w - 12, 6.1)),
       );
     }

@@ -36,9 +36,9 @@ cg.graphModel = function (data) {
     };
     node.parent.nodes.push(node);
     node.words = [
-      signature.op, signature.caption, signature.kind, path, signature.shape.join("x"), signature.shape.join("×"),
+      signature.op, signature.caption, signature.kind, path, signature.shape.join("x"),
       ...signature.attrs.map(([name, value]) => name + "=" + value), node.weights || "",
-    ].join("\n").toLowerCase();
+    ].join("\n").toLowerCase().replaceAll("×", "x");
     return node;
   });
   for (const node of nodes) {

@@ -82,7 +82,7 @@ cg.graphView = function (host, data) {
       element.querySelector(".badge")?.remove();
       if (searching && item.isRegion && inside && !layout.boxes.get(item).open) {
         const { w } = layout.boxes.get(item);
-        element.append(cg.svg("g", { class: "badge", transform: `translate(${w - 8} 2)` }, cg.svg("rect", { x: -15, y: -10, width: 30, height: 19, rx: 9.5 }), cg.svg("text", { y: 4 }, String(inside))));
+        element.append(cg.svg("g", { class: "badge", "aria-hidden": "true", transform: `translate(${w - 8} 2)` }, cg.svg("rect", { x: -15, y: -10, width: 30, height: 19, rx: 9.5 }), cg.svg("text", { y: 4 }, String(inside))));
       }
     }
     for (const edge of drawing.edges) {
@@ -170,7 +170,7 @@ cg.graphView = function (host, data) {
   // --- searching -----------------------------------------------------------------------------------------------------
 
   function find() {
-    const terms = state.query.toLowerCase().split(/\s+/).filter(Boolean);
+    const terms = state.query.toLowerCase().replaceAll("×", "x").split(/\s+/).filter(Boolean);
     state.matches = terms.length || state.filtered.size
       ? model.nodes.filter((node) => (!state.filtered.size || state.filtered.has(node.signature.op)) && terms.every((term) => node.words.includes(term)))
       : [];

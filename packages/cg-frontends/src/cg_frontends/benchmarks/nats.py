@@ -1,0 +1,83 @@
+"""NATS-Bench (Dong et al., 2021): folders ``NATS-tss-v1_0-*-simple`` and ``NATS-sss-v1_0-*-simple``, or the single files that they were cut from.
+
+A folder holds ``meta.pickle.pbz2`` with the architectures and, for each, ``000123.pickle.pbz2`` with its results by schedule.
+"""
+
+from __future__ import annotations
+
+import bz2
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from cg_frontends.benchmarks.nats_results import MAIN_METRICS, is_results, labels_of
+from cg_frontends.benchmarks.pickles import as_mapping, load_plain, refuse_damage
+from cg_frontends.benchmarks.progress import progress
+from cg_frontends.benchmarks.table import LabelTable, Rows
+from cg_ir import ArchError, SourceError, get_space
+
+__all__ = ["SUFFIX", "architectures", "read_nats"]
+
+SUFFIX = ".pickle.pbz2"
+
+
+def read_nats(path: Path, space: str) -> LabelTable:
+    """The table in a folder (streamed) or in a single file (all of it in memory at once).
+
+    Args:
+        path: folder or file.
+        space: ``nb201`` for the topology space (tss), ``natssize`` for the size space (sss).
+
+    Raises:
+        SourceError: something cannot be read or has another layout.
+    """
+    if path.is_dir():
+        meta = path / f"meta{SUFFIX}"
+        archs = architectures(as_mapping(_load(meta), str(meta), "the table").get("meta_archs"), str(meta), space)
+        found = progress(sorted(path.glob(f"[0-9]*{SUFFIX}")), f"reading {path.name}")
+        entries: Iterator[tuple[int, Any]] = ((int(p.name.removesuffix(SUFFIX)), _load(p)) for p in found)
+    else:
+        data = as_mapping(_load(path), str(path), "the table")
+        archs = architectures(data.get("meta_archs"), str(path), space)
+        entries = iter(as_mapping(data.get("arch2infos"), str(path), "'arch2infos'").items())
+    rows = Rows()
+    for index, schedules in entries:
+        add_results(rows, archs, index, schedules, str(path))
+    return rows.table(str(path), MAIN_METRICS, getattr(get_space(space), "canonical", None))
+
+
+def add_results(rows: Rows, archs: list[str], index: Any, schedules: Any, source: str) -> None:
+    """Add the labels of one architecture.
+
+    Raises:
+        SourceError: the results have another layout.
+    """
+    if type(index) is not int or not 0 <= index < len(archs):
+        raise SourceError(f"{source}: results of architecture {index!r:.20}, but there are {len(archs)} architectures")
+    try:
+        if not all(is_results(results) for results in schedules.values()):
+            raise ValueError("no results by schedule")
+        rows.add(archs[index], labels_of(schedules))
+    except (AttributeError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        raise SourceError(f"{source}: the results of architecture {index} have another layout: {error}") from None
+
+
+def architectures(values: Any, source: str, space: str) -> list[str]:
+    """The architectures of ``meta_archs``, if they are of the space.
+
+    Raises:
+        SourceError: they are not.
+    """
+    if not isinstance(values, (list, tuple)) or not values or not all(isinstance(value, str) for value in values):
+        raise SourceError(f"{source}: 'meta_archs' should be a list of architectures")
+    canonical = getattr(get_space(space), "canonical", str)
+    try:
+        canonical(values[0])
+    except ArchError:
+        raise SourceError(f"{source}: the architectures are not of the space {space}: {values[0]!r:.80}") from None
+    return list(values)
+
+
+def _load(path: Path) -> Any:
+    with refuse_damage(str(path)), bz2.open(path, "rb") as file:
+        return load_plain(file, str(path))

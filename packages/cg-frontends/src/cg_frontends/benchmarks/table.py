@@ -1,0 +1,137 @@
+"""A table of labels in memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cg_ir import ArchError, SourceError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["LabelTable", "Rows"]
+
+
+class LabelTable:
+    """Labels by architecture and metric.
+
+    Args:
+        archs: the architectures, all different.
+        metrics: names of the columns, the main one first.
+        values: labels, (architectures, metrics); nan where there is none.
+        canonical: the spelling under which other spellings of an architecture are found; None for no other spellings.
+    """
+
+    def __init__(
+        self,
+        archs: Sequence[str],
+        metrics: Sequence[str],
+        values: NDArray[np.float64],
+        canonical: Callable[[str], str] | None = None,
+    ) -> None:
+        self.metrics = tuple(metrics)
+        self.values = values
+        self._archs = list(archs)
+        self._rows = {arch: row for row, arch in enumerate(self._archs)}
+        self._columns = {metric: column for column, metric in enumerate(self.metrics)}
+        self._canonical = canonical
+        self._spellings: dict[str, int] | None = None
+
+    def __len__(self) -> int:
+        return len(self._archs)
+
+    def __repr__(self) -> str:
+        return f"LabelTable({len(self):,} architectures, {', '.join(self.metrics)})"
+
+    def archs(self) -> Iterator[str]:
+        """The architectures, in the order of the file."""
+        return iter(self._archs)
+
+    def column(self, metric: str) -> NDArray[np.float64]:
+        """All labels of a metric, in the order of ``archs``; nan where there is none.
+
+        Raises:
+            KeyError: there is no such metric.
+        """
+        return self.values[:, self._columns[metric]]
+
+    def query(self, arch: str, metric: str) -> float:
+        """One label, whichever way the architecture is spelled.
+
+        Raises:
+            KeyError: the table has no such label.
+        """
+        column = self._columns[metric]
+        value = float(self.values[self._row(arch), column])
+        if math.isnan(value):
+            raise KeyError(f"no {metric} of {arch}")
+        return value
+
+    def _row(self, arch: str) -> int:
+        row = self._rows.get(arch)
+        if row is not None:
+            return row
+        if self._canonical is None:
+            raise KeyError(arch)
+        if self._spellings is None:
+            self._spellings = {}
+            for i, other in enumerate(self._archs):
+                self._spellings.setdefault(self._canonical(other), i)
+        try:
+            return self._spellings[self._canonical(arch)]
+        except ArchError:
+            raise KeyError(arch) from None
+
+
+class Rows:
+    """Collects labels row by row; several rows of one architecture are averaged, label by label."""
+
+    def __init__(self) -> None:
+        self._place: dict[str, int] = {}
+        self._columns: dict[str, int] = {}
+        self._sums: list[dict[int, float]] = []
+        self._counts: list[dict[int, int]] = []
+
+    def __len__(self) -> int:
+        return len(self._sums)
+
+    def add(self, arch: str, labels: Mapping[str, float]) -> None:
+        """Add a row; labels that are nan count as missing."""
+        place = self._place.setdefault(arch, len(self._sums))
+        if place == len(self._sums):
+            self._sums.append({})
+            self._counts.append({})
+        sums, counts = self._sums[place], self._counts[place]
+        for metric, value in labels.items():
+            column = self._columns.setdefault(metric, len(self._columns))
+            if not math.isnan(value):
+                sums[column] = sums.get(column, 0.0) + value
+                counts[column] = counts.get(column, 0) + 1
+
+    def table(
+        self, source: str, order: Sequence[str] = (), canonical: Callable[[str], str] | None = None
+    ) -> LabelTable:
+        """The table of all rows.
+
+        Args:
+            source: the file, for messages.
+            order: metrics that come first, where they exist.
+            canonical: see :class:`LabelTable`.
+
+        Raises:
+            SourceError: there is no row or no metric.
+        """
+        if not self._sums or not self._columns:
+            raise SourceError(f"{source}: the table has no {'rows' if not self._sums else 'labels'}")
+        values = np.full((len(self._sums), len(self._columns)), np.nan)
+        for row, (sums, counts) in enumerate(zip(self._sums, self._counts, strict=True)):
+            for column, total in sums.items():
+                values[row, column] = total / counts[column]
+        metrics = list(self._columns)
+        first = [metric for metric in order if metric in self._columns]
+        names = first + [metric for metric in metrics if metric not in first]
+        return LabelTable(list(self._place), names, values[:, [self._columns[name] for name in names]], canonical)

@@ -1,0 +1,164 @@
+"""Builds the ONNX model: values, constants, nodes, and element types, which ONNX does not convert by itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from cg_ir.graph import Graph, Node
+from cg_ir.onnx_export.weights import Weights
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["DOMAIN", "OPSET", "Emitter", "export"]
+
+OPSET = 20
+IR_VERSION = 9
+#: Of operators that ONNX has no counterpart for.
+DOMAIN = "cg_ir"
+
+#: Element types that are computed with; others are read and written as float32.
+_TYPES = {
+    "float32": TensorProto.FLOAT,
+    "float64": TensorProto.DOUBLE,
+    "float16": TensorProto.FLOAT16,
+    "int64": TensorProto.INT64,
+    "int32": TensorProto.INT32,
+    "int16": TensorProto.INT16,
+    "int8": TensorProto.INT8,
+    "uint8": TensorProto.UINT8,
+    "bool": TensorProto.BOOL,
+}
+
+
+class Emitter:
+    """Collects the parts of a model.
+
+    Attributes:
+        graph: the graph.
+        values: ONNX names of a node's outputs.
+        types: element type of each node's first output.
+    """
+
+    def __init__(self, graph: Graph, weights: Weights) -> None:
+        self.graph = graph
+        self.weights = weights
+        self.values: dict[int, list[str]] = {}
+        self.types: dict[int, str] = {}
+        self.nodes: list[Any] = []
+        self.initializers: list[Any] = []
+        self.inputs: list[Any] = []
+        self.outputs: list[Any] = []
+        self.scope = ""
+        self._count = 0
+        self._constants: dict[tuple[Any, ...], str] = {}
+
+    def op(self, kind: str, *inputs: str, outputs: int = 1, domain: str = "", **attrs: Any) -> Any:
+        """Add a node; returns the name of its output, or a list of names."""
+        self._count += 1
+        names = [f"{self.scope}{kind}_{self._count}" + (f"_{i}" if outputs > 1 else "") for i in range(outputs)]
+        given = {
+            key: list(value) if isinstance(value, tuple) else value for key, value in attrs.items() if value is not None
+        }
+        node = helper.make_node(
+            kind, list(inputs), names, name=f"{self.scope}{kind}_{self._count}", domain=domain, **given
+        )
+        self.nodes.append(node)
+        return names[0] if outputs == 1 else names
+
+    def tensor(self, array: NDArray[Any], label: str = "constant", owner: Node | None = None) -> str:
+        """Add an initializer.
+
+        Equal constants are added once; what an ``owner`` learned is added once for the nodes that share it, and never shared otherwise.
+        """
+        array = np.asarray(array, order="C")
+        if owner is None:
+            key: tuple[Any, ...] = (str(array.dtype), array.shape, array.tobytes())
+        else:
+            key = (owner.index if owner.weights is None else owner.weights, label)
+        if key not in self._constants:
+            self._count += 1
+            name = f"{self.scope}{label}_{self._count}"
+            self.initializers.append(numpy_helper.from_array(array, name))
+            self._constants[key] = name
+        return self._constants[key]
+
+    def ints(self, values: Sequence[int]) -> str:
+        """An int64 vector."""
+        return self.tensor(np.array(values, dtype=np.int64))
+
+    def number(self, value: float, dtype: str = "float32") -> str:
+        """A scalar."""
+        return self.tensor(np.array(value, dtype=dtype))
+
+    def weight(self, node: Node, *names: str) -> str | None:
+        """A tensor that the node owns, by the first of these names that it has."""
+        own = self.weights.get(node.index, {})
+        for name in names:
+            if name in own:
+                return self.tensor(own[name], name, node)
+        return None
+
+    def cast(self, value: str, dtype: str) -> str:
+        """The value with another element type."""
+        return str(self.op("Cast", value, to=_TYPES.get(dtype, TensorProto.FLOAT)))
+
+    def reshape(self, value: str, shape: Sequence[int]) -> str:
+        """The value in another shape."""
+        return str(self.op("Reshape", value, self.ints(shape)))
+
+    def source(self, node: Node, position: int = 0) -> str:
+        """The name of an input."""
+        return self.values[node.inputs[position]][0]
+
+    def sources(self, node: Node) -> list[str]:
+        """The names of all inputs."""
+        return [self.values[i][0] for i in node.inputs]
+
+    def dtype(self, node: Node, position: int = 0) -> str:
+        """The element type of an input."""
+        return self.types[node.inputs[position]]
+
+
+def _scope(region: str) -> str:
+    return "/".join(re.sub(r"[^\w-]", "_", part) for part in region.split(".") if part) + ("/" if region else "")
+
+
+def export(graph: Graph, weights: Weights) -> Any:
+    """The model of a graph whose operators have these weights."""
+    from cg_ir.onnx_export.operators import emit
+
+    e = Emitter(graph, weights)
+    for node in graph.nodes:
+        e.scope = _scope(node.region)
+        emit(e, node)
+    used = {name for node in e.nodes for name in node.input}
+    opsets = [helper.make_opsetid("", OPSET)]
+    if any(node.domain == DOMAIN for node in e.nodes):
+        opsets.append(helper.make_opsetid(DOMAIN, 1))
+    model = helper.make_model(
+        helper.make_graph(
+            e.nodes,
+            graph.name or "graph",
+            [value for _, value in sorted(e.inputs, key=lambda pair: pair[0])],
+            [value for _, value in sorted(e.outputs, key=lambda pair: pair[0])],
+            [tensor for tensor in e.initializers if tensor.name in used],
+            doc_string=graph.hash,
+        ),
+        opset_imports=opsets,
+        ir_version=IR_VERSION,
+        producer_name="cg-ir",
+    )
+    onnx.checker.check_model(model)
+    return model
+
+
+def value_info(name: str, dtype: str, shape: Sequence[int]) -> Any:
+    """The declaration of an input or output."""
+    return helper.make_tensor_value_info(name, _TYPES.get(dtype, TensorProto.FLOAT), list(shape))

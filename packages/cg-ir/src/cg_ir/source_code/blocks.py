@@ -1,0 +1,103 @@
+"""The regions of a graph as nested blocks, and what each block takes, makes and returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cg_ir.drawing.regions import region_order, region_paths
+from cg_ir.graph import Graph
+
+__all__ = ["Block", "block_tree", "inline_numbers"]
+
+#: Operators that take a plain number in place of a tensor.
+_WITH_NUMBERS = frozenset(
+    ["Add", "Mul", "Sub", "Div", "Pow", "Mod", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"]
+)
+
+
+@dataclass(eq=False)
+class Block:
+    """A run of operators that becomes a class.
+
+    Attributes:
+        path: the region.
+        items: node numbers and inner blocks, in order of running.
+        inputs: nodes whose values it takes, in order of first use.
+        outputs: nodes whose values others take.
+    """
+
+    path: tuple[str, ...]
+    items: list[int | Block] = field(default_factory=list)
+    inputs: list[int] = field(default_factory=list)
+    outputs: list[int] = field(default_factory=list)
+
+    def nodes(self) -> list[int]:
+        """All nodes inside."""
+        return [i for item in self.items for i in (item.nodes() if isinstance(item, Block) else [item])]
+
+
+def inline_numbers(graph: Graph) -> dict[int, str]:
+    """Constant scalars that are written as numbers where they are read."""
+    found: dict[int, str] = {}
+    barred: set[int] = set()
+    for node in graph.nodes:
+        if node.op == "Constant":
+            value, dtype = node.attrs["value"], node.attrs["dtype"]
+            if node.shape == () and len(value) == 1 and dtype in ("float32", "int64"):
+                found[node.index] = repr(value[0] if dtype == "float32" else int(value[0]))
+        elif node.op not in _WITH_NUMBERS or all(i in found for i in node.inputs):
+            barred.update(node.inputs)
+    return {index: text for index, text in found.items() if index not in barred}
+
+
+def block_tree(graph: Graph, leave_out: set[int]) -> Block:
+    """The whole graph as a block of blocks; ``leave_out`` are nodes that nothing is written for."""
+    inputs = graph.input_lists()
+    paths = region_paths(graph)
+    for node in graph.nodes:
+        if node.op == "Select":  # stays with the operator that it reads
+            paths[node.index] = paths[node.inputs[0]]
+        elif node.op in ("Input", "Output"):
+            paths[node.index] = ()
+    order = [i for i in region_order(inputs, paths) if i not in leave_out]
+    root = _grouped(order, (), paths)
+    readers: list[list[int]] = [[] for _ in inputs]
+    for i, ins in enumerate(inputs):
+        for j in ins:
+            readers[j].append(i)
+    _boundaries(root, inputs, readers, leave_out)
+    return root
+
+
+def _grouped(members: list[int], path: tuple[str, ...], paths: list[tuple[str, ...]]) -> Block:
+    level = len(path)
+    block = Block(path)
+    start = 0
+    while start < len(members):
+        own = paths[members[start]][: level + 1]
+        end = start + 1
+        if len(own) > level:
+            while end < len(members) and paths[members[end]][: level + 1] == own:
+                end += 1
+        run = members[start:end]
+        start = end
+        if len(run) == 1:
+            block.items.append(run[0])
+        else:
+            inner = _grouped(run, own, paths)
+            # a region that only holds another one is that one
+            block.items.append(inner.items[0] if len(inner.items) == 1 else inner)
+    return block
+
+
+def _boundaries(block: Block, inputs: list[list[int]], readers: list[list[int]], leave_out: set[int]) -> None:
+    own = set(block.nodes())
+    for i in block.nodes():
+        for j in inputs[i]:
+            if j not in own and j not in leave_out and j not in block.inputs:
+                block.inputs.append(j)
+        if any(r not in own for r in readers[i]):
+            block.outputs.append(i)
+    for item in block.items:
+        if isinstance(item, Block):
+            _boundaries(item, inputs, readers, leave_out)

@@ -1,0 +1,36 @@
+"""Mutated documents end in a graph or in the library's own error."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from cg_ir import CgError, from_json
+from cg_ir.testing.mutation import mutants, survives
+from cg_ir.testing.operator_samples import SAMPLES
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_mutated_documents(seed):
+    results = [survives(d) for d in mutants([s.graph() for s in SAMPLES], 1500, random.Random(seed))]
+    assert 30 < sum(results) < 1400  # many are broken, and not all
+
+
+def test_graphs_that_were_read_have_drawings_and_canonical_forms():
+    """What passes the reader is good enough for everything that follows."""
+    from cg_ir.drawing import to_svg
+
+    count = 0
+    for document in mutants([s.graph() for s in SAMPLES], 1500, random.Random(4)):
+        try:
+            graph = from_json(document)
+        except CgError:
+            continue
+        canonical = graph.canonicalize()
+        assert canonical.canonicalize().hash == canonical.hash
+        assert canonical.params <= graph.params
+        to_svg(graph)
+        graph.simplify().hash  # noqa: B018 - computing it is the test
+        count += 1
+    assert count > 30
