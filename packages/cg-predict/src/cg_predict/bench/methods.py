@@ -104,7 +104,7 @@ class Forest:
 
     name: str = "random forest"
     counts: tuple[int, ...] | None = None
-    trees: int = 200
+    trees: int = 100
 
     def run(self, graphs: Sequence[Graph], labels: Labels, count: int, draw: int) -> Outcome:
         """See `Method`."""
