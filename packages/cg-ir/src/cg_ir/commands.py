@@ -12,7 +12,7 @@ import click
 from cg_ir.errors import CgError
 from cg_ir.graph import Graph
 from cg_ir.operators import OPERATORS
-from cg_ir.output_formats import write
+from cg_ir.output_formats import endings, write
 from cg_ir.registry import KINDS, registry
 from cg_ir.sources import graph_of
 from cg_ir.terminal import complete_source, table_console
@@ -47,7 +47,7 @@ def source_options(function: Any) -> Any:
     "-o",
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="File to write; its ending says what: .cg.json, .cg.json.gz. The graph on standard output if absent.",
+    help=f"File to write; its ending says what: {endings('convert')}. The graph on standard output if absent.",
 )
 @source_options
 def convert(source: str, output: Path | None, inputs: tuple[str, ...], arguments: str | None, strict: bool) -> None:
