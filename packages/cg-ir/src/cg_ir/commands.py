@@ -92,7 +92,7 @@ def info(sources: tuple[str, ...], as_json: bool, inputs: tuple[str, ...], argum
     """Show what SOURCEs are made of and what they cost, at batch size 1."""
     rows = [{"source": s, **summary(graph_of(s, input=inputs, args=arguments, strict=strict))} for s in sources]
     if as_json:
-        click.echo(json.dumps(rows if len(rows) > 1 else rows[0], indent=2))
+        click.echo(json.dumps(rows if len(rows) != 1 else rows[0], indent=2))
         return
     from rich.table import Table
 
@@ -136,27 +136,33 @@ def info(sources: tuple[str, ...], as_json: bool, inputs: tuple[str, ...], argum
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of lines.")
 def validate(files: tuple[Path, ...], as_json: bool) -> None:
-    """Check graph FILEs: format, operators, shapes, and whether they are in canonical form."""
-    from cg_ir.serialization import load
+    """Check graph FILEs: format, operators, shapes, and whether they are in canonical form.
 
-    rows = []
+    Of a set (.jsonl, .jsonl.gz) every line is checked.
+    """
+    from cg_ir.serialization import load, load_set
+
+    rows: list[dict[str, Any]] = []
     for file in files:
-        graph = load(file)
-        rows.append(
-            {
+        whole = file.name.endswith((".jsonl", ".jsonl.gz"))
+        for number, graph in enumerate(load_set(file) if whole else [load(file)], 1):
+            place = {"line": number} if whole else {}
+            row = {
                 "file": str(file),
+                **place,
                 "valid": True,
                 "canonical": graph.canonicalize() is graph,
                 "hash": graph.hash,
                 "nodes": len(graph),
             }
-        )
+            rows.append(row)
     if as_json:
-        click.echo(json.dumps(rows if len(rows) > 1 else rows[0], indent=2))
+        click.echo(json.dumps(rows if len(rows) != 1 else rows[0], indent=2))
         return
     for row in rows:
         form = "" if row["canonical"] else ", not in canonical form (cg convert rewrites it)"
-        click.echo(f"{row['file']}: valid, {row['nodes']} nodes, {row['hash']}{form}")
+        line = f", graph {row['line']}" if "line" in row else ""
+        click.echo(f"{row['file']}{line}: valid, {row['nodes']} nodes, {row['hash']}{form}")
 
 
 @click.command()
