@@ -27,7 +27,7 @@ PROJECTS = {
     path.parent.name: nox.project.load_toml(path)["project"] for path in sorted(ROOT.glob("packages/*/pyproject.toml"))
 }
 SHARED = ROOT / ".nox" / "torch"
-TEST_TOOLS = ("pytest", "hypothesis", "selenium", "axe-core-python")
+TEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis", "selenium", "axe-core-python")
 #: What the guides and the plugin template need beside the packages.
 INTEGRATION_TOOLS = ("copier", "optuna")
 GUIDE_TOOLS = ("copier", "optuna")  # what the plugin template and one guide need
