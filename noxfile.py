@@ -27,9 +27,10 @@ PROJECTS = {
     path.parent.name: nox.project.load_toml(path)["project"] for path in sorted(ROOT.glob("packages/*/pyproject.toml"))
 }
 SHARED = ROOT / ".nox" / "torch"
-TEST_TOOLS = ("pytest", "hypothesis", "selenium", "axe-core-python")
+TEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis", "selenium", "axe-core-python")
 #: What the guides and the plugin template need beside the packages.
 INTEGRATION_TOOLS = ("copier", "optuna")
+GUIDE_TOOLS = ("copier", "optuna")  # what the plugin template and one guide need
 DEMO_LABELS = "analog-nasbench==0.1.3"
 #: The model zoos, and what they import; without their dependencies, which would bring another torch.
 ZOO = (
@@ -70,7 +71,7 @@ def shared_python(session: nox.Session, *tools: str) -> str:
     if not python.exists():
         session.run(sys.executable, "-m", "virtualenv", "--quiet", str(SHARED), external=True)
     packages = [part for package in in_order() for part in editable(package, extras=True)]
-    bring_up_to_date(session, str(python), "packages", [*TEST_TOOLS, *packages])
+    bring_up_to_date(session, str(python), "packages", [*TEST_TOOLS, *GUIDE_TOOLS, *packages])
     if tools:
         bring_up_to_date(session, str(python), session.name, tools)
     return str(python)
@@ -182,7 +183,9 @@ def demo(session: nox.Session) -> None:
             python, "-m", "pip", "install", "--disable-pip-version-check", "--quiet", "--no-deps", "--target",
             str(labels), DEMO_LABELS, external=True,
         )  # fmt: skip
-    run(session, python, "docs/examples/nb201_demo/demo.py", *session.posargs, env={"PYTHONPATH": str(labels)})
+    # one worker process a core, one thread each
+    environment = {"PYTHONPATH": str(labels), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    run(session, python, "docs/examples/nb201_demo/demo.py", *session.posargs, env=environment)
 
 
 @nox.session(venv_backend="none")

@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
-from cg_ir import get_scorer
-from cg_ir.graph import Graph
 from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestRegressor
 
+from cg_ir import get_scorer
+from cg_ir.graph import Graph
 from cg_predict.features import descriptors
 from cg_predict.pool import PoolScale
 from cg_predict.predictor import Predictor
 from cg_predict.targets import normal_scores
 
-__all__ = ["Baseline", "Chosen", "Forest", "Fitted", "Method", "Outcome"]
+__all__ = ["Baseline", "Chosen", "Fitted", "Forest", "Method", "Outcome"]
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.floating[Any]]
@@ -90,12 +90,15 @@ class Chosen(Fitted):
     """A `Predictor` on the labels that its `suggest` asks for."""
 
     counts: tuple[int, ...] | None = (10, 20, 50, 100)
+    _order: dict[tuple[int, int], list[int]] = field(default_factory=dict)
 
     def run(self, graphs: Sequence[Graph], labels: Labels, count: int, draw: int) -> Outcome:
         """See `Method`."""
-        fresh = Predictor(**{**self.predictor.get_params(), "seed": draw})
-        chosen = np.array(fresh.suggest(graphs, count), dtype=np.intp)
-        return self._ranked(graphs, labels, chosen, draw)
+        key = (id(graphs), draw)
+        if len(self._order.get(key, ())) < count:  # a greedy choice of many begins with the choice of few
+            fresh = Predictor(**{**self.predictor.get_params(), "seed": draw})
+            self._order[key] = fresh.suggest(graphs, min(max(count, max(self.counts or ())), len(graphs)))
+        return self._ranked(graphs, labels, np.array(self._order[key][:count], dtype=np.intp), draw)
 
 
 @dataclass
@@ -104,7 +107,7 @@ class Forest:
 
     name: str = "random forest"
     counts: tuple[int, ...] | None = None
-    trees: int = 200
+    trees: int = 100
 
     def run(self, graphs: Sequence[Graph], labels: Labels, count: int, draw: int) -> Outcome:
         """See `Method`."""
@@ -137,5 +140,5 @@ class Baseline:
         sample = np.arange(len(graphs))
         if self.size is not None and self.size < len(graphs):
             sample = np.sort(np.random.default_rng(7).choice(len(graphs), size=self.size, replace=False))
-        score[sample] = get_scorer(self.name).predict([graphs[i] for i in sample])
+        score[sample] = get_scorer(self.name).predict([graphs[i] for i in sample.tolist()])
         return Outcome(np.zeros(0, dtype=np.intp), score)
