@@ -1,6 +1,6 @@
 """Everything that a contributor or CI runs: ``python3 -m nox -s NAME`` (``-l`` lists the sessions).
 
-``tests``, ``integration``, ``demo``, ``bench`` and ``docs`` share one environment, ``.nox/torch``, with all five
+``tests``, ``integration``, ``demo``, ``bench``, ``zoo`` and ``docs`` share one environment, ``.nox/torch``, with all five
 packages, editable, and all their extras. Each ``tests-<package>`` has an environment of its own with only what that
 package declares.
 """
@@ -27,10 +27,17 @@ PROJECTS = {
     path.parent.name: nox.project.load_toml(path)["project"] for path in sorted(ROOT.glob("packages/*/pyproject.toml"))
 }
 SHARED = ROOT / ".nox" / "torch"
-TEST_TOOLS = ("pytest", "hypothesis", "selenium", "axe-core-python")
+TEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis", "selenium", "axe-core-python")
 #: What the guides and the plugin template need beside the packages.
 INTEGRATION_TOOLS = ("copier", "optuna")
+GUIDE_TOOLS = ("copier", "optuna")  # what the plugin template and one guide need
 DEMO_LABELS = "analog-nasbench==0.1.3"
+#: The model zoos, and what they import; without their dependencies, which would bring another torch.
+ZOO = (
+    "torchvision==0.28.0", "timm==1.0.31", "transformers==5.23.0", "huggingface_hub", "safetensors", "tokenizers", "regex", "tqdm",
+    "filelock", "fsspec", "requests", "urllib3", "idna", "certifi", "charset-normalizer", "pillow", "httpx2", "httpcore2", "h11",
+    "anyio", "truststore", "typer", "shellingham", "annotated-doc", "hf-xet",
+)  # fmt: skip
 
 
 # --- environments -----------------------------------------------------------------------------------------------------
@@ -64,7 +71,7 @@ def shared_python(session: nox.Session, *tools: str) -> str:
     if not python.exists():
         session.run(sys.executable, "-m", "virtualenv", "--quiet", str(SHARED), external=True)
     packages = [part for package in in_order() for part in editable(package, extras=True)]
-    bring_up_to_date(session, str(python), "packages", [*TEST_TOOLS, *packages])
+    bring_up_to_date(session, str(python), "packages", [*TEST_TOOLS, *GUIDE_TOOLS, *packages])
     if tools:
         bring_up_to_date(session, str(python), session.name, tools)
     return str(python)
@@ -176,7 +183,9 @@ def demo(session: nox.Session) -> None:
             python, "-m", "pip", "install", "--disable-pip-version-check", "--quiet", "--no-deps", "--target",
             str(labels), DEMO_LABELS, external=True,
         )  # fmt: skip
-    run(session, python, "docs/examples/nb201_demo/demo.py", *session.posargs, env={"PYTHONPATH": str(labels)})
+    # one worker process a core, one thread each
+    environment = {"PYTHONPATH": str(labels), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    run(session, python, "docs/examples/nb201_demo/demo.py", *session.posargs, env=environment)
 
 
 @nox.session(venv_backend="none")
@@ -190,6 +199,29 @@ def bench(session: nox.Session) -> None:
         session.error("set CG_DATA to the folder with evaluation data")
     arguments = session.posargs or ["transfer", "--data", data, "--quick", "-o", "bench-results"]
     run(session, str(Path(python).with_name("cg")), "bench", *arguments)
+
+
+@nox.session(venv_backend="none")
+def zoo(session: nox.Session) -> None:
+    """Every model of torchvision and timm, and transformers configurations, into docs/zoo.md (about an hour)."""
+    python = shared_python(session)
+    models = SHARED / "zoo"  # outside site-packages: only this session sees it
+    if not (models / "transformers").is_dir():
+        session.run(
+            python, "-m", "pip", "install", "--disable-pip-version-check", "--quiet", "--no-deps", "--target", str(models), *ZOO,
+            external=True,
+        )  # fmt: skip
+    script = "packages/cg-frontends/benchmarks/zoo.py"
+    results = []
+    for family, options in (
+        ("torchvision", ["--time-every", "4"]),
+        ("timm", ["--time-every", "26", "--count-every", "3"]),
+        ("transformers", ["--time-every", "3"]),
+    ):
+        results.append(str(SHARED / f"zoo-{family}.jsonl"))
+        command = [python, script, "run", "--family", family, *options, *session.posargs, "-o", results[-1]]
+        run(session, *command, env={"PYTHONPATH": str(models)})
+    run(session, python, script, "table", *results, "-o", "docs/zoo.md")
 
 
 @nox.session(venv_backend="none")

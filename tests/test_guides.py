@@ -43,6 +43,19 @@ def blocks(page: Path) -> list[Block]:
     return found
 
 
+def own_pip(folder: Path) -> Path:
+    """A folder with a `pip` whose installations land in the page's folder; what they require is there already."""
+    tools = folder / "tools"
+    tools.mkdir()
+    pip = tools / "pip"
+    options = f'--quiet --disable-pip-version-check --no-deps --target "{folder / "site"}"'
+    pip.write_text(
+        f'#!/bin/sh\n[ "$1" = install ] || exit 2\nshift\nexec "{sys.executable}" -m pip install {options} "$@"\n'
+    )
+    pip.chmod(0o755)
+    return tools
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_page_runs_as_written(page: Path, tmp_path: Path) -> None:
@@ -69,10 +82,12 @@ def test_the_page_runs_as_written(page: Path, tmp_path: Path) -> None:
             python += 1
     if len(script) == 1:
         pytest.skip("the page has nothing to run")
+    tools = own_pip(tmp_path)
     environment = {
         **os.environ,
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PATH": os.pathsep.join([str(tools), str(Path(sys.executable).parent), os.environ["PATH"]]),
         "COLUMNS": "120",
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(tmp_path / "site"), os.environ.get("PYTHONPATH")])),
     }
     done = subprocess.run(
         ["bash", "-c", "\n".join(script)],
@@ -84,3 +99,15 @@ def test_the_page_runs_as_written(page: Path, tmp_path: Path) -> None:
         timeout=900,
     )
     assert done.returncode == 0, f"{page.name}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+
+
+def test_the_finished_plugin_is_the_one_that_the_tutorial_ends_with() -> None:
+    shown = {b.caption: b.body for b in blocks(ROOT / "docs" / "guide" / "plugin.md") if b.caption}
+    finished = {name.removeprefix("cg-layers/"): body for name, body in shown.items() if name.startswith("cg-layers/")}
+    folder = ROOT / "docs" / "examples" / "cg-layers"
+    there = {
+        path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8")
+        for path in folder.rglob("*")
+        if path.is_file() and path.suffix in (".py", ".toml")
+    }
+    assert there == finished

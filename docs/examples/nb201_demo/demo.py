@@ -14,6 +14,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +60,26 @@ def read_labels(path: str | None) -> tuple[list[str], NDArray[np.float64]]:
     return archs, np.array([table.query(arch, metric) for arch in archs])
 
 
+class _Work:
+    """What worker processes share: all cells and their accuracies."""
+
+    archs: list[str]
+    accuracy: NDArray[np.float64]
+    graphs: list[cg_ir.Graph]
+    value: dict[str, float]
+
+    def set(self, archs: list[str], accuracy: NDArray[np.float64]) -> None:
+        if getattr(self, "archs", None) == archs:  # a forked worker has it already
+            return
+        space = cg_ir.get_space(FAMILY)
+        self.archs, self.accuracy = archs, accuracy
+        self.graphs = [space.graph(arch) for arch in archs]
+        self.value = dict(zip(archs, accuracy.tolist(), strict=True))
+
+
+_work = _Work()
+
+
 # --- ranking ----------------------------------------------------------------------------------------------------------
 
 
@@ -82,52 +103,68 @@ class Ranked:
         self.found.append(int(ranks[int(np.argmax(scores))]))
 
 
-def rank(graphs: Sequence[cg_ir.Graph], accuracy: NDArray[np.float64], draws: int) -> list[Ranked]:
+def _scores(method: str, count: int, draw: int) -> NDArray[np.floating]:
+    """Scores of all cells from one draw of labels."""
+    graphs, accuracy = _work.graphs, _work.accuracy
+    if method == "cg":
+        predictor = Predictor(exclude=(FAMILY,), seed=draw)
+    else:
+        predictor = Predictor(embedding=False, use_prior=False, seed=draw)
+    if count:
+        chosen = np.random.default_rng(draw).choice(len(graphs), count, replace=False)
+        predictor.fit([graphs[i] for i in chosen], accuracy[chosen])
+    result: NDArray[np.floating] = predictor.predict(graphs, pool=graphs)
+    return result
+
+
+def rank(draws: int, workers: Executor) -> list[Ranked]:
     """Every method at every number of labels; all methods are given the same labels."""
+    graphs, accuracy = _work.graphs, _work.accuracy
     ranks = rankdata(-accuracy, method="min")
     results: list[Ranked] = []
     for name, values in (("parameters", [g.params for g in graphs]), ("MACs", [g.macs for g in graphs])):
         results.append(Ranked.empty(name, 0))
         results[-1].add(np.array(values, dtype=float), accuracy, ranks)
-    methods: dict[str, Callable[[int], Predictor]] = {
-        "descriptors + Gaussian process": lambda seed: Predictor(embedding=False, use_prior=False, seed=seed),
-        "cg": lambda seed: Predictor(exclude=(FAMILY,), seed=seed),
-    }
+    waiting = []
     for count in LABELS:
-        for name, make in methods.items():
+        for name in ("descriptors + Gaussian process", "cg"):
             if count == 0 and name != "cg":
                 continue
-            result = Ranked.empty(name, count)
-            for draw in track(range(draws if count else 1), f"{name}, {count} labels", console=console):
-                predictor = make(draw)
-                if count:
-                    chosen = np.random.default_rng(draw).choice(len(graphs), count, replace=False)
-                    predictor.fit([graphs[i] for i in chosen], accuracy[chosen])
-                result.add(predictor.predict(graphs, pool=graphs), accuracy, ranks)
-            results.append(result)
+            results.append(Ranked.empty(name, count))
+            waiting += [
+                (results[-1], workers.submit(_scores, name, count, draw)) for draw in range(draws if count else 1)
+            ]
+    for result, scores in track(waiting, "ranking", console=console):
+        result.add(scores.result(), accuracy, ranks)
     return results
 
 
 # --- search -----------------------------------------------------------------------------------------------------------
 
 
-def search(archs: Sequence[str], accuracy: NDArray[np.float64], seeds: int) -> dict[str, NDArray[np.float64]]:
+def _curve(algorithm: str, seed: int) -> list[float]:
+    """Accuracies in the order of evaluation of one search."""
+    run = Search(FAMILY, algorithm=algorithm, seed=seed, exclude=(FAMILY,))
+    measured: list[float] = []
+    while len(measured) < BUDGET:
+        candidates = run.ask(1)
+        values = [_work.value[c.arch] for c in candidates]
+        run.tell(candidates, values)
+        measured += values
+    return measured
+
+
+def search(seeds: int, workers: Executor) -> dict[str, NDArray[np.float64]]:
     """Accuracies in the order of evaluation, (seeds, budget), of each method."""
-    value = dict(zip(archs, accuracy.tolist(), strict=True))
-    curves = {}
-    for title, algorithm in (("random", "random"), ("regularised evolution", "regularized"), ("cg", "auto")):
-        rows = []
-        for seed in track(range(seeds), f"search: {title}", console=console):
-            run = Search(FAMILY, algorithm=algorithm, seed=seed, exclude=(FAMILY,))
-            measured: list[float] = []
-            while len(measured) < BUDGET:
-                candidates = run.ask(min(4, BUDGET - len(measured)))
-                values = [value[run.space.canonical(c.arch)] for c in candidates]  # type: ignore[attr-defined]
-                run.tell(candidates, values)
-                measured += values
-            rows.append(measured)
-        curves[title] = np.array(rows)
-    return curves
+    methods = {"random": "random", "regularised evolution": "regularized", "cg": "auto"}
+    waiting = {
+        title: [workers.submit(_curve, algorithm, seed) for seed in range(seeds)]
+        for title, algorithm in methods.items()
+    }
+    return {
+        title: np.array([row.result() for row in track(rows, f"search: {title}", console=console)])
+        for title, rows in waiting.items()
+    }
 
 
 def search_rows(curves: dict[str, NDArray[np.float64]], accuracy: NDArray[np.float64]) -> list[list[str]]:
@@ -314,18 +351,19 @@ def main(labels: str | None, draws: int, seeds: int, output: Path) -> None:
     """Rank and search all cells of NAS-Bench-201 and write a report."""
     begin = time.perf_counter()
     archs, accuracy = read_labels(labels)
-    space = cg_ir.get_space(FAMILY)
     start = time.perf_counter()
-    graphs = [space.graph(arch) for arch in archs]
+    _work.set(archs, accuracy)
+    graphs = _work.graphs
     build = time.perf_counter() - start
     start = time.perf_counter()
     prior = Predictor(exclude=(FAMILY,))
     prior.predict(graphs, pool=graphs)
     score = time.perf_counter() - start
     console.print(f"{len(graphs):,} cells: built in {build:.1f} s, embedded and scored in {score:.1f} s")
-    ranked = rank(graphs, accuracy, draws)
-    show(f"Ranking all {len(graphs):,} cells (means of {draws} draws)", RANKING, ranking_rows(ranked))
-    curves = search(archs, accuracy, seeds)
+    with ProcessPoolExecutor(os.cpu_count(), initializer=_work.set, initargs=(archs, accuracy)) as workers:
+        ranked = rank(draws, workers)
+        show(f"Ranking all {len(graphs):,} cells (means of {draws} draws)", RANKING, ranking_rows(ranked))
+        curves = search(seeds, workers)
     show(f"Search, {BUDGET} evaluations (medians of {seeds} seeds)", SEARCH, search_rows(curves, accuracy))
 
     best = float(curves["cg"].max())

@@ -15,9 +15,9 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))  # for `import toy_plugin` in the tests
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def toy_plugin_installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Install the plugin, here and in the processes that tests start."""
+    """Install the plugin, here and in the processes that tests start, for these tests only."""
     folder = tmp_path_factory.mktemp("plugin")
     metadata = folder / "toy_plugin-1.0.dist-info"
     metadata.mkdir()

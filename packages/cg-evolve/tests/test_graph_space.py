@@ -120,7 +120,7 @@ def test_what_the_letters_do(tmp_path: Path) -> None:
     stem = space.graph(f"{site(space, 'w')}=2")  # the width of the stem is that of every residual sum
     assert all(node.shape[1] == 32 for node in stem.nodes if node.op == "Add")
     kernel = space.graph(f"{site(space, 'k')}=5")
-    assert [n.attrs["kernel_shape"] for n in kernel.nodes if n.op == "Conv"][0] == (5, 5)
+    assert next(n.attrs["kernel_shape"] for n in kernel.nodes if n.op == "Conv") == (5, 5)
     skips = [name for name in space.sites if name[0] == "s"]
     assert all(len([n for n in space.graph(f"{s}=1").nodes if n.op == "Add"]) >= 3 for s in skips)
     silu = space.graph(f"{site(space, 'a')}=silu")

@@ -148,14 +148,14 @@ def test_evaluators_that_raise_hang_and_die_are_recorded(tmp_path: Path) -> None
     pool.write_text("\n".join(["cccccc", "pccccc", "ppcccc", "pppccc", "ppppcc", "kkkkkk", "wwwwww"]) + "\n\n")
     options = config(budget=7, evaluator="moody", algorithm="random", pool=str(pool), retries=1)
     with Run.open(tmp_path / "run", options) as run:
-        backend = ProcessBackend(2, timeout=1.0, lock=run.workers_lock)
+        backend = ProcessBackend(2, timeout=4.0, lock=run.workers_lock)
         try:
             run.execute(backend)
         finally:
             backend.stop()
     found = {row[0]: row[1:] for row in rows(tmp_path / "run", "SELECT arch, status, attempts, error FROM evaluations")}
     assert found["pccccc"] == ("failed", 2, "RuntimeError: no memory left")
-    assert found["ppcccc"] == ("failed", 2, "timeout after 1 s")
+    assert found["ppcccc"] == ("failed", 2, "timeout after 4 s")
     assert found["pppccc"] == ("failed", 2, "the worker died")
     assert found["ppppcc"][0] == "failed"
     assert "worth" in found["ppppcc"][2]

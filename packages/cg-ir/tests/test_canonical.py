@@ -298,3 +298,19 @@ def _live(graph):
 
     records = [Record(n.op, n.signature.items, list(n.inputs), n.shape, n.region, n.weights) for n in graph.nodes]
     return assemble(live(records), graph.name)
+
+
+def test_long_chains_take_linear_time():
+    import time
+
+    b = GraphBuilder(canonical=False)
+    x = b.input((1, 4))
+    y = x
+    for _ in range(20_000):
+        y = b.add("Add", y, x)
+    b.output(y)
+    start = time.process_time()
+    canonical = canonicalize(b.build())
+    assert time.process_time() - start < 10
+    assert len(canonical) == 3
+    assert len(canonical.nodes[1].inputs) == 20_001

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
+import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from cg_ir import CgError, from_json
+from cg_ir import CgError, diff, equal, from_json, to_dot, to_source, to_svg
 from cg_ir.testing.mutation import mutants, survives
 from cg_ir.testing.operator_samples import SAMPLES
 
@@ -19,8 +21,6 @@ def test_mutated_documents(seed):
 
 def test_graphs_that_were_read_have_drawings_and_canonical_forms():
     """What passes the reader is good enough for everything that follows."""
-    from cg_ir.drawing import to_svg
-
     count = 0
     for document in mutants([s.graph() for s in SAMPLES], 1500, random.Random(4)):
         try:
@@ -30,7 +30,11 @@ def test_graphs_that_were_read_have_drawings_and_canonical_forms():
         canonical = graph.canonicalize()
         assert canonical.canonicalize().hash == canonical.hash
         assert canonical.params <= graph.params
-        to_svg(graph)
-        graph.simplify().hash  # noqa: B018 - computing it is the test
+        ElementTree.fromstring(to_svg(graph))
+        to_dot(graph)
+        assert diff(graph, canonical).equal == equal(graph, canonical)
+        assert graph.simplify().hash.startswith("cg1:")
+        with contextlib.suppress(CgError):
+            compile(to_source(graph).text, "generated", "exec")
         count += 1
     assert count > 30

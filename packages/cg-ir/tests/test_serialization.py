@@ -235,6 +235,7 @@ BROKEN = {
         "nothing reads",
     ),
     "shared without weights": (changed('"op": "Relu"', '"op": "Relu", "weights": "w"'), "no parameters to share"),
+    "half a surrogate": (changed('"opset": 1', '"opset": 1, "name": "\\ud800"'), "surrogate"),
     "broken gzip": (gzip.compress(VALID.encode())[:-12], "cannot read"),
     "gzip of garbage": (b"\x1f\x8bgarbage", "cannot read"),
 }
@@ -269,6 +270,19 @@ def test_the_unbroken_document_is_fine(tmp_path, capsys):
     path.write_text(VALID, encoding="utf-8")
     assert main(["validate", str(path)]) in (0, None)
     assert "valid, 4 nodes" in capsys.readouterr().out
+
+
+def test_sets_are_validated_line_by_line(tmp_path, networks, capsys):
+    path = tmp_path / "set.jsonl.gz"
+    save_set([networks.cells(), networks.unet()], path)
+    assert main(["validate", str(path)]) in (0, None)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(": ")[0] for line in lines] == [f"{path}, graph 1", f"{path}, graph 2"]
+    with gzip.open(path, "at", encoding="utf-8") as out:
+        out.write("{}\n")
+    with pytest.raises(SystemExit):
+        main(["validate", str(path)])
+    assert "set.jsonl.gz, line 3" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [["info", "missing.cg.json"], ["validate", "."], ["info", "nowhere:net"]])

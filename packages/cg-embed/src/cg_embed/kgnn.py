@@ -10,6 +10,7 @@ operators are left out of the graphs.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -135,11 +136,14 @@ class GraphEncoder(nn.Module):
     def readout(self, batch: GraphBatch) -> Tensor:
         """Mean of both branches over operators, (G, 2 width)."""
         x = start = self.embed(batch.x)
-        for i, layer in enumerate(self.along):
-            message = layer(x, batch.along)
-            if len(self.against):
-                message = message + self.against[i](x, batch.against)
-            x = torch.tanh(message)
+        with warnings.catch_warnings():
+            # torch calls its own sparse formats, which EdgeIndex rests on, a beta feature
+            warnings.filterwarnings("ignore", message="Sparse ", category=UserWarning)
+            for i, layer in enumerate(self.along):
+                message = layer(x, batch.along)
+                if len(self.against):
+                    message = message + self.against[i](x, batch.against)
+                x = torch.tanh(message)
         dense, mask = to_dense_batch(start + self.place(batch.positions), batch.graph)
         for layer in self.attention:
             dense = layer(dense, src_key_padding_mask=~mask)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from cg_evolve.errors import SearchError
-from cg_evolve.jobs import Job, Outcome, one_line, run_job
+from cg_evolve.jobs import Job, Outcome, one_line, prepare, run_job
 from cg_evolve.locks import Lock
 from cg_ir.errors import MissingExtra
 
@@ -24,6 +24,8 @@ __all__ = ["Backend", "DaskBackend", "ExecutorBackend", "InlineBackend", "Proces
 
 #: Seconds that a worker whose main process has died gets to finish and record what it is at.
 GRACE = 1.0
+#: Seconds that a worker gets to start and to load the evaluator.
+PREPARATION = 600.0
 
 
 class Backend(Protocol):
@@ -168,21 +170,24 @@ class _Slot:
         self.start()
 
     def start(self) -> None:
-        self.up_since: float | None = None
         self._pool = futures.ProcessPoolExecutor(
             1, multiprocessing.get_context("spawn"), initializer=_start_worker, initargs=self._arguments
         )
         self._pid = self._pool.submit(os.getpid)
-        self._pid.add_done_callback(lambda _: setattr(self, "up_since", time.monotonic()))
 
     def submit(self, job: Job) -> None:
         self.job = job
         self.submitted = time.monotonic()
+        self.started: float | None = None
+        ready = self._pool.submit(prepare, job)
         self.future = self._pool.submit(_work, job)
+        ready.add_done_callback(lambda _: setattr(self, "started", time.monotonic()))
 
     def age(self) -> float:
-        """Seconds since the worker began the job; 0 while it is still starting."""
-        return 0.0 if self.up_since is None else time.monotonic() - max(self.submitted, self.up_since)
+        """Seconds since the worker began to evaluate; loading the evaluator does not count, unless it takes for ever."""
+        if self.started is None:
+            return max(0.0, time.monotonic() - self.submitted - PREPARATION)
+        return time.monotonic() - self.started
 
     def clear(self) -> None:
         self.future = self.job = None
@@ -234,7 +239,7 @@ class ProcessBackend:
             left = None
             if self._timeout is not None:
                 left = min(max(0.05, self._timeout - slot.age()) for slot in busy)
-                left = min(left, 1.0) if any(slot.up_since is None for slot in busy) else left
+                left = min(left, 1.0) if any(slot.started is None for slot in busy) else left
             futures.wait([s.future for s in busy if s.future is not None], left, futures.FIRST_COMPLETED)
             result = []
             for slot in busy:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import time
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from cg_evolve.evaluators import make_evaluator
 if TYPE_CHECKING:
     from cg_ir.graph import Graph
 
-__all__ = ["Job", "Outcome", "run_job"]
+__all__ = ["Job", "Outcome", "one_line", "prepare", "run_job"]
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,13 @@ def one_line(error: BaseException) -> str:
     """What an exception says, in one line of at most 300 characters."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}"[:300] if text else type(error).__name__
+
+
+def prepare(job: Job) -> None:
+    """Load what the job's evaluator needs; what goes wrong the job itself will say."""
+    with contextlib.suppress(Exception):
+        if isinstance(job.evaluator, str):
+            _evaluator(job.evaluator, job.space)
 
 
 def run_job(job: Job) -> Outcome:

@@ -12,6 +12,7 @@ import pytest
 
 from cg_frontends.spaces.nb201 import EDGES, OPERATIONS, NasBench201
 from cg_ir import ArchError, Graph, GraphBuilder, PluginError, equal, get_space
+from cg_ir.batch_hashing import hash_all
 
 CELL = "|nor_conv_3x3~0|+|none~0|avg_pool_3x3~1|+|skip_connect~0|nor_conv_1x1~1|none~2|"
 ALL_NONE = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"
@@ -181,6 +182,13 @@ def test_neighbours_differ_in_one_edge() -> None:
     neighbours = [space.parse(n) for n in space.neighbors(CELL)]
     assert len(set(neighbours)) == 6 * (len(OPERATIONS) - 1)
     assert all(sum(x != y for x, y in zip(ops, n, strict=True)) == 1 for n in neighbours)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("pruned", "distinct"), [(True, 5_425), (False, 11_870)])
+def test_number_of_distinct_networks(pruned: bool, distinct: int) -> None:
+    space = NasBench201(pruned=pruned)
+    assert len(set(hash_all([space.graph(arch) for arch in space.enumerate()]))) == distinct
 
 
 @pytest.mark.realdata

@@ -20,6 +20,7 @@ __all__ = ["canonical_records", "canonicalize"]
 
 _PASSES = 32
 _RESHAPES = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze"})
+_CHAINS = frozenset({"Add", "Max", "Min"})
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #: Pads of at most this much count as minus infinity, which JSON cannot write.
 _LOWEST = -3.4e38
@@ -120,17 +121,46 @@ class _Pass:
         self.nodes: list[Record] = []
         self.uses: list[int] = []
         self.changed = False
+        #: whether the record at hand only feeds another one of its operator, which will take over its terms
+        self.absorbed = False
+
+    def _merging(self, counts: Sequence[int]) -> list[bool]:
+        result = [False] * len(self.records)
+        for record in self.records:
+            if record.op in _CHAINS:
+                for j in record.inputs:
+                    result[j] = counts[j] == 1 and self.records[j].op == record.op
+        return result
+
+    def terms(self, record: Record) -> list[int]:
+        """The inputs, and in place of those of the same operator that nothing else reads their inputs, however deep.
+
+        Only where a chain ends, so that a long one costs linear time.
+        """
+        if self.absorbed:
+            return record.inputs
+        found: list[int] = []
+        stack = record.inputs[::-1]
+        while stack:
+            i = stack.pop()
+            if self.nodes[i].op == record.op and self.uses[i] == 1:
+                stack += self.nodes[i].inputs[::-1]
+            else:
+                found.append(i)
+        return found
 
     def run(self) -> tuple[list[Record], bool]:
         counts = [0] * len(self.records)
         for record in self.records:
             for j in record.inputs:
                 counts[j] += 1
+        merges = self._merging(counts)
         # an operator with several outputs stays what it is
         fixed = {record.inputs[0] for record in self.records if record.op == "Select"}
         place: list[int] = []
         for i, old in enumerate(self.records):
             record = Record(old.op, old.items, [place[j] for j in old.inputs], old.shape, old.region, old.weights)
+            self.absorbed = merges[i]
             rule = None if i in fixed else _RULES.get(record.op)
             result = rule(self, record) if rule is not None else None
             for j in record.inputs:
@@ -261,13 +291,7 @@ def _pad(p: _Pass, r: Record) -> int | None:
 
 
 def _add(p: _Pass, r: Record) -> Record | int | None:
-    terms: list[int] = []
-    for i in r.inputs:
-        node = p.nodes[i]
-        if node.op == "Add" and p.uses[i] == 1:
-            terms += node.inputs
-        else:
-            terms.append(i)
+    terms = p.terms(r)
     nonzero = [i for i in terms if p.scalar(i) != 0.0]
     if len(nonzero) < len(terms):
         if len(nonzero) == 1 and p.nodes[nonzero[0]].shape == r.shape:
@@ -280,10 +304,7 @@ def _add(p: _Pass, r: Record) -> Record | int | None:
 
 
 def _extreme(p: _Pass, r: Record) -> Record | None:
-    terms: list[int] = []
-    for i in r.inputs:
-        node = p.nodes[i]
-        terms += node.inputs if node.op == r.op and p.uses[i] == 1 else [i]
+    terms = p.terms(r)
     return Record(r.op, (), terms, r.shape, r.region) if terms != r.inputs else None
 
 
@@ -593,7 +614,9 @@ def _fold_pad(p: _Pass, r: Record) -> Record | None:
 
 def _is_non_negative(p: _Pass, index: int) -> bool:
     node = p.nodes[index]
-    while node.op in ("MaxPool", "AveragePool") and not any(node.attrs["pads"]):
+    for _ in range(64):
+        if node.op not in ("MaxPool", "AveragePool") or any(node.attrs["pads"]):
+            break
         node = p.input(node)
     if node.op == "Clip":
         low = node.attrs["min"]

@@ -26,9 +26,27 @@ def equal(a: Graph, b: Graph) -> bool:
     ours, theirs = a.colours(), b.colours()
     if sorted(ours) != sorted(theirs):
         return False
+    if len(set(ours)) == len(ours):
+        return _corresponds(a, b, dict(zip(theirs, range(len(b)), strict=True)), ours)
     import networkx as nx
 
     return bool(nx.vf2pp_is_isomorphic(_labelled(a, ours), _labelled(b, theirs), node_label="label"))
+
+
+def _corresponds(a: Graph, b: Graph, place: dict[int, int], colours: list[int]) -> bool:
+    """Whether the one map of nodes that colours leave keeps what counts."""
+    where = [place[colour] for colour in colours]
+    commutes = COMMUTES[a.op_codes].tolist()
+    inputs = b.input_lists()
+    for index, ins in enumerate(a.input_lists()):
+        x, y = a.nodes[index].signature, b.nodes[where[index]].signature
+        if (x.op, x.items, x.shape) != (y.op, y.items, y.shape):
+            return False
+        mapped, there = [where[i] for i in ins], inputs[where[index]]
+        if (sorted(mapped) != sorted(there)) if commutes[index] else (mapped != there):
+            return False
+    groups = {frozenset(members) for members in b.weight_groups().values()}
+    return {frozenset(where[i] for i in members) for members in a.weight_groups().values()} == groups
 
 
 def _labelled(graph: Graph, colours: list[int]) -> networkx.DiGraph:

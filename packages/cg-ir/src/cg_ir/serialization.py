@@ -15,7 +15,7 @@ import tempfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -134,6 +134,8 @@ def _write(path: str | os.PathLike[str], chunks: Iterable[str]) -> None:
             stream: Any = stack.enter_context(gzip.GzipFile("", "wb", 9, raw, mtime=0)) if compressed else raw
             for chunk in chunks:
                 stream.write(chunk.encode())
+    except UnicodeEncodeError:
+        raise GraphError("a name holds half of a surrogate pair, which is no text", os.fspath(path)) from None
     except OSError as error:
         raise GraphError(f"cannot write: {error.strerror or error}", os.fspath(path)) from None
 
@@ -168,7 +170,12 @@ def _no_constant(text: str) -> Any:
 
 def _parse(text: str) -> Any:
     try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        if "\\ud" in text or "\\uD" in text:
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
+    except UnicodeEncodeError:
+        raise GraphError("half of a surrogate pair (\\ud800 to \\udfff) is no text") from None
     except json.JSONDecodeError as error:
         if not text.strip():
             raise GraphError("the document is empty; a graph is a JSON object with 'cg_ir' and 'nodes'") from None
@@ -186,13 +193,17 @@ def _decode(data: bytes) -> str:
         raise GraphError(f"byte {error.start} is not UTF-8; a graph is JSON in UTF-8") from None
 
 
+def _plain(raw: BinaryIO) -> Any:
+    """The stream, decompressed if it is gzip."""
+    magic = raw.read(2)
+    raw.seek(0)
+    return gzip.GzipFile(fileobj=raw) if magic == b"\x1f\x8b" else contextlib.nullcontext(raw)
+
+
 def _read_bytes(path: str | os.PathLike[str]) -> bytes:
     name = os.fspath(path)
     try:
-        with open(name, "rb") as raw:
-            magic = raw.read(2)
-            raw.seek(0)
-            stream: Any = gzip.GzipFile(fileobj=raw) if magic == b"\x1f\x8b" else raw
+        with open(name, "rb") as raw, _plain(raw) as stream:
             data = stream.read(_TEXT_LIMIT + 1)
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
@@ -221,13 +232,24 @@ def load(path: str | os.PathLike[str]) -> Graph:
 
 
 def load_set(path: str | os.PathLike[str]) -> Iterator[Graph]:
-    """Read graphs from JSON Lines, one at a time; errors name the line."""
+    """Read graphs from JSON Lines, one at a time and without holding the file in memory; errors name the line.
+
+    Raises:
+        GraphError: the file cannot be read, or a line is not a valid document.
+    """
     name = os.fspath(path)
-    for number, line in enumerate(_read_bytes(path).splitlines(), 1):
-        if line.strip():
-            with _located(f"{name}, line {number}"):
-                graph = from_dict(_parse(_decode(line)))
-            yield graph
+    number = 0
+    try:
+        with open(name, "rb") as raw, _plain(raw) as stream:
+            while line := stream.readline(_TEXT_LIMIT):
+                number += 1
+                if line.strip():
+                    with _located(f"{name}, line {number}"):
+                        graph = from_dict(_parse(_decode(line)))
+                    yield graph
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise GraphError(f"cannot read: {reason}", name if not number else f"{name}, after line {number}") from None
 
 
 def from_json(document: str | bytes | Mapping[str, Any]) -> Graph:

@@ -8,14 +8,14 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, Literal, overload
 
 import numpy as np
-from cg_ir.errors import CgError
-from cg_ir.graph import Graph
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 
+from cg_ir.errors import CgError
+from cg_ir.graph import Graph
 from cg_predict.features import descriptors, fingerprint, path_vectors
 from cg_predict.gp import AveragedGaussianProcess, Structure
 from cg_predict.kernels import Whitening
@@ -90,7 +90,9 @@ class _Reference:
     sample: NDArray[np.float32] | None  # descriptors of the pool's sample, for the prior's scale
     whitening: Whitening
     vector_scale: PoolScale | None = None
-    prior_scores: dict[str, float] = field(default_factory=dict)  # by hash, so that refits of one pool need not ask again
+    prior_scores: dict[str, float] = field(
+        default_factory=dict
+    )  # by hash, so that refits of one pool need not ask again
 
 
 class Predictor(RegressorMixin, BaseEstimator):
@@ -200,7 +202,9 @@ class Predictor(RegressorMixin, BaseEstimator):
         return self
 
     @overload
-    def predict(self, graphs: Sequence[Graph], return_std: bool = False, pool: Sequence[Graph] | None = None) -> Floats: ...
+    def predict(
+        self, graphs: Sequence[Graph], return_std: Literal[False] = False, pool: Sequence[Graph] | None = None
+    ) -> Floats: ...
     @overload
     def predict(self, graphs: Sequence[Graph], return_std: bool, pool: Sequence[Graph] | None = None) -> Any: ...
     def predict(self, graphs: Sequence[Graph], return_std: bool = False, pool: Sequence[Graph] | None = None) -> Any:
@@ -374,11 +378,15 @@ class Predictor(RegressorMixin, BaseEstimator):
         usable |= {"embedding"} if self.embedding else set()
         usable |= {"prior"} if self.prior.sources else set()
         learned = "descriptors_sharp" in usable
-        structures = [Structure(tuple(v for v in s.views if v in usable), mean=s.mean) for s in (STRUCTURES if learned else PLAIN)]
+        structures = [
+            Structure(tuple(v for v in s.views if v in usable), mean=s.mean) for s in (STRUCTURES if learned else PLAIN)
+        ]
         if self.prior.sources and not learned:
             structures += [replace(s, mean=True) for s in structures]
         structures = list(dict.fromkeys(s for s in structures if s.views))
-        return AveragedGaussianProcess(structures, rng=np.random.default_rng([self.seed, 0]), draws=max(16, 160 // len(structures)))
+        return AveragedGaussianProcess(
+            structures, rng=np.random.default_rng([self.seed, 0]), draws=max(16, 160 // len(structures))
+        )
 
     def _model(
         self, pool_x: NDArray[np.float32] | None, pool: Sequence[Graph] | None = None
@@ -410,7 +418,9 @@ class Predictor(RegressorMixin, BaseEstimator):
         from cg_embed.checkpoint import write_checkpoint
 
         arrays: dict[str, NDArray[Any]] = {}
-        config: dict[str, Any] = {"parameters": {k: list(v) if isinstance(v, tuple) else v for k, v in self.get_params().items()}}
+        config: dict[str, Any] = {
+            "parameters": {k: list(v) if isinstance(v, tuple) else v for k, v in self.get_params().items()}
+        }
         if hasattr(self, "labels_"):
             arrays = {"labels": self.labels_, "descriptors": self._x}
             if self._e is not None:

@@ -25,7 +25,9 @@ Floats = NDArray[np.float64]
 _JITTER = 1e-6
 
 
-def likelihood_gradient(z: Floats, y: Floats, log_weights: Floats, hyper: Floats, scale: float) -> tuple[float, Floats, Floats]:
+def likelihood_gradient(
+    z: Floats, y: Floats, log_weights: Floats, hyper: Floats, scale: float
+) -> tuple[float, Floats, Floats]:
     """Negative log marginal likelihood per label, and its gradients.
 
     Args:
@@ -53,7 +55,11 @@ def likelihood_gradient(z: Floats, y: Floats, log_weights: Floats, hyper: Floats
     totals = by_squared.sum(axis=1)
     by_log_weight = 2.0 * 2.0 * (totals @ weighted**2 - np.einsum("ij,ij->j", weighted, by_squared @ weighted))
     by_hyper = np.array(
-        [-2.0 * float((slope * r * r).sum()), float((by_covariance * signal * unit).sum()), noise * float(np.trace(by_covariance))]
+        [
+            -2.0 * float((slope * r * r).sum()),
+            float((by_covariance * signal * unit).sum()),
+            noise * float(np.trace(by_covariance)),
+        ]
     )
     return value, by_log_weight, by_hyper
 
@@ -83,7 +89,7 @@ def relevance(
     scales = []
     for z, _ in families:
         squared = squared_distances(z[:300].astype(np.float64), z[:300].astype(np.float64))
-        scales.append(float(np.sqrt(max(np.median(squared[np.triu_indices(len(squared), 1)]), 1e-12))))
+        scales.append(float(np.sqrt(max(float(np.median(squared[np.triu_indices(len(squared), 1)])), 1e-12))))
     first, second = np.zeros_like(parameters), np.zeros_like(parameters)
     for step in range(1, steps + 1):
         gradient = np.zeros_like(parameters)

@@ -77,7 +77,9 @@ def merge_duplicates(hashes: Sequence[str], y: NDArray[np.float64]) -> tuple[lis
     return list(first.values()), np.array([np.mean(groups[key]) for key in first])
 
 
-def scores_in_pool(y: NDArray[np.floating[Any]], mean: NDArray[np.floating[Any]], std: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+def scores_in_pool(
+    y: NDArray[np.floating[Any]], mean: NDArray[np.floating[Any]], std: NDArray[np.floating[Any]]
+) -> NDArray[np.float64]:
     """Normal scores of labels within a pool whose own labels are only predicted.
 
     The ranks of a few labels among themselves say where they stand among each other; if they were chosen, not drawn, that is not where they stand in

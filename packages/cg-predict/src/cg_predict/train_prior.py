@@ -15,11 +15,11 @@ from typing import Any
 
 import click
 import numpy as np
-from cg_ir import get_space
-from cg_ir.errors import CgError
 from numpy.typing import NDArray
 from sklearn.ensemble import ExtraTreesRegressor, GradientBoostingRegressor
 
+from cg_ir import get_space
+from cg_ir.errors import CgError
 from cg_predict.features import descriptors, fingerprint, path_vectors
 from cg_predict.metrics import kendall, spearman
 from cg_predict.pool import PoolScale
@@ -86,7 +86,13 @@ def source_from(
     """Training data from descriptors and labels."""
     nothing = np.zeros((0, x.shape[1]), dtype=np.float32)
     return Source(
-        name, x, PoolScale(x).ranks(x), normal_scores(labels), vectors, nothing if known is None else known, tuple(known_names)
+        name,
+        x,
+        PoolScale(x).ranks(x),
+        normal_scores(labels),
+        vectors,
+        nothing if known is None else known,
+        tuple(known_names),
     )
 
 
@@ -149,7 +155,9 @@ def _averaged(model: ExtraTreesRegressor) -> Forest:
     return Forest.from_trees(trees, [1.0 / len(trees)] * len(trees))
 
 
-def train(sources: Sequence[Source], names: Sequence[str], groups: Sequence[str], seed: int) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+def train(
+    sources: Sequence[Source], names: Sequence[str], groups: Sequence[str], seed: int
+) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Config and arrays of a checkpoint.
 
     Args:
@@ -187,7 +195,10 @@ def train(sources: Sequence[Source], names: Sequence[str], groups: Sequence[str]
             # What the stored arrays say, not what was stored from.
             stored = {
                 c: Forest.from_arrays(
-                    {k: arrays[f"forest/{variant}/{c}/{k}"] for k in ("roots", "feature", "step", "number", "offset", "depth")}
+                    {
+                        k: arrays[f"forest/{variant}/{c}/{k}"]
+                        for k in ("roots", "feature", "step", "number", "offset", "depth")
+                    }
                 )
                 for c in forests
             }
@@ -202,7 +213,12 @@ def train(sources: Sequence[Source], names: Sequence[str], groups: Sequence[str]
         "radius": radius,
         "vectors": fingerprint(path_vectors().encoder),
         "known": {s.name: list(s.known_names) for s in sources},
-        "card": {"expected_correlation": round(expected, 4), "left_out": transfer, "seed": seed, "sample": {s.name: len(s.x) for s in sources}},
+        "card": {
+            "expected_correlation": round(expected, 4),
+            "left_out": transfer,
+            "seed": seed,
+            "sample": {s.name: len(s.x) for s in sources},
+        },
     }
     digest = hashlib.blake2b(json.dumps(config, sort_keys=True).encode(), digest_size=16)
     for name in sorted(arrays):
@@ -212,7 +228,11 @@ def train(sources: Sequence[Source], names: Sequence[str], groups: Sequence[str]
 
 
 def _transfer(
-    target: Source, members: Sequence[Source], linear: NDArray[np.bool_], names: Sequence[str], forests: Mapping[str, Forest]
+    target: Source,
+    members: Sequence[Source],
+    linear: NDArray[np.bool_],
+    names: Sequence[str],
+    forests: Mapping[str, Forest],
 ) -> dict[str, float]:
     """How the prior from ``members`` ranks the training sample of a family that it has not seen."""
     moments = {}
@@ -223,7 +243,10 @@ def _transfer(
     prior = Prior(tuple(names), moments, references, dict(forests), WEIGHTS)
     score = prior.score(target.x, target.x, PoolScale(target.x))
     row = {"spearman": spearman(score, target.scores), "kendall": kendall(score, target.scores)}
-    row |= {f"spearman, {name}": spearman(value, target.scores) for name, value in prior.components(target.x, PoolScale(target.x)).items()}
+    row |= {
+        f"spearman, {name}": spearman(value, target.scores)
+        for name, value in prior.components(target.x, PoolScale(target.x)).items()
+    }
     return {key: round(value, 4) for key, value in row.items()}
 
 
@@ -248,7 +271,10 @@ def model_card(config: Mapping[str, Any]) -> str:
     known = {f.name: f for f in FAMILIES}
     lines += [f"| {n} | {card['sample'][n]} | `{known[n].metric}` | `{known[n].file}` |" for n in config["families"]]
     lines += ["", "## Families left out", ""]
-    lines += ["Rank correlation on each family of the prior that has not seen it, on the training sample of that family as pool.", ""]
+    lines += [
+        "Rank correlation on each family of the prior that has not seen it, on the training sample of that family as pool.",
+        "",
+    ]
     lines += ["| family | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
     for family, row in card["left_out"].items():
         lines.append(f"| {family} | " + " | ".join(f"{row.get(c, float('nan')):.3f}" for c in columns) + " |")
@@ -258,10 +284,19 @@ def model_card(config: Mapping[str, Any]) -> str:
 
 
 @click.command()
-@click.option("--data", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder with the label tables.")
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder with the label tables.",
+)
 @click.option("--seed", default=0, show_default=True, help="Seed of the samples and trees.")
-@click.option("--family", "families", multiple=True, help="Only these families; all that the folder has labels for if absent.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder to write; the package's own checkpoint if absent.")
+@click.option(
+    "--family", "families", multiple=True, help="Only these families; all that the folder has labels for if absent."
+)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Folder to write; the package's own checkpoint if absent."
+)
 def main(data: Path, seed: int, families: tuple[str, ...], output: Path | None) -> None:
     """Train the prior and write its checkpoint."""
     from cg_embed.checkpoint import write_checkpoint

@@ -140,7 +140,7 @@ def _open(target: str, space: str) -> BenchmarkTable:
     if not equals and target.endswith((".csv", ".csv.gz")):
         return CsvTable(target)
     benchmark = get_benchmark(name)
-    if space and split_options(space)[0] != benchmark.space:
+    if space and benchmark.space and split_options(space)[0] != benchmark.space:
         raise SearchError(f"the benchmark '{name}' is of the space '{benchmark.space}', not '{space}'")
     if not equals:
         path = os.environ.get("CG_DATA", "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cg_ir.drawing.labels import costs, kind, label, shape_text
+from cg_ir.drawing.labels import costs, kind, label, printable, shape_text
 from cg_ir.drawing.style import HUES
 from cg_ir.graph import Graph
 from cg_ir.output_formats import write_text
@@ -16,7 +16,7 @@ __all__ = ["save_dot", "to_dot"]
 
 
 def _quote(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    escaped = printable(text).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
 
 

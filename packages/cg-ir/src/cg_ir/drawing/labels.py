@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from cg_ir.graph import Node
 from cg_ir.operators import OPERATORS
 
-__all__ = ["costs", "count", "describe", "kind", "label", "shape_text", "text_width"]
+__all__ = ["costs", "count", "describe", "kind", "label", "printable", "shape_text", "text_width"]
 
 _SHORT = {
     "BatchNormalization": "BatchNorm",
@@ -21,6 +22,7 @@ _SHORT = {
     "AveragePool": "AvgPool",
 }
 _MAX_LABEL = 30
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def count(value: int) -> str:
@@ -66,6 +68,11 @@ def kind(op: str) -> str:
         "resize": "layout",
         "gather": "layout",
     }.get(group, group)
+
+
+def printable(text: str) -> str:
+    """The text without characters that XML cannot hold."""
+    return _UNPRINTABLE.sub("\ufffd", text)
 
 
 def _number(value: float) -> str:

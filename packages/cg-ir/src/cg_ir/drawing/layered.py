@@ -8,11 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
+from math import sqrt
 
 __all__ = ["Edge", "Item", "Layout", "layered"]
 
 _SWEEPS = 12
 _ALIGN = 16
+#: Width from which items are lined up by their middles.
+_WIDE = 420.0
+#: Width over height, about, beyond which a drawing has fewer columns.
+_WIDEST = 1.3
 #: Distance of edges that run side by side from column to column.
 _LANE = 9.0
 
@@ -227,8 +232,14 @@ def _align(rows: list[list[Item]], links: Sequence[_Link], gap: float) -> None:
         for row in rows if down else reversed(rows):
             wanted, weights = [], []
             for item in row:
-                above = [(k.source.x + k.start() - k.end(), _pull(item, k.source)) for k in ups.get(item, [])]
-                below = [(k.target.x + k.end() - k.start(), _pull(item, k.target)) for k in downs.get(item, [])]
+                above = [
+                    (k.source.x + _offset(k, True) - _offset(k, False), _pull(item, k.source))
+                    for k in ups.get(item, [])
+                ]
+                below = [
+                    (k.target.x + _offset(k, False) - _offset(k, True), _pull(item, k.target))
+                    for k in downs.get(item, [])
+                ]
                 main, other = (above, below) if down else (below, above)
                 pulls = main or other
                 total = sum(w for _, w in pulls)
@@ -270,6 +281,14 @@ def _straighten(rows: list[list[Item]], downs: dict[Item, list[_Link]], gap: flo
                 point.x = point.x if x is None else x
 
 
+def _offset(link: _Link, source: bool) -> float:
+    """Where a link should meet an item: at its door; at its middle where the item is so wide that doors would let a chain drift aside."""
+    item = link.source if source else link.target
+    if item.width > _WIDE:
+        return item.width / 2
+    return link.start() if source else link.end()
+
+
 def _pull(item: Item, neighbour: Item) -> float:
     """Boxes line up with boxes; an edge that passes by hardly moves them."""
     return 0.002 if neighbour.passes and not item.passes else 1.0
@@ -300,15 +319,17 @@ def layered(
     for r in range(len(gaps)):
         if all(item.pin for item in rows[r]) or all(item.pin for item in rows[r + 1]):
             gaps[r] = between * 0.45
-    columns = _columns(heights, gaps, tallest)
+    ends = [(item.x, item.x + item.width) for row in rows for item in row]
+    columns = _columns(heights, gaps, tallest, max(b for _, b in ends) - min(a for a, _ in ends))
     width, height, breaks = _place(rows, heights, gaps, columns, links, gap)
     return Layout(width, height, [_trace(route, breaks) for route in routes])
 
 
-def _columns(heights: list[float], gaps: list[float], tallest: float) -> list[tuple[int, int]]:
-    """Ranges of ranks, one a column, as equally tall as can be."""
+def _columns(heights: list[float], gaps: list[float], tallest: float, width: float) -> list[tuple[int, int]]:
+    """Ranges of ranks, one a column, as equally tall as can be; not so many that the whole is much wider than tall."""
     total = sum(heights) + sum(gaps)
     count = round(total / tallest + 0.2) if total > 1.2 * tallest else 1
+    count = min(count, max(1, round(sqrt(_WIDEST * total / max(width, 1.0)))))
     low, high = max(heights), total
     best = [(0, len(heights))]
     for _ in range(24 if count > 1 else 0):

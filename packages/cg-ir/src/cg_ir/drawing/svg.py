@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import dataclass, field
-from html import escape
 from math import sqrt
 from typing import TYPE_CHECKING
 
-from cg_ir.drawing.labels import count, kind, text_width
+from cg_ir.drawing.labels import count, kind, printable, text_width
 from cg_ir.drawing.layered import Edge, Item, Layout, layered
 from cg_ir.drawing.regions import Box, Frame, region_depth, stacks
 from cg_ir.drawing.style import KINDS, stylesheet
@@ -305,6 +305,11 @@ class _Picture:
         lines += ['<g class="cg-edges">', *self.parts["edges"], "</g>"]
         lines += ["<g>", *self.parts["boxes"], "</g>", "</svg>"]
         return "\n".join(lines) + "\n"
+
+
+def escape(text: str) -> str:
+    """The text as XML."""
+    return html.escape(printable(text))
 
 
 def _measure(box: Box) -> None:

@@ -27,7 +27,7 @@ _Maker = Callable[[Signature, bool], Function]
 
 #: Operators that take a plain number in place of a tensor.
 SCALAR_OPERANDS = frozenset(
-    {"Add", "Mul", "Sub", "Div", "Pow", "Mod", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"}
+    {"Add", "Mul", "Sub", "Div", "Pow", "Mod", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Where"}
 )
 #: Stands for minus infinity, which JSON cannot write, where a MaxPool is padded by hand.
 _LOWEST = torch.finfo(torch.float32).min

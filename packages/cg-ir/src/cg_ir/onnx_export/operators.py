@@ -31,7 +31,7 @@ def emit(e: Emitter, node: Node) -> None:
     made = _OPERATORS[node.op](e, node) if node.op in _OPERATORS else None
     if made is None:
         attrs = {key: value for key, value in node.signature.items if value is not None and value != ()}
-        name = str(attrs.pop("name", node.op)) if node.op == "Custom" else node.op
+        name = str(attrs.pop("name")) or node.op if node.op == "Custom" else node.op
         outputs = 1 + max((n.attrs["index"] for n in _readers(node)), default=0)
         made = e.op(name, *e.sources(node), outputs=outputs, domain=DOMAIN, **attrs)
     e.values[node.index] = [made] if isinstance(made, str) else list(made)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
+from cg_ir.drawing.labels import printable
 from cg_ir.errors import GraphError
 from cg_ir.graph import Graph, Node
 from cg_ir.module.batch_axis import Plan, plan
@@ -568,7 +569,7 @@ _SHARE = '''def _share(network, owner, other):
 
 def _file(graph: Graph, classes: _Classes, ties: list[str], inputs: Sequence[Node]) -> str:
     classes.parametrise()
-    title = " ".join(graph.name.split()) or "A network"
+    title = " ".join(printable(graph.name).split()) or "A network"
     title = title.replace("\\", "/").replace('"', "'")
     parts = [
         f'"""{title}: {graph.params:,} parameters, {graph.macs:,} multiply-accumulates.\n\nGraph {graph.hash}.\n"""\n\n'

@@ -73,7 +73,7 @@ def survives(document: bytes) -> bool:
     except CgError:
         return False
     text = graph.to_json()
-    again = from_json(text)
+    again = from_json(text.encode())
     if again.hash != graph.hash or again.to_json() != text or (again.params, again.macs) != (graph.params, graph.macs):
         raise AssertionError("a graph does not read back as itself")
     return True

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import click
+
 from cg_ir.errors import CgError
 
 __all__ = ["bench"]
@@ -17,15 +18,36 @@ def bench() -> None:
 
 
 @bench.command()
-@click.option("--data", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder with the label tables.")
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder with the label tables.",
+)
 @click.option("--quick", is_flag=True, help="Few networks, draws and methods: a check that takes minutes.")
 @click.option("--target", "only", multiple=True, help="Only these targets.")
 @click.option("--method", "chosen", multiple=True, help="Only these methods.")
-@click.option("--limit", type=int, help="At most this many networks of a family, a seeded sample; 3000 unless said otherwise, nb201 whole.")
+@click.option(
+    "--limit",
+    type=int,
+    help="At most this many networks of a family, a seeded sample; 3000 unless said otherwise, nb201 whole.",
+)
 @click.option("--draws", type=int, help="Draws of labels; 10, or 3 in a quick run.")
-@click.option("-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder for results.csv, results.md and the plot; a second run continues.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for results.csv, results.md and the plot; a second run continues.",
+)
 def transfer(
-    data: Path, quick: bool, only: tuple[str, ...], chosen: tuple[str, ...], limit: int | None, draws: int | None, output: Path
+    data: Path,
+    quick: bool,
+    only: tuple[str, ...],
+    chosen: tuple[str, ...],
+    limit: int | None,
+    draws: int | None,
+    output: Path,
 ) -> None:
     """Rank every family from labels of the others and a few of its own; the target's family is left out of every source."""
     from cg_predict.bench.report import write_report

@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
-from cg_ir import get_scorer
-from cg_ir.graph import Graph
 from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestRegressor
 
+from cg_ir import get_scorer
+from cg_ir.graph import Graph
 from cg_predict.features import descriptors
 from cg_predict.pool import PoolScale
 from cg_predict.predictor import Predictor
 from cg_predict.targets import normal_scores
 
-__all__ = ["Baseline", "Chosen", "Forest", "Fitted", "Method", "Outcome"]
+__all__ = ["Baseline", "Chosen", "Fitted", "Forest", "Method", "Outcome"]
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.floating[Any]]
@@ -140,5 +140,5 @@ class Baseline:
         sample = np.arange(len(graphs))
         if self.size is not None and self.size < len(graphs):
             sample = np.sort(np.random.default_rng(7).choice(len(graphs), size=self.size, replace=False))
-        score[sample] = get_scorer(self.name).predict([graphs[i] for i in sample])
+        score[sample] = get_scorer(self.name).predict([graphs[i] for i in sample.tolist()])
         return Outcome(np.zeros(0, dtype=np.intp), score)

@@ -69,13 +69,19 @@ def markdown(rows: Sequence[Row]) -> str:
                 if any(cells):
                     body.append(f"| {method} | " + " | ".join(cells) + " |")
             if body:
-                head = ["", f"| {target} | " + " | ".join(f"{c} labels" for c in counts) + " |", "|---" * (len(counts) + 1) + "|"]
+                head = [
+                    "",
+                    f"| {target} | " + " | ".join(f"{c} labels" for c in counts) + " |",
+                    "|---" * (len(counts) + 1) + "|",
+                ]
                 lines += [*head[1:], *body, ""]
     lines += _paired(groups, targets, methods, counts)
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _paired(groups: dict[tuple[str, str, int], list[Row]], targets: Sequence[str], methods: Sequence[str], counts: Sequence[int]) -> list[str]:
+def _paired(
+    groups: dict[tuple[str, str, int], list[Row]], targets: Sequence[str], methods: Sequence[str], counts: Sequence[int]
+) -> list[str]:
     """Differences to plain descriptors with the same labels, draw by draw."""
     lines = [f"## Spearman's correlation above that of {_PLAIN}, paired over draws", ""]
     body = []
@@ -108,7 +114,9 @@ def plot(rows: Sequence[Row], path: Path) -> None:
 
     groups = _groups(rows)
     targets, methods, counts = _unique(rows, "target"), _unique(rows, "method"), sorted(_unique(rows, "labels"))
-    figure, axes = pyplot.subplots(2, (len(targets) + 1) // 2, figsize=(4 * ((len(targets) + 1) // 2), 7), squeeze=False)
+    figure, axes = pyplot.subplots(
+        2, (len(targets) + 1) // 2, figsize=(4 * ((len(targets) + 1) // 2), 7), squeeze=False
+    )
     for axis, target in zip(axes.flat, targets, strict=False):
         for method in methods:
             points = [(c, [r["spearman"] for r in groups.get((target, method, c), ())]) for c in counts]
@@ -121,14 +129,18 @@ def plot(rows: Sequence[Row], path: Path) -> None:
                 axis.fill_between(x, mean - spread, mean + spread, color=line.get_color(), alpha=0.12, linewidth=0)
             elif points and method in ("params", "synflow"):
                 axis.axhline(points[0][1][0], linestyle=":", color="grey")
-                axis.text(np.log10(counts[-1] + 5), points[0][1][0], method, ha="right", va="bottom", fontsize=7, color="grey")
+                axis.text(
+                    np.log10(counts[-1] + 5), points[0][1][0], method, ha="right", va="bottom", fontsize=7, color="grey"
+                )
         axis.set_title(target, fontsize=10)
         axis.set_xticks([np.log10(c + 5) for c in counts], [str(c) for c in counts])
         axis.set_xlabel("labels")
         axis.set_ylabel("Spearman")
     for axis in list(axes.flat)[len(targets) :]:
         axis.axis("off")
-    handles = {h.get_label(): h for axis in axes.flat for h in axis.get_lines() if not str(h.get_label()).startswith("_")}
+    handles = {
+        h.get_label(): h for axis in axes.flat for h in axis.get_lines() if not str(h.get_label()).startswith("_")
+    }
     figure.legend(list(handles.values()), list(handles), loc="lower center", ncols=4, fontsize=8)
     figure.tight_layout(rect=(0, 0.07, 1, 1))
     figure.savefig(path, metadata={"Date": None})

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from cg_ir.errors import CgError
 from cg_ir.graph import Graph
-
 from cg_predict.bench.methods import Method, Outcome
 from cg_predict.bench.targets import Target
 from cg_predict.metrics import (
@@ -96,7 +96,9 @@ def run_target(
                 outcome = method.run(graphs, labels, count, draw)
                 row = {"target": target.name, "method": method.name, "labels": count, "draw": draw}
                 rows.add(row | _measure(outcome, labels, truth) | {"seconds": time.perf_counter() - begin})
-            done = [r for r in rows.rows if (r["target"], r["method"], r["labels"]) == (target.name, method.name, count)]
+            done = [
+                r for r in rows.rows if (r["target"], r["method"], r["labels"]) == (target.name, method.name, count)
+            ]
             if done:
                 mean = float(np.mean([r["spearman"] for r in done]))
                 progress(f"{target.name}: {method.name}, {count} labels: Spearman {mean:.3f} ({len(done)} draws)")
