@@ -15,15 +15,15 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))  # for `import toy_plugin` in the tests
 
 
-@pytest.fixture(scope="session", autouse=True)
-def toy_plugin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Install the plugin, here and in the processes that tests start; the folder of its metadata."""
+@pytest.fixture(scope="module", autouse=True)
+def toy_plugin_installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Install the plugin, here and in the processes that tests start, for these tests only."""
     folder = tmp_path_factory.mktemp("plugin")
     metadata = folder / "toy_plugin-1.0.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-plugin\nVersion: 1.0\n")
     (metadata / "entry_points.txt").write_text("[cg]\ntoy = toy_plugin\n")
-    import toy_plugin as module
+    import toy_plugin
 
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(folder))
@@ -32,7 +32,7 @@ def toy_plugin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         known = registry()
         added = "toy" not in known.entries("space")
         if added:
-            known.register(module, "toy-plugin")
-        yield str(folder)
+            known.register(toy_plugin, "toy-plugin")
+        yield
         if added:
-            known.unregister(module)
+            known.unregister(toy_plugin)

@@ -12,7 +12,7 @@ import click
 from cg_ir.errors import CgError
 from cg_ir.graph import Graph
 from cg_ir.operators import OPERATORS
-from cg_ir.output_formats import write
+from cg_ir.output_formats import endings, write
 from cg_ir.registry import KINDS, registry
 from cg_ir.sources import graph_of
 from cg_ir.terminal import complete_source, table_console
@@ -47,7 +47,7 @@ def source_options(function: Any) -> Any:
     "-o",
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="File to write; its ending says what: .cg.json, .cg.json.gz. The graph on standard output if absent.",
+    help=f"File to write; its ending says what: {endings('convert')}. The graph on standard output if absent.",
 )
 @source_options
 def convert(source: str, output: Path | None, inputs: tuple[str, ...], arguments: str | None, strict: bool) -> None:
@@ -92,7 +92,7 @@ def info(sources: tuple[str, ...], as_json: bool, inputs: tuple[str, ...], argum
     """Show what SOURCEs are made of and what they cost, at batch size 1."""
     rows = [{"source": s, **summary(graph_of(s, input=inputs, args=arguments, strict=strict))} for s in sources]
     if as_json:
-        click.echo(json.dumps(rows if len(rows) > 1 else rows[0], indent=2))
+        click.echo(json.dumps(rows if len(rows) != 1 else rows[0], indent=2))
         return
     from rich.table import Table
 
@@ -136,27 +136,33 @@ def info(sources: tuple[str, ...], as_json: bool, inputs: tuple[str, ...], argum
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of lines.")
 def validate(files: tuple[Path, ...], as_json: bool) -> None:
-    """Check graph FILEs: format, operators, shapes, and whether they are in canonical form."""
-    from cg_ir.serialization import load
+    """Check graph FILEs: format, operators, shapes, and whether they are in canonical form.
 
-    rows = []
+    Of a set (.jsonl, .jsonl.gz) every line is checked.
+    """
+    from cg_ir.serialization import load, load_set
+
+    rows: list[dict[str, Any]] = []
     for file in files:
-        graph = load(file)
-        rows.append(
-            {
+        whole = file.name.endswith((".jsonl", ".jsonl.gz"))
+        for number, graph in enumerate(load_set(file) if whole else [load(file)], 1):
+            place = {"line": number} if whole else {}
+            row = {
                 "file": str(file),
+                **place,
                 "valid": True,
                 "canonical": graph.canonicalize() is graph,
                 "hash": graph.hash,
                 "nodes": len(graph),
             }
-        )
+            rows.append(row)
     if as_json:
-        click.echo(json.dumps(rows if len(rows) > 1 else rows[0], indent=2))
+        click.echo(json.dumps(rows if len(rows) != 1 else rows[0], indent=2))
         return
     for row in rows:
         form = "" if row["canonical"] else ", not in canonical form (cg convert rewrites it)"
-        click.echo(f"{row['file']}: valid, {row['nodes']} nodes, {row['hash']}{form}")
+        line = f", graph {row['line']}" if "line" in row else ""
+        click.echo(f"{row['file']}{line}: valid, {row['nodes']} nodes, {row['hash']}{form}")
 
 
 @click.command()

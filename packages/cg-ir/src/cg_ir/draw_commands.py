@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from cg_ir.commands import source_options
-from cg_ir.output_formats import write
+from cg_ir.output_formats import endings, write
 from cg_ir.sources import graph_of
 from cg_ir.terminal import complete_source
 
@@ -23,7 +23,7 @@ __all__ = ["diff", "draw"]
     "--output",
     required=True,
     type=click.Path(dir_okay=False, path_type=Path),
-    help="File to write; its ending says what: .svg, .html (interactive), .dot, .onnx.",
+    help=f"File to write; its ending says what: {endings('draw')}.",
 )
 @click.option("--depth", type=click.IntRange(min=0), help="Levels of regions shown open; deeper ones are folded.")
 @click.option("--simplify", is_flag=True, help="Leave out layout operators (reshapes, transposes, ...).")

@@ -16,7 +16,7 @@ from cg_ir.errors import GraphError, SourceError
 if TYPE_CHECKING:
     from cg_ir.graph import Graph
 
-__all__ = ["FORMATS", "OutputFormat", "write", "write_text"]
+__all__ = ["FORMATS", "OutputFormat", "endings", "write", "write_text"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,11 @@ FORMATS: tuple[OutputFormat, ...] = (
     OutputFormat(".onnx", "cg_ir.onnx_export:save_onnx", ("convert", "draw"), doc="ONNX model with random weights"),
     OutputFormat(".dot", "cg_ir.drawing.dot:save_dot", ("draw",), ("simplify",), "Graphviz"),
 )
+
+
+def endings(command: str) -> str:
+    """What a command writes, in words."""
+    return ", ".join(f"{f.suffix} ({f.doc})" for f in FORMATS if command in f.commands)
 
 
 def write(graph: Graph, path: str | os.PathLike[str], command: str, **options: Any) -> None:

@@ -215,6 +215,16 @@ class AveragedGaussianProcess:
         self._cache.clear()
         return self
 
+    def relabel(self, y: NDArray[np.floating[Any]]) -> AveragedGaussianProcess:
+        """Condition on other labels of the same networks, with the settings that ``fit`` found."""
+        self._y = np.asarray(y, dtype=np.float64)
+        self._solutions = [
+            cho_solve((factor, True), self._y - draw.slope * self._mean, check_finite=False)
+            for draw, factor in zip(self.draws_, self._factors, strict=True)
+        ]
+        self.inflation_ = self._calibrate()
+        return self
+
     def _calibrate(self) -> float:
         """Factor of standard deviations that makes left-out labels as surprising as they should be.
 
@@ -316,40 +326,17 @@ class AveragedGaussianProcess:
             Indices of candidates, in the order of choice.
         """
         heavy = np.argsort(-self.weights_, kind="stable")[:6]
-        states = []
-        size = len(next(iter(candidates.values())))
-        caches: list[dict[str, Floats]] = [{}, {}, {}, {}]
-        for i in heavy:
-            draw = self.draws_[i]
-            across = self._prior_covariance(draw, pool, candidates, caches[0])
-            own = np.full(size, OFFSET + draw.signal)
-            within = self._prior_covariance(draw, candidates, candidates, caches[1])
-            if hasattr(self, "_factors"):
-                factor = self._factors[i]
-                left = solve_triangular(factor, self._prior_covariance(draw, self._train, pool, caches[2]), lower=True)
-                right = solve_triangular(
-                    factor, self._prior_covariance(draw, self._train, candidates, caches[3]), lower=True
-                )
-                across -= left.T @ right
-                within -= right.T @ right
-                own -= np.einsum("ij,ij->j", right, right)
-            states.append((float(self.weights_[i]), draw.noise, across, within, own))
+        states = [_Reduction(self, int(i), candidates, pool) for i in heavy]
         chosen: list[int] = []
-        free = np.ones(size, dtype=bool)
-        for _ in range(min(count, size)):
-            gain = np.zeros(size)
-            for weight, noise, across, _, own in states:
-                gain += weight * np.einsum("ij,ij->j", across, across) / (np.maximum(own, 0.0) + noise)
+        free = np.ones(len(next(iter(candidates.values()))), dtype=bool)
+        for _ in range(min(count, len(free))):
+            gain = np.sum([state.weight * state.gain() for state in states], axis=0)
             gain[~free] = -1.0
             pick = int(gain.argmax())
             chosen.append(pick)
             free[pick] = False
-            for _, noise, across, within, own in states:
-                scale = 1.0 / (max(own[pick], 0.0) + noise)
-                column, row = across[:, pick].copy(), within[pick].copy()
-                across -= np.outer(column, row * scale)
-                own -= row * row * scale
-                within -= np.outer(row, row * scale)
+            for state in states:
+                state.observe(pick)
         return chosen
 
     def _prior_covariance(self, draw: Draw, a: Views, b: Views, cache: dict[str, Floats]) -> Floats:
@@ -363,6 +350,56 @@ class AveragedGaussianProcess:
             result = term if result is None else result + term
         assert result is not None
         return result + OFFSET
+
+
+class _Reduction:
+    """What one more label would take from the pool's summed variance under one setting, as labels are chosen.
+
+    Choosing candidate p changes covariances by a rank-one term, so only its vectors are kept: with c = cov(pool, p), r = cov(candidates, p) and
+    s = 1 / (var(p) + noise), cov(pool, candidates) falls by s c r' and var(candidates) by s r^2.
+    """
+
+    def __init__(self, process: AveragedGaussianProcess, index: int, candidates: Views, pool: Views) -> None:
+        draw = process.draws_[index]
+        self.weight = float(process.weights_[index])
+        self.noise = draw.noise
+        across = process._prior_covariance(draw, pool, candidates, {})
+        self._within = process._prior_covariance(draw, candidates, candidates, {})
+        self._variance = np.full(across.shape[1], OFFSET + draw.signal)
+        if hasattr(process, "_factors"):
+            factor = process._factors[index]
+            left = solve_triangular(factor, process._prior_covariance(draw, process._train, pool, {}), lower=True)
+            right = solve_triangular(factor, process._prior_covariance(draw, process._train, candidates, {}), lower=True)
+            across -= left.T @ right
+            self._within -= right.T @ right
+            self._variance -= np.einsum("ij,ij->j", right, right)
+        self._across = across
+        self._squares = np.einsum("ij,ij->j", across, across)
+        self._pool: list[Floats] = []
+        self._rows: list[Floats] = []
+        self._scales: list[float] = []
+
+    def gain(self) -> Floats:
+        """Reduction by each candidate's label, (m,)."""
+        return self._squares / (np.maximum(self._variance, 0.0) + self.noise)
+
+    def observe(self, pick: int) -> None:
+        """Account for the label of candidate ``pick``."""
+        column, row = self._across[:, pick].copy(), self._within[pick].copy()
+        for scaled, earlier in zip(self._pool, self._rows, strict=True):
+            column -= scaled * earlier[pick]
+        scale = 1.0 / (max(float(self._variance[pick]), 0.0) + self.noise)
+        product = column @ self._across
+        for scaled, earlier, factor in zip(self._pool, self._rows, self._scales, strict=True):
+            product -= float(column @ scaled) * earlier
+            row -= earlier * (earlier[pick] * factor)
+        self._squares = np.maximum(
+            self._squares - 2.0 * scale * row * product + (scale * row) ** 2 * float(column @ column), 0.0
+        )
+        self._variance = self._variance - scale * row * row
+        self._pool.append(scale * column)
+        self._rows.append(row)
+        self._scales.append(scale)
 
 
 _LENGTH_PRIOR = np.array([0.5, 1.0, 1.5, 2.0, 2.0, 1.5, 1.0, 0.5])

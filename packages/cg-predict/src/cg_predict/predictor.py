@@ -401,10 +401,10 @@ class Predictor(RegressorMixin, BaseEstimator):
             if len(self.labels_) <= EXACT:
                 model = process.fit(views, self._scores, mean)
                 if pool is not None and self.reshape:
-                    # Labels that were chosen are no uniform sample of the pool: find where they stand in it, and fit again.
+                    # Labels that were chosen are no uniform sample of the pool: find where they stand in it.
                     around, around_mean = self._views(_spread(list(pool), 512), reference)
                     mu, std = process.predict(around, around_mean, True)
-                    model = process.fit(views, scores_in_pool(self._scores, mu, std), mean)
+                    model = process.relabel(scores_in_pool(self._scores, mu, std))
             else:
                 model = ManyLabels(process, EXACT, np.random.default_rng([self.seed, 2])).fit(views, self._scores, mean)
             self._fitted = {"": self._fitted[""]} if "" in self._fitted else {}  # one pool at a time

@@ -117,7 +117,7 @@ def synflow(network: nn.Module, inputs: Sequence[Tensor]) -> float:
         out = _output(network.eval(), ones)
     weights = _weights(network)
     gradients = torch.autograd.grad(out.sum(), weights, allow_unused=True)
-    total = sum(float((w * g).abs().sum()) for w, g in zip(weights, gradients, strict=True) if g is not None)
+    total = sum(float((w.detach() * g).abs().sum()) for w, g in zip(weights, gradients, strict=True) if g is not None)
     return math.log(total) if total > 0 else -math.inf
 
 
@@ -125,7 +125,7 @@ def snip(network: nn.Module, inputs: Sequence[Tensor]) -> float:
     """Sum of |weight x gradient of the loss|."""
     weights = _weights(network)
     gradients = torch.autograd.grad(_loss(network.train(), inputs), weights, allow_unused=True)
-    return sum(float((w * g).abs().sum()) for w, g in zip(weights, gradients, strict=True) if g is not None)
+    return sum(float((w.detach() * g).abs().sum()) for w, g in zip(weights, gradients, strict=True) if g is not None)
 
 
 def grad_norm(network: nn.Module, inputs: Sequence[Tensor]) -> float:
@@ -142,7 +142,7 @@ def grasp(network: nn.Module, inputs: Sequence[Tensor]) -> float:
     if not product.requires_grad:
         return 0.0
     second = torch.autograd.grad(product, weights, allow_unused=True)
-    return -sum(float((w * h).sum()) for w, h in zip(weights, second, strict=True) if h is not None)
+    return -sum(float((w.detach() * h).sum()) for w, h in zip(weights, second, strict=True) if h is not None)
 
 
 def fisher(network: nn.Module, inputs: Sequence[Tensor]) -> float:

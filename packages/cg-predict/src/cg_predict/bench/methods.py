@@ -90,12 +90,15 @@ class Chosen(Fitted):
     """A `Predictor` on the labels that its `suggest` asks for."""
 
     counts: tuple[int, ...] | None = (10, 20, 50, 100)
+    _order: dict[tuple[int, int], list[int]] = field(default_factory=dict)
 
     def run(self, graphs: Sequence[Graph], labels: Labels, count: int, draw: int) -> Outcome:
         """See `Method`."""
-        fresh = Predictor(**{**self.predictor.get_params(), "seed": draw})
-        chosen = np.array(fresh.suggest(graphs, count), dtype=np.intp)
-        return self._ranked(graphs, labels, chosen, draw)
+        key = (id(graphs), draw)
+        if len(self._order.get(key, ())) < count:  # a greedy choice of many begins with the choice of few
+            fresh = Predictor(**{**self.predictor.get_params(), "seed": draw})
+            self._order[key] = fresh.suggest(graphs, min(max(count, max(self.counts or ())), len(graphs)))
+        return self._ranked(graphs, labels, np.array(self._order[key][:count], dtype=np.intp), draw)
 
 
 @dataclass
