@@ -109,7 +109,9 @@ def install(session: nox.Session, *requirements: str) -> None:
 def tests(session: nox.Session) -> None:
     """All tests, in one environment with all packages and extras."""
     python = shared_python(session, *INTEGRATION_TOOLS)
-    run(session, python, "-m", "pytest", *session.posargs)
+    # one worker process a core, one thread each; the tests of a file share fixtures, so a file stays with one worker
+    threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    run(session, python, "-m", "pytest", "-n", "auto", "--dist", "loadfile", *session.posargs, env=threads)
 
 
 @nox.session(venv_backend="none")

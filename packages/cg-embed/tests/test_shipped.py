@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from cg_embed import ContrastiveEncoder, PathEncoder
 from cg_embed.checkpoint import shipped_directory
 
@@ -44,6 +45,7 @@ def test_the_settings_are_those_of_the_card(kind):
     """The YAML beside a checkpoint, which the guide names as the way to rebuild it, says what the card says."""
     pytest.importorskip("torch_geometric")
     import yaml
+
     from cg_embed.pretrain import TrainingConfig, read_config
 
     config = read_config(shipped_directory(kind).with_suffix(".yaml"))

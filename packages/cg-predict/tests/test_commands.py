@@ -74,7 +74,7 @@ def test_rank_by_cost_prints_a_table(files, capsys):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("arch,acc\nBEST,abc\n", "line 2.*no number"),
+        ("arch,acc\nBEST,1\nBEST,abc\n", "line 3.*no number"),
         ("arch,acc\nmissing.cg.json,1\n", "line 2"),
         ("network,acc\nBEST,1\n", "column 'arch'"),
         ("arch,note\nBEST,x\n", "holds numbers"),

@@ -333,3 +333,47 @@ def test_a_copy_converts_like_its_original():
         from_module(copy.deepcopy(module), torch.zeros(1, 3, 32, 32)).hash
         == from_module(module, torch.zeros(1, 3, 32, 32)).hash
     )
+
+
+@pytest.mark.parametrize(
+    ("mask", "causal"),
+    [
+        (lambda n: torch.ones(n, n, dtype=torch.bool).tril(), True),
+        (lambda n: torch.arange(n)[None] <= torch.arange(n)[:, None], True),
+        (lambda n: torch.full((n, n), float("-inf")).triu(1), True),
+        (lambda n: torch.zeros(n, n), False),
+    ],
+)
+@pytest.mark.parametrize("device", ["meta", "cpu"])
+def test_masks_that_say_what_an_attribute_says(mask, causal, device):
+    def masked(self, x):
+        with torch.device(device):
+            return F.scaled_dot_product_attention(x, x, x, mask(x.shape[-2]))
+
+    x = torch.zeros(1, 2, 5, 8)
+    graph = from_module(wrap(masked), x)
+    assert (
+        graph.hash
+        == from_module(wrap(lambda self, x: F.scaled_dot_product_attention(x, x, x, is_causal=causal)), x).hash
+    )
+
+
+def test_other_masks_are_inputs():
+    def masked(self, x):
+        return F.scaled_dot_product_attention(x, x, x, torch.ones(5, 5, dtype=torch.bool).tril(-1))
+
+    assert operators(from_module(wrap(masked), torch.zeros(1, 2, 5, 8))) == ["Input", "Constant", "Attention", "Output"]
+
+
+def test_the_graph_computes_what_the_module_computes():
+    from cg_ir import to_module
+
+    module = Convolutional().eval()
+    for parameter in module.parameters():
+        nn.init.normal_(parameter, std=0.3)
+    again = to_module(from_module(module, torch.zeros(1, 3, 32, 32))).eval()
+    missing = again.load_state_dict(module.state_dict(), strict=False)  # modules lie where they lay
+    assert not missing.missing_keys
+    x = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        torch.testing.assert_close(again(x), module(x), atol=1e-4, rtol=1e-4)

@@ -33,10 +33,10 @@ class Value:
         leaf: the parameter, for a value that is one.
         fill: the number that fills a constant, where it is known.
         place: for parameters and views of them: (offset, sizes, strides) inside the parameter.
-        region: dotted path of the module that first met it (sources only).
+        data: the elements of a constant that the program made outside the meta device.
     """
 
-    __slots__ = ("call", "dtype", "fill", "index", "kind", "leaf", "place", "shape")
+    __slots__ = ("call", "data", "dtype", "fill", "index", "kind", "leaf", "place", "shape")
 
     def __init__(
         self,
@@ -52,16 +52,21 @@ class Value:
         self.kind, self.shape, self.dtype = kind, shape, dtype
         self.call, self.index = call, index
         self.leaf, self.fill, self.place = leaf, fill, place
+        self.data: Any = None
 
 
 class Call:
-    """One operator call; ``args`` and ``kwargs`` hold :class:`Value` where the program passed tensors."""
+    """One operator call; ``args`` and ``kwargs`` hold :class:`Value` where the program passed tensors.
 
-    __slots__ = ("args", "kwargs", "name", "outputs", "region")
+    Calls on constants alone keep the function that was called in ``func``, so that their elements can be computed where they matter.
+    """
+
+    __slots__ = ("args", "func", "kwargs", "name", "outputs", "region")
 
     def __init__(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], region: str) -> None:
         self.name, self.args, self.kwargs, self.region = name, args, kwargs, region
         self.outputs: tuple[Value | None, ...] = ()
+        self.func: Any = None
 
 
 @dataclass

@@ -199,8 +199,10 @@ class Recorder(TorchDispatchMode):
                     kind = track.value.kind
         needed = kind != CONSTANT or info.writes or info.aliases or info.name in _FILLS
         call = None
-        if needed and tensors and not (info.shape_only and not info.writes):
+        constant = kind == CONSTANT and not info.writes
+        if constant or (needed and tensors):
             call = Call(info.name, *self._lift(args, kwargs, info), self.region)
+            call.func = func if constant else None
         if meta and cpu:
             meta_args, meta_kwargs = _to_meta(args, kwargs)
             out = func(*meta_args, **meta_kwargs)
@@ -213,7 +215,7 @@ class Recorder(TorchDispatchMode):
         if isinstance(out, Tensor):
             if info.name in _FILLS:
                 self._filled(info.name, args, kwargs, out)
-            elif call is not None:
+            elif call is not None and (out.is_meta or info.aliases or kind != CONSTANT):
                 self._made(info, call, kind, tensors, (out,))
         elif call is not None and isinstance(out, (tuple, list)):
             self._made(info, call, kind, tensors, out)
@@ -235,7 +237,9 @@ class Recorder(TorchDispatchMode):
             if not isinstance(out, Tensor):
                 values.append(None)
                 continue
-            value = Value(kind, tuple(out.shape), _dtype(out), call if kind != CONSTANT else None, index)
+            value = Value(kind, tuple(out.shape), _dtype(out), call, index)
+            if kind == CONSTANT and not out.is_meta:
+                value.data = out
             track = _Track(out, value)
             if viewed is not None and out.untyped_storage()._cdata == memory:
                 if viewed.storage is None:
@@ -326,6 +330,7 @@ class Recorder(TorchDispatchMode):
             if tensor.device.type == "cpu" and tensor.numel() == 1 and not tensor.is_complex():
                 fill = float(torch.ops.aten._local_scalar_dense(tensor))
             track = _Track(tensor, Value(CONSTANT, tuple(tensor.shape), _dtype(tensor), fill=fill))
+            track.value.data = None if tensor.is_meta else tensor
             self._tracks[id(tensor)] = track
         return track
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cg_ir.errors import CgError
-
 from cg_predict.bench.methods import Baseline, Chosen, Fitted, Forest, Method
 from cg_predict.bench.references import Reference
 from cg_predict.bench.targets import Target

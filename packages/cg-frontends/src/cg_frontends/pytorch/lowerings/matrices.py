@@ -8,7 +8,8 @@ from typing import Any
 
 from cg_frontends.lowering.einsum import explicit_equation
 from cg_frontends.lowering.lowering import Lowering, lowers
-from cg_frontends.lowering.tape import WEIGHT, Value
+from cg_frontends.lowering.tape import CONSTANT, WEIGHT, Value
+from cg_frontends.pytorch.constants import mask_kind
 from cg_frontends.pytorch.lowerings.arguments import each
 
 Outputs = Sequence[Any]
@@ -188,6 +189,10 @@ def attention(
     scale: float | None = None,
     enable_gqa: bool = False,
 ) -> int:
+    if attn_mask is not None and attn_mask.kind == CONSTANT:
+        kind = mask_kind(attn_mask)
+        is_causal = is_causal or kind == "causal"
+        attn_mask = attn_mask if kind == "other" else None
     attrs: dict[str, Any] = {"is_causal": bool(is_causal)}
     if scale is not None and not isclose(scale, query.shape[-1] ** -0.5, rel_tol=1e-6):
         attrs["scale"] = float(scale)
