@@ -117,7 +117,7 @@ def synflow(network: nn.Module, inputs: Sequence[Tensor]) -> float:
         out = _output(network.eval(), ones)
     weights = _weights(network)
     gradients = torch.autograd.grad(out.sum(), weights, allow_unused=True)
-    total = sum(float((w.detach() * g).abs().sum()) for w, g in zip(weights, gradients, strict=True) if g is not None)
+    total = sum(float((w * g).detach().abs().sum()) for w, g in zip(weights, gradients, strict=True) if g is not None)
     return math.log(total) if total > 0 else -math.inf
 
 
@@ -125,13 +125,13 @@ def snip(network: nn.Module, inputs: Sequence[Tensor]) -> float:
     """Sum of |weight x gradient of the loss|."""
     weights = _weights(network)
     gradients = torch.autograd.grad(_loss(network.train(), inputs), weights, allow_unused=True)
-    return sum(float((w.detach() * g).abs().sum()) for w, g in zip(weights, gradients, strict=True) if g is not None)
+    return sum(float((w * g).detach().abs().sum()) for w, g in zip(weights, gradients, strict=True) if g is not None)
 
 
 def grad_norm(network: nn.Module, inputs: Sequence[Tensor]) -> float:
     """Sum over layers of the norm of the gradient of the loss."""
     gradients = torch.autograd.grad(_loss(network.train(), inputs), _weights(network), allow_unused=True)
-    return sum(float(g.norm()) for g in gradients if g is not None)
+    return sum(float(g.detach().norm()) for g in gradients if g is not None)
 
 
 def grasp(network: nn.Module, inputs: Sequence[Tensor]) -> float:
@@ -142,7 +142,7 @@ def grasp(network: nn.Module, inputs: Sequence[Tensor]) -> float:
     if not product.requires_grad:
         return 0.0
     second = torch.autograd.grad(product, weights, allow_unused=True)
-    return -sum(float((w.detach() * h).sum()) for w, h in zip(weights, second, strict=True) if h is not None)
+    return -sum(float((w * h).detach().sum()) for w, h in zip(weights, second, strict=True) if h is not None)
 
 
 def fisher(network: nn.Module, inputs: Sequence[Tensor]) -> float:
@@ -159,7 +159,7 @@ def fisher(network: nn.Module, inputs: Sequence[Tensor]) -> float:
     for activation, gradient in zip(activations, gradients, strict=True):
         if gradient is not None:
             product = (activation * gradient).flatten(2).sum(2) if activation.dim() > 2 else activation * gradient
-            total += float(0.5 * product.pow(2).mean(0).sum())
+            total += float(0.5 * product.detach().pow(2).mean(0).sum())
     return total
 
 
@@ -169,7 +169,7 @@ def jacov(network: nn.Module, inputs: Sequence[Tensor]) -> float:
     out = _output(network.train(), leaves)
     gradients = torch.autograd.grad(out.sum(), leaves)
     rows = torch.cat([g.flatten(1) for g in gradients], dim=1).double()
-    values = torch.linalg.eigvalsh(torch.corrcoef(rows))
+    values = torch.linalg.eigvalsh(torch.corrcoef(rows.detach()))
     small = 1e-5
     return -float((torch.log(values + small) + 1.0 / (values + small)).sum())
 

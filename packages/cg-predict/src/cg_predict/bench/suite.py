@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cg_ir.errors import CgError
 from cg_predict.bench.methods import Baseline, Chosen, Fitted, Forest, Method
+from cg_predict.bench.references import Reference
 from cg_predict.bench.targets import Target
 from cg_predict.predictor import Predictor
 
@@ -33,6 +34,7 @@ def methods_for(target: Target, data: Path, quick: bool, chosen: Sequence[str] =
         methods.append(Forest(counts=(10, 20, 50, 100, 400)))
         methods += [Fitted(name, Predictor(out, warn=False, **options)) for name, options in ABLATIONS.items()]  # type: ignore[arg-type]
         methods += [Baseline(name, _SCORED) for name in (PROXIES if proxies else ())]
+        methods += [Reference(name, target.family, data) for name in ("fine-tuned", "k-GNN")]
     if chosen:
         names = [m.name for m in methods]
         for name in chosen:

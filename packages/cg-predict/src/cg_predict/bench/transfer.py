@@ -89,7 +89,7 @@ def run_target(
         for count in counts:
             if count >= len(graphs) or (method.counts is not None and count not in method.counts):
                 continue
-            for draw in range(draws if count else 1):
+            for draw in range(min(draws, getattr(method, "draws", draws)) if count else 1):
                 if (target.name, method.name, count, draw) in rows.done:
                     continue
                 begin = time.perf_counter()

@@ -1,0 +1,40 @@
+"""A small family of networks for tests: stacks of convolutions with skips, whose labels a formula gives."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cg_ir import Graph, GraphBuilder
+
+
+def network(widths: list[int], skips: list[bool], kernel: int = 3) -> Graph:
+    """Convolutions of these widths; where ``skips`` says so a second one of the same width is added to the first."""
+    b = GraphBuilder("-".join(map(str, widths)))
+    x = b.input((1, 3, 16, 16))
+    for width, skip in zip(widths, skips, strict=True):
+        pad = (kernel - 1) // 2
+        x = b.add("Conv", x, channels=width, kernel_shape=(kernel, kernel), pads=(pad,) * 4)
+        x = b.add("Relu", b.add("BatchNormalization", x))
+        if skip:
+            y = b.add("Conv", x, channels=width, kernel_shape=(1, 1))
+            x = b.add("Add", x, b.add("BatchNormalization", y))
+    x = b.add("GlobalAveragePool", x)
+    x = b.add("Flatten", x, shape=(1, widths[-1]))
+    b.output(b.add("Gemm", x, channels=10, bias=True))
+    return b.build()
+
+
+def family(count: int, seed: int = 0, kernel: int = 3) -> tuple[list[Graph], np.ndarray]:
+    """Different networks and their labels: a smooth function of depth, widths and skips."""
+    rng = np.random.default_rng(seed)
+    graphs, labels, seen = [], [], set()
+    while len(graphs) < count:
+        depth = int(rng.integers(1, 6))
+        widths = [int(w) for w in rng.choice([4, 8, 12, 16, 24], size=depth)]
+        skips = [bool(s) for s in rng.random(depth) < 0.5]
+        if (tuple(widths), tuple(skips)) in seen:
+            continue
+        seen.add((tuple(widths), tuple(skips)))
+        graphs.append(network(widths, skips, kernel))
+        labels.append(float(np.log(np.mean(widths)) + 0.4 * depth + 0.3 * sum(skips)))
+    return graphs, np.array(labels)

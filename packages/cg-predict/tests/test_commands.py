@@ -1,0 +1,138 @@
+"""``cg rank``, ``cg fit`` and ``cg bench`` as a user runs them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from cg_ir.cli import main
+from cg_predict.bench.report import markdown
+from cg_predict.bench.transfer import COLUMNS, Rows
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory, family):
+    """Graph files of twelve networks, and a labels CSV that names them."""
+    folder = tmp_path_factory.mktemp("networks")
+    graphs, labels = family
+    names = []
+    for i, graph in enumerate(graphs[:12]):
+        names.append(str(folder / f"{i}.cg.json"))
+        graph.save(names[-1])
+    (folder / "labels.csv").write_text("arch,note,acc\n" + "".join(f"{n},x,{y}\n" for n, y in zip(names, labels, strict=False)))
+    (folder / "list.txt").write_text("\n".join(names) + "\n")
+    return folder, names
+
+
+def run(capsys, *args: object):
+    """Exit status, standard output and standard error of ``cg``."""
+    try:
+        code = main([str(a) for a in args])
+    except SystemExit as stop:
+        code = stop.code
+    captured = capsys.readouterr()
+    return code or 0, captured.out, captured.err
+
+
+def test_rank_without_labels(files, capsys):
+    folder, names = files
+    code, out, err = run(capsys, "rank", "--from", folder / "list.txt", "--json")
+    assert code == 0, err
+    document = json.loads(out)
+    assert [row["rank"] for row in document["ranking"]] == list(range(1, 13))
+    assert {row["source"] for row in document["ranking"]} == set(names)
+    scores = [row["score"] for row in document["ranking"]]
+    assert scores == sorted(scores, reverse=True)
+    for row in document["ranking"]:
+        assert row["interval"][0] < row["score"] < row["interval"][1]
+        assert row["nearest_family"] in document["sources"]
+        assert row["nearest_networks"]
+    assert "unlike every known family" in err
+
+
+def test_rank_with_labels_and_from_a_saved_model(files, capsys, tmp_path):
+    folder, names = files
+    code, out, err = run(capsys, "rank", *names, "--labels", folder / "labels.csv", "--metric", "acc", "--exclude", "nb201", "--json")
+    assert code == 0, err
+    direct = json.loads(out)
+    assert direct["labels"] == 12
+    assert "nb201" not in direct["sources"]
+    assert run(capsys, "fit", "--labels", folder / "labels.csv", "--exclude", "nb201", "-o", tmp_path / "model")[0] == 0
+    code, out, _ = run(capsys, "rank", *names, "--model", tmp_path / "model", "--json")
+    assert [row["source"] for row in json.loads(out)["ranking"]] == [row["source"] for row in direct["ranking"]]
+
+
+def test_rank_by_cost_prints_a_table(files, capsys):
+    _, names = files
+    code, out, _ = run(capsys, "rank", *names[:3], "--scorer", "params")
+    assert code == 0
+    assert "score" in out
+    assert "3" in out
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("arch,acc\nBEST,1\nBEST,abc\n", "line 3.*no number"),
+        ("arch,acc\nmissing.cg.json,1\n", "line 2"),
+        ("network,acc\nBEST,1\n", "column 'arch'"),
+        ("arch,note\nBEST,x\n", "holds numbers"),
+        ("arch,acc\nBEST,nan\n", "finite"),
+        ("", "column 'arch'"),
+    ],
+)
+def test_bad_label_files_give_one_line(files, capsys, tmp_path, text, message):
+    import re
+
+    _, names = files
+    (tmp_path / "bad.csv").write_text(text.replace("BEST", names[0]))
+    code, out, err = run(capsys, "rank", names[0], "--labels", tmp_path / "bad.csv")
+    assert code == 2
+    assert out == ""
+    assert re.search(message, err)
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_other_mistakes(files, capsys, tmp_path):
+    _, names = files
+    assert run(capsys, "rank")[0] == 2
+    assert "learns nothing" in run(capsys, "rank", names[0], "--scorer", "macs", "--labels", files[0] / "labels.csv")[2]
+    assert "did you mean" in run(capsys, "rank", names[0], "--scorer", "parms")[2]
+    (tmp_path / "empty").mkdir()
+    assert run(capsys, "rank", names[0], "--model", tmp_path / "empty")[0] == 2
+    assert run(capsys, "bench", "transfer", "--data", tmp_path, "--target", "nb999", "-o", tmp_path / "out")[0] == 2
+
+
+def row(method: str, labels: int, draw: int, spearman: float) -> dict[str, object]:
+    values = dict.fromkeys(COLUMNS, 0.5) | {"target": "t", "method": method, "labels": labels, "draw": draw}
+    return values | {"spearman": spearman, "networks": 100, "coverage_90": float("nan")}
+
+
+def test_results_continue_and_tables_say_mean_spread_and_paired_difference(tmp_path):
+    rows = Rows(tmp_path / "results.csv")
+    for draw, (a, b) in enumerate([(0.9, 0.8), (0.8, 0.75)]):
+        rows.add(row("ours", 50, draw, a))
+        rows.add(row("descriptors + GP", 50, draw, b))
+    again = Rows(tmp_path / "results.csv")
+    assert again.done == rows.done
+    assert again.rows[0]["spearman"] == pytest.approx(0.9)
+    text = markdown(again.rows)
+    assert "| ours | 0.850 ± 0.071 |" in text
+    assert "| t | ours | +0.075 ± 0.025 |" in text
+
+
+@pytest.mark.realdata
+@pytest.mark.slow
+def test_bench_runs_on_real_tables(data_dir, tmp_path, capsys):
+    pytest.importorskip("cg_frontends")
+    code, _, err = run(
+        capsys, "bench", "transfer", "--data", data_dir, "--quick", "--limit", 200, "--draws", 2,
+        "--target", "mobilenetv3", "--method", "ours", "--method", "params", "-o", tmp_path,
+    )  # fmt: skip
+    assert code == 0, err
+    rows = Rows(tmp_path / "results.csv").rows
+    ours = [r["spearman"] for r in rows if r["method"] == "ours" and r["labels"] == 50]
+    assert len(ours) == 2
+    assert min(ours) > 0.95
+    assert (tmp_path / "results.md").is_file()

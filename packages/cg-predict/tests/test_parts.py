@@ -1,0 +1,136 @@
+"""Kernels, trees as arrays, pool scale, targets, metrics and feature weights, each against another implementation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import norm, rankdata
+from sklearn.decomposition import PCA
+from sklearn.ensemble import ExtraTreesRegressor, GradientBoostingRegressor
+from sklearn.gaussian_process.kernels import Matern
+
+from cg_predict.kernels import Whitening, matern52, squared_distances
+from cg_predict.metrics import precision_at_top, rank_of_best, regret, spearman
+from cg_predict.pool import GRID, PoolScale
+from cg_predict.relevance import likelihood_gradient, relevance
+from cg_predict.targets import LabelError, check_labels, merge_duplicates, normal_scores, scores_in_pool
+from cg_predict.trees import Forest
+
+RNG = np.random.default_rng(0)
+
+
+def test_matern_is_scikit_learns():
+    a, b = RNG.normal(size=(7, 4)), RNG.normal(size=(5, 4))
+    np.testing.assert_allclose(matern52(squared_distances(a, b), 1.7), Matern(1.7, nu=2.5)(a, b), atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(60, 6), (8, 30)])
+def test_whitening_is_pca_up_to_scale(shape):
+    x = RNG.normal(size=shape) @ RNG.normal(size=(shape[1], shape[1]))
+    ours = Whitening(0.5, 5).fit(x).transform(x)
+    pca = PCA(5).fit(x)
+    theirs = pca.transform(x)
+    deviation = theirs.std(axis=0)
+    np.testing.assert_allclose(np.abs(ours), np.abs(theirs / np.sqrt(deviation)), rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("boosted", [False, True])
+def test_forest_predicts_as_scikit_learn_does(boosted):
+    x = np.round(RNG.random((300, 6)) * GRID).astype(np.float32) / GRID - 0.5
+    y = x[:, 0] + np.abs(x[:, 1])
+    if boosted:
+        model = GradientBoostingRegressor(n_estimators=15, random_state=0).fit(x, y)
+        forest = Forest.from_trees([s[0].tree_ for s in model.estimators_], [0.1] * 15, float(y.mean()))
+    else:
+        model = ExtraTreesRegressor(9, min_samples_leaf=3, random_state=0).fit(x, y)
+        forest = Forest.from_trees([e.tree_ for e in model.estimators_], [1 / 9] * 9)
+    np.testing.assert_allclose(forest.predict(x), model.predict(x), atol=1e-5)
+    stored = Forest.from_arrays(forest.to_arrays())
+    if boosted:  # thresholds between grid values survive half precision, so only leaf values are rounded
+        np.testing.assert_allclose(stored.predict(x), model.predict(x), atol=5e-3)
+    assert stored.to_arrays()["number"].dtype == np.float16
+
+
+def test_pool_scale_standardises_ranks_and_drops_constants():
+    x = RNG.normal(size=(200, 3))
+    x[:, 1] = 4.0
+    scale = PoolScale(x)
+    assert scale.varies.tolist() == [True, False, True]
+    z = scale.standardise(x)
+    np.testing.assert_allclose(z, np.clip((x - x.mean(0))[:, [0, 2]] / x.std(0)[[0, 2]], -4, 4), rtol=1e-5)
+    ranks = scale.ranks(x)
+    np.testing.assert_allclose(ranks[:, 0], (rankdata(x[:, 0]) - 0.5) / 200 - 0.5, atol=0.51 / GRID)
+    assert not ranks[:, 1].any()
+    np.testing.assert_array_equal(ranks * GRID, np.round(ranks * GRID))
+
+
+def test_normal_scores_and_their_place_in_a_pool():
+    y = np.array([3.0, 1.0, 2.0, 2.0])
+    np.testing.assert_allclose(normal_scores(y), norm.ppf((rankdata(y) - 0.5) / 4))
+    pool = RNG.normal(size=20_000)
+    placed = scores_in_pool(np.array([-1.0, 0.0, 2.0]), 0.8 * pool, np.full(len(pool), 0.6))
+    np.testing.assert_allclose(placed, [-1.0, 0.0, 2.0], atol=0.03)  # variances add up to 1: nothing to correct
+
+
+@pytest.mark.parametrize(
+    ("labels", "count", "part"),
+    [
+        ([1.0, float("nan")], 2, "finite"),
+        ([1.0, float("inf")], 2, "finite"),
+        (["a", "b"], 2, "'a'"),
+        (["1", "2"], 2, "text"),
+        ([1.0], 2, "1 labels for 2"),
+        ([], 0, "no label"),
+        ([[1.0], [2.0]], 2, "shape"),
+        ([None, 1.0], 2, "None"),
+    ],
+)
+def test_bad_labels_are_named(labels, count, part):
+    with pytest.raises(LabelError, match=part):
+        check_labels(labels, count)
+
+
+def test_duplicates_count_once_with_their_mean():
+    kept, labels = merge_duplicates(["a", "b", "a"], np.array([1.0, 5.0, 3.0]))
+    assert kept == [0, 1]
+    assert labels.tolist() == [2.0, 5.0]
+
+
+def test_metrics_by_hand():
+    truth, score = np.arange(40.0), np.arange(40.0)
+    score[[39, 38]] = score[[38, 39]]
+    assert precision_at_top(score, truth) == 1.0
+    assert regret(score, truth) == 1.0
+    assert rank_of_best(score, truth) == 2 / 40
+    assert spearman(np.zeros(40), truth) == 0.0
+
+
+def test_likelihood_gradient_is_the_slope():
+    z, y = RNG.normal(size=(15, 4)), RNG.normal(size=15)
+    weights, hyper = 0.3 * RNG.normal(size=4), np.array([0.2, -0.1, -1.0])
+    value, by_weight, by_hyper = likelihood_gradient(z, y, weights, hyper, 2.0)
+    for j in range(4):
+        step = 1e-5 * np.eye(4)[j]
+        slope = (
+            likelihood_gradient(z, y, weights + step, hyper, 2.0)[0]
+            - likelihood_gradient(z, y, weights - step, hyper, 2.0)[0]
+        )
+        assert by_weight[j] == pytest.approx(slope / 2e-5, abs=1e-6)
+    for j in range(3):
+        step = 1e-5 * np.eye(3)[j]
+        slope = (
+            likelihood_gradient(z, y, weights, hyper + step, 2.0)[0]
+            - likelihood_gradient(z, y, weights, hyper - step, 2.0)[0]
+        )
+        assert by_hyper[j] == pytest.approx(slope / 2e-5, abs=1e-6)
+    assert np.isfinite(value)
+
+
+def test_relevance_finds_the_feature_that_matters():
+    families = []
+    for _ in range(2):
+        z = RNG.normal(size=(150, 12)).astype(np.float32)
+        families.append((z, np.sin(2 * z[:, 3])))
+    weights = relevance(families, penalty=0.02, seed=0, steps=60, size=60)
+    assert weights.argmax() == 3
+    assert weights[3] > 2 * np.median(weights)

@@ -1,0 +1,192 @@
+"""The predictor as a user meets it."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from cg_embed.checkpoint import CheckpointError
+from cg_ir.errors import CgError
+from cg_ir.testing import ScorerSuite
+from cg_predict import LabelError, Predictor, UnfamiliarWarning
+from cg_predict.prior import load_prior, shipped_directory
+
+FAMILIES = ("nb101", "nb201", "nb301", "mobilenetv3", "mnasnet", "natssize")
+
+
+class TestConformance(ScorerSuite):
+    """What every scorer does."""
+
+    def make(self):
+        return Predictor(warn=False)
+
+
+def test_sources_are_the_families_that_are_left():
+    assert Predictor().sources == FAMILIES
+    for family in FAMILIES:
+        assert Predictor(exclude=(family,)).sources == tuple(f for f in FAMILIES if f != family)
+    assert Predictor(exclude=("nb101", "nb201")).sources == FAMILIES[2:]
+    assert Predictor(use_prior=False).sources == ()
+
+
+def test_nothing_of_an_excluded_family_is_in_the_prior():
+    whole, without = load_prior(), load_prior(("nb201",))
+    assert "nb201" not in without.moments
+    assert "nb201" not in without.references
+    assert "nb201" not in without.known
+    for component, forest in without.forests.items():
+        other = whole.forests[component]
+        assert len(forest.value) != len(other.value) or not np.array_equal(forest.value, other.value)
+    assert not np.array_equal(without.relevance["descriptors_sharp"], whole.relevance["descriptors_sharp"])
+    assert load_prior(("nb101", "nb201")).forests == {}
+
+
+def test_the_checkpoint_is_small_and_says_what_it_is():
+    folder = shipped_directory()
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 4.5e6
+    card = (folder / "README.md").read_text()
+    assert all(f"| {family} |" in card for family in FAMILIES)
+    assert "train_prior" in card
+
+
+def test_ranks_without_a_label(family):
+    graphs, labels = family
+    predictor = Predictor(warn=False)
+    assert predictor.score(graphs, labels, pool=graphs) > 0.7
+    score, std = predictor.predict(graphs, return_std=True, pool=graphs)
+    assert score.shape == std.shape == (len(graphs),)
+    assert (std > 0).all()
+
+
+def test_labels_sharpen_the_ranking(family):
+    graphs, labels = family
+    predictor = Predictor(warn=False)
+    before = predictor.score(graphs[60:], labels[60:], pool=graphs)
+    after = predictor.fit(graphs[:60], labels[:60]).score(graphs[60:], labels[60:], pool=graphs)
+    assert after > max(before, 0.95)
+
+
+def test_only_the_order_of_labels_counts(family):
+    graphs, labels = family
+    a = Predictor().fit(graphs[:30], labels[:30]).predict(graphs, pool=graphs)
+    b = Predictor().fit(graphs[:30], np.exp(3 * labels[:30])).predict(graphs, pool=graphs)
+    np.testing.assert_allclose(a, b, atol=1e-10)
+
+
+@pytest.mark.parametrize("labelled", [0, 25])
+def test_without_a_pool_a_prediction_depends_on_its_network_alone(family, labelled):
+    graphs, labels = family
+    predictor = Predictor(warn=False)
+    if labelled:
+        predictor.fit(graphs[:labelled], labels[:labelled])
+    together = predictor.predict(graphs[40:60])
+    alone = np.concatenate([predictor.predict([g]) for g in graphs[40:60]])
+    np.testing.assert_allclose(together, alone, atol=1e-8)
+
+
+def test_order_of_the_networks_and_of_the_pool_does_not_matter(family):
+    graphs, labels = family
+    turn = np.random.default_rng(0).permutation(len(graphs))
+    predictor = Predictor().fit(graphs[:25], labels[:25])
+    straight = predictor.predict(graphs, pool=graphs)
+    shuffled = [graphs[i] for i in turn]
+    again = Predictor().fit(graphs[:25], labels[:25]).predict(shuffled, pool=shuffled)
+    np.testing.assert_allclose(straight[turn], again, atol=1e-4)
+
+
+def test_equal_seeds_agree_and_parameters_are_scikit_learns(family):
+    graphs, labels = family
+    a = Predictor(exclude=("nb101",), seed=3)
+    b = clone(a)
+    assert b.get_params()["exclude"] == ("nb101",)
+    one = a.fit(graphs[:20], labels[:20]).predict(graphs, pool=graphs)
+    np.testing.assert_array_equal(one, b.fit(graphs[:20], labels[:20]).predict(graphs, pool=graphs))
+
+
+def test_suggest_names_unlabelled_networks_once(family):
+    graphs, labels = family
+    predictor = Predictor(warn=False)
+    first = predictor.suggest(graphs, 8)
+    assert len(set(first)) == 8
+    assert first == Predictor(warn=False).suggest(graphs, 8)
+    assert first[:3] == predictor.suggest(graphs, 3)
+    predictor.fit([graphs[i] for i in first], labels[first])
+    assert not set(first) & set(predictor.suggest(graphs, 8))
+    with pytest.raises(CgError, match="between 1 and 160"):
+        Predictor(warn=False).suggest(graphs, 161)
+
+
+def test_labels_that_rank_nothing_fall_back_to_the_prior_with_a_warning(family):
+    graphs, _ = family
+    plain = Predictor(warn=False)
+    for labels in ([1.0], [2.0, 2.0, 2.0]):
+        predictor = Predictor(warn=False)
+        with pytest.warns(UserWarning, match="rank nothing"):
+            predictor.fit(graphs[: len(labels)], labels)
+        np.testing.assert_array_equal(predictor.predict(graphs), plain.predict(graphs))
+
+
+def test_bad_labels_are_refused_and_duplicates_merged(family):
+    graphs, labels = family
+    with pytest.raises(LabelError, match="finite"):
+        Predictor().fit(graphs[:2], [1.0, float("nan")])
+    with pytest.raises(LabelError, match="text"):
+        Predictor().fit(graphs[:2], ["1", "2"])
+    twice = Predictor().fit([*graphs[:20], *graphs[:20]], np.concatenate([labels[:20], labels[:20]]))
+    once = Predictor().fit(graphs[:20], labels[:20])
+    np.testing.assert_allclose(twice.predict(graphs), once.predict(graphs))
+
+
+def test_networks_unlike_everything_known_are_told(family):
+    graphs, _ = family
+    predictor = Predictor(exclude=FAMILIES[1:])
+    with pytest.warns(UnfamiliarWarning, match="nearest is nb101"):
+        predictor.predict(graphs)
+    told = predictor.familiarity(graphs)
+    assert all(f.family == "nb101" and f.distance > 1 and not f.known for f in told)
+
+
+def test_no_networks_no_scores():
+    score, std = Predictor().predict([], return_std=True)
+    assert len(score) == len(std) == 0
+
+
+def test_saved_predictors_come_back(family, tmp_path):
+    graphs, labels = family
+    predictor = Predictor(exclude=("nb201",)).fit(graphs[:30], labels[:30])
+    predictor.save(tmp_path / "model")
+    loaded = Predictor.load(tmp_path / "model")
+    assert loaded.sources == predictor.sources
+    np.testing.assert_array_equal(loaded.predict(graphs, pool=graphs), predictor.predict(graphs, pool=graphs))
+    Predictor(warn=False).save(tmp_path / "unfitted")
+    assert Predictor.load(tmp_path / "unfitted").predict(graphs, pool=graphs).shape == (160,)
+
+
+def test_files_that_are_no_predictor_are_refused(tmp_path, family):
+    graphs, labels = family
+    with pytest.raises(CheckpointError):
+        Predictor.load(tmp_path)
+    Predictor().fit(graphs[:5], labels[:5]).save(tmp_path)
+    document = json.loads((tmp_path / "config.json").read_text())
+    document["config"]["prior"] = "another"
+    (tmp_path / "config.json").write_text(json.dumps(document))
+    with pytest.raises(CgError, match="fit it again"):
+        Predictor.load(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"nonsense")
+    with pytest.raises(CheckpointError, match="damaged"):
+        Predictor.load(tmp_path)
+
+
+@pytest.mark.slow
+def test_thousands_of_labels(family, monkeypatch):
+    import cg_predict.predictor as module
+
+    monkeypatch.setattr(module, "EXACT", 60)
+    graphs, labels = family
+    predictor = Predictor().fit(graphs[:130], labels[:130])
+    assert predictor.score(graphs[130:], labels[130:], pool=graphs) > 0.9
+    _, std = predictor.predict(graphs[130:], return_std=True)
+    assert (std > 0).all()

@@ -1,0 +1,95 @@
+"""Zero-cost proxies and the fine-tuned references (they need the extra ``torch``)."""
+
+from __future__ import annotations
+
+import gzip
+
+import numpy as np
+import pytest
+
+from cg_ir import GraphBuilder
+from cg_ir.errors import CgError
+from cg_predict.metrics import spearman
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("torch_geometric")
+
+from cg_predict.finetuned import FineTunedPredictor, KGNNPredictor  # noqa: E402
+from cg_predict.proxies import KINDS, Proxy  # noqa: E402
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_proxies_are_finite_repeatable_and_leave_torchs_generator_alone(kind, family):
+    graphs, _ = family
+    state = torch.random.get_rng_state()
+    scores = Proxy(kind, batch=8).predict(graphs[:4])
+    assert torch.equal(state, torch.random.get_rng_state())
+    assert np.isfinite(scores).all()
+    assert len(set(scores.tolist())) > 1
+    np.testing.assert_allclose(Proxy(kind, batch=8).predict(graphs[3:4]), scores[3:4], rtol=1e-4)
+
+
+def test_synflow_by_hand():
+    """One linear map of weights w: the sum of |w| times the ones that it reads, so the log of the sum of |w|."""
+    b = GraphBuilder()
+    b.output(b.add("Gemm", b.input((1, 5)), channels=3))
+    graph = b.build()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        from cg_ir import to_module
+
+        weight = next(p for p in to_module(graph).parameters())
+    assert Proxy("synflow").predict([graph])[0] == pytest.approx(float(weight.detach().abs().double().sum().log()), abs=1e-6)
+
+
+def test_naswot_sees_the_activations(family):
+    graphs, _ = family
+    small, large = sorted(graphs[:20], key=lambda g: g.params)[0], sorted(graphs[:20], key=lambda g: g.params)[-1]
+    scores = Proxy("naswot", batch=8).predict([small, large])
+    assert scores[1] > scores[0]
+
+
+def test_unknown_proxy_and_inputs_that_are_not_numbers():
+    with pytest.raises(CgError, match="no proxy"):
+        Proxy("magic")
+    b = GraphBuilder()
+    x = b.input((1, 4), dtype="int64")
+    b.output(b.add("Cast", x, to="float32"))
+    with pytest.raises(CgError, match="floating-point"):
+        Proxy("snip").predict([b.build()])
+
+
+@pytest.mark.realdata
+@pytest.mark.slow
+def test_synflow_ranks_as_the_published_column(data_dir):
+    pytest.importorskip("cg_frontends")
+    import csv
+
+    from cg_ir import get_space
+
+    def rows(name):
+        with gzip.open(data_dir / name, "rt") as file:
+            return {r["index"]: r for r in csv.DictReader(file)}
+
+    cells, published = rows("nb201_cifar10.csv.gz"), rows("nb201_zero_cost_cifar10.csv.gz")
+    known = [i for i in published if published[i]["synflow"]][::400]
+    space = get_space("nb201")
+    ours = Proxy("synflow").predict([space.graph(cells[i]["arch_str"]) for i in known])
+    assert spearman(ours, np.array([float(published[i]["synflow"]) for i in known])) > 0.97
+
+
+@pytest.mark.parametrize("kind", [FineTunedPredictor, KGNNPredictor])
+def test_references_learn_from_sources_and_from_labels(kind, family):
+    graphs, labels = family
+    predictor = kind(epochs=12, tuning_epochs=15, rate=3e-3, tuning_rate=3e-3)
+    with pytest.raises(CgError, match="needs labels"):
+        predictor.predict(graphs[:2])
+    predictor.pretrain({"stacks": (graphs[:60], labels[:60])})
+    assert predictor.sources == ("stacks",)
+    before = predictor.score(graphs[100:], labels[100:])
+    assert before > 0.5
+    predictor.fit(graphs[60:100], -labels[60:100])  # the target may contradict the sources
+    first = predictor.predict(graphs[100:])
+    assert spearman(first, labels[100:]) < before
+    predictor.fit(graphs[60:100], -labels[60:100])
+    np.testing.assert_allclose(predictor.predict(graphs[100:]), first, rtol=1e-4, atol=1e-5)
