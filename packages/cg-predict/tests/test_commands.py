@@ -20,7 +20,9 @@ def files(tmp_path_factory, family):
     for i, graph in enumerate(graphs[:12]):
         names.append(str(folder / f"{i}.cg.json"))
         graph.save(names[-1])
-    (folder / "labels.csv").write_text("arch,note,acc\n" + "".join(f"{n},x,{y}\n" for n, y in zip(names, labels, strict=False)))
+    (folder / "labels.csv").write_text(
+        "arch,note,acc\n" + "".join(f"{n},x,{y}\n" for n, y in zip(names, labels, strict=False))
+    )
     (folder / "list.txt").write_text("\n".join(names) + "\n")
     return folder, names
 
@@ -53,7 +55,9 @@ def test_rank_without_labels(files, capsys):
 
 def test_rank_with_labels_and_from_a_saved_model(files, capsys, tmp_path):
     folder, names = files
-    code, out, err = run(capsys, "rank", *names, "--labels", folder / "labels.csv", "--metric", "acc", "--exclude", "nb201", "--json")
+    code, out, err = run(
+        capsys, "rank", *names, "--labels", folder / "labels.csv", "--metric", "acc", "--exclude", "nb201", "--json"
+    )
     assert code == 0, err
     direct = json.loads(out)
     assert direct["labels"] == 12

@@ -39,7 +39,9 @@ def test_synflow_by_hand():
         from cg_ir import to_module
 
         weight = next(p for p in to_module(graph).parameters())
-    assert Proxy("synflow").predict([graph])[0] == pytest.approx(float(weight.detach().abs().double().sum().log()), abs=1e-6)
+    assert Proxy("synflow").predict([graph])[0] == pytest.approx(
+        float(weight.detach().abs().double().sum().log()), abs=1e-6
+    )
 
 
 def test_naswot_sees_the_activations(family):

@@ -1,8 +1,9 @@
 """The paper's recipe and its predecessor, as references (extra ``torch``).
 
-`FineTunedPredictor` is that of Han et al. (SDM 2023, arXiv 2302.10835): an encoder, contrastively pre-trained on unlabelled graphs with spectral soft positives, and a
-multilayer perceptron on its readout, trained on labelled source families and fine-tuned on the target's labels. `KGNNPredictor` is the plain graph
-network of the same group: six directed graph convolutions of width 32, tanh, mean over nodes, squared error, without the contrastive stage.
+`FineTunedPredictor` is that of Han et al. (SDM 2023, arXiv 2302.10835): an encoder, contrastively pre-trained on unlabelled graphs with
+spectral soft positives, and a multilayer perceptron on its readout, trained on labelled source families and fine-tuned on the target's labels.
+`KGNNPredictor` is the plain graph network of the same group: six directed graph convolutions of width 32, tanh, mean over nodes, squared error,
+without the contrastive stage.
 """
 
 from __future__ import annotations
@@ -72,7 +73,9 @@ class _Network:
     name = ""
     positions = 0
 
-    def __init__(self, epochs: int, tuning_epochs: int, batch_size: int, rate: float, tuning_rate: float, seed: int) -> None:
+    def __init__(
+        self, epochs: int, tuning_epochs: int, batch_size: int, rate: float, tuning_rate: float, seed: int
+    ) -> None:
         self.epochs = epochs
         self.tuning_epochs = tuning_epochs
         self.batch_size = batch_size
@@ -139,7 +142,9 @@ class _Network:
         """Spearman's rank correlation of predictions and labels."""
         return spearman(self.predict(graphs), check_labels(y, len(graphs)))
 
-    def _train(self, graphs: Sequence[Prepared], targets: Sequence[float], epochs: int, batch_size: int, rate: float) -> None:
+    def _train(
+        self, graphs: Sequence[Prepared], targets: Sequence[float], epochs: int, batch_size: int, rate: float
+    ) -> None:
         assert self._module is not None
         module = self._module.train()
         optimizer = torch.optim.Adam(module.parameters(), lr=rate)

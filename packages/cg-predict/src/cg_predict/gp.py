@@ -232,7 +232,9 @@ class AveragedGaussianProcess:
         errors end says whether the mixture is too sure or not sure enough; five pseudo-labels say that it is right.
         """
         mean, second = np.zeros(self._n), np.zeros(self._n)
-        for weight, draw, factor, solution in zip(self.weights_, self.draws_, self._factors, self._solutions, strict=True):
+        for weight, _draw, factor, solution in zip(
+            self.weights_, self.draws_, self._factors, self._solutions, strict=True
+        ):
             half = solve_triangular(factor, np.eye(self._n), lower=True, check_finite=False)
             precision = np.einsum("ij,ij->j", half, half)
             left_out = self._y - solution / precision
@@ -369,7 +371,9 @@ class _Reduction:
         if hasattr(process, "_factors"):
             factor = process._factors[index]
             left = solve_triangular(factor, process._prior_covariance(draw, process._train, pool, {}), lower=True)
-            right = solve_triangular(factor, process._prior_covariance(draw, process._train, candidates, {}), lower=True)
+            right = solve_triangular(
+                factor, process._prior_covariance(draw, process._train, candidates, {}), lower=True
+            )
             across -= left.T @ right
             self._within -= right.T @ right
             self._variance -= np.einsum("ij,ij->j", right, right)

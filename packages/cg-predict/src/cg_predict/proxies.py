@@ -1,9 +1,10 @@
 """Zero-cost proxies: what one batch at initialisation says about a network, for the graph of any frontend (extra ``torch``).
 
-The definitions are those of Abdelfattah et al. (ICLR 2021, arXiv 2101.08134) for ``synflow`` (Tanaka et al. 2020, without batch normalisation), ``snip`` (Lee et al.
-2019), ``grasp`` (Wang et al. 2020), ``fisher`` (Turner et al. 2020), ``grad_norm`` and ``jacov`` (Mellor et al. 2020); ``naswot`` is of Mellor et al. (ICML 2021), ``zen``
-of Lin et al. (ICCV 2021, here on the network's output). Networks get fresh weights and a batch of normal noise with random labels, all from one seed: no data
-is needed, at some cost in fidelity to proxies that were published on real images.
+The definitions are those of Abdelfattah et al. (ICLR 2021, arXiv 2101.08134) for ``synflow`` (Tanaka et al. 2020, without batch
+normalisation), ``snip`` (Lee et al. 2019), ``grasp`` (Wang et al. 2020), ``fisher`` (Turner et al. 2020), ``grad_norm`` and ``jacov`` (Mellor
+et al. 2020); ``naswot`` is of Mellor et al. (ICML 2021), ``zen`` of Lin et al. (ICCV 2021, here on the network's output). Networks get
+fresh weights and a batch of normal noise with random labels, all from one seed: no data is needed, at some cost in fidelity to proxies that
+were published on real images.
 """
 
 from __future__ import annotations
@@ -67,7 +68,9 @@ def _inputs(graph: Graph, batch: int | None) -> list[Tensor]:
     for node in graph.nodes:
         if node.op == "Input":
             if not str(node.attrs.get("dtype", "float32")).startswith("float"):
-                raise CgError(f"{graph.name or 'the graph'}: proxies need inputs of floating-point numbers, not {node.attrs['dtype']}")
+                raise CgError(
+                    f"{graph.name or 'the graph'}: proxies need inputs of floating-point numbers, not {node.attrs['dtype']}"
+                )
             elements = math.prod(node.shape[1:])
             size = batch or min(32, max(2, _ELEMENTS // max(1, elements)))
             result.append(torch.randn(size, *node.shape[1:]))
@@ -149,7 +152,9 @@ def fisher(network: nn.Module, inputs: Sequence[Tensor]) -> float:
     """Sum over the channels of every layer of half the mean square of activation x gradient."""
     activations: list[Tensor] = []
     handles = [
-        m.register_forward_hook(lambda _module, _args, out: activations.append(out)) for m in network.modules() if isinstance(m, _WEIGHTED)
+        m.register_forward_hook(lambda _module, _args, out: activations.append(out))
+        for m in network.modules()
+        if isinstance(m, _WEIGHTED)
     ]
     loss = _loss(network.train(), inputs)
     for handle in handles:

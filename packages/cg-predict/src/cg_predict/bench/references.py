@@ -60,7 +60,9 @@ class Reference:
         chosen = random_labels(len(graphs), count, draw)
         if count:
             predictor.fit([graphs[i] for i in chosen], labels[chosen])
-        rest = np.setdiff1d(np.random.default_rng(7).permutation(len(graphs))[: self.scored + count], chosen)[: self.scored]
+        rest = np.setdiff1d(np.random.default_rng(7).permutation(len(graphs))[: self.scored + count], chosen)[
+            : self.scored
+        ]
         score = np.full(len(graphs), np.nan)
         score[rest] = predictor.predict([graphs[i] for i in rest])
         return Outcome(chosen, score)

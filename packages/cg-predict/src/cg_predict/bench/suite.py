@@ -20,7 +20,9 @@ PROXIES = ("synflow", "jacov", "snip", "grasp", "fisher", "grad_norm", "naswot",
 _SCORED = 100  # networks that a proxy scores in each family
 
 
-def methods_for(target: Target, data: Path, quick: bool, chosen: Sequence[str] = (), proxies: bool = True) -> list[Method]:
+def methods_for(
+    target: Target, data: Path, quick: bool, chosen: Sequence[str] = (), proxies: bool = True
+) -> list[Method]:
     """The methods, all without labels of the target's family but those that they are given."""
     out = (target.family,)
     methods: list[Method] = [
@@ -32,7 +34,7 @@ def methods_for(target: Target, data: Path, quick: bool, chosen: Sequence[str] =
     ]
     if not quick:
         methods.append(Forest(counts=(10, 20, 50, 100, 400)))
-        methods += [Fitted(name, Predictor(out, warn=False, **options)) for name, options in ABLATIONS.items()]  # type: ignore[arg-type]
+        methods += [Fitted(name, Predictor(out, warn=False, **options)) for name, options in ABLATIONS.items()]
         methods += [Baseline(name, _SCORED) for name in (PROXIES if proxies else ())]
         methods += [Reference(name, target.family, data) for name in ("fine-tuned", "k-GNN")]
     if chosen:
