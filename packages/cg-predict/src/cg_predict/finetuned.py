@@ -1,10 +1,9 @@
 """The paper's recipe and its predecessor, as references (extra ``torch``).
 
 `FineTunedPredictor` is that of Han et al. (SDM 2023, arXiv 2302.10835): an encoder, contrastively pre-trained on unlabelled graphs with
-spectral soft positives, and a multilayer perceptron on its readout, trained on labelled source families and fine-tuned on the target's labels.
-`KGNNPredictor` is the plain graph network of the same group: six directed graph convolutions of width 32, tanh, mean over nodes, squared error,
-without the contrastive stage.
-"""
+spectral soft positives, and a multilayer perceptron on its readout, trained on labelled source families and fine-tuned on the target's
+labels. `KGNNPredictor` is the plain graph network of the same group: six directed graph convolutions of width 32, tanh, mean over nodes,
+squared error, without the contrastive stage."""
 
 from __future__ import annotations
 

@@ -232,9 +232,7 @@ class AveragedGaussianProcess:
         errors end says whether the mixture is too sure or not sure enough; five pseudo-labels say that it is right.
         """
         mean, second = np.zeros(self._n), np.zeros(self._n)
-        for weight, _draw, factor, solution in zip(
-            self.weights_, self.draws_, self._factors, self._solutions, strict=True
-        ):
+        for weight, factor, solution in zip(self.weights_, self._factors, self._solutions, strict=True):
             half = solve_triangular(factor, np.eye(self._n), lower=True, check_finite=False)
             precision = np.einsum("ij,ij->j", half, half)
             left_out = self._y - solution / precision

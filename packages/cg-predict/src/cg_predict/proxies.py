@@ -1,11 +1,10 @@
 """Zero-cost proxies: what one batch at initialisation says about a network, for the graph of any frontend (extra ``torch``).
 
 The definitions are those of Abdelfattah et al. (ICLR 2021, arXiv 2101.08134) for ``synflow`` (Tanaka et al. 2020, without batch
-normalisation), ``snip`` (Lee et al. 2019), ``grasp`` (Wang et al. 2020), ``fisher`` (Turner et al. 2020), ``grad_norm`` and ``jacov`` (Mellor
-et al. 2020); ``naswot`` is of Mellor et al. (ICML 2021), ``zen`` of Lin et al. (ICCV 2021, here on the network's output). Networks get
-fresh weights and a batch of normal noise with random labels, all from one seed: no data is needed, at some cost in fidelity to proxies that
-were published on real images.
-"""
+normalisation), ``snip`` (Lee et al. 2019), ``grasp`` (Wang et al. 2020), ``fisher`` (Turner et al. 2020), ``grad_norm`` and ``jacov``
+(Mellor et al. 2020); ``naswot`` is of Mellor et al. (ICML 2021), ``zen`` of Lin et al. (ICCV 2021, here on the network's output). Networks
+get fresh weights and a batch of normal noise with random labels, all from one seed: no data is needed, at some cost in fidelity to proxies
+that were published on real images."""
 
 from __future__ import annotations
 

@@ -25,7 +25,8 @@ def elements(value: Value) -> Tensor | None:
         return None
     if value.data is None:
         value.data = _compute(value)
-    return value.data  # type: ignore[no-any-return]
+    data: Tensor | None = value.data
+    return data
 
 
 def _compute(value: Value) -> Tensor | None:
