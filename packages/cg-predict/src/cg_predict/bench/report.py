@@ -46,8 +46,8 @@ def markdown(rows: Sequence[Row]) -> str:
         "# Transfer between families",
         "",
         "Written by `cg bench transfer`. The target's family is left out of every source; the pool is given; mean and standard deviation over",
-        f"{draws} draws of labels (one where there is no label), over the networks that were not labelled. Methods without labels stand in the",
-        "first column only. Proxies score a sample of networks.",
+        f"{draws} draws of labels (one where there is no label, three for `fine-tuned`, the paper's recipe, and `k-GNN`), over the networks that were",
+        "not labelled. Methods without labels stand in the first column only. Proxies, `fine-tuned` and `k-GNN` score a sample of networks.",
         "",
         "Networks: " + ", ".join(f"{t} {sizes[t]:,}" for t in targets) + ".",
         "",
@@ -151,12 +151,15 @@ def write_report(folder: Path, rows: Sequence[Row]) -> None:
     """Write ``results.md``, and ``results.svg`` where matplotlib is installed; each appears whole or not at all."""
     if not rows:
         return
-    _replace(folder / "results.md", lambda path: path.write_text(markdown(rows), encoding="utf-8"))
+    text = markdown(rows)
     try:
         import matplotlib  # noqa: F401
     except ImportError:
-        return
-    _replace(folder / "results.svg", lambda path: plot(rows, path))
+        pass
+    else:
+        _replace(folder / "results.svg", lambda path: plot(rows, path))
+        text += "\n![Spearman's rank correlation against labels, one panel a target](results.svg)\n"
+    _replace(folder / "results.md", lambda path: path.write_text(text, encoding="utf-8"))
 
 
 def _replace(path: Path, write: Any) -> None:
