@@ -151,12 +151,15 @@ def write_report(folder: Path, rows: Sequence[Row]) -> None:
     """Write ``results.md``, and ``results.svg`` where matplotlib is installed; each appears whole or not at all."""
     if not rows:
         return
-    _replace(folder / "results.md", lambda path: path.write_text(markdown(rows), encoding="utf-8"))
+    text = markdown(rows)
     try:
         import matplotlib  # noqa: F401
     except ImportError:
-        return
-    _replace(folder / "results.svg", lambda path: plot(rows, path))
+        pass
+    else:
+        _replace(folder / "results.svg", lambda path: plot(rows, path))
+        text += "\n![Spearman's rank correlation against labels, one panel a target](results.svg)\n"
+    _replace(folder / "results.md", lambda path: path.write_text(text, encoding="utf-8"))
 
 
 def _replace(path: Path, write: Any) -> None:
