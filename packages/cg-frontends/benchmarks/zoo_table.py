@@ -15,7 +15,7 @@ _TITLES = {"torchvision": "torchvision", "timm": "timm", "transformers": "Huggin
 _HEAD = """# The zoo
 
 Every model that torchvision and timm register, and {transformers} transformers configurations as their config classes default, built on the meta device and
-converted with {{py:func}}`cg_frontends.pytorch.from_module`. This page is written by `nox -s zoo`; nothing on it is edited by hand.
+converted with {{py:func}}`cg_frontends.pytorch.from_module`. `nox -s zoo` writes this page.
 
 - *parameters*: those of the graph and `unused_parameters` add up to `sum(p.numel())`, exactly.
 - *MACs*: beside torch's `FlopCounterMode` on meta (2 FLOPs a MAC), where it was run and can run the model.

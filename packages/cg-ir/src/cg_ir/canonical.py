@@ -652,5 +652,7 @@ _RULES: dict[str, Callable[[_Pass, Record], Record | int | None]] = {
     "ReduceMax": _reduce,
     "AdaptiveAveragePool": _adaptive,
     "AdaptiveMaxPool": _adaptive,
+    "GlobalAveragePool": _if_same_shape,
+    "GlobalMaxPool": _if_same_shape,
     **dict.fromkeys(("Conv", "MaxPool", "AveragePool"), _window),
 }

@@ -22,7 +22,7 @@ from cg_frontends.pytorch.recorder import Recorder
 from cg_frontends.pytorch.structure import map_tensors, tensors_of
 from cg_ir import CgError, Graph, GraphError, SourceError
 
-__all__ = ["from_module"]
+__all__ = ["as_exporting", "from_module"]
 
 PRODUCER = {"name": "cg-frontends", "version": __version__}
 
@@ -103,7 +103,7 @@ def _record_as_given(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any])
     failure: Exception | None = None
     for real_buffers, exporting in ((False, True), (False, False), (True, True)):
         try:
-            with _as_exporting(exporting):
+            with as_exporting(exporting):
                 return _run(module, args, kwargs, real_buffers=real_buffers)
         except CgError:
             raise
@@ -119,7 +119,7 @@ def _record_as_given(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any])
 
 
 @contextlib.contextmanager
-def _as_exporting(exporting: bool) -> Iterator[None]:
+def as_exporting(exporting: bool) -> Iterator[None]:
     """Answer ``torch.compiler.is_exporting()`` as under ``torch.export``, on which many libraries leave checks of elements out.
 
     torch has no public switch for it; where the flags are called otherwise, the program simply runs as usual.
