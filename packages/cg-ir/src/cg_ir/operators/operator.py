@@ -112,6 +112,8 @@ class Operator:
             if channels is None and None in shape:
                 raise GraphError(f"{self.name} needs its output channels or shape")
             out = tuple(channels if size is None else size for size in shape)  # type: ignore[misc]
+            if channels is not None:
+                self.shape(ins, attrs, out)  # rules that look at the stated channels, such as divisibility by group
         elif len(out) != len(shape) or any(a is not None and a != b for a, b in zip(shape, out, strict=True)):
             wanted = "[" + ", ".join("any" if s is None else str(s) for s in shape) + "]"
             raise GraphError(f"shape should be {wanted} by the rule of {self.name}, not {list(out)}")
