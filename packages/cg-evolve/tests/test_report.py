@@ -215,7 +215,13 @@ def test_axe_finds_no_barrier(show: Any, guided: Path, theme: str, width: int) -
 
     browser = show(guided, width=width, height=900, mobile=width < 600)
     browser.execute_cdp_cmd(
-        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": theme}]}
+        "Emulation.setEmulatedMedia",
+        {
+            "features": [
+                {"name": "prefers-color-scheme", "value": theme},
+                {"name": "prefers-reduced-motion", "value": "reduce"},  # colours are read settled
+            ]
+        },
     )
     for _ in range(2):
         result = Axe().run(browser)

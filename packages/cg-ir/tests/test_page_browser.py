@@ -238,7 +238,13 @@ def test_axe_finds_no_barrier(show, theme, width):
 
     browser = show(network(stages=1, cells=2), width=width, height=844, mobile=width < 600)
     browser.execute_cdp_cmd(
-        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": theme}]}
+        "Emulation.setEmulatedMedia",
+        {
+            "features": [
+                {"name": "prefers-color-scheme", "value": theme},
+                {"name": "prefers-reduced-motion", "value": "reduce"},  # colours are read settled
+            ]
+        },
     )
     assert axe_violations(browser) == []
     click_in_drawing(browser, ".node.kind-conv")
