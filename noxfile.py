@@ -168,7 +168,7 @@ def typecheck(session: nox.Session) -> None:
 @nox.session(name="install", reuse_venv=True)
 def prove_installation(session: nox.Session) -> None:
     """The README's installation commands against this clone, wheels, sdists, metadata."""
-    install(session, "build", "twine", "hatchling")
+    install(session, "build", "twine", "hatchling", "tomli; python_version < '3.11'")
     session.run("python", "tools/prove_installation.py", *session.posargs)
 
 
