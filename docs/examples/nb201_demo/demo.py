@@ -107,7 +107,7 @@ def _scores(method: str, count: int, draw: int) -> NDArray[np.floating]:
     """Scores of all cells from one draw of labels."""
     graphs, accuracy = _work.graphs, _work.accuracy
     if method == "cg":
-        predictor = Predictor(exclude=(FAMILY,), seed=draw)
+        predictor = Predictor(exclude=(FAMILY,), seed=draw, warn=False)
     else:
         predictor = Predictor(embedding=False, use_prior=False, seed=draw)
     if count:
@@ -356,7 +356,7 @@ def main(labels: str | None, draws: int, seeds: int, output: Path) -> None:
     graphs = _work.graphs
     build = time.perf_counter() - start
     start = time.perf_counter()
-    prior = Predictor(exclude=(FAMILY,))
+    prior = Predictor(exclude=(FAMILY,), warn=False)  # of course no known family is like the one left out
     prior.predict(graphs, pool=graphs)
     score = time.perf_counter() - start
     console.print(f"{len(graphs):,} cells: built in {build:.1f} s, embedded and scored in {score:.1f} s")
