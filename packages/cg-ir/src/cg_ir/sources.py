@@ -39,6 +39,7 @@ def graph_of(source: str, *, space: str | None = None, **options: Any) -> Graph:
     prefix, colon, arch = source.partition(":")
     if colon and split_options(prefix)[0] in registry().entries("space"):
         return get_space(prefix).graph(arch)
+    near = _space_like(prefix) if colon else None
     given = {key: value for key, value in options.items() if value not in (None, (), False)}
     for entry in registry().entries("frontend").values():
         frontend = entry.make()
@@ -46,12 +47,13 @@ def graph_of(source: str, *, space: str | None = None, **options: Any) -> Graph:
             try:
                 return frontend.convert(source, **given)
             except SourceError as error:
-                near = _space_like(prefix) if colon else None
                 if near is None:
                     raise
                 raise SourceError(f"{error} Or did you mean the search space '{near}'?") from None
     if os.path.isfile(source):
         raise SourceError(f"{source}: no installed frontend reads this file; {_PACKAGE_OF_FRONTEND}")
+    if near is not None:
+        raise SourceError(f"'{source}' is no SOURCE; did you mean the search space '{near}'?")
     spaces = ", ".join(sorted(registry().entries("space"))) or "none installed"
     raise SourceError(
         f"'{source}' is no SOURCE: expected space:arch (spaces: {spaces}), "
