@@ -100,6 +100,7 @@ def test_principal_components_are_those_of_scikit_learn():
 def test_the_picture_shows_and_names_every_network():
     values = [1.0, np.nan, 3.0]
     found = embedding_map(np.eye(3), names=["a", HOSTILE, "c"], values=values, label="accuracy <1>", method="pca")
+    assert repr(found) == f"<Map of {len(found.positions)} networks by PCA>"
     root = ElementTree.fromstring(found._repr_html_())
     space = "{http://www.w3.org/2000/svg}"
     points = root.findall(f"{space}circle")

@@ -27,7 +27,7 @@ _STYLE = (
 _WIDTH, _HEIGHT, _MARGIN, _FOOT = 640.0, 440.0, 34.0, 54.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class EmbeddingMap:
     """Places of networks in a plane. In a notebook it shows itself as a picture.
 
@@ -68,6 +68,9 @@ class EmbeddingMap:
             f'<rect class="frame" x="14" y="14" width="{_WIDTH - 28:.0f}" height="{_HEIGHT - 48:.0f}" rx="6"/>'
             f"{''.join(points)}{self._axes()}{self._legend()}</svg>"
         )
+
+    def __repr__(self) -> str:
+        return f"<Map of {len(self.positions)} networks by {self.method.upper()}>"
 
     def _repr_html_(self) -> str:
         return self.to_svg()

@@ -180,7 +180,8 @@ class Ranking(Sequence[Ranked]):
         from rich.console import Console
 
         stream = io.StringIO()
-        Console(file=stream, width=10_000, color_system=None).print(self)
+        # in a notebook rich would show the table instead of writing it
+        Console(file=stream, width=10_000, color_system=None, force_jupyter=False).print(self)
         return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
 
     def __repr__(self) -> str:
@@ -200,7 +201,9 @@ class Ranking(Sequence[Ranked]):
             lines.append("<tr>")
             for (heading, _), cell in zip(columns, cells, strict=True):
                 text = html.escape(cell) + (bar if heading == "score" else "")
-                lines.append(f'<td style="text-align:{"left" if heading in _LEFT else "right"}">{text}</td>')
+                align = "left" if heading in _LEFT else "right"
+                wrap = "overflow-wrap:anywhere" if heading in _FOLDED else "white-space:nowrap"
+                lines.append(f'<td style="text-align:{align};{wrap}">{text}</td>')
             lines.append("</tr>")
         heads = "".join(f"<th>{heading}</th>" for heading, _ in columns)
         return f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
