@@ -217,7 +217,7 @@ def zoo(session: nox.Session) -> None:
     results = []
     for family, options in (
         ("torchvision", ["--time-every", "4"]),
-        ("timm", ["--time-every", "26", "--count-every", "3"]),
+        ("timm", ["--time-every", "40", "--count-every", "5"]),
         ("transformers", ["--time-every", "3"]),
     ):
         results.append(str(SHARED / f"zoo-{family}.jsonl"))

@@ -224,7 +224,8 @@ def run(arguments: argparse.Namespace) -> None:
             turn = number // count
             timed = bool(arguments.time_every) and turn % arguments.time_every == 0
             row = measure(name, build, timed, turn % arguments.count_every == 0)
-            file.write(json.dumps({"family": arguments.family, **row}) + "\n")
+            sampled = {"time_every": arguments.time_every, "count_every": arguments.count_every}
+            file.write(json.dumps({"family": arguments.family, **row, **sampled}) + "\n")
             file.flush()
             state = "ok" if row.get("converted") and row.get("equal") else row.get("error", "parameters differ")
             print(f"{name}: {state}", file=sys.stderr)

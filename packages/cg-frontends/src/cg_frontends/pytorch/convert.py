@@ -15,6 +15,7 @@ from cg_frontends.lowering.assembly import assemble
 from cg_frontends.lowering.lowering import LOWERINGS, Lowering, UnknownOperatorWarning
 from cg_frontends.lowering.tape import TRACED, Tape
 from cg_frontends.pytorch import lowerings  # noqa: F401 - registers the lowerings
+from cg_frontends.pytorch.batch import batch_axes, scales
 from cg_frontends.pytorch.blame import describe, reads_elements
 from cg_frontends.pytorch.exported import module_of, runner_of
 from cg_frontends.pytorch.modules import lend
@@ -39,7 +40,8 @@ def from_module(
     Args:
         module: an ``nn.Module``, on any device, or an ``ExportedProgram``.
         example_inputs: what its ``forward`` takes, tensors on any device (``device="meta"`` will do) or nested in tuples, lists and
-            dicts; with none, those of the ``ExportedProgram``. A leading axis that all tensors share is the batch: it is cut to 1.
+            dicts; with none, those of the ``ExportedProgram``. The batch is cut to 1: the leading axis, or the second of sequences that
+            come first (``batch_first=False``), whichever no operator mixes. Inputs without such an axis are taken as they are.
         name: the graph's name; the class's name if absent.
         strict: an operator outside the vocabulary is an error instead of a ``Custom`` node and a warning.
         kwargs: keyword arguments of ``forward``.
@@ -55,17 +57,9 @@ def from_module(
         name = getattr(module, "_get_name", lambda: type(module).__name__)()
     if not example_inputs and not kwargs:
         example_inputs, kwargs = _examples(module)
-    tape = _record(module, example_inputs, kwargs)
-    if not any(value.kind == TRACED for value in tape.outputs):
-        raise SourceError(f"{name}: no output of forward depends on its inputs")
-    lowering = Lowering(tape)
-    try:
-        lowering.run()
-        graph = assemble(lowering, name, PRODUCER)
-    except GraphError as error:
-        raise SourceError(f"{name}: {error}") from error
-    if lowering.unknown:
-        listed = ", ".join(f"{key} ({count}x)" for key, count in sorted(lowering.unknown.items()))
+    graph, unknown = _at_batch_one(module, example_inputs, kwargs, name)
+    if unknown:
+        listed = ", ".join(f"{key} ({count}x)" for key, count in sorted(unknown.items()))
         if strict:
             raise SourceError(f"{name}: operators outside the vocabulary: {listed}")
         warnings.warn(
@@ -82,23 +76,60 @@ def _examples(module: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     return (), {}
 
 
-def _record(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tape:
-    """The tape of the forward pass, at batch size 1 where the program can be run at it."""
-    batch = _batch(args, kwargs)
-    given = [(args, kwargs)]
-    if batch is not None and batch > 1:
-        given.insert(0, map_tensors((args, kwargs), lambda t: t[:1]))
-    first: BaseException | None = None
-    for one_args, one_kwargs in given:
+def _at_batch_one(
+    module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], name: str
+) -> tuple[Graph, dict[str, int]]:
+    """The graph at batch size 1 where the program can be run at it, and how often operators outside the vocabulary were met."""
+    shapes = [tuple(t.shape) for t in tensors_of((args, kwargs))]
+    try:
+        given = _convert(module, args, kwargs, name)
+    except SourceError as error:
+        # a program that runs one example only
+        if not _leading(shapes):
+            raise
         try:
-            return _record_as_given(module, one_args, one_kwargs)
-        except SourceError as error:
-            first = error
-    assert first is not None
-    raise first
+            return _convert(module, *map_tensors((args, kwargs), lambda t: t[:1]), name)
+        except SourceError:
+            raise error from None
+    if all(shape[:1] in ((), (1,)) for shape in shapes):
+        return given
+    axes = batch_axes(given[0], shapes)
+    leading = axes is None and _leading(shapes)
+    if axes is None and not leading:
+        return given
+    order = iter(axes or (0,) * len(shapes))
+    try:
+        one = _convert(module, *map_tensors((args, kwargs), lambda t: _one(t, next(order))), name)
+    except SourceError:
+        return given
+    return one if not leading or scales(one[0], given[0], shapes[0][0]) else given
 
 
-def _record_as_given(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tape:
+def _leading(shapes: list[tuple[int, ...]]) -> bool:
+    """Whether all tensors share a leading size, and not 1."""
+    sizes = {shape[:1] for shape in shapes}
+    return len(sizes) == 1 and sizes.isdisjoint(((), (1,)))
+
+
+def _one(tensor: Tensor, axis: int | None) -> Tensor:
+    """The first example."""
+    return tensor if axis is None else tensor.narrow(axis, 0, 1)
+
+
+def _convert(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], name: str) -> tuple[Graph, dict[str, int]]:
+    """The graph for the inputs as they are."""
+    tape = _record(module, args, kwargs)
+    if not any(value.kind == TRACED for value in tape.outputs):
+        raise SourceError(f"{name}: no output of forward depends on its inputs")
+    lowering = Lowering(tape)
+    try:
+        lowering.run()
+        return assemble(lowering, name, PRODUCER), lowering.unknown
+    except GraphError as error:
+        raise SourceError(f"{name}: {error}") from error
+
+
+def _record(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tape:
     """The quick way first, then without the mark of an export, then with real buffers, then through ``torch.export``."""
     failure: Exception | None = None
     for real_buffers, exporting in ((False, True), (False, False), (True, True)):
@@ -157,9 +188,3 @@ def _run(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, real_buf
 
 def _meta(tensor: Tensor) -> Tensor:
     return torch.empty_strided(tensor.size(), tensor.stride(), dtype=tensor.dtype, device="meta")
-
-
-def _batch(args: tuple[Any, ...], kwargs: dict[str, Any]) -> int | None:
-    """The leading size that all tensors share, or ``None``."""
-    sizes = {t.shape[0] if t.ndim else None for t in tensors_of((args, kwargs))}
-    return sizes.pop() if len(sizes) == 1 else None
