@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -23,7 +24,7 @@ from cg_frontends.pytorch.recorder import Recorder
 from cg_frontends.pytorch.structure import map_tensors, tensors_of
 from cg_ir import CgError, Graph, GraphError, SourceError
 
-__all__ = ["as_exporting", "from_module"]
+__all__ = ["PRODUCER", "Conversion", "as_exporting", "convert", "from_module", "name_of"]
 
 PRODUCER = {"name": "cg-frontends", "version": __version__}
 
@@ -53,11 +54,9 @@ def from_module(
     Raises:
         SourceError: the forward pass fails; the message names the line of the user's code.
     """
-    if name is None:
-        name = getattr(module, "_get_name", lambda: type(module).__name__)()
-    if not example_inputs and not kwargs:
-        example_inputs, kwargs = _examples(module)
-    graph, unknown = _at_batch_one(module, example_inputs, kwargs, name)
+    name = name or name_of(module)
+    conversion = convert(module, example_inputs, kwargs, name)
+    unknown = conversion.lowering.unknown
     if unknown:
         listed = ", ".join(f"{key} ({count}x)" for key, count in sorted(unknown.items()))
         if strict:
@@ -65,7 +64,12 @@ def from_module(
         warnings.warn(
             f"{name}: operators outside the vocabulary became Custom: {listed}", UnknownOperatorWarning, stacklevel=2
         )
-    return graph
+    return conversion.graph
+
+
+def name_of(module: Any) -> str:
+    """What a module is called: its class's name, if it says no other."""
+    return str(getattr(module, "_get_name", lambda: type(module).__name__)())
 
 
 def _examples(module: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -76,10 +80,18 @@ def _examples(module: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     return (), {}
 
 
-def _at_batch_one(
-    module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], name: str
-) -> tuple[Graph, dict[str, int]]:
-    """The graph at batch size 1 where the program can be run at it, and how often operators outside the vocabulary were met."""
+@dataclass(frozen=True)
+class Conversion:
+    """A graph, and the lowering that it was made from."""
+
+    graph: Graph
+    lowering: Lowering
+
+
+def convert(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], name: str) -> Conversion:
+    """The graph at batch size 1 where the program can be run at it, otherwise at the size given."""
+    if not args and not kwargs:
+        args, kwargs = _examples(module)
     shapes = [tuple(t.shape) for t in tensors_of((args, kwargs))]
     try:
         given = _convert(module, args, kwargs, name)
@@ -88,21 +100,23 @@ def _at_batch_one(
         if not _leading(shapes):
             raise
         try:
-            return _convert(module, *map_tensors((args, kwargs), lambda t: t[:1]), name)
+            first_args, first_kwargs = map_tensors((args, kwargs), lambda t: t[:1])
+            return _convert(module, first_args, first_kwargs, name)
         except SourceError:
             raise error from None
     if all(shape[:1] in ((), (1,)) for shape in shapes):
         return given
-    axes = batch_axes(given[0], shapes)
+    axes = batch_axes(given.graph, shapes)
     leading = axes is None and _leading(shapes)
     if axes is None and not leading:
         return given
     order = iter(axes or (0,) * len(shapes))
     try:
-        one = _convert(module, *map_tensors((args, kwargs), lambda t: _one(t, next(order))), name)
+        one_args, one_kwargs = map_tensors((args, kwargs), lambda t: _one(t, next(order)))
+        one = _convert(module, one_args, one_kwargs, name)
     except SourceError:
         return given
-    return one if not leading or scales(one[0], given[0], shapes[0][0]) else given
+    return one if not leading or scales(one.graph, given.graph, shapes[0][0]) else given
 
 
 def _leading(shapes: list[tuple[int, ...]]) -> bool:
@@ -116,7 +130,7 @@ def _one(tensor: Tensor, axis: int | None) -> Tensor:
     return tensor if axis is None else tensor.narrow(axis, 0, 1)
 
 
-def _convert(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], name: str) -> tuple[Graph, dict[str, int]]:
+def _convert(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], name: str) -> Conversion:
     """The graph for the inputs as they are."""
     tape = _record(module, args, kwargs)
     if not any(value.kind == TRACED for value in tape.outputs):
@@ -124,7 +138,7 @@ def _convert(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], name: s
     lowering = Lowering(tape)
     try:
         lowering.run()
-        return assemble(lowering, name, PRODUCER), lowering.unknown
+        return Conversion(assemble(lowering, name, PRODUCER), lowering)
     except GraphError as error:
         raise SourceError(f"{name}: {error}") from error
 
@@ -174,6 +188,7 @@ def _run(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, real_buf
         recorder.region = path
 
     with lend(owner, enter, real_buffers) as lent, torch.inference_mode():
+        recorder.origins = lent.origins
         for parameter_name, parameter in lent.parameters:
             recorder.parameter(parameter, parameter_name)
         args, kwargs = map_tensors((args, kwargs), _meta)

@@ -138,10 +138,15 @@ class Recorder(TorchDispatchMode):
 
     Args:
         whole: tells by name (``aten::linear``) which composite operators are recorded whole; the others are taken apart.
+
+    Attributes:
+        region: dotted path of the module that runs now.
+        origins: the module's own tensor by the id of the one that the program sees in its place.
     """
 
     def __init__(self, whole: Callable[[str], bool]) -> None:
         super().__init__()
+        self.origins: dict[int, Tensor] = {}
         self.tape = Tape()
         self.region = ""
         self._whole = whole
@@ -159,7 +164,7 @@ class Recorder(TorchDispatchMode):
 
     def parameter(self, tensor: Tensor, name: str) -> None:
         """Declare a parameter of the module."""
-        leaf = Leaf(name, tensor.numel())
+        leaf = Leaf(name, tensor.numel(), self.origins.get(id(tensor)))
         self.tape.leaves.append(leaf)
         shape = tuple(tensor.shape)
         value = Value(WEIGHT, shape, _dtype(tensor), leaf=leaf, place=(tensor.storage_offset(), shape, tensor.stride()))
@@ -192,8 +197,8 @@ class Recorder(TorchDispatchMode):
         tensors, meta, cpu = _tensors(args, kwargs)
         tracks = self._tracks
         kind = CONSTANT
-        if not info.shape_only:
-            for tensor in tensors:
+        if not info.shape_only or info.name == "aten::fill":
+            for tensor in tensors[info.shape_only :]:  # what is filled does not matter, a tensor to fill it with does
                 track = tracks.get(id(tensor))
                 if track is not None and track.value.kind > kind:
                     kind = track.value.kind
@@ -278,12 +283,13 @@ class Recorder(TorchDispatchMode):
             return out
         values = []
         for index, tensor in enumerate(written):
-            value = Value(kind, tuple(tensor.shape), _dtype(tensor), call if kind != CONSTANT else None, index)
-            if info.name in _FILLS:
-                value = Value(CONSTANT, value.shape, value.dtype, fill=_fill(info.name, args, kwargs))
+            value = Value(kind, tuple(tensor.shape), _dtype(tensor), call, index)
+            if info.name in _FILLS and kind == CONSTANT:
+                fill = _fill(info.name, args, kwargs)
+                value = Value(CONSTANT, value.shape, value.dtype, None if fill is not None else call, fill=fill)
             values.append(value)
         call.outputs = tuple(values)
-        if kind != CONSTANT and info.name not in _FILLS:
+        if kind != CONSTANT:
             self.tape.calls.append(call)
         for tensor, value in zip(written, values, strict=True):
             self._write(self._track(tensor), value)
@@ -311,7 +317,7 @@ class Recorder(TorchDispatchMode):
         """Record a call that the program did not make itself, and return its value."""
         call = Call(name, args, kwargs, self.region)
         kind = max((a.kind for a in args if isinstance(a, Value)), default=CONSTANT)
-        value = Value(kind, shape, dtype, call if kind != CONSTANT else None)
+        value = Value(kind, shape, dtype, call)
         call.outputs = (value,)
         if kind != CONSTANT:
             self.tape.calls.append(call)
@@ -331,6 +337,7 @@ class Recorder(TorchDispatchMode):
                 fill = float(torch.ops.aten._local_scalar_dense(tensor))
             track = _Track(tensor, Value(CONSTANT, tuple(tensor.shape), _dtype(tensor), fill=fill))
             track.value.data = None if tensor.is_meta else tensor
+            track.value.origin = self.origins.get(id(tensor))
             self._tracks[id(tensor)] = track
         return track
 
@@ -347,7 +354,7 @@ class Recorder(TorchDispatchMode):
         lifted = tuple(parent if isinstance(a, Value) and i == 0 else a for i, a in enumerate(call.args))
         again = Call(call.name, lifted, call.kwargs, self.region)
         old = track.value
-        value = Value(parent.kind, old.shape, old.dtype, again if parent.kind != CONSTANT else None, index)
+        value = Value(parent.kind, old.shape, old.dtype, again, index)
         outputs: list[Value | None] = [None] * len(call.outputs)
         outputs[index] = value
         again.outputs = tuple(outputs)
@@ -434,4 +441,6 @@ def _fill(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> float | N
         return source
     position = int(source)
     number = args[position] if position < len(args) else kwargs.get("fill_value", kwargs.get("value"))
+    if isinstance(number, Tensor) and number.device.type == "cpu" and not number.is_complex():
+        number = float(torch.ops.aten._local_scalar_dense(number))
     return float(number) if isinstance(number, (int, float)) else None

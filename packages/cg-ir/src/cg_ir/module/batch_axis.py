@@ -81,7 +81,7 @@ def _broadcast(sig: Signature, axes: tuple[int | None, ...], shape: tuple[int, .
     for axis, size in zip(axes, sig.input_shapes, strict=True):
         own = place - (rank - len(size))
         if axis is not None:
-            if size[axis] != shape[place]:
+            if axis >= len(size) or size[axis] != shape[place]:  # one number for all has no axis
                 return _APART
             repeat.append(None)
         elif own >= 0 and size[own] > 1:

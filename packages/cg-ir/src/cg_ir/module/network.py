@@ -208,6 +208,18 @@ def _first(xs: Sequence[Any], shape: tuple[int, ...]) -> Any:
     return xs[0]
 
 
+def _leading(shape: tuple[int, ...], axis: int) -> Callable[[Sequence[Any], tuple[int, ...]], Any]:
+    """The examples that an axis holds as its outer factor, along the first axis."""
+
+    def run(xs: Sequence[Any], wide: tuple[int, ...]) -> Any:
+        batch = wide[0] // shape[0]
+        if axis == 0 or batch == 1:
+            return xs[0]
+        return xs[0].unflatten(axis, (batch, shape[axis])).movedim(axis, 0).flatten(0, 1)
+
+    return run
+
+
 def _itself(owned: Tensor) -> Tensor:
     return owned
 
@@ -227,7 +239,9 @@ def _meaning(
     if node.op == "Input":
         return _nothing, Plan(0 if sig.shape else None)
     if node.op == "Output":
-        return _first, Plan(own[0])
+        axis = own[0]
+        # several examples folded into an axis of the result come first; where the axis holds nothing else they stay
+        return (_first, Plan(axis)) if axis is None or sig.shape[axis] == 1 else (_leading(sig.shape, axis), Plan(0))
     if node.op == "Select":
         return _nothing, Plan(selected_axis(nodes[node.inputs[0]].signature, own[0]))
     if node.op == "Custom":
