@@ -17,7 +17,7 @@ from cg_frontends.lowering.lowering import LOWERINGS, Lowering, UnknownOperatorW
 from cg_frontends.lowering.tape import TRACED, Tape
 from cg_frontends.pytorch import lowerings  # noqa: F401 - registers the lowerings
 from cg_frontends.pytorch.batch import batch_axes, scales
-from cg_frontends.pytorch.blame import describe, reads_elements
+from cg_frontends.pytorch.blame import definition, describe, reads_elements
 from cg_frontends.pytorch.exported import module_of, runner_of
 from cg_frontends.pytorch.modules import lend
 from cg_frontends.pytorch.recorder import Recorder
@@ -134,7 +134,8 @@ def _convert(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], name: s
     """The graph for the inputs as they are."""
     tape = _record(module, args, kwargs)
     if not any(value.kind == TRACED for value in tape.outputs):
-        raise SourceError(f"{name}: no output of forward depends on its inputs")
+        place = definition(getattr(type(module), "forward", None))
+        raise SourceError(f"{name}: {place and f'forward at {place}: '}no output of forward depends on its inputs")
     lowering = Lowering(tape)
     try:
         lowering.run()
@@ -145,14 +146,14 @@ def _convert(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], name: s
 
 def _record(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tape:
     """The quick way first, then without the mark of an export, then with real buffers, then through ``torch.export``."""
-    failure: Exception | None = None
+    failure: BaseException | None = None
     for real_buffers, exporting in ((False, True), (False, False), (True, True)):
         try:
             with as_exporting(exporting):
                 return _run(module, args, kwargs, real_buffers=real_buffers)
         except CgError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             failure = failure or error
     assert failure is not None
     if isinstance(module, nn.Module) and (reads_elements(failure) or isinstance(failure, NotImplementedError)):
@@ -160,7 +161,7 @@ def _record(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tape:
             return _run(module_of(module, args, kwargs), args, kwargs, real_buffers=True)
         except Exception:
             pass
-    raise SourceError(describe(failure, type(module).__name__)) from failure
+    raise SourceError(describe(failure, module)) from failure
 
 
 @contextlib.contextmanager

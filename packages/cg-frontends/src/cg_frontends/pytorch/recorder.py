@@ -15,14 +15,11 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from cg_frontends.lowering.tape import CONSTANT, TRACED, WEIGHT, Call, Leaf, Tape, Value
+from cg_frontends.pytorch.blame import DataDependent, tell_operator
 from cg_frontends.pytorch.shapes import ShapeMemory
 from cg_frontends.pytorch.views import scatter
 
-__all__ = ["DataDependent", "Recorder"]
-
-
-class DataDependent(Exception):
-    """The program asked for the elements of a tensor that has none."""
+__all__ = ["Recorder"]
 
 
 #: Operators that read elements into Python.
@@ -177,7 +174,14 @@ class Recorder(TorchDispatchMode):
     # --- the mode -----------------------------------------------------------------------------------------------------
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
+        try:
+            return self._dispatch(func, args, kwargs or {})
+        except RuntimeError as error:
+            shapes = " and ".join(str(list(tensor.shape)) for tensor in _tensors(args, kwargs or {})[0])
+            tell_operator(error, f"{func._schema.name.rpartition('::')[2]} of {shapes}" if shapes else "")
+            raise
+
+    def _dispatch(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         info = self._infos.get(func)
         if info is None:
             info = self._infos[func] = _Info(func, self._whole)
