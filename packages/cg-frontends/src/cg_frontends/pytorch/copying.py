@@ -36,6 +36,9 @@ def copy_weights(module: Any, network: Any, *example_inputs: Any, **kwargs: Any)
         SourceError: the network is not of this module's graph, a tensor of the module is on meta, or two operators share weights
             that one of them reads transposed.
 
+    >>> import cg_ir, torch
+    >>> from torch import nn
+    >>> from cg_frontends.pytorch import from_module
     >>> layers = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU()).eval()
     >>> image = torch.rand(1, 3, 8, 8)
     >>> network = cg_ir.to_module(from_module(layers, image)).eval()
