@@ -168,8 +168,15 @@ def typecheck(session: nox.Session) -> None:
 @nox.session(name="install", reuse_venv=True)
 def prove_installation(session: nox.Session) -> None:
     """The README's installation commands against this clone, wheels, sdists, metadata."""
-    install(session, "build", "twine", "hatchling")
+    install(session, "build", "twine", "hatchling", "tomli; python_version < '3.11'")
     session.run("python", "tools/prove_installation.py", *session.posargs)
+
+
+@nox.session(reuse_venv=True)
+def licences(session: nox.Session) -> None:
+    """The licences of everything that is pinned, into docs/licences.md."""
+    session.chdir(ROOT)
+    session.run("python", "tools/licences.py")
 
 
 # --- results ----------------------------------------------------------------------------------------------------------
@@ -237,7 +244,7 @@ def zoo(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def docs(session: nox.Session) -> None:
     """The documentation, warnings as errors, into docs/_build/html."""
-    python = shared_python(session, "sphinx", "furo", "myst-parser", "sphinx-copybutton")
+    python = shared_python(session, "sphinx", "furo", "myst-parser", "sphinx-copybutton", "sphinx-click")
     run(
         session,
         python,

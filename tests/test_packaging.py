@@ -96,6 +96,16 @@ def test_every_requirement_is_pinned_in_the_constraints(package: str) -> None:
     assert {name.lower() for group in groups for name in requirement_names(group)} - FOLDERS <= pinned
 
 
+def test_the_licence_page_names_every_pin() -> None:
+    page = (ROOT / "docs" / "licences.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^\| ([\w-]+) \| (\S+) \| \S", page, flags=re.MULTILINE))
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = [line.partition(";") for line in lines if "==" in line]
+    # the page is written on Python 3.11 or newer
+    wanted = {tuple(pin.strip().split("==")) for pin, _, marker in pins if '< "3.11"' not in marker}
+    assert listed - {("package", "version")} == wanted
+
+
 def test_constraints_name_no_host() -> None:
     text = (ROOT / "constraints.txt").read_text(encoding="utf-8")
     assert not re.search(r"://|^\s*-|\s@\s", text, flags=re.MULTILINE)
@@ -131,6 +141,22 @@ def test_every_extra_that_an_error_names_is_declared() -> None:
     }
     assert named
     assert named <= declared
+
+
+def test_the_extras_in_the_documentation_are_those_declared() -> None:
+    rows = re.findall(
+        r"^\| `(\w+)` \| ([^|]*) \|", (ROOT / "docs" / "installation.md").read_text(encoding="utf-8"), flags=re.M
+    )
+    extras = {package: set(project.get("optional-dependencies", {})) for package, project in PROJECTS.items()}
+    shown = {
+        (package, extra)
+        for extra, packages in rows
+        for package in (re.findall(r"`([\w-]+)`", packages) or [p for p in PROJECTS if extra in extras[p]])
+    }
+    assert shown == {(package, extra) for package, names in extras.items() for extra in names}
+    line = re.search(r"Other extras: ([^.]*)\.", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert line is not None
+    assert {"torch", *re.findall(r"`(\w+)`", line[1])} == {extra for _, extra in shown}
 
 
 def test_readme_commands_name_sessions_that_exist() -> None:

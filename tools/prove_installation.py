@@ -3,7 +3,9 @@
 Every ``sh`` block of README.md and CONTRIBUTING.md that follows the line ``<!-- proved by
 tools/prove_installation.py -->`` is run line by line, each line in a fresh virtual environment, with ``REPO`` naming
 this clone (its last commit). Afterwards exactly the packages that were asked for are importable, ``pip check`` finds
-nothing, and ``cg --help`` answers. Then wheels and sdists are built twice (same bytes), checked by twine, and installed.
+nothing, and ``cg --help`` answers. Then wheels and sdists are built twice (same bytes), checked by twine, and each
+package is installed alone from either. Last, each package is installed with the lowest versions that it declares, on
+the oldest Python that is there, and its tests are run.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import contextlib
 import hashlib
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -22,9 +25,22 @@ import venv
 from collections.abc import Iterator
 from pathlib import Path
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
 ROOT = Path(__file__).resolve().parents[1]
 MARK = "<!-- proved by tools/prove_installation.py -->"
-PACKAGES = sorted(path.parent.name for path in ROOT.glob("packages/*/pyproject.toml"))
+PROJECTS = {
+    path.parent.name: tomllib.loads(path.read_text(encoding="utf-8"))["project"]
+    for path in sorted(ROOT.glob("packages/*/pyproject.toml"))
+}
+PACKAGES = list(PROJECTS)
+#: Pythons for which the lowest versions have wheels, the oldest first.
+PYTHONS = ("python3.10", "python3.11", "python3.12")
+#: Too large to be installed once more: their lower bound is not proved.
+UNPROVED = ("torch", "torch-geometric")
 CHECK = """
 import importlib.util, json, sys
 expected = set(json.loads(sys.argv[1]))
@@ -56,15 +72,18 @@ def expected_packages(command: str) -> list[str]:
 class Environment:
     """A fresh virtual environment in a temporary folder."""
 
-    def __init__(self, folder: Path) -> None:
-        venv.create(folder, with_pip=True, clear=True)
+    def __init__(self, folder: Path, python: str | None = None, constraints: Path | None = None) -> None:
+        if python is None:
+            venv.create(folder, with_pip=True, clear=True)
+        else:
+            subprocess.run([python, "-m", "venv", "--clear", str(folder)], check=True)
         bin_folder = folder / ("Scripts" if sys.platform == "win32" else "bin")
         self.variables = {
             **os.environ,
             "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
             "VIRTUAL_ENV": str(folder),
             "REPO": f"git+{ROOT.as_uri()}",
-            "PIP_CONSTRAINT": str(ROOT / "constraints.txt"),
+            "PIP_CONSTRAINT": str(constraints or ROOT / "constraints.txt"),
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         }
         self.variables.pop("PYTHONPATH", None)
@@ -156,16 +175,87 @@ def prove_distributions(folder: Path) -> None:
     subprocess.run([sys.executable, "-m", "twine", "check", "--strict", *files], check=True)
     print(f"ok  {len(files)} wheels and sdists, built twice alike", flush=True)
     for kind, only in (("wheel", "--only-binary"), ("sdist", "--no-binary")):
-        environment = Environment(folder / f"from-{kind}")
-        names = ",".join([*PACKAGES, "cg-suite"])
-        environment.run("python3", "-m", "pip", "install", "--find-links", str(collected), only, names, "cg-suite")
-        environment.prove(PACKAGES, folder)
-        print(f"ok  all packages from their {kind}s", flush=True)
+        for name in [*PACKAGES, "cg-suite"]:
+            environment = Environment(folder / f"{name}-from-{kind}")
+            names = ",".join([*PACKAGES, "cg-suite"])
+            environment.run("python3", "-m", "pip", "install", "--find-links", str(collected), only, names, name)
+            environment.prove(siblings(name) if name in PACKAGES else PACKAGES, folder)
+            print(f"ok  {name} from its {kind}", flush=True)
+
+
+def requirements(package: str, extras: bool) -> list[str]:
+    """What `package` declares, with the requirements of its extras or without."""
+    groups = PROJECTS[package].get("optional-dependencies", {}) if extras else {}
+    return [*PROJECTS[package]["dependencies"], *(line for lines in groups.values() for line in lines)]
+
+
+def siblings(package: str) -> list[str]:
+    """The packages of this repository that `package` needs, itself last."""
+    needed: list[str] = []
+    for requirement in requirements(package, extras=False):
+        name = re.split(r"[^A-Za-z0-9-]", requirement, maxsplit=1)[0]
+        if name in PACKAGES:
+            needed += [sibling for sibling in siblings(name) if sibling not in needed]
+    return [*needed, package]
+
+
+def lowest_versions(package: str) -> dict[str, str]:
+    """The lower bounds that `package` and its siblings declare, the highest of several; without `UNPROVED` ones.
+
+    Raises:
+        SystemExit: a requirement without a lower bound.
+    """
+    found: dict[str, str] = {}
+    for name in siblings(package):
+        for line in requirements(name, extras=True):
+            bound = re.fullmatch(r"([A-Za-z0-9-]+)(?:\[[\w,-]+\])?(?:>=|~=)([\w.]+)", line)
+            if bound is None:
+                raise SystemExit(f"{name} requires '{line}': should be a name and a lower bound, 'name>=1.2'")
+            if bound[1] not in (*PACKAGES, *UNPROVED):
+                found[bound[1]] = max(
+                    bound[2], found.get(bound[1], ""), key=lambda text: [*map(int, text.split(".") if text else ())]
+                )
+    return found
+
+
+def oldest_python() -> str:
+    """The oldest Python on the path for which the lowest versions have wheels.
+
+    Raises:
+        SystemExit: there is none.
+    """
+    for name in PYTHONS:
+        found = shutil.which(name)
+        if found and subprocess.run([found, "--version"], capture_output=True, check=False).returncode == 0:
+            return found
+    raise SystemExit(f"proving the lowest versions needs one of {', '.join(PYTHONS)}")
+
+
+def prove_lowest(folder: Path) -> None:
+    """Each package's quick tests pass with the lowest versions that it declares, with every extra but torch."""
+    python = oldest_python()
+    for package in PACKAGES:
+        versions = lowest_versions(package)
+        constraints = folder / f"{package}.txt"
+        constraints.write_text("".join(f"{name}=={version}\n" for name, version in versions.items()))
+        environment = Environment(folder / f"lowest-{package}", python, constraints)
+        needed = [part for name in siblings(package) for part in ("-e", f"./packages/{name}")]
+        environment.run("python3", "-m", "pip", "install", "pytest", "hypothesis", *versions, *needed)
+        environment.run("python3", "-m", "pip", "check")
+        # what older versions warn about is mended in newer ones
+        options = ("-q", "-m", "not slow and not browser", "-o", "filterwarnings=default")
+        environment.run("python3", "-m", "pytest", *options, f"packages/{package}/tests")
+        print(f"ok  {package} with {', '.join(f'{name} {version}' for name, version in versions.items())}", flush=True)
 
 
 def main() -> None:
     """Run all proofs, or those named on the command line."""
-    proofs = {"commands": prove_commands, "commit": prove_commit_twice, "distributions": prove_distributions}
+    proofs = {
+        "commands": prove_commands,
+        "commit": prove_commit_twice,
+        "distributions": prove_distributions,
+        "lowest": prove_lowest,
+    }
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "proofs", nargs="*", choices=[*proofs, []], metavar="|".join(proofs), help="all when none is named"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import html
 import importlib.util
-import io
 import os
 import statistics
 import sys
@@ -19,9 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
-import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 from numpy.typing import NDArray
+from page import PAGE, figure, picture, table_html
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -30,9 +30,6 @@ from scipy.stats import kendalltau, rankdata, spearmanr
 import cg_ir
 from cg_evolve import Search
 from cg_predict import Predictor
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 
 FAMILY = "nb201"
 LABELS = (0, 10, 50, 100)
@@ -57,6 +54,9 @@ def read_labels(path: str | None) -> tuple[list[str], NDArray[np.float64]]:
         table = cg_ir.get_benchmark("csv").open(path)
     metric = table.metrics[0]
     archs = list(table.archs())
+    missing = sorted(set(cg_ir.get_space(FAMILY).enumerate()) - set(archs))
+    if missing:
+        sys.exit(f"labels: should name all 15,625 cells; {len(missing):,} are missing, such as {missing[0]}")
     return archs, np.array([table.query(arch, metric) for arch in archs])
 
 
@@ -107,7 +107,7 @@ def _scores(method: str, count: int, draw: int) -> NDArray[np.floating]:
     """Scores of all cells from one draw of labels."""
     graphs, accuracy = _work.graphs, _work.accuracy
     if method == "cg":
-        predictor = Predictor(exclude=(FAMILY,), seed=draw)
+        predictor = Predictor(exclude=(FAMILY,), seed=draw, warn=False)
     else:
         predictor = Predictor(embedding=False, use_prior=False, seed=draw)
     if count:
@@ -197,33 +197,10 @@ def ranking_rows(results: Sequence[Ranked]) -> list[list[str]]:
     def spread(values: Sequence[float]) -> str:
         return f"{np.mean(values):.3f}" + (f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else "")
 
-    return [
-        [r.method, str(r.labels), spread(r.spearman), spread(r.kendall), f"{statistics.median(r.found):g}" + (f" ({min(r.found)} to {max(r.found)})" if len(r.found) > 1 else "")]
-        for r in results
-    ]  # fmt: skip
+    def found(ranks: Sequence[int]) -> str:
+        return f"{statistics.median(ranks):g}" + (f" ({min(ranks)} to {max(ranks)})" if len(ranks) > 1 else "")
 
-
-def figure(draw: Callable[[plt.Axes], None], title: str) -> str:
-    """A matplotlib figure as inline SVG, with a title for screen readers."""
-    with plt.rc_context(
-        {
-            "svg.fonttype": "none",
-            "svg.hashsalt": "cg",
-            "font.family": "sans-serif",
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-        }
-    ):
-        canvas, axes = plt.subplots(figsize=(6.4, 3.6))
-        draw(axes)
-        text = io.StringIO()
-        canvas.savefig(text, format="svg", transparent=True, metadata={"Date": None}, bbox_inches="tight")
-        plt.close(canvas)
-    svg = text.getvalue()
-    svg = svg[svg.index("<svg") :].replace("<svg ", f'<svg role="img" aria-label="{html.escape(title)}" ', 1)
-    return svg.replace("#000000", "currentColor").replace(
-        "fill: none; stroke: currentColor", "fill: none; stroke: currentColor"
-    )
+    return [[r.method, str(r.labels), spread(r.spearman), spread(r.kendall), found(r.found)] for r in results]
 
 
 def draw_ranking(results: Sequence[Ranked]) -> Callable[[plt.Axes], None]:
@@ -254,53 +231,6 @@ def draw_search(curves: dict[str, NDArray[np.float64]], accuracy: NDArray[np.flo
         axes.legend(frameon=False)
 
     return draw
-
-
-PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>NAS-Bench-201, ranked and searched</title>
-<style>
-:root {{ color-scheme: light dark; --line: #8884; --soft: #8881; }}
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }}
-h1 {{ font-size: 1.6rem; }} h2 {{ font-size: 1.2rem; margin-top: 2.5rem; }}
-.scroll {{ overflow-x: auto; }}
-table {{ border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }}
-th, td {{ text-align: left; padding: .35rem .7rem; border-bottom: 1px solid var(--line); }}
-tr.ours td {{ font-weight: 600; background: var(--soft); }}
-figure {{ margin: 1rem 0; }} figure > svg, .drawing svg {{ max-width: 100%; height: auto; }}
-figcaption, .note {{ opacity: .75; font-size: .9rem; }}
-code {{ overflow-wrap: anywhere; }}
-</style></head><body><main>
-<h1>NAS-Bench-201, ranked and searched</h1>
-<p>All {cells:,} cells as computation graphs, CIFAR-10 accuracies as labels. The predictor learned from other families only ({sources}); NAS-Bench-201 is left out.
-Every method is given the same labels.</p>
-<h2>Ranking all cells</h2>
-<p class="note">Means of {draws} draws of labels with standard deviation; the last column is the true rank of the cell that the method puts first (median and range).</p>
-<div class="scroll">{ranking_table}</div>
-<figure>{ranking_figure}<figcaption>Spearman correlation with the true accuracies; bars are one standard deviation over draws.</figcaption></figure>
-<h2>Searching with {budget} evaluations</h2>
-<p class="note">Medians of {seeds} seeds with range. The top 0.1 % are {top} cells.</p>
-<div class="scroll">{search_table}</div>
-<figure>{search_figure}<figcaption>Distance of the best cell found so far from the best of all; median and quartiles.</figcaption></figure>
-<h2>The best cell found</h2>
-<p><code>{arch}</code></p>
-<p>{best:.2f} % accuracy, true rank {best_rank}; {params:,} parameters, {macs:,} MACs.</p>
-<h3>The cell</h3><div class="drawing">{cell}</div>
-<h3>The network</h3><div class="drawing">{network}</div>
-<p class="note">Made in {seconds:.0f} s: {build:.1f} s for building the graphs of all cells, {score:.1f} s for embedding and scoring them without labels. Python {python}.</p>
-</main></body></html>
-"""
-
-
-def table_html(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f'<th scope="col">{html.escape(h)}</th>' for h in headings)
-    body = "".join(
-        f"<tr{' class=ours' if row[0] == 'cg' else ''}>"
-        + "".join(f"<td>{html.escape(cell)}</td>" for cell in row)
-        + "</tr>"
-        for row in rows
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def cell_graph(network: cg_ir.Graph, cell: str = "stage_1.cell_1") -> cg_ir.Graph:
@@ -356,7 +286,7 @@ def main(labels: str | None, draws: int, seeds: int, output: Path) -> None:
     graphs = _work.graphs
     build = time.perf_counter() - start
     start = time.perf_counter()
-    prior = Predictor(exclude=(FAMILY,))
+    prior = Predictor(exclude=(FAMILY,), warn=False)  # of course no known family is like the one left out
     prior.predict(graphs, pool=graphs)
     score = time.perf_counter() - start
     console.print(f"{len(graphs):,} cells: built in {build:.1f} s, embedded and scored in {score:.1f} s")
@@ -368,7 +298,7 @@ def main(labels: str | None, draws: int, seeds: int, output: Path) -> None:
 
     best = float(curves["cg"].max())
     winner = int(np.flatnonzero(accuracy == best)[0])
-    page = PAGE.format(
+    text = PAGE.format(
         cells=len(graphs),
         sources=", ".join(prior.sources),
         draws=draws,
@@ -384,15 +314,15 @@ def main(labels: str | None, draws: int, seeds: int, output: Path) -> None:
         best_rank=int(rankdata(-accuracy, method="min")[winner]),
         params=graphs[winner].params,
         macs=graphs[winner].macs,
-        cell=cell_graph(graphs[winner]).to_svg(),
-        network=graphs[winner].to_svg(),
+        cell=picture(cell_graph(graphs[winner]).to_svg(title="stage_1.cell_1"), "The operators of one cell"),
+        network=picture(graphs[winner].to_svg(depth=1), "The whole network, its cells folded"),
         seconds=time.perf_counter() - begin,
         build=build,
         score=score,
         python=sys.version.split()[0],
     )
     temporary = output.with_name(f".{output.name}.{os.getpid()}")
-    temporary.write_text(page, encoding="utf-8")
+    temporary.write_text(text, encoding="utf-8")
     temporary.replace(output)
     console.print(f"{time.perf_counter() - begin:.0f} s in all")
     print(f"report: {output.resolve()}")

@@ -206,7 +206,7 @@ BROKEN = {
     "another JSON file": (b'{"name": "package", "version": "1.0"}', "is this a graph document?"),
     "cycle": (changed('"inputs": [1]', '"inputs": [2]'), "no cycle"),
     "forward edge": (changed('"inputs": [1]', '"inputs": [3]'), "not an earlier node"),
-    "dangling input": (changed('"inputs": [1]', '"inputs": [77]'), "not an earlier node"),
+    "dangling input": (changed('"inputs": [1]', '"inputs": [77]'), "there is no node 77; the last of this document is"),
     "negative input": (changed('"inputs": [1]', '"inputs": [-1]'), "should be the number of an earlier node"),
     "input by name": (changed('"inputs": [1]', '"inputs": ["x"]'), "should be the number of an earlier node"),
     "wrong shape": (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from importlib import metadata
@@ -95,14 +96,15 @@ def test_piped_tables_are_plain_and_not_folded(tmp_path):
     ("arguments", "suggestion"),
     [
         (("drw",), "did you mean 'draw'?"),
-        (("info", "--jsn", "x"), "Did you mean '--json'?"),
+        (("info", "--jsn", "x"), "Did you mean --json?"),
         (("rnk",), "there are:"),
     ],
 )
 def test_mistyped_names_get_a_suggestion(arguments, suggestion):
     done = cg(*arguments)
     assert done.returncode == 2
-    assert suggestion in done.stderr or "did you mean 'rank'?" in done.stderr
+    said = re.sub("'(--?[a-z]+)'", r"\1", done.stderr)  # older releases of click do not quote options
+    assert suggestion in said or "did you mean 'rank'?" in said
     assert done.stderr.count("\n") == 1
 
 

@@ -6,7 +6,10 @@ import json
 
 import pytest
 
+import cg_ir
 from cg_ir.cli import main
+from cg_predict import Predictor
+from cg_predict import rank as make_ranking
 from cg_predict.bench.report import markdown
 from cg_predict.bench.transfer import COLUMNS, Rows
 
@@ -65,6 +68,16 @@ def test_rank_with_labels_and_from_a_saved_model(files, capsys, tmp_path):
     assert run(capsys, "fit", "--labels", folder / "labels.csv", "--exclude", "nb201", "-o", tmp_path / "model")[0] == 0
     code, out, _ = run(capsys, "rank", *names, "--model", tmp_path / "model", "--json")
     assert [row["source"] for row in json.loads(out)["ranking"]] == [row["source"] for row in direct["ranking"]]
+
+
+def test_the_table_is_that_of_a_ranking(files, capsys):
+    _, names = files
+    code, out, _ = run(capsys, "rank", *names[:5])
+    assert code == 0
+    predictor = Predictor(warn=False)
+    expected = make_ranking(predictor, [cg_ir.load(name) for name in names[:5]], names[:5], nearest=True)
+    assert [line.split() for line in out.splitlines()] == [line.split() for line in str(expected).splitlines()]
+    assert "nearest known network" in out
 
 
 def test_rank_by_cost_prints_a_table(files, capsys):
@@ -130,11 +143,12 @@ def test_results_continue_and_tables_say_mean_spread_and_paired_difference(tmp_p
 @pytest.mark.slow
 def test_bench_runs_on_real_tables(data_dir, tmp_path, capsys):
     pytest.importorskip("cg_frontends")
-    code, _, err = run(
+    code, out, err = run(
         capsys, "bench", "transfer", "--data", data_dir, "--quick", "--limit", 200, "--draws", 2,
-        "--target", "mobilenetv3", "--method", "ours", "--method", "params", "-o", tmp_path,
+        "--target", "mobilenetv3", "--method", "ours", "--method", "params", "-o", tmp_path, "--json",
     )  # fmt: skip
     assert code == 0, err
+    assert json.loads(out)["output"] == str(tmp_path / "results.md")
     rows = Rows(tmp_path / "results.csv").rows
     ours = [r["spearman"] for r in rows if r["method"] == "ours" and r["labels"] == 50]
     assert len(ours) == 2

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from cg_ir import CgError, Graph, GraphBuilder
+from cg_predict import Predictor
 from cg_predict.ranking import Ranking, rank
 
 HOSTILE = "<script>alert(1)</script>"
@@ -102,6 +103,20 @@ def test_files_hold_the_same_rows(ranking, tmp_path):
     with pytest.raises(CgError, match=r"should end in \.csv"):
         ranking.save(tmp_path / "r.xls")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["r.csv", "r.json"]
+
+
+def test_the_nearest_networks_are_known_where_they_are_asked_for(tmp_path):
+    predictor, graphs = Predictor(warn=False), networks(8, 32)
+    plain, told = rank(predictor, graphs), rank(predictor, graphs, nearest=True)
+    assert [row.score for row in plain] == [row.score for row in told]
+    assert "nearest" not in str(plain)
+    for row in told:
+        assert row.nearest_family in predictor.sources
+        assert row.unfamiliar is (row.distance > 1)
+        assert row.nearest_networks[0] in str(told)
+    told.save(tmp_path / "r.csv")
+    with open(tmp_path / "r.csv", newline="") as stream:
+        assert next(csv.DictReader(stream))["nearest_networks"] == "; ".join(told[0].nearest_networks)
 
 
 def test_parquet_reads_back_as_the_data_frame(ranking, tmp_path):

@@ -5,8 +5,9 @@ Everything but training and `ContrastiveEncoder` works without torch. Names are 
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from cg_ir.lazy import lazy_names
 
 if TYPE_CHECKING:
     from cg_embed.contrastive_encoder import ContrastiveConfig, ContrastiveEncoder
@@ -41,15 +42,4 @@ __all__ = [  # noqa: RUF022 - grouped by concept
     "ContrastiveConfig",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    module = _WHERE.get(name)
-    if module is None:
-        raise AttributeError(f"module 'cg_embed' has no attribute '{name}'")
-    value = getattr(importlib.import_module(f"cg_embed.{module}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, _WHERE)

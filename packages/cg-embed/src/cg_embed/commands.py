@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 import cg_ir
 from cg_ir.errors import CgError, MissingExtra, SourceError
+from cg_ir.terminal import json_option, say_written
 
 __all__ = ["embed", "pretrain"]
 
@@ -36,7 +37,8 @@ _SUFFIXES = (".parquet", ".csv", ".npz")
     "-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
     help="Table to write: .parquet, .csv or .npz.",
 )  # fmt: skip
-def embed(space: str | None, file: Path, encoders: tuple[str, ...], output: Path) -> None:
+@json_option
+def embed(space: str | None, file: Path, encoders: tuple[str, ...], output: Path, as_json: bool) -> None:
     """Turn architectures into vectors: one row each, in the order of FILE."""
     if output.suffix not in _SUFFIXES:
         raise SourceError(f"{output}: the name should end in {', '.join(_SUFFIXES)}")
@@ -49,7 +51,8 @@ def embed(space: str | None, file: Path, encoders: tuple[str, ...], output: Path
         parts.append(model.encode(graphs))
         columns += [f"{encoder}/{name}" if len(encoders) > 1 else name for name in model.names]
     write(names, columns, np.concatenate(parts, axis=1))
-    click.echo(f"{len(names)} vectors of {len(columns)} numbers written to {output}", err=True)
+    text = f"{len(names)} vectors of {len(columns)} numbers"
+    say_written(output, text, as_json, vectors=len(names), columns=columns)
 
 
 def _read(file: Path, space: str | None) -> tuple[list[str], list[Any]]:
@@ -148,7 +151,8 @@ def _writer(output: Path) -> Callable[[list[str], list[str], NDArray[np.float32]
     help="Where the checkpoint goes.",
 )
 @click.option("--resume", is_flag=True, help="Go on with the run in DIR, or start one.")
-def pretrain(config: Path, output: Path, resume: bool) -> None:
+@json_option
+def pretrain(config: Path, output: Path, resume: bool, as_json: bool) -> None:
     """Pre-train an encoder on unlabelled graphs sampled from search spaces."""
     try:
         from .pretrain import read_config, run
@@ -156,5 +160,6 @@ def pretrain(config: Path, output: Path, resume: bool) -> None:
         if (error.name or "").split(".")[0] not in ("torch", "torch_geometric"):
             raise
         raise MissingExtra("cg-embed", "torch", "pre-training") from None
-    run(read_config(config), output, resume)
-    click.echo(f"checkpoint written to {output}", err=True)
+    settings = read_config(config)
+    run(settings, output, resume)
+    say_written(output, "checkpoint written", as_json, kind=settings.encoder)

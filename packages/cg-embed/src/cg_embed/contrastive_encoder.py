@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from cg_ir.errors import MissingExtra
 
+from .pretrained import Pretrained
+
 if TYPE_CHECKING:
     from .kgnn import GraphEncoder
 
@@ -36,7 +38,7 @@ class ContrastiveConfig:
     seed: int = 0
 
 
-class ContrastiveEncoder:
+class ContrastiveEncoder(Pretrained):
     """The paper's encoder: k-GNN and Transformer branches, trained by a contrastive loss with spectral soft positives.
 
     Args:

@@ -30,6 +30,7 @@ from scipy.sparse import csr_array
 from cg_ir import batch as make_batch
 
 from .plan import Flow, Plan, compile_plan
+from .pretrained import Pretrained
 from .signature_features import CLASSES, SignatureFeatures, signature_features
 
 __all__ = ["DIRECTIONS", "PathConfig", "PathEncoder", "node_features", "random_weights"]
@@ -103,7 +104,7 @@ def random_weights(config: PathConfig) -> dict[str, NDArray[np.float32]]:
     return weights
 
 
-class PathEncoder:
+class PathEncoder(Pretrained):
     """Encodes graphs by path-weighted passes.
 
     Args:

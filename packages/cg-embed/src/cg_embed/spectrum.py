@@ -69,7 +69,7 @@ def _solve(laplacian: csr_array, k: int, vectors: bool) -> tuple[Floats, Floats]
     place = np.empty(n, dtype=np.int64)
     place[order] = np.arange(n)
     entries = laplacian.tocoo()
-    row, column = place[entries.coords[0]], place[entries.coords[1]]
+    row, column = place[entries.row], place[entries.col]
     lower = row >= column
     width = int((row - column).max())
     if width > n // 4:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from cg_ir.lazy import lazy_names
 
 __version__ = "0.1.0"
 
@@ -43,11 +44,4 @@ __all__ = [  # noqa: RUF022 - grouped by concept
     "SearchError",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    module = _WHERE.get(name)
-    if module is None:
-        raise AttributeError(f"module 'cg_evolve' has no attribute '{name}'")
-    value = getattr(importlib.import_module(f"cg_evolve.{module}"), name)
-    globals()[name] = value
-    return value
+__getattr__, __dir__ = lazy_names(__name__, _WHERE)

@@ -18,6 +18,7 @@ from cg_evolve.evaluators.benchmark import BenchmarkEvaluator
 from cg_evolve.pool import Pool
 from cg_evolve.search import Search
 from cg_ir import get_space, hash_all, registry
+from cg_ir.terminal import json_option, say_written
 
 if TYPE_CHECKING:
     from cg_ir.graph import Graph
@@ -281,6 +282,7 @@ def write_plot(rows: list[dict[str, str]], folder: Path) -> bool:
     show_default=True,
     help="The predictor that guides; the searched family is left out of it.",
 )
+@json_option
 def search_bench(
     data: Path,
     output: Path,
@@ -289,6 +291,7 @@ def search_bench(
     methods: tuple[str, ...],
     seeds: int | None,
     scorer: str,
+    as_json: bool,
 ) -> None:
     """Compare the search algorithms on tables of labels: same pools, same seeds, same budgets."""
     count = seeds if seeds is not None else 5 if quick else 30
@@ -324,4 +327,7 @@ def search_bench(
     write_tables(results.rows, output)
     if not write_plot(results.rows, output):
         click.echo("no plot: pip install matplotlib", err=True)
-    click.echo(str(output / "search.md"))
+    if as_json:
+        say_written(output / "search.md", "", as_json, runs=len(results.rows))
+    else:
+        click.echo(str(output / "search.md"))

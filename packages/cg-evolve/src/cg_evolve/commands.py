@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cg_evolve.errors import SearchError
+from cg_ir.terminal import json_option, say_written, table_console
 
 if TYPE_CHECKING:
     from cg_evolve.executors import Backend
@@ -55,7 +56,7 @@ __all__ = ["report", "search"]
     "-o", "--output", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder of the run."
 )
 @click.option("--resume", is_flag=True, help="Go on with the run in the folder; without SPACE, as it was configured.")
-@click.option("--json", "as_json", is_flag=True, help="The result as one JSON document.")
+@json_option
 def search(
     space: str | None,
     budget: int | None,
@@ -185,8 +186,6 @@ def _result(run: Run, files: dict[str, str]) -> dict[str, Any]:
 def _print(run: Run, document: dict[str, Any]) -> None:
     from rich.table import Table
 
-    from cg_ir.terminal import table_console
-
     console = table_console()
     best = document["best"]
     title = f"{document['evaluations']} evaluations" + (f", {document['failed']} failed" if document["failed"] else "")
@@ -215,9 +214,13 @@ def _print(run: Run, document: dict[str, Any]) -> None:
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), default=Path("report.html"), show_default=True
 )
-def report(run: Path, output: Path) -> None:
+@json_option
+def report(run: Path, output: Path, as_json: bool) -> None:
     """Turn the run in folder RUN into one self-contained HTML page."""
     from cg_evolve.report import write_report
 
     write_report(run, output)
-    click.echo(str(output))
+    if as_json:
+        say_written(output, "", as_json, bytes=output.stat().st_size)
+    else:
+        click.echo(str(output))

@@ -5,8 +5,9 @@ Names are imported when they are first used, so that ``cg --help`` and plugin mo
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from cg_ir.lazy import lazy_names
 
 __version__ = "0.1.0"
 
@@ -114,15 +115,4 @@ __all__ = [  # noqa: RUF022 - grouped by concept
     "MissingExtra",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    module = _WHERE.get(name)
-    if module is None:
-        raise AttributeError(f"module 'cg_ir' has no attribute '{name}'")
-    value = getattr(importlib.import_module(f"cg_ir.{module}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, _WHERE)

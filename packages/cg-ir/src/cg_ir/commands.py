@@ -15,7 +15,7 @@ from cg_ir.operators import OPERATORS
 from cg_ir.output_formats import endings, write
 from cg_ir.registry import KINDS, registry
 from cg_ir.sources import graph_of
-from cg_ir.terminal import complete_source, table_console
+from cg_ir.terminal import complete_source, json_option, say_written, table_console
 
 __all__ = ["convert", "info", "plugins", "source_options", "validate"]
 
@@ -49,8 +49,11 @@ def source_options(function: Any) -> Any:
     type=click.Path(dir_okay=False, path_type=Path),
     help=f"File to write; its ending says what: {endings('convert')}. The graph on standard output if absent.",
 )
+@json_option
 @source_options
-def convert(source: str, output: Path | None, inputs: tuple[str, ...], arguments: str | None, strict: bool) -> None:
+def convert(
+    source: str, output: Path | None, as_json: bool, inputs: tuple[str, ...], arguments: str | None, strict: bool
+) -> None:
     """Turn SOURCE into a graph in canonical form, or into what the ending of the file's name says.
 
     A SOURCE that names Python code (file.py:callable, module.path:callable) runs that code.
@@ -60,7 +63,14 @@ def convert(source: str, output: Path | None, inputs: tuple[str, ...], arguments
         click.echo(graph.to_json(), nl=False)
         return
     write(graph, output, "convert")
-    click.echo(f"{output}: {len(graph)} nodes, {graph.params:,} parameters, {graph.macs:,} MACs", err=True)
+    say_graph_written(output, graph, as_json)
+
+
+def say_graph_written(output: Path, graph: Graph, as_json: bool) -> None:
+    """Say that a file made of `graph` has been written, and what the graph is."""
+    text = f"{len(graph)} nodes, {graph.params:,} parameters, {graph.macs:,} MACs"
+    facts = {"hash": graph.hash, "nodes": len(graph), "parameters": graph.params, "macs": graph.macs}
+    say_written(output, text, as_json, **facts)
 
 
 def summary(graph: Graph) -> dict[str, Any]:
@@ -86,7 +96,7 @@ def summary(graph: Graph) -> dict[str, Any]:
 
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", shell_complete=complete_source)
-@click.option("--json", "as_json", is_flag=True, help="One JSON document instead of a table.")
+@json_option
 @source_options
 def info(sources: tuple[str, ...], as_json: bool, inputs: tuple[str, ...], arguments: str | None, strict: bool) -> None:
     """Show what SOURCEs are made of and what they cost, at batch size 1."""
@@ -134,7 +144,7 @@ def info(sources: tuple[str, ...], as_json: bool, inputs: tuple[str, ...], argum
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document instead of lines.")
+@json_option
 def validate(files: tuple[Path, ...], as_json: bool) -> None:
     """Check graph FILEs: format, operators, shapes, and whether they are in canonical form.
 
@@ -166,7 +176,7 @@ def validate(files: tuple[Path, ...], as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON document instead of a table.")
+@json_option
 def plugins(as_json: bool) -> None:
     """List what the installed plugins hand over, and plugins that were skipped with the reason."""
     found = registry()

@@ -17,7 +17,7 @@ import click
 
 from cg_ir.errors import CgError
 from cg_ir.registry import KINDS, registry
-from cg_ir.terminal import table_console
+from cg_ir.terminal import json_option, table_console
 
 __all__ = ["Finding", "doctor", "examine"]
 
@@ -187,7 +187,7 @@ def examine(device: bool = False) -> list[Finding]:
 
 @click.command()
 @click.option("--device", is_flag=True, help="Import torch and look for accelerators.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document instead of a table.")
+@json_option
 def doctor(device: bool, as_json: bool) -> None:
     """Say what is installed, missing or broken, and what would help. Exit status 1 if something is broken."""
     found = examine(device)

@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from cg_ir.commands import source_options
+from cg_ir.commands import say_graph_written, source_options
 from cg_ir.output_formats import endings, write
 from cg_ir.sources import graph_of
-from cg_ir.terminal import complete_source
+from cg_ir.terminal import complete_source, json_option
 
 __all__ = ["diff", "draw"]
 
@@ -28,6 +28,7 @@ __all__ = ["diff", "draw"]
 @click.option("--depth", type=click.IntRange(min=0), help="Levels of regions shown open; deeper ones are folded.")
 @click.option("--simplify", is_flag=True, help="Leave out layout operators (reshapes, transposes, ...).")
 @click.option("--theme", type=click.Choice(["auto", "light", "dark"]), help="Colours; auto follows the viewer.")
+@json_option
 @source_options
 def draw(
     source: str,
@@ -35,6 +36,7 @@ def draw(
     depth: int | None,
     simplify: bool,
     theme: str | None,
+    as_json: bool,
     inputs: tuple[str, ...],
     arguments: str | None,
     strict: bool,
@@ -45,13 +47,13 @@ def draw(
     """
     graph = graph_of(source, input=inputs, args=arguments, strict=strict)
     write(graph, output, "draw", depth=depth, simplify=simplify, theme=theme)
-    click.echo(f"{output}: {len(graph)} nodes, {graph.params:,} parameters, {graph.macs:,} MACs", err=True)
+    say_graph_written(output, graph, as_json)
 
 
 @click.command()
 @click.argument("a", shell_complete=complete_source)
 @click.argument("b", shell_complete=complete_source)
-@click.option("--json", "as_json", is_flag=True, help="One JSON document instead of lines.")
+@json_option
 @source_options
 def diff(a: str, b: str, as_json: bool, inputs: tuple[str, ...], arguments: str | None, strict: bool) -> None:
     """Show what differs between the SOURCEs A and B: operators removed (-), added (+) and changed (~), and costs."""

@@ -227,8 +227,9 @@ def load(path: str | os.PathLike[str]) -> Graph:
     Raises:
         GraphError: the file cannot be read or is not a valid document; nothing else is raised, whatever the bytes.
     """
+    data = _read_bytes(path)
     with _located(os.fspath(path)):
-        return from_dict(_parse(_decode(_read_bytes(path))))
+        return from_dict(_parse(_decode(data)))
 
 
 def load_set(path: str | os.PathLike[str]) -> Iterator[Graph]:
@@ -322,7 +323,7 @@ def from_dict(document: Any) -> Graph:
     nodes = document.get("nodes")
     if not isinstance(nodes, list):
         raise GraphError(f"should be a list, not {_kind(nodes)}", "nodes")
-    reader = _NodeReader(shared_table(), later)
+    reader = _NodeReader(shared_table(), later, len(nodes))
     for index, node in enumerate(nodes):
         try:
             reader.read(index, node)
@@ -340,8 +341,9 @@ def from_dict(document: Any) -> Graph:
 class _NodeReader:
     """Checks the nodes of one document in order and collects their arrays."""
 
-    def __init__(self, table: SignatureTable, later: bool) -> None:
+    def __init__(self, table: SignatureTable, later: bool, count: int) -> None:
         self.table = table
+        self.count = count
         self.later = later
         self.codes: list[int] = []
         self.shapes: list[tuple[int, ...]] = []
@@ -382,7 +384,7 @@ class _NodeReader:
         shapes = self.shapes
         for position, i in enumerate(inputs):
             if type(i) is not int or not 0 <= i < index:
-                raise GraphError(_bad_input(i, index), f"inputs[{position}]")
+                raise GraphError(_bad_input(i, index, self.count), f"inputs[{position}]")
             if i in self.outputs:
                 raise GraphError(f"node {i} is an Output, which nothing reads", f"inputs[{position}]")
         ins = tuple([shapes[i] for i in inputs])
@@ -471,7 +473,9 @@ class _NodeReader:
         )
 
 
-def _bad_input(value: Any, index: int) -> str:
+def _bad_input(value: Any, index: int, count: int) -> str:
+    if type(value) is int and value >= count:
+        return f"there is no node {value}; the last of this document is {count - 1}"
     if type(value) is int and value >= index:
         return f"{value} is not an earlier node; inputs come before what reads them, so a graph has no cycle"
     return f"should be the number of an earlier node (0 to {index - 1}), not {value!r:.40}"

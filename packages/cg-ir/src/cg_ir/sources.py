@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from typing import Any
 
@@ -38,15 +39,29 @@ def graph_of(source: str, *, space: str | None = None, **options: Any) -> Graph:
     prefix, colon, arch = source.partition(":")
     if colon and split_options(prefix)[0] in registry().entries("space"):
         return get_space(prefix).graph(arch)
+    near = _space_like(prefix) if colon else None
     given = {key: value for key, value in options.items() if value not in (None, (), False)}
     for entry in registry().entries("frontend").values():
         frontend = entry.make()
         if frontend.accepts(source):
-            return frontend.convert(source, **given)
+            try:
+                return frontend.convert(source, **given)
+            except SourceError as error:
+                if near is None:
+                    raise
+                raise SourceError(f"{error} Or did you mean the search space '{near}'?") from None
     if os.path.isfile(source):
         raise SourceError(f"{source}: no installed frontend reads this file; {_PACKAGE_OF_FRONTEND}")
+    if near is not None:
+        raise SourceError(f"'{source}' is no SOURCE; did you mean the search space '{near}'?")
     spaces = ", ".join(sorted(registry().entries("space"))) or "none installed"
     raise SourceError(
         f"'{source}' is no SOURCE: expected space:arch (spaces: {spaces}), "
         f"a .cg.json or .onnx file, file.py:callable or module.path:callable"
     )
+
+
+def _space_like(prefix: str) -> str | None:
+    """The search space whose name is almost what stands before the colon of a SOURCE."""
+    near = difflib.get_close_matches(split_options(prefix)[0], registry().entries("space"), n=1)
+    return near[0] if near else None

@@ -6,15 +6,17 @@ included: the ``cg`` group adds them, so that a command need not know about them
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TextIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 from click.shell_completion import CompletionItem
@@ -22,7 +24,7 @@ from click.shell_completion import CompletionItem
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Manners", "add_manners", "begin", "complete_source", "table_console"]
+__all__ = ["Manners", "add_manners", "begin", "complete_source", "json_option", "say_written", "table_console"]
 
 #: Columns of a table that goes to a file or another program, unless COLUMNS says otherwise.
 _PIPED_WIDTH = 240
@@ -105,6 +107,26 @@ def add_manners(command: click.Command) -> click.Command:
         if name not in taken:
             command.params.append(_option(name, act, text))
     return command
+
+
+def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The option ``--json`` of a command, which takes it as ``as_json``."""
+    return click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")(function)
+
+
+def say_written(output: Path, text: str, as_json: bool, **facts: Any) -> None:
+    """Say that a command has written a file or folder.
+
+    Args:
+        output: what was written.
+        text: what it holds, for people, on standard error.
+        as_json: print one JSON document on standard output instead: ``output`` and `facts`.
+        facts: JSON values.
+    """
+    if as_json:
+        click.echo(json.dumps({"output": str(output), **facts}, indent=2))
+    else:
+        click.echo(f"{output}: {text}" if text else str(output), err=True)
 
 
 def table_console() -> Console:

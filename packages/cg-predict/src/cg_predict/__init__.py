@@ -5,8 +5,9 @@ Names are imported when first used; nothing but `FineTunedPredictor`, `KGNNPredi
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from cg_ir.lazy import lazy_names
 
 if TYPE_CHECKING:
     from cg_predict.gp import AveragedGaussianProcess, Structure
@@ -50,15 +51,4 @@ __all__ = [  # noqa: RUF022 - grouped by concept
     "normal_scores",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    module = _WHERE.get(name)
-    if module is None:
-        raise AttributeError(f"module 'cg_predict' has no attribute '{name}'")
-    value = getattr(importlib.import_module(f"cg_predict.{module}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, _WHERE)

@@ -7,7 +7,7 @@ import json
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
@@ -17,11 +17,13 @@ from cg_ir.commands import source_options
 from cg_ir.errors import CgError, SourceError
 from cg_ir.graph import Graph
 from cg_ir.sources import graph_of
+from cg_ir.terminal import json_option, say_written, table_console
+
+if TYPE_CHECKING:
+    from cg_predict.ranking import Ranked
 
 __all__ = ["fit", "rank"]
 
-#: Half the width of a 90 % interval in standard deviations.
-_NINETY = 1.6449
 #: Ranked networks from which on they are a pool by themselves, and networks sampled from a named space to make one.
 _POOL, _SAMPLED = 40, 256
 
@@ -46,7 +48,7 @@ _POOL, _SAMPLED = 40, 256
 )
 @click.option("--scorer", default="predictor", show_default=True, help="What scores; 'cg plugins' lists them.")
 @click.option("--exclude", multiple=True, metavar="FAMILY", help="Family that must not have been learned from.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+@json_option
 @source_options
 def rank(
     sources: tuple[str, ...],
@@ -67,6 +69,7 @@ def rank(
     Scores are normal scores: 0 is the median network of the pool, 1.28 the best tenth; the interval holds nine of ten.
     """
     from cg_predict.predictor import Predictor, UnfamiliarWarning
+    from cg_predict.ranking import rank as make_ranking
 
     names = [*sources, *(_sources_in(from_file) if from_file else ())]
     if not names:
@@ -89,50 +92,40 @@ def rank(
         made.fit(*read_labels(labels, metric, space))
     predictor = made if isinstance(made, Predictor) else None
     pool, pool_is = _pool(graphs, space) if predictor is not None else (None, "")
-    notes: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UnfamiliarWarning)
-        if predictor is not None:
-            score, deviation = predictor.predict(graphs, return_std=True, pool=pool)
-        else:
-            score, deviation = np.asarray(made.predict(graphs), dtype=np.float64), None
-    notes += [str(w.message) for w in caught]
-    rows: list[dict[str, Any]] = []
-    near = _nearest(predictor, graphs) if predictor is not None else [([], None)] * len(graphs)
-    for i in np.argsort(-score, kind="stable"):
-        networks, familiar = near[i]
-        row: dict[str, Any] = {
-            "rank": len(rows) + 1,
-            "source": names[i],
-            "hash": graphs[i].hash,
-            "score": float(score[i]),
-            "parameters": graphs[i].params,
-            "macs": graphs[i].macs,
-        }
-        if deviation is not None:
-            row["interval"] = [float(score[i] - _NINETY * deviation[i]), float(score[i] + _NINETY * deviation[i])]
-        if familiar is not None:
-            row |= {"nearest_family": familiar.family, "distance": familiar.distance, "unfamiliar": not familiar.known}
-            row["nearest_networks"] = networks
-        rows.append(row)
+        ranking = make_ranking(made, graphs, names, pool, nearest=predictor is not None)
+    notes = [str(w.message) for w in caught]
     document = {
         "scorer": "model" if model is not None else scorer,
         "sources": list(predictor.sources) if predictor is not None else [],
         "labels": len(getattr(made, "labels_", ())),
         "pool": pool_is,
-        "ranking": rows,
+        "ranking": [_row(row) for row in ranking],
     }
-    strange = sum(bool(row.get("unfamiliar")) for row in rows)
+    strange = sum(bool(row.unfamiliar) for row in ranking)
     if strange and not document["labels"]:
         notes.append(
-            f"{strange} of {len(rows)} networks are unlike every known family (marked !): their ranking is a guess from other families"
+            f"{strange} of {len(ranking)} networks are unlike every known family (marked !): their ranking is a guess from other families"
         )
     for note in dict.fromkeys(notes):
         click.echo(f"cg: warning: {note}", err=True)
     if as_json:
         click.echo(json.dumps(document, indent=1))
     else:
-        _print(rows)
+        table_console().print(ranking)
+
+
+def _row(row: Ranked) -> dict[str, Any]:
+    """A network of the JSON document."""
+    found: dict[str, Any] = {"rank": row.rank, "source": row.name, "hash": row.hash, "score": row.score}
+    found |= {"parameters": row.params, "macs": row.macs}
+    if row.low is not None:
+        found["interval"] = [row.low, row.high]
+    if row.nearest_family is not None:
+        found |= {"nearest_family": row.nearest_family, "distance": row.distance, "unfamiliar": row.unfamiliar}
+        found["nearest_networks"] = list(row.nearest_networks)
+    return found
 
 
 @click.command()
@@ -148,7 +141,10 @@ def rank(
 @click.option(
     "-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder to write."
 )
-def fit(space: str | None, labels: Path, metric: str | None, exclude: tuple[str, ...], output: Path) -> None:
+@json_option
+def fit(
+    space: str | None, labels: Path, metric: str | None, exclude: tuple[str, ...], output: Path, as_json: bool
+) -> None:
     """Fit a predictor to labels and save it for 'cg rank --model'."""
     from cg_predict.predictor import Predictor
 
@@ -156,7 +152,8 @@ def fit(space: str | None, labels: Path, metric: str | None, exclude: tuple[str,
     _check_excluded(predictor, exclude)
     predictor.fit(*read_labels(labels, metric, space))
     predictor.save(output)
-    click.echo(f"{output}: fitted to {len(predictor.labels_)} networks", err=True)
+    count = len(predictor.labels_)
+    say_written(output, f"fitted to {count} networks", as_json, networks=count, sources=list(predictor.sources))
 
 
 def read_labels(path: Path, metric: str | None, space: str | None) -> tuple[list[Graph], list[float]]:
@@ -239,48 +236,3 @@ def _pool(graphs: Sequence[Graph], space: str | None) -> tuple[Sequence[Graph] |
         return None, ""
     made, rng = get_space(space), np.random.default_rng(0)
     return [made.graph(made.sample(rng)) for _ in range(_SAMPLED)], f"{_SAMPLED} networks sampled from {space}"
-
-
-def _nearest(predictor: Any, graphs: Sequence[Graph]) -> list[tuple[list[str], Any]]:
-    from cg_predict.features import descriptors
-
-    return list(zip(predictor.prior.nearest(descriptors().encode(graphs)), predictor.familiarity(graphs), strict=True))
-
-
-def _print(rows: Sequence[dict[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    intervals, familiar = "interval" in rows[0], "nearest_family" in rows[0]
-    for title in ("#", "source"):
-        table.add_column(title, overflow="fold")
-    for title in ("score", *(("90 % interval",) if intervals else ()), "params", "MACs"):
-        table.add_column(title, justify="right", no_wrap=True)
-    if familiar:
-        table.add_column("nearest family", no_wrap=True)
-        table.add_column("nearest known network", overflow="fold")
-    for row in rows:
-        cells = [str(row["rank"]), row["source"], f"{row['score']:.3f}"]
-        if intervals:
-            low, high = row["interval"]
-            cells.append(f"{low:.2f} .. {high:.2f}")
-        cells += [_short(row["parameters"]), _short(row["macs"])]
-        if familiar:
-            cells.append(f"{row['nearest_family']} {row['distance']:.2f}" + (" !" if row["unfamiliar"] else ""))
-            cells.append(next(iter(row["nearest_networks"]), ""))
-        table.add_row(*map(_plain, cells))
-    Console().print(table)
-
-
-def _plain(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
-
-
-def _short(count: int) -> str:
-    for limit, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
-        if count >= limit:
-            return f"{count / limit:.2f}{unit}"
-    return str(count)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 
+from cg_embed.pretrained import Pretrained
 from cg_ir.errors import CgError
 from cg_ir.graph import Graph
 from cg_predict.features import descriptors, fingerprint, path_vectors
@@ -95,7 +96,7 @@ class _Reference:
     )  # by hash, so that refits of one pool need not ask again
 
 
-class Predictor(RegressorMixin, BaseEstimator):
+class Predictor(Pretrained, RegressorMixin, BaseEstimator):
     """Ranks networks from few labels or none.
 
     Without labels the score comes from families that were learned from; with labels a Gaussian process on descriptors, on the path-weighted encoder's
@@ -414,7 +415,10 @@ class Predictor(RegressorMixin, BaseEstimator):
     # --- files --------------------------------------------------------------------------------------------------------
 
     def save(self, directory: str | Path) -> None:
-        """Write labels, vectors and settings to ``model.safetensors`` and ``config.json``; each appears whole or not at all."""
+        """Write labels, vectors and settings to ``model.safetensors`` and ``config.json``, and a model card ``README.md``.
+
+        Each file appears whole or not at all.
+        """
         from cg_embed.checkpoint import write_checkpoint
 
         arrays: dict[str, NDArray[Any]] = {}
@@ -429,7 +433,18 @@ class Predictor(RegressorMixin, BaseEstimator):
         else:
             arrays = {"labels": np.zeros(0), "descriptors": np.zeros((0, len(self.prior.names)), dtype=np.float32)}
         config |= {"sources": list(self.sources), "prior": self.prior.card.get("digest", "")}
-        write_checkpoint(directory, "predictor", config, arrays)
+        write_checkpoint(directory, "predictor", config, arrays, self._card())
+
+    def _card(self) -> str:
+        """The model card of a saved predictor."""
+        count = len(getattr(self, "labels_", ()))
+        return (
+            "---\nlibrary_name: cg-predict\ntags: [neural-architecture-search, performance-prediction]\n---\n"
+            "# Ranking of neural networks\n\n"
+            f"Fitted to labels of {count} networks. Prior learned from: {', '.join(self.sources) or 'no family'}.\n\n"
+            "```python\nfrom cg_predict import Predictor\n\n"
+            'predictor = Predictor.from_pretrained("FOLDER or owner/name")\nscores = predictor.predict(graphs)\n```\n'
+        )
 
     @classmethod
     def load(cls, directory: str | Path) -> Predictor:

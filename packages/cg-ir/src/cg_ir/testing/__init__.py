@@ -14,8 +14,9 @@ The suites need pytest; they are imported when they are first used.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from cg_ir.lazy import lazy_names
 
 if TYPE_CHECKING:
     from cg_ir.testing.suites import (
@@ -38,8 +39,4 @@ __all__ = [
     "sample_graphs",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module 'cg_ir.testing' has no attribute '{name}'")
-    return getattr(importlib.import_module("cg_ir.testing.suites"), name)
+__getattr__, __dir__ = lazy_names(__name__, dict.fromkeys(__all__, "suites"))

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from cg_ir.errors import CgError
+from cg_ir.terminal import json_option, say_written
 
 __all__ = ["bench"]
 
@@ -40,6 +41,7 @@ def bench() -> None:
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for results.csv, results.md and the plot; a second run continues.",
 )
+@json_option
 def transfer(
     data: Path,
     quick: bool,
@@ -48,6 +50,7 @@ def transfer(
     limit: int | None,
     draws: int | None,
     output: Path,
+    as_json: bool,
 ) -> None:
     """Rank every family from labels of the others and a few of its own; the target's family is left out of every source."""
     from cg_predict.bench.report import write_report
@@ -74,4 +77,4 @@ def transfer(
             draws or (3 if quick else 10), rows, lambda line: click.echo(f"{time.monotonic() - begin:6.0f} s  {line}", err=True),
         )  # fmt: skip
         write_report(output, rows.rows)
-    click.echo(f"{output / 'results.md'}", err=True)
+    say_written(output / "results.md", "", as_json, rows=len(rows.rows))
