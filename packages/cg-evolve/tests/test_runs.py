@@ -127,7 +127,14 @@ def test_a_run_killed_twenty_times_resumes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("request_", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_cleanly(tmp_path: Path, request_: signal.Signals) -> None:
     arguments = command(tmp_path / "run", "--workers", "2", budget=500, evaluator="toy?pause=0.05")
-    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # A test run that a shell put into the background ignores SIGINT, and hands that down.
+    process = subprocess.Popen(
+        arguments,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         time.sleep(0.2)
