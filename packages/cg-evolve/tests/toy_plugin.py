@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cg_ir import ArchError, Graph, GraphBuilder
+from cg_ir import ArchError, Graph, GraphBuilder, SourceError
 from cg_ir.plugins import hookimpl
 
 _LENGTH = 6
@@ -193,6 +193,8 @@ class ToyBenchmark:
     space = "toy"
 
     def open(self, path: str) -> ToyTable:
+        if not Path(path).exists():
+            raise SourceError(f"{path}: no such file")
         return ToyTable(path)
 
 

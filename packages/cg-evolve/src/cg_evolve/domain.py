@@ -67,7 +67,9 @@ class Domain:
             if enumerate_all is None or self.space.size > ENUMERABLE:
                 return None
             archs = list(enumerate_all())
-        written: dict[tuple[int, bytes, bytes, bytes], str] = {}  # many spellings are built node by node alike: they need no hash
+        written: dict[
+            tuple[int, bytes, bytes, bytes], str
+        ] = {}  # many spellings are built node by node alike: they need no hash
         for arch in archs:
             graph = self.graph(arch)
             key = (id(graph.signatures), graph.codes.tobytes(), graph.indptr.tobytes(), graph.indices.tobytes())

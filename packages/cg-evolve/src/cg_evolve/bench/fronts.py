@@ -50,8 +50,9 @@ class _Model:
         if rows is not None and rows < len(archs):
             archs = [archs[i] for i in np.sort(np.random.default_rng(0).permutation(len(archs))[:rows])]
         graphs = [space.graph(arch) for arch in archs]
-        self._scorer: Any = get_scorer(scorer)
-        self._scorer.fit(graphs, [table.evaluate(a, g, 0)[_METRIC] for a, g in zip(archs, graphs, strict=True)])
+        made: Any = get_scorer(scorer)
+        self._scorer = made
+        made.fit(graphs, [table.evaluate(a, g, 0)[_METRIC] for a, g in zip(archs, graphs, strict=True)])
         self.labels = len(archs)
         self._known: dict[str, float] = {}
 
@@ -59,9 +60,7 @@ class _Model:
         """The scores of networks, each of its network alone."""
         fresh = {graph.hash: graph for graph in graphs if graph.hash not in self._known}
         if fresh:
-            self._known.update(
-                zip(fresh, np.asarray(self._scorer.predict(list(fresh.values()))).tolist(), strict=True)
-            )
+            self._known.update(zip(fresh, np.asarray(self._scorer.predict(list(fresh.values()))).tolist(), strict=True))
         return [self._known[graph.hash] for graph in graphs]
 
 
