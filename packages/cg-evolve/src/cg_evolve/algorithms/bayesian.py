@@ -79,10 +79,10 @@ class BayesianSearch:
         exclude: tuple[str, ...] = (),
         initial: int = 8,
         candidates: int = 1000,
-        eager: int = 20,
-        growth: float = 1 / 6,
-        remembered: int = 160,
-        shortlist: int = 1000,
+        eager: int = 18,
+        growth: float = 1 / 5,
+        remembered: int = 128,
+        shortlist: int = 600,
         widths: tuple[float, ...] = (0.5, 1.0, 2.0),
         design: bool = True,
     ) -> None:
@@ -133,7 +133,7 @@ class BayesianSearch:
         """The design for the first proposals, interleaved: coverage, prior, coverage, ..."""
         archs, _ = self._candidates(view, [])
         rng = view.rng(1)
-        subset = rng.permutation(len(archs))[:4000].tolist()
+        subset = rng.permutation(len(archs))[:2000].tolist()
         graphs = [view.domain.graph(archs[i]) for i in subset]
         surrogate = Surrogate(self.scorer, self.exclude, view.problem)
         prior = surrogate.prior(graphs, pool=graphs)

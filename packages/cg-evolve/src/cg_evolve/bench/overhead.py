@@ -17,7 +17,7 @@ __all__ = ["BUDGET", "TASK", "run_overhead"]
 
 TASK = "overhead"
 BUDGET = 1000
-_METHODS = ("random", "regularized", "guided", "bayesian")
+_METHODS = ("random", "regularized", "bayesian")
 
 
 def run_overhead(data: Path, rows: Rows, methods: tuple[str, ...], scorer: str, quick: bool) -> Iterator[str]:
