@@ -246,7 +246,7 @@ def test_a_run_in_use_is_left_alone(tmp_path: Path) -> None:
         ({"retries": -1}, "retries"),
         ({"evaluator": "benchmark"}, "needs a target"),
         ({"evaluator": "toi"}, "did you mean 'toy'"),
-        ({"evaluator": "benchmark:none.csv"}, "cannot be read"),
+        ({"evaluator": "benchmark:none.csv"}, "no such file|pip install cg-frontends"),
         ({"pool": "none.txt"}, "cannot be read as a list"),
         ({"space": "tay"}, "did you mean 'toy'"),
     ],
