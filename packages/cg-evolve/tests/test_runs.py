@@ -197,6 +197,22 @@ def test_a_dask_worker_may_die(tmp_path: Path) -> None:
     assert rows(tmp_path / "run") == expected
 
 
+def test_a_hanging_evaluation_on_dask_is_ended(tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    pool = tmp_path / "pool.txt"
+    pool.write_text("cccccc\nppcccc\nkkkkkk\n")
+    options = config(budget=3, evaluator="moody", algorithm="random", pool=str(pool), retries=0)
+    with Run.open(tmp_path / "run", options) as run:
+        backend = DaskBackend("local", timeout=3.0, workers=2)
+        try:
+            run.execute(backend, shared_disk=False)
+        finally:
+            backend.stop()
+    found = {row[0]: row[1:] for row in rows(tmp_path / "run", "SELECT arch, status, error FROM evaluations")}
+    assert found["ppcccc"] == ("failed", "timeout after 3 s")
+    assert [found[arch][0] for arch in ("cccccc", "kkkkkk")] == ["done"] * 2
+
+
 # --- mistakes ---------------------------------------------------------------------------------------------------------
 
 
@@ -226,7 +242,7 @@ def test_a_run_in_use_is_left_alone(tmp_path: Path) -> None:
         ({"retries": -1}, "retries"),
         ({"evaluator": "benchmark"}, "needs a target"),
         ({"evaluator": "toi"}, "did you mean 'toy'"),
-        ({"evaluator": "benchmark:none.csv"}, "cannot be read"),
+        ({"evaluator": "benchmark:none.csv"}, "no such file|pip install cg-frontends"),
         ({"pool": "none.txt"}, "cannot be read as a list"),
         ({"space": "tay"}, "did you mean 'toy'"),
     ],
