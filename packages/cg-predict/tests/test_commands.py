@@ -70,8 +70,9 @@ def test_rank_with_labels_and_from_a_saved_model(files, capsys, tmp_path):
     assert [row["source"] for row in json.loads(out)["ranking"]] == [row["source"] for row in direct["ranking"]]
 
 
-def test_the_table_is_that_of_a_ranking(files, capsys):
+def test_the_table_is_that_of_a_ranking(files, capsys, monkeypatch):
     _, names = files
+    monkeypatch.setenv("COLUMNS", "1000")  # no line is folded
     code, out, _ = run(capsys, "rank", *names[:5])
     assert code == 0
     predictor = Predictor(warn=False)
