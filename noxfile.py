@@ -224,11 +224,19 @@ def zoo(session: nox.Session) -> None:
     results = []
     for family, options in (
         ("torchvision", ["--time-every", "4"]),
-        ("timm", ["--time-every", "26", "--count-every", "3"]),
+        ("timm", ["--time-every", "40", "--count-every", "5"]),
         ("transformers", ["--time-every", "3"]),
     ):
         results.append(str(SHARED / f"zoo-{family}.jsonl"))
         command = [python, script, "run", "--family", family, *options, *session.posargs, "-o", results[-1]]
+        run(session, *command, env={"PYTHONPATH": str(models)})
+    for family, options in (
+        ("torchvision", ["--most-macs", "2e11"]),
+        ("timm", ["--every", "20"]),
+        ("transformers", ["--every", "4"]),
+    ):
+        results.append(str(SHARED / f"zoo-{family}-agree.jsonl"))
+        command = [python, script, "agree", "--family", family, *options, "-o", results[-1]]
         run(session, *command, env={"PYTHONPATH": str(models)})
     run(session, python, script, "table", *results, "-o", "docs/zoo.md")
 

@@ -66,7 +66,7 @@ def test_the_optimum_is_the_best_label_of_a_table(tmp_path: Path) -> None:
     archs = list(ToySpace().enumerate())[::50]
     table = tmp_path / "labels.csv"
     table.write_text("arch,worth\n" + "".join(f"{a},{float(worth(a))!r}\n" for a in archs))
-    run = run_search(tmp_path / "run", 20, evaluator=f"benchmark:{table}", algorithm="random")
+    run = run_search(tmp_path / "run", 20, evaluator=f"benchmark:toy={table}", algorithm="random")
     optimum = report_data(run)["optimum"]
     assert optimum["value"] == pytest.approx(max(map(worth, archs)), rel=1e-6)
     assert optimum["among"] == len(archs)
@@ -194,7 +194,7 @@ def test_regret_and_pareto_axes_can_be_chosen(show: Any, tmp_path: Path) -> None
 
     table = tmp_path / "labels.csv"
     table.write_text("arch,worth\n" + "".join(f"{a},{float(worth(a))!r}\n" for a in ToySpace().enumerate()))
-    browser = show(run_search(tmp_path / "run", 30, evaluator=f"benchmark:{table}", algorithm="regularized"))
+    browser = show(run_search(tmp_path / "run", 30, evaluator=f"benchmark:toy={table}", algorithm="regularized"))
     choose = """const select = document.querySelector(arguments[0]); select.value = arguments[1];
                 select.dispatchEvent(new Event('change')); return true;"""
     browser.execute_script(choose, "#trajectory select", "regret")

@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -127,14 +128,9 @@ def test_a_run_killed_twenty_times_resumes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("request_", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_cleanly(tmp_path: Path, request_: signal.Signals) -> None:
     arguments = command(tmp_path / "run", "--workers", "2", budget=500, evaluator="toy?pause=0.05")
-    # A test run that a shell put into the background ignores SIGINT, and hands that down.
-    process = subprocess.Popen(
-        arguments,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
+    # a test run in the background of a shell hands down that SIGINT is ignored
+    listen = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=listen)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         time.sleep(0.2)
@@ -201,6 +197,22 @@ def test_a_dask_worker_may_die(tmp_path: Path) -> None:
     assert rows(tmp_path / "run") == expected
 
 
+def test_a_hanging_evaluation_on_dask_is_ended(tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    pool = tmp_path / "pool.txt"
+    pool.write_text("cccccc\nppcccc\nkkkkkk\n")
+    options = config(budget=3, evaluator="moody", algorithm="random", pool=str(pool), retries=0)
+    with Run.open(tmp_path / "run", options) as run:
+        backend = DaskBackend("local", timeout=3.0, workers=2)
+        try:
+            run.execute(backend, shared_disk=False)
+        finally:
+            backend.stop()
+    found = {row[0]: row[1:] for row in rows(tmp_path / "run", "SELECT arch, status, error FROM evaluations")}
+    assert found["ppcccc"] == ("failed", "timeout after 3 s")
+    assert [found[arch][0] for arch in ("cccccc", "kkkkkk")] == ["done"] * 2
+
+
 # --- mistakes ---------------------------------------------------------------------------------------------------------
 
 
@@ -230,7 +242,7 @@ def test_a_run_in_use_is_left_alone(tmp_path: Path) -> None:
         ({"retries": -1}, "retries"),
         ({"evaluator": "benchmark"}, "needs a target"),
         ({"evaluator": "toi"}, "did you mean 'toy'"),
-        ({"evaluator": "benchmark:none.csv"}, "cannot be read"),
+        ({"evaluator": "benchmark:none.csv"}, "no such file|pip install cg-frontends"),
         ({"pool": "none.txt"}, "cannot be read as a list"),
         ({"space": "tay"}, "did you mean 'toy'"),
     ],

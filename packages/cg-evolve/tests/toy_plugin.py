@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 import os
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cg_ir import ArchError, Graph, GraphBuilder
+from cg_ir import ArchError, Graph, GraphBuilder, SourceError
 from cg_ir.plugins import hookimpl
 
 _LENGTH = 6
@@ -168,6 +169,38 @@ class MoodyEvaluator:
                 mark.touch()
                 raise RuntimeError("flaky")
         return {"worth": worth(arch)}
+
+
+class ToyTable:
+    """Labels from a CSV with a column `arch` and columns of numbers."""
+
+    def __init__(self, path: str) -> None:
+        with open(path, newline="") as file:
+            self._rows = {row.pop("arch"): row for row in csv.DictReader(file)}
+        self.metrics = list(next(iter(self._rows.values())))
+
+    def archs(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def query(self, arch: str, metric: str) -> float:
+        return float(self._rows[arch][metric] or "nan")
+
+
+class ToyBenchmark:
+    """Tables of toy networks."""
+
+    name = "toy"
+    space = "toy"
+
+    def open(self, path: str) -> ToyTable:
+        if not Path(path).exists():
+            raise SourceError(f"{path}: no such file")
+        return ToyTable(path)
+
+
+@hookimpl
+def cg_benchmarks() -> list[type]:
+    return [ToyBenchmark]
 
 
 @hookimpl

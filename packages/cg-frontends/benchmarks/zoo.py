@@ -1,13 +1,15 @@
 """The zoo: converts every model of torchvision and timm and 40 transformers configurations, and checks what comes out.
 
     python zoo.py run --family timm --shard 0/2 -o timm-0.jsonl       # measure; appends, and skips what the file already has
+    python zoo.py agree --family timm --every 20 -o agree.jsonl       # run models and their graphs with the same weights
     python zoo.py table timm-*.jsonl ... -o ../../../docs/zoo.md      # render the table of the docs
 
 Every model is built on the meta device with random weights that are never drawn, so nothing is downloaded. A row says whether
 the model converts, whether parameters agree exactly with ``sum(p.numel())``, MACs beside torch's ``FlopCounterMode`` on meta
 (on every ``--count-every``-th model), operators
 that became ``Custom``, and seconds of the conversion and, on every ``--time-every``-th model, of a bare forward pass on meta and of
-``torch.export`` on meta.
+``torch.export`` on meta. ``agree`` is the only part that computes: models are built on the CPU with random weights, which are copied into
+the network that ``to_module`` makes of the graph, and both get the same random input.
 """
 
 from __future__ import annotations
@@ -203,6 +205,81 @@ def round_trip(graph: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> boo
     return from_module(module, *tensors_of((args, kwargs))).hash == graph.hash
 
 
+def agreement(name: str, build: Build) -> dict[str, Any]:
+    """How far the outputs of a model and of its graph's network, with the model's weights, lie apart."""
+    from cg_frontends.pytorch import copy_weights, from_module
+    from cg_frontends.pytorch.structure import map_tensors, tensors_of
+    from cg_ir import to_module
+
+    torch.manual_seed(0)
+    model, args, kwargs = build()
+    randomise(model.eval())
+    args, kwargs = map_tensors((args, kwargs), random_like)
+    try:
+        network = to_module(from_module(model, *args, name=name, **kwargs)).eval()
+        copy_weights(model, network, *args, **kwargs)
+        with torch.no_grad():
+            wanted = list(tensors_of(model(*args, **kwargs)))
+            found = list(tensors_of(network(*tensors_of((args, kwargs)))))
+        return {
+            "difference": max(float((a - b).abs().max()) for a, b in zip(found, wanted, strict=True)),
+            "magnitude": max(float(b.abs().max()) for b in wanted),
+        }
+    except Exception as error:
+        return {"difference_error": one_line(error)}
+
+
+def randomise(model: nn.Module) -> None:
+    """Random running statistics, and random elements where initialisation leaves zeros: outputs must not agree for want of weights."""
+    with torch.no_grad():
+        for module in model.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is not None:
+                module.running_mean.normal_(std=0.1)
+                assert module.running_var is not None
+                module.running_var.uniform_(0.8, 1.2)
+        for parameter in model.parameters():
+            if not bool(parameter.any()):
+                parameter.normal_(std=0.02)
+
+
+def random_like(tensor: torch.Tensor) -> torch.Tensor:
+    """Random elements: tokens, or numbers around zero."""
+    if tensor.dtype == torch.int64:
+        return torch.randint(5, 100, tensor.shape)
+    return torch.randn(tensor.shape)
+
+
+def agree(arguments: argparse.Namespace) -> None:
+    """Compare outputs over a family, or every n-th model of it, and append a JSON line a model."""
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    define_torchvision_operators()
+    output = Path(arguments.output)
+    done = {json.loads(line)["name"] for line in output.read_text().splitlines()} if output.exists() else set()
+    with output.open("a") as file:
+        for number, (name, build) in enumerate(FAMILIES[arguments.family]()):
+            wanted = number % arguments.every == 0 and arguments.only in name and "detection/" not in name
+            if not wanted or name in done or not small(build, arguments.most_macs):
+                continue
+            sampled = {"agree_every": arguments.every, "most_macs": arguments.most_macs}
+            row = {"family": arguments.family, "name": name, **agreement(name, build), **sampled}
+            file.write(json.dumps(row) + "\n")
+            file.flush()
+            print(f"{name}: {row.get('difference', row.get('difference_error'))}", file=sys.stderr)
+
+
+def small(build: Build, most: float) -> bool:
+    """Whether a model converts without Custom operators and has at most so many MACs."""
+    from cg_frontends.pytorch import from_module
+
+    try:
+        model, args, kwargs = build_on_meta(build)
+        graph = from_module(model, *args, **kwargs)
+    except Exception:
+        return False
+    return graph.macs <= most and all(node.op != "Custom" for node in graph.nodes)
+
+
 def one_line(error: BaseException) -> str:
     """An error as one line."""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
@@ -224,7 +301,8 @@ def run(arguments: argparse.Namespace) -> None:
             turn = number // count
             timed = bool(arguments.time_every) and turn % arguments.time_every == 0
             row = measure(name, build, timed, turn % arguments.count_every == 0)
-            file.write(json.dumps({"family": arguments.family, **row}) + "\n")
+            sampled = {"time_every": arguments.time_every, "count_every": arguments.count_every}
+            file.write(json.dumps({"family": arguments.family, **row, **sampled}) + "\n")
             file.flush()
             state = "ok" if row.get("converted") and row.get("equal") else row.get("error", "parameters differ")
             print(f"{name}: {state}", file=sys.stderr)
@@ -252,6 +330,13 @@ def main() -> None:
     runs.add_argument("--count-every", type=int, default=1)
     runs.add_argument("-o", "--output", required=True)
     runs.set_defaults(call=run)
+    agrees = commands.add_parser("agree")
+    agrees.add_argument("--family", choices=FAMILIES, required=True)
+    agrees.add_argument("--only", default="")
+    agrees.add_argument("--every", type=int, default=1)
+    agrees.add_argument("--most-macs", type=float, default=2e10)
+    agrees.add_argument("-o", "--output", required=True)
+    agrees.set_defaults(call=agree)
     tables = commands.add_parser("table")
     tables.add_argument("results", nargs="+")
     tables.add_argument("-o", "--output", required=True)

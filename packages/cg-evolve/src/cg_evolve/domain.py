@@ -62,13 +62,21 @@ class Domain:
         """Every admissible network, in its first spelling, where they are few enough to list."""
         if self.pool is not None:
             archs = self.pool.archs
-        elif getattr(self.space, "enumerate", None) is not None and self.space.size <= ENUMERABLE:
-            archs = list(self.space.enumerate())  # type: ignore[attr-defined]
         else:
-            return None
-        graphs = [self.graph(arch) for arch in archs]
+            enumerate_all: Callable[[], Iterable[str]] | None = getattr(self.space, "enumerate", None)
+            if enumerate_all is None or self.space.size > ENUMERABLE:
+                return None
+            archs = list(enumerate_all())
+        written: dict[
+            tuple[int, bytes, bytes, bytes], str
+        ] = {}  # many spellings are built node by node alike: they need no hash
+        for arch in archs:
+            graph = self.graph(arch)
+            key = (id(graph.signatures), graph.codes.tobytes(), graph.indptr.tobytes(), graph.indices.tobytes())
+            written.setdefault(key, arch)
+        graphs = [self.graph(arch) for arch in written.values()]
         distinct: dict[str, str] = {}
-        for arch, graph, graph_hash in zip(archs, graphs, hash_all(graphs), strict=True):
+        for arch, graph, graph_hash in zip(written.values(), graphs, hash_all(graphs), strict=True):
             if graph_hash not in distinct and self._admits(graph):
                 distinct[graph_hash] = arch
         return list(distinct.values())

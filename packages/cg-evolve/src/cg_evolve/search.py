@@ -146,8 +146,11 @@ class Search:
             attempts: how often it was tried.
         """
         if isinstance(candidates, Candidate):
-            candidates, values = [candidates], [values]  # type: ignore[list-item]
-        if isinstance(values, (int, float, Mapping)) or values is None or len(values) != len(candidates):
+            if isinstance(values, Sequence):
+                raise SearchError("one candidate needs one value")
+            self._tell(candidates, values, cost, error, attempts)
+            return
+        if not isinstance(values, (Sequence, np.ndarray)) or len(values) != len(candidates):
             raise SearchError(f"{len(candidates)} candidates need as many values")
         for candidate, value in zip(candidates, values, strict=True):
             self._tell(candidate, value, cost, error, attempts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 from typing import TYPE_CHECKING, Any
@@ -33,9 +34,8 @@ class PyTorchFrontend:
     def accepts(self, source: Any) -> bool:
         """Whether the source is a module, an exported program, or looks like code that makes one."""
         if isinstance(source, str):
-            return bool(_FILE.fullmatch(source) or _MODULE.fullmatch(source)) or source.lower().endswith(
-                tuple(_UNREADABLE)
-            )
+            named = bool(_FILE.fullmatch(source) or _MODULE.fullmatch(source))
+            return named or source.lower().endswith((*_UNREADABLE, ".py"))
         torch = sys.modules.get("torch")
         return torch is not None and (isinstance(source, torch.nn.Module) or type(source).__name__ == "ExportedProgram")
 
@@ -70,6 +70,8 @@ class PyTorchFrontend:
             for suffix, reason in _UNREADABLE.items():
                 if source.lower().endswith(suffix):
                     raise SourceError(f"{source}: {suffix} files are not read: {reason}")
+            if source.endswith(".py"):
+                raise SourceError(f"{source}: which class or function of it? {_proposal(source)}")
         try:
             import torch  # noqa: F401
         except ImportError:
@@ -77,3 +79,23 @@ class PyTorchFrontend:
         from cg_frontends.pytorch.sources import convert
 
         return convert(source, inputs=input, arguments=args, strict=strict, name=name)
+
+
+def _proposal(path: str) -> str:
+    """What to name in a Python file, which is read and not run."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            statements = ast.parse(file.read()).body
+    except OSError:
+        return "there is no such file"
+    except (SyntaxError, ValueError) as error:
+        place = f" at line {error.lineno}: {error.msg}" if isinstance(error, SyntaxError) else ""
+        return f"it is no valid Python{place}"
+    names = [
+        statement.name
+        for statement in statements
+        if isinstance(statement, ast.ClassDef)
+        and any(isinstance(member, ast.FunctionDef) and member.name == "forward" for member in statement.body)
+    ]
+    sources = [f"{path}:{name}" for name in names[:3]] or ["file.py:callable"]
+    return f"name it after a colon: {', '.join(sources)}{', ...' if len(names) > 3 else ''}"

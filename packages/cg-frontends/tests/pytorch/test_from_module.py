@@ -377,3 +377,87 @@ def test_the_graph_computes_what_the_module_computes():
     x = torch.randn(2, 3, 32, 32)
     with torch.no_grad():
         torch.testing.assert_close(again(x), module(x), atol=1e-4, rtol=1e-4)
+
+
+def test_filled_with_a_computed_number():
+    def fill(self, x):
+        y = torch.zeros_like(x)
+        y[:, 1:] = x.mean()
+        return y + 1
+
+    graph = from_module(wrap(fill), torch.zeros(1, 4))
+    assert operators(graph).count("Expand") == 1
+    from cg_ir import to_module
+
+    x = torch.randn(1, 4)
+    torch.testing.assert_close(to_module(graph)(x), fill(None, x))
+
+
+BATCHES = {
+    "leading": (lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(144, 2)), [(5, 3, 8, 8)], [0]),
+    "sequence first": (lambda: nn.LSTM(8, 16, 2), [(35, 4, 8)], [1]),
+    "batch first": (lambda: nn.LSTM(8, 16, batch_first=True), [(35, 4, 8)], [0]),
+    "no batch": (lambda: nn.LSTM(8, 16), [(35, 8)], [None]),
+    "unbatched image": (lambda: nn.Conv2d(3, 8, 3), [(3, 8, 8)], [None]),
+    "transformer": (lambda: nn.Transformer(16, 4, 1, 1, 32), [(10, 3, 16), (20, 3, 16)], [1, 1]),
+    "transformer, equal lengths": (lambda: nn.Transformer(16, 4, 1, 1, 32), [(10, 3, 16), (10, 3, 16)], [1, 1]),
+    "transformer, batch first": (
+        lambda: nn.Transformer(16, 4, 1, 1, 32, batch_first=True),
+        [(10, 3, 16), (10, 7, 16)],
+        [0, 0],
+    ),
+    "attention": (lambda: nn.MultiheadAttention(16, 4), [(10, 3, 16), (12, 3, 16), (12, 3, 16)], [1, 1, 1]),
+    "layers": (lambda: nn.Sequential(nn.Linear(5, 5), nn.LayerNorm(5)), [(4, 7, 5)], [0]),
+}
+
+
+@pytest.mark.filterwarnings("ignore:enable_nested_tensor")
+@pytest.mark.parametrize("name", BATCHES)
+def test_the_batch_is_the_axis_that_no_operator_mixes(name):
+    make, shapes, axes = BATCHES[name]
+    module = make()
+    one = [[1 if i == axis else size for i, size in enumerate(s)] for s, axis in zip(shapes, axes, strict=True)]
+    several = from_module(module, *(torch.zeros(s) for s in shapes))
+    assert [list(node.shape) for node in several.nodes if node.op == "Input"] == one
+    assert several.hash == from_module(module, *(torch.zeros(s) for s in one)).hash
+
+
+def test_inputs_with_batches_of_their_own():
+    class Towers(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Linear(5, 3), nn.Linear(6, 3)
+
+        def forward(self, x, y):
+            return self.a(x), self.b(y)
+
+    graph = from_module(Towers(), torch.zeros(8, 5), torch.zeros(4, 6))
+    assert [node.shape for node in graph.nodes if node.op == "Input"] == [(1, 5), (1, 6)]
+
+    class Sum(Towers):
+        def forward(self, x, y):
+            return self.a(x) + self.b(y)
+
+    with pytest.raises(SourceError, match=r"Sum.forward at .*test_from_module.py:\d+: .*\[8, 3\]") as caught:
+        from_module(Sum(), torch.zeros(8, 5), torch.zeros(4, 6))
+    assert "\n" not in str(caught.value)
+
+
+def test_states_hold_the_batch_elsewhere_than_the_sequence():
+    lstm = nn.LSTM(8, 16, batch_first=True)
+    state = torch.zeros(1, 5, 16)
+    graph = from_module(lstm, torch.zeros(5, 7, 8), (state, state))
+    assert [node.shape for node in graph.nodes if node.op == "Input"] == [(1, 7, 8), (1, 1, 16), (1, 1, 16)]
+
+
+def test_one_kernel_an_example_keeps_the_batch():
+    """The batch is folded into the groups of a convolution and back."""
+
+    def conditional(self, x):
+        n, c, h, w = x.shape
+        weight = x.mean((2, 3)).reshape(n * c, 1, 1, 1).expand(-1, 1, 3, 3)
+        return F.conv2d(x.reshape(1, n * c, h, w), weight, padding=1, groups=n * c).reshape(n, c, h, w)
+
+    graph = from_module(wrap(conditional), torch.zeros(4, 3, 8, 8))
+    assert graph.nodes[0].shape == (1, 3, 8, 8)
+    assert graph.hash == from_module(wrap(conditional), torch.zeros(1, 3, 8, 8)).hash

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -127,3 +128,79 @@ def test_command_line(source, capsys):
         main(["info", f"{source}:Fails"])
     assert stop.value.code == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 2  # "building" and the error
+
+
+FAILURES = """import torch
+from torch import nn
+
+class Control(nn.Module):
+    def forward(self, x):
+        if x.sum() > 0:
+            return x
+        return -x
+
+class Shapes(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3)
+        self.head = nn.Linear(100, 10)
+
+    def forward(self, x):
+        x = self.conv(x)
+        return self.head(x.flatten(1))
+
+class Width(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+
+class Two(nn.Module):
+    def forward(self, x, y):
+        return x + y
+
+class Nothing(nn.Module):
+    def forward(self, x):
+        return torch.ones(3)
+
+class Leaves(nn.Module):
+    def forward(self, x):
+        raise SystemExit(3)
+
+class Imports(nn.Module):
+    def __init__(self):
+        super().__init__()
+        import not_there
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "shapes", "line", "reason"),
+    [
+        ("Control", ["8"], 6, "control flow depends on the elements of a tensor"),
+        ("Shapes", ["1x8x8"], 17, r"conv2d of \[1, 1, 8, 8\] and \[8, 3, 3, 3\]"),
+        ("Shapes", ["3x8x8"], 18, r"linear of \[1, 288\]"),
+        ("Width", ["8"], 21, "missing 1 required positional argument: 'width'"),
+        ("Two", ["8"], 25, "missing 1 required positional argument: 'y'"),
+        ("Two", ["8", "9"], 26, r"add of \[1, 8\] and \[1, 9\]"),
+        ("Nothing", ["8"], 29, "no output of forward depends on its inputs"),
+        ("Leaves", ["8"], 34, "SystemExit"),
+        ("Imports", ["8"], 39, "No module named 'not_there'"),
+    ],
+)
+def test_failures_name_the_users_line(tmp_path, capsys, name, shapes, line, reason):
+    path = tmp_path / "failures.py"
+    path.write_text(FAILURES)
+    with pytest.raises(SystemExit) as caught:
+        main(["info", f"{path}:{name}", *(part for shape in shapes for part in ("--input", shape))])
+    assert caught.value.code == 2
+    (told,) = capsys.readouterr().err.splitlines()
+    assert re.search(rf"failures\.py:{line}: .*{reason}", told), told
+
+
+def test_a_file_without_a_name(tmp_path, capsys):
+    path = tmp_path / "failures.py"
+    path.write_text(FAILURES)
+    for source, told in ((path, f"{path}:Control"), (tmp_path / "absent.py", "there is no such file")):
+        with pytest.raises(SystemExit) as caught:
+            main(["info", str(source)])
+        assert caught.value.code == 2
+        assert told in capsys.readouterr().err

@@ -60,3 +60,25 @@ def test_sample(zoo, family, name, monkeypatch):
     assert row["round_trip"], row
     if "counted" in row:
         assert abs(row["macs"] - row["counted"]) <= 1e-3 * row["counted"]
+
+
+@pytest.mark.parametrize(
+    ("family", "name"),
+    [
+        ("torchvision", "googlenet"),
+        ("torchvision", "mobilenet_v3_small"),
+        ("torchvision", "shufflenet_v2_x0_5"),
+        ("torchvision", "swin_t"),
+        ("timm", "mobilenetv4_conv_small"),
+        ("timm", "resnest14d"),
+        ("timm", "tf_efficientnet_cc_b0_4e"),
+        ("timm", "levit_128s"),
+    ],
+)
+def test_outputs_agree(zoo, family, name, monkeypatch):
+    if importlib.util.find_spec(family) is None:
+        pytest.skip(f"{family} is not installed")
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    row = zoo.agreement(name, dict(zoo.FAMILIES[family]())[name])
+    assert row["magnitude"] > 1e-3
+    assert row["difference"] <= 1e-4 * max(1.0, row["magnitude"])

@@ -37,8 +37,18 @@ _ELSEWHERE = {
 }
 
 
+def _load(command: LazyCommand) -> click.Command:
+    module, _, attribute = command.target.partition(":")
+    found = getattr(importlib.import_module(module), attribute)
+    assert isinstance(found, click.Command)
+    return add_manners(found)
+
+
 class _LazyGroup(click.Group):
-    """Looks commands up in the registry and imports the one that runs."""
+    """Looks commands up in the registry and imports the one that runs.
+
+    A name of two words is a command in a group: ``bench search`` of one package and the group ``bench`` of another meet in ``cg bench``.
+    """
 
     def _table(self) -> dict[str, LazyCommand]:
         from cg_ir.registry import registry
@@ -49,38 +59,49 @@ class _LazyGroup(click.Group):
         return table
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(self._table())
+        return sorted({name.partition(" ")[0] for name in self._table()})
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        command = self._table().get(name)
-        if command is None:
+        table = self._table()
+        inside = {other.partition(" ")[2]: made for other, made in table.items() if other.startswith(f"{name} ")}
+        if name not in table and not inside:
             return None
-        module, _, attribute = command.target.partition(":")
-        found = getattr(importlib.import_module(module), attribute)
-        assert isinstance(found, click.Command)
-        return add_manners(found)
+        found = _load(table[name]) if name in table else click.Group(name, help=_contents(inside))
+        if inside and isinstance(found, click.Group):
+            for word, made in inside.items():
+                found.add_command(_load(made), word)
+        return found
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0] if args else ""
-        table = self._table()
-        if name and name not in table and not name.startswith("-"):
+        if name and name not in self.list_commands(ctx) and not name.startswith("-"):
             if name in _ELSEWHERE:
                 ctx.fail(f"'cg {name}' comes with a package that is not installed: pip install {_ELSEWHERE[name]}")
             import difflib
 
-            near = difflib.get_close_matches(name, table, n=1)
+            names = self.list_commands(ctx)
+            near = difflib.get_close_matches(name, names, n=1)
             ctx.fail(
                 f"no command is called '{name}'; "
-                + (f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(sorted(table))}")
+                + (f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(names)}")
             )
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        rows = [(name, command.help) for name, command in sorted(self._table().items())]
+        table = self._table()
+        rows = []
+        for name in self.list_commands(ctx):
+            inside = {other: made for other, made in table.items() if other.startswith(f"{name} ")}
+            rows.append((name, table[name].help if name in table else _contents(inside)))
         with formatter.section("Commands"):
             formatter.write_dl(rows)
+
+
+def _contents(inside: dict[str, LazyCommand]) -> str:
+    """Help of a group that no package describes: that of its commands."""
+    return " ".join(made.help for _, made in sorted(inside.items()))
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cg_ir.hashing import digest, refine
+from cg_ir.hashing import digest, refine, wiring
 from cg_ir.operators import OPERATOR_NAMES, OPERATORS
 from cg_ir.signature import Signature, SignatureTable, shared_table
 
@@ -263,13 +263,13 @@ class Graph:
 
     def colours(self) -> list[int]:
         """Stable colours of the nodes, see :mod:`cg_ir.hashing`: equal for nodes that refinement cannot tell apart."""
-        labels = self.signatures.labels
-        return refine(
-            [labels[code] for code in self.codes.tolist()],
-            self.input_lists(),
-            COMMUTES[self.op_codes].tolist(),
-            self.weight_groups() if self.weight_keys else {},
-        )
+        table, codes = self.signatures, self.codes.tolist()
+        scaled = table.scaled_labels
+        wires = wiring(self.indptr, self.indices, codes, table.commutes)
+        first = list(map(scaled.__getitem__, codes))
+        if not self.weight_keys:
+            return refine(first, wires)
+        return refine(first, wires, [table.labels[code] for code in codes], self.weight_groups())
 
     @cached_property
     def hash(self) -> str:

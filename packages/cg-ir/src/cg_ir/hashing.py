@@ -10,15 +10,16 @@ graphs (see docs/format.md); :func:`cg_ir.equal` decides exactly.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["HASH_VERSION", "MULTIPLIERS", "digest", "refine"]
+__all__ = ["HASH_VERSION", "MULTIPLIERS", "Wiring", "digest", "refine", "scale", "wiring"]
 
 #: Prefix of every digest; changes with the algorithm.
 HASH_VERSION = "cg1"
@@ -36,53 +37,88 @@ def _mix(x: int) -> int:
     return x ^ (x >> 29)
 
 
-def _forward(colours: list[int], inputs: Sequence[Sequence[int]], commutes: Sequence[bool]) -> list[int]:
+class Wiring(NamedTuple):
+    """What each node reads, in the form that the passes run through fastest: most nodes read one other.
+
+    Attributes:
+        only: the one input of each node, -1 where there are none or several.
+        others: for each node without one only input, in order: its inputs, and whether their order means nothing.
+    """
+
+    only: list[int]
+    others: list[tuple[list[int], bool]]
+
+
+def wiring(indptr: NDArray[np.int32], indices: NDArray[np.int32], codes: list[int], commutes: list[bool]) -> Wiring:
+    """From the rows of a graph's inputs, the nodes' signatures and whether the inputs of a signature commute."""
+    flat = indices.tolist()
+    if not flat:
+        return Wiring([-1] * len(codes), [([], False)] * len(codes))
+    starts = indptr[:-1]
+    only = indices.take(starts, mode="clip").tolist()
+    several = (indptr[1:] - starts != 1).nonzero()[0]
+    others = []
+    for node, begin, end in zip(several.tolist(), indptr[several].tolist(), indptr[several + 1].tolist()):  # noqa: B905
+        only[node] = -1
+        others.append((flat[begin:end], commutes[codes[node]]))
+    return Wiring(only, others)
+
+
+def _forward(scaled: list[int], wires: Wiring) -> list[int]:
+    """Colours that stand for everything upstream; ``scaled`` are the present ones times ``_A``."""
+    b, c, mask = _B, _C, _MASK
     result: list[int] = []
     append = result.append
-    for colour, ins, free in zip(colours, inputs, commutes):  # noqa: B905 - lengths agree; strict= costs time here
-        if len(ins) == 1:
-            x = colour * _A + result[ins[0]]
-        elif free:
-            total = 0
-            for i in ins:
-                y = result[i]
-                y = ((y ^ (y >> 31)) * _C) & _MASK
-                total += y ^ (y >> 30)
-            x = colour * _A + total
+    others = iter(wires.others)
+    for x, source in zip(scaled, wires.only):  # noqa: B905 - lengths agree; strict= costs time here
+        if source >= 0:
+            x = (x + result[source]) & mask
         else:
-            x = colour * _A
-            for i in ins:
-                x = (x * _C + result[i] + 1) & _MASK
-                x ^= x >> 31
-        x &= _MASK
-        x = ((x ^ (x >> 32)) * _B) & _MASK
+            ins, free = next(others)
+            if free:
+                for i in ins:
+                    y = result[i]
+                    y = ((y ^ (y >> 31)) * c) & mask
+                    x += y ^ (y >> 30)
+            else:
+                for i in ins:
+                    x = (x * c + result[i] + 1) & mask
+                    x ^= x >> 31
+            x &= mask
+        x = ((x ^ (x >> 32)) * b) & mask
         append(x ^ (x >> 29))
     return result
 
 
-def _backward(colours: list[int], inputs: Sequence[Sequence[int]], commutes: Sequence[bool]) -> list[int]:
-    n = len(colours)
-    above = [0] * n
-    result = [0] * n
-    for i in range(n - 1, -1, -1):
-        x = (colours[i] * _A + above[i]) & _MASK
-        x = ((x ^ (x >> 32)) * _B) & _MASK
+def _backward(colours: list[int], wires: Wiring) -> list[int]:
+    """Colours that stand for everything downstream."""
+    a, b, c, mask = _A, _B, _C, _MASK
+    above = [0] * len(colours)
+    result: list[int] = []
+    append = result.append
+    others = iter(wires.others[::-1])
+    for colour, source, x in zip(colours[::-1], wires.only[::-1], reversed(above)):  # noqa: B905
+        x = (colour * a + x) & mask
+        x = ((x ^ (x >> 32)) * b) & mask
         x ^= x >> 29
-        result[i] = x
-        ins = inputs[i]
-        if len(ins) == 1:
-            y = ((x ^ (x >> 31)) * _C) & _MASK
-            above[ins[0]] += y ^ (y >> 30)
-        elif commutes[i]:
-            y = ((x ^ (x >> 31)) * _C) & _MASK
-            y ^= y >> 30
-            for p in ins:
-                above[p] += y
+        append(x)
+        if source >= 0:
+            x = ((x ^ (x >> 31)) * c) & mask
+            above[source] += x ^ (x >> 30)
+            continue
+        ins, free = next(others)
+        if free:
+            x = ((x ^ (x >> 31)) * c) & mask
+            x ^= x >> 30
+            for i in ins:
+                above[i] += x
         else:
-            for place, p in enumerate(ins, 1):
-                y = (x + place * _A) & _MASK
-                y = ((y ^ (y >> 31)) * _C) & _MASK
-                above[p] += y ^ (y >> 30)
+            for i in ins:
+                x += a  # place by place
+                y = x & mask
+                y = ((y ^ (y >> 31)) * c) & mask
+                above[i] += y ^ (y >> 30)
+    result.reverse()
     return result
 
 
@@ -95,32 +131,40 @@ def _share(colours: list[int], groups: Mapping[str, Sequence[int]]) -> list[int]
     return result
 
 
+def scale(colours: Iterable[int]) -> list[int]:
+    """The factors of colours in a pass forward."""
+    return [colour * _A & _MASK for colour in colours]
+
+
 def refine(
-    labels: list[int], inputs: Sequence[Sequence[int]], commutes: Sequence[bool], groups: Mapping[str, Sequence[int]]
+    scaled: list[int], wires: Wiring, labels: list[int] | None = None, groups: Mapping[str, Sequence[int]] | None = None
 ) -> list[int]:
     """Stable colours of the nodes, 64-bit integers that depend on the structure alone.
 
     Args:
-        labels: first colour of each node.
-        inputs: the earlier nodes that each node reads.
-        commutes: whether the order of a node's inputs means nothing.
-        groups: the nodes that share weights, by key.
+        scaled: :func:`scale` of the first colour of each node.
+        wires: what each node reads.
+        labels, groups: where nodes share weights, the first colours and the nodes that share, by key.
     """
-    n = len(labels)
-    colours, classes = labels, 0
-    for turn in range(n + 2):
+    if groups:
+        assert labels is not None
+        scaled = scale(_share(labels, groups))
+    colours = _forward(scaled, wires)
+    for turn in range(1, len(scaled) + 2):
+        before = colours
         if groups:
             colours = _share(colours, groups)
-        colours = _backward(colours, inputs, commutes) if turn % 2 else _forward(colours, inputs, commutes)
+        colours = _backward(colours, wires) if turn % 2 else _forward(scale(colours), wires)
         found = len(set(colours))
         # the first pass back always runs: the digest covers both directions
-        if turn and found in (n, classes):
+        if found == len(scaled) or found == len(set(before)):
             break
-        classes = found
     return colours
 
 
 def digest(colours: Sequence[int] | NDArray[np.uint64]) -> str:
     """The graph's hash from its nodes' stable colours, any order."""
-    data = np.sort(np.array(colours, dtype="<u8")).tobytes()
+    known = np.array(colours if isinstance(colours, np.ndarray) else array("Q", colours), dtype="<u8")
+    known.sort()
+    data = known.tobytes()
     return f"{HASH_VERSION}:{hashlib.blake2b(data, digest_size=16).hexdigest()}"

@@ -192,7 +192,7 @@ class LazyCommand:
     """A command whose module is imported when it runs.
 
     Args:
-        name: as typed after ``cg``.
+        name: as typed after ``cg``; of two words, ``bench mine``, it is a command in a group, which another package may have made.
         target: ``module:attribute`` of a click command.
         help: one line for ``cg --help``.
     """

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cg_ir.errors import GraphError
+from cg_ir.hashing import scale
 from cg_ir.operators import OPERATOR_NAMES, OPERATORS, AttrItems, operator_code
 
 if TYPE_CHECKING:
@@ -89,6 +90,8 @@ class SignatureTable:
     def __init__(self) -> None:
         self.rows: list[Signature] = []
         self.labels: list[int] = []
+        self.scaled_labels: list[int] = []
+        self.commutes: list[bool] = []
         self._codes: dict[tuple[str, AttrItems, Shape, tuple[Shape, ...]], int] = {}
         self._columns: dict[Callable[[Signature], Any], NDArray[Any]] = {}
 
@@ -108,7 +111,10 @@ class SignatureTable:
         if code is None:
             signature = Signature(op, items, shape, input_shapes)
             code = len(self.rows)
-            self.labels.append(_label(signature))
+            label = _label(signature)
+            self.labels.append(label)
+            self.scaled_labels += scale([label])
+            self.commutes.append(OPERATORS[op].commutes)
             self.rows.append(signature)
             self._codes[key] = code
         return code

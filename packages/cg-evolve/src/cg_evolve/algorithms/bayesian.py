@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,8 @@ from cg_evolve.history import Proposal
 from cg_evolve.surrogate import Surrogate
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from cg_evolve.algorithms.base import View
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from cg_ir.graph import Graph
 
 __all__ = ["BayesianSearch"]
+
+#: Most networks among which the scorer ranks; more cost time at every refit and hardly change the scale.
+_REFERENCE = 1024
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,8 @@ class _State:
     means: NDArray[np.float64]
     stds: NDArray[np.float64]
     incumbents: NDArray[np.float64]
+    orders: dict[float, list[int]] = field(default_factory=dict, repr=False)
+    """Candidates by expected improvement, for each factor on the deviation."""
 
 
 class BayesianSearch:
@@ -44,7 +51,8 @@ class BayesianSearch:
        deviation of every candidate. A proposal maximises expected improvement over the best predicted mean among the evaluated
        (Mockus 1978; the plug-in incumbent of Vazquez and Bect 2010, for noisy values), sharpened or widened by a factor on the deviation that is drawn for
        each proposal, so that proposals that use the same results differ. With several objectives a proposal maximises the hypervolume that an optimistic draw
-       of its objectives would add (as in Daulton et al., "Differentiable expected hypervolume improvement", 2020, without gradients).
+       of its objectives would add (as in Daulton et al., "Differentiable expected hypervolume improvement", 2020, without gradients), or a
+       randomly weighted scalarisation of it.
     3. Candidates are all architectures of the pool or of a space that is small enough to list; otherwise mutations and crossovers of the best and samples.
 
     Refits come at every result at first and ever more rarely then: their number grows with the logarithm of that of the results.
@@ -55,11 +63,12 @@ class BayesianSearch:
         initial: proposals before the first fit.
         candidates: how many are made at a refit where the space is too large to list.
         eager: results up to which every single one leads to a refit.
-        growth: share by which the results grow between two refits beyond.
+        growth: share by which the results grow between two refits beyond; past ``remembered``, where the scorer sees no more of them, thrice that.
         remembered: most results that the scorer is fitted to: the best half and the latest half.
         shortlist: how many of a listed space's networks are scored at most refits: the most promising by the last refit that scored all, of which there
-            is one whenever the results have grown by half.
+            is one whenever the results have doubled.
         widths: factors on the deviation among which each proposal draws; at 0 it takes the greatest mean.
+        design: whether the first networks are chosen; otherwise they are random.
     """
 
     name = "bayesian"
@@ -70,11 +79,12 @@ class BayesianSearch:
         exclude: tuple[str, ...] = (),
         initial: int = 8,
         candidates: int = 1000,
-        eager: int = 48,
-        growth: float = 1 / 8,
-        remembered: int = 192,
-        shortlist: int = 1000,
+        eager: int = 18,
+        growth: float = 1 / 5,
+        remembered: int = 128,
+        shortlist: int = 600,
         widths: tuple[float, ...] = (0.5, 1.0, 2.0),
+        design: bool = True,
     ) -> None:
         self.scorer = scorer
         self.exclude = exclude
@@ -85,6 +95,7 @@ class BayesianSearch:
         self.remembered = remembered
         self.shortlist = shortlist
         self.widths = widths
+        self.design = design
         self._surrogate: Surrogate | None = None
         self._design: list[Proposal] | None = None
         self._state: _State | None = None
@@ -94,7 +105,7 @@ class BayesianSearch:
     def propose(self, view: View) -> Proposal:
         known = len(view.results)
         if view.number >= self.initial and known >= 2:
-            used = self._fit_point(known)
+            *_, used = self._fit_points(known)
             if self._state is None or self._state.used != used:
                 self._state = self._fit(view, used) or self._state
             if self._state is not None and self._state.used == used:
@@ -102,22 +113,19 @@ class BayesianSearch:
                 if proposal is not None:
                     return proposal
         if self._design is None:
-            self._design = self._first(view)
+            self._design = self._first(view) if self.design else []
         for proposal in self._design:
             if view.domain.fresh(proposal.arch, view.history):
                 return proposal
         return Proposal(view.domain.any(view.history, view.rng()), origin="sample")
 
-    def _fit_point(self, known: int) -> int:
-        """How many results the fit uses when ``known`` are there."""
-        if known <= self.eager:
-            return known
-        point = self.eager
-        while True:
-            following = point + max(1, math.ceil(point * self.growth))
-            if following > known:
-                return point
-            point = following
+    def _fit_points(self, known: int) -> Iterator[int]:
+        """The numbers of results at which the scorer is fitted, up to ``known``."""
+        point = 2
+        while point <= known:
+            yield point
+            growth = 0.0 if point < self.eager else self.growth if point < self.remembered else 3 * self.growth
+            point += max(1, math.ceil(point * growth))
 
     # --- without results ----------------------------------------------------------------------------------------------
 
@@ -125,7 +133,7 @@ class BayesianSearch:
         """The design for the first proposals, interleaved: coverage, prior, coverage, ..."""
         archs, _ = self._candidates(view, [])
         rng = view.rng(1)
-        subset = rng.permutation(len(archs))[:4000].tolist()
+        subset = rng.permutation(len(archs))[:2000].tolist()
         graphs = [view.domain.graph(archs[i]) for i in subset]
         surrogate = Surrogate(self.scorer, self.exclude, view.problem)
         prior = surrogate.prior(graphs, pool=graphs)
@@ -187,17 +195,19 @@ class BayesianSearch:
         return [rows[i] for i in sorted(best | set(latest))]
 
     def _reference(self, view: View) -> list[Graph]:
-        """The unlabelled networks among which the scorer ranks: those of a listed space, or samples."""
+        """The unlabelled networks among which the scorer ranks: evenly many of those of a listed space in the order of their hashes, or samples."""
         if self._pool is None:
             archs, _ = self._candidates(view, [])
-            self._pool = [view.domain.graph(arch) for arch in archs]
+            graphs = sorted((view.domain.graph(arch) for arch in archs), key=lambda graph: graph.hash)
+            self._pool = [graphs[i] for i in np.linspace(0, len(graphs) - 1, min(len(graphs), _REFERENCE)).astype(int)]
         return self._pool
 
     def _shortlist(self, view: View, used: int) -> list[str] | None:
         """The most promising of all networks of a listed space by the last fit that scored them all; none where this fit is to do so."""
         anchor = 2
-        while anchor + anchor // 2 <= used:
-            anchor += anchor // 2
+        for point in self._fit_points(used):
+            if point >= 2 * anchor:
+                anchor = point
         if anchor == used or len(view.domain.members or ()) <= self.shortlist:
             return None
         if self._short[0] != anchor:
@@ -227,9 +237,9 @@ class BayesianSearch:
             archs, parents = shortlist, [()] * len(shortlist)
         graphs: list[Graph] = [view.domain.graph(arch) for arch in archs]
         pool = self._reference(view)
-        means, stds = surrogate.predict(graphs, pool=pool)
-        good = [row for row in rows if row.good]
-        incumbents, _ = surrogate.predict([row.graph for row in good], pool=pool)
+        known = [row.graph for row in rows if row.good]
+        means, stds = surrogate.predict([*graphs, *known], pool=pool)
+        means, incumbents, stds = means[: len(graphs)], means[len(graphs) :], stds[: len(graphs)]
         if incumbents.shape[1] > 1:
             incumbents = incumbents[pareto.front(incumbents)]
         state = _State(used, archs, parents, means, stds, incumbents)
@@ -240,14 +250,16 @@ class BayesianSearch:
     def _acquire(self, view: View, state: _State) -> Proposal | None:
         rng = view.rng()
         width = float(rng.choice(self.widths))
-        if state.means.shape[1] == 1:
+        if state.means.shape[1] > 1:
+            order = self._by_front(state, width, rng).tolist()
+        elif width in state.orders:
+            order = state.orders[width]
+        else:
             scores = expected_improvement(
                 state.means[:, 0], width * state.stds[:, 0], float(state.incumbents[:, 0].max())
             )
-            order = np.argsort(-scores, kind="stable")
-        else:
-            order = self._by_hypervolume(state, width, rng)
-        for i in order.tolist():
+            order = state.orders[width] = np.argsort(-scores, kind="stable").tolist()
+        for i in order:
             arch = state.archs[i]
             if view.domain.fresh(arch, view.history):
                 return Proposal(
@@ -255,8 +267,12 @@ class BayesianSearch:
                 )
         return None
 
-    def _by_hypervolume(self, state: _State, width: float, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Candidates by the hypervolume that an optimistic value of each would add to the front; the rest by Pareto rank."""
+    def _by_front(self, state: _State, width: float, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Candidates for several objectives, by optimistic values of each, best first.
+
+        By the hypervolume that they would add to the front, the rest by Pareto rank; or, every other time, by an augmented Chebyshev scalarisation
+        with random weights (Knowles, "ParEGO", 2006), which comes to the ends of the front as often as to its middle.
+        """
         optimistic = state.means + width * state.stds * np.abs(rng.standard_normal(state.stds.shape))
         both = np.concatenate([state.incumbents, optimistic])
         low, high = both.min(axis=0), both.max(axis=0)
@@ -264,6 +280,10 @@ class BayesianSearch:
         front = (state.incumbents - low) / scale
         points = (optimistic - low) / scale
         reference = [-0.1] * points.shape[1]
+        if rng.random() < 0.5:
+            weights = rng.dirichlet(np.ones(points.shape[1]))
+            scores = (weights * points).min(axis=1) + 0.05 * (points @ weights)
+            return np.argsort(-scores, kind="stable")
         rank = pareto.ranks(points)
         leading = np.flatnonzero(rank == 0)
         chosen = rng.permutation(leading)[:64]

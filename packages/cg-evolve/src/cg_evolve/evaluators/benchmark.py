@@ -2,77 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 import math
 import os
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from cg_evolve.errors import SearchError
-from cg_ir import get_benchmark, get_space
+from cg_ir import get_benchmark, get_space, registry
 from cg_ir.registry import split_options
 
 if TYPE_CHECKING:
     from cg_ir.graph import Graph
     from cg_ir.plugins import BenchmarkTable
 
-__all__ = ["BenchmarkEvaluator", "CsvTable"]
-
-
-class CsvTable:
-    """Labels from a CSV (``.csv``, ``.csv.gz``): a column ``arch`` and one column for each metric, the first of which is the main one.
-
-    Columns that hold anything but numbers are left out; an empty cell means no label.
-    """
-
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
-        try:
-            with self._open() as file:
-                reader = csv.DictReader(file)
-                columns = list(reader.fieldnames or [])
-                if "arch" not in columns:
-                    raise SearchError(
-                        f"{path}: a table of labels needs a column 'arch'; it has {', '.join(columns)[:200] or 'no header'}"
-                    )
-                self._rows: dict[str, dict[str, float]] = {}
-                texts: set[str] = set()
-                for number, row in enumerate(reader, 2):
-                    arch = row.pop("arch", None)
-                    if not arch or None in row:
-                        raise SearchError(
-                            f"{path}, line {number}: expected {len(columns)} columns, the arch among them"
-                        )
-                    labels = {}
-                    for name, cell in row.items():
-                        if name in texts or not cell:
-                            continue
-                        try:
-                            labels[name] = float(cell)
-                        except ValueError:
-                            texts.add(name)
-                    self._rows.setdefault(arch, {name: v for name, v in labels.items() if math.isfinite(v)})
-        except (OSError, EOFError, UnicodeDecodeError, csv.Error, gzip.BadGzipFile) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise SearchError(f"{path}: cannot be read as a CSV table: {reason}") from None
-        self.metrics: Sequence[str] = [c for c in columns if c != "arch" and c not in texts]
-        if not self._rows or not self.metrics:
-            raise SearchError(f"{path}: the table has no {'rows' if not self._rows else 'column of numbers'}")
-
-    def _open(self) -> TextIO:
-        if self.path.suffix == ".gz":
-            return gzip.open(self.path, "rt", encoding="utf-8", newline="")
-        return open(self.path, encoding="utf-8", newline="")
-
-    def archs(self) -> Iterator[str]:
-        """The architectures, in the order of the file."""
-        return iter(self._rows)
-
-    def query(self, arch: str, metric: str) -> float:
-        """One label; ``KeyError`` where the table has none."""
-        return self._rows[arch][metric]
+__all__ = ["BenchmarkEvaluator"]
 
 
 class BenchmarkEvaluator:
@@ -80,7 +22,7 @@ class BenchmarkEvaluator:
 
     Args:
         target: ``NAME=PATH`` (a benchmark that a plugin reads, and its file), ``NAME`` (the same, in the folder that ``CG_DATA`` names) or
-            ``FILE.csv``.
+            ``FILE.csv``, which the benchmark reader ``csv`` reads.
         space: the space that is searched, to check that the table is of it.
         metric: the main metric; the table's first by default.
     """
@@ -138,7 +80,9 @@ class BenchmarkEvaluator:
 def _open(target: str, space: str) -> BenchmarkTable:
     name, equals, path = target.partition("=")
     if not equals and target.endswith((".csv", ".csv.gz")):
-        return CsvTable(target)
+        if "csv" not in registry().entries("benchmark"):
+            raise SearchError(f"{target}: no installed plugin reads CSV tables; pip install cg-frontends")
+        return get_benchmark("csv", space=split_options(space)[0] if space else "").open(target)
     benchmark = get_benchmark(name)
     if space and benchmark.space and split_options(space)[0] != benchmark.space:
         raise SearchError(f"the benchmark '{name}' is of the space '{benchmark.space}', not '{space}'")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -12,8 +13,12 @@ from cg_ir import Graph, GraphBuilder
 __all__ = ["assemble"]
 
 
-def assemble(lowering: Lowering, name: str, producer: dict[str, str]) -> Graph:
+def assemble(lowering: Lowering, name: str, producer: dict[str, str], *, tagged: bool = False) -> Graph:
     """The graph of a lowering that has run.
+
+    Args:
+        tagged: regions are the numbers of the specs instead of module paths, with ``.slot`` for a parameter that was split off: they
+            tell what became of each.
 
     Ensures: ``graph.params + graph.extras.get("unused_parameters", 0)`` is the number of the module's parameters.
     """
@@ -23,8 +28,10 @@ def assemble(lowering: Lowering, name: str, producer: dict[str, str]) -> Graph:
     for index, spec in enumerate(lowering.specs):
         inputs = [place[i] for i in spec.inputs]
         key = sharing.key(index) if spec.slots else None
+        if tagged:
+            spec = replace(spec, region=str(index))
         if len(spec.slots) > 1 and sharing.split(index):
-            place.append(_split(builder, sharing, index, spec, inputs))
+            place.append(_split(builder, sharing, index, spec, inputs, tagged))
         else:
             place.append(builder.add(spec.op, *inputs, region=spec.region, weights=key, shape=spec.shape, **spec.attrs))
     total = sum(leaf.numel for leaf in lowering.tape.leaves)
@@ -34,11 +41,12 @@ def assemble(lowering: Lowering, name: str, producer: dict[str, str]) -> Graph:
     return builder.build()
 
 
-def _split(builder: GraphBuilder, sharing: Sharing, index: int, spec: Spec, inputs: list[int]) -> int:
+def _split(builder: GraphBuilder, sharing: Sharing, index: int, spec: Spec, inputs: list[int], tagged: bool) -> int:
     """A node that shares some of its parameters: the others become nodes."""
 
     def parameter(slot: int, shape: tuple[int, ...]) -> int:
-        node = builder.parameter(spec.slots[slot].shape, region=spec.region, weights=sharing.key(index, slot))
+        region = f"{index}.{slot}" if tagged else spec.region
+        node = builder.parameter(spec.slots[slot].shape, region=region, weights=sharing.key(index, slot))
         if spec.slots[slot].shape == shape:
             return node
         return builder.add("Reshape", node, shape=shape, region=spec.region)

@@ -43,7 +43,13 @@ def lowers(*names: str) -> Callable[[_F], _F]:
 
 @dataclass
 class Spec:
-    """A node to be: what :class:`GraphBuilder` will be given."""
+    """A node to be: what :class:`GraphBuilder` will be given, and which tensors it owns.
+
+    Attributes:
+        slots: the parameters, in PyTorch's order.
+        turned: the first of them is a matrix (in, out), not (out, in).
+        state: what it owns beside them: a constant's elements, running mean and variance.
+    """
 
     op: str
     inputs: list[int]
@@ -51,6 +57,8 @@ class Spec:
     attrs: dict[str, Any]
     region: str
     slots: tuple[Value, ...] = ()
+    turned: bool = False
+    state: tuple[Value, ...] = ()
 
 
 class Lowering:
@@ -95,6 +103,8 @@ class Lowering:
         shape: Iterable[int] | None = None,
         channels: int | None = None,
         slots: Iterable[Value | None] = (),
+        turned: bool = False,
+        state: Iterable[Value | None] = (),
         **attrs: Any,
     ) -> int:
         """Add a node and return its number.
@@ -102,7 +112,7 @@ class Lowering:
         Args:
             op, inputs, attrs: as for ``GraphBuilder.add``; values stand for their nodes.
             shape: output shape; the operator's rule gives it where it is absent, perhaps from ``channels``.
-            slots: the parameters that the node owns.
+            slots, turned, state: the tensors that the node owns, see :class:`Spec`.
         """
         nodes = [self.node(i) if isinstance(i, Value) else i for i in inputs]
         owned = tuple(slot for slot in slots if slot is not None)
@@ -110,7 +120,8 @@ class Lowering:
             operator = OPERATORS[op]
             filled = operator.fill_attrs(operator.read_attrs(attrs))
             shape = operator.infer([self.specs[i].shape for i in nodes], filled, None, channels)
-        self.specs.append(Spec(op, nodes, tuple(shape), attrs, self.region, owned))
+        kept = tuple(value for value in state if value is not None)
+        self.specs.append(Spec(op, nodes, tuple(shape), attrs, self.region, owned, turned, kept))
         return len(self.specs) - 1
 
     def shape(self, node: int) -> Shape:
@@ -126,7 +137,7 @@ class Lowering:
             raise GraphError(f"a tensor of shape {list(value.shape)} has no elements, which a graph cannot hold")
         if value.kind == CONSTANT:
             fill = () if value.fill is None else (self.finite(value.fill),)
-            node = self.add("Constant", shape=value.shape, value=fill, dtype=value.dtype)
+            node = self.add("Constant", shape=value.shape, value=fill, dtype=value.dtype, state=(value,))
         elif value.call is None:
             node = self.add("Parameter", shape=value.shape, slots=(value,))
         else:

@@ -14,10 +14,11 @@ CONSTANT, WEIGHT, TRACED = 0, 1, 2
 
 @dataclass(eq=False)
 class Leaf:
-    """A parameter of the module: its first dotted name and its number of elements."""
+    """A parameter of the module: its first dotted name, its number of elements, and the tensor itself where it is at hand."""
 
     name: str
     numel: int
+    origin: Any = None
 
 
 class Value:
@@ -34,9 +35,10 @@ class Value:
         fill: the number that fills a constant, where it is known.
         place: for parameters and views of them: (offset, sizes, strides) inside the parameter.
         data: the elements of a constant that the program made outside the meta device.
+        origin: the module's own tensor, for a buffer.
     """
 
-    __slots__ = ("call", "data", "dtype", "fill", "index", "kind", "leaf", "place", "shape")
+    __slots__ = ("call", "data", "dtype", "fill", "index", "kind", "leaf", "origin", "place", "shape")
 
     def __init__(
         self,
@@ -53,6 +55,7 @@ class Value:
         self.call, self.index = call, index
         self.leaf, self.fill, self.place = leaf, fill, place
         self.data: Any = None
+        self.origin: Any = None
 
 
 class Call:

@@ -2,5 +2,6 @@
 
 from cg_frontends.lowering.lowering import UnknownOperatorWarning
 from cg_frontends.pytorch.convert import from_module
+from cg_frontends.pytorch.copying import copy_weights
 
-__all__ = ["UnknownOperatorWarning", "from_module"]
+__all__ = ["UnknownOperatorWarning", "copy_weights", "from_module"]

@@ -2,37 +2,67 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import traceback
+from typing import Any
 
 import torch
 
-from cg_frontends.pytorch.recorder import DataDependent
-
-__all__ = ["blame", "describe", "reads_elements"]
+__all__ = ["DataDependent", "blame", "definition", "describe", "reads_elements", "tell_operator"]
 
 _OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_OPERATOR = "cg_operator"
 _TORCH = os.path.dirname(os.path.abspath(torch.__file__))
 
 
-def blame(error: BaseException) -> str:
-    """``file:line`` of the innermost frame outside torch and this package, or an empty string."""
+def blame(error: BaseException, code: Any = None) -> str:
+    """``file:line`` of the innermost frame outside torch and this package; without one, where ``code`` is defined, or an empty string."""
     place = ""
     for frame in traceback.extract_tb(error.__traceback__):
-        path = os.path.abspath(frame.filename)
-        if not path.startswith((_OWN + os.sep, _TORCH + os.sep)) and os.path.exists(path) and "importlib" not in path:
+        if _is_users(frame.filename):
             place = f"{frame.filename}:{frame.lineno}"
-    return place
+    return place or definition(code)
 
 
-def describe(error: BaseException, what: str) -> str:
-    """One line: what failed, where, and why."""
-    place = blame(error)
+def definition(code: Any) -> str:
+    """``file:line`` of a function, or of the constructor of a class, outside torch; an empty string where there is none."""
+    function = inspect.unwrap(getattr(code, "__init__") if isinstance(code, type) else code) if callable(code) else None  # noqa: B009
+    found = getattr(function, "__code__", None)
+    if found is None or not _is_users(found.co_filename):
+        return ""
+    return f"{found.co_filename}:{found.co_firstlineno}"
+
+
+def _is_users(filename: str) -> bool:
+    path = os.path.abspath(filename)
+    return not path.startswith((_OWN + os.sep, _TORCH + os.sep)) and os.path.exists(path) and "importlib" not in path
+
+
+def describe(error: BaseException, module: Any) -> str:
+    """One line: what failed, where, and why.
+
+    Args:
+        module: whose ``forward`` it was.
+    """
+    what = type(module).__name__
+    place = blame(error, getattr(type(module), "forward", None))
     where = f"{what}.forward at {place}" if place else f"{what}.forward"
     reason = " ".join(str(error).split())[:300] or type(error).__name__
     if reads_elements(error):
         return f"{where}: control flow depends on the elements of a tensor, which a graph cannot hold; branch on shapes instead"
-    return f"{where}: {type(error).__name__}: {reason}"
+    operator = getattr(error, _OPERATOR, "")
+    return f"{where}: {type(error).__name__}: {reason}{operator and f' ({operator})'}"
+
+
+def tell_operator(error: BaseException, text: str) -> None:
+    """Note on an error which operator failed and what it was given; the innermost one stays."""
+    if not hasattr(error, _OPERATOR):
+        setattr(error, _OPERATOR, text)
+
+
+class DataDependent(Exception):
+    """The program asked for the elements of a tensor that has none."""
 
 
 def reads_elements(error: BaseException) -> bool:

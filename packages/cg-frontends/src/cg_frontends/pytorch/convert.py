@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,14 +16,15 @@ from cg_frontends.lowering.assembly import assemble
 from cg_frontends.lowering.lowering import LOWERINGS, Lowering, UnknownOperatorWarning
 from cg_frontends.lowering.tape import TRACED, Tape
 from cg_frontends.pytorch import lowerings  # noqa: F401 - registers the lowerings
-from cg_frontends.pytorch.blame import describe, reads_elements
+from cg_frontends.pytorch.batch import batch_axes, scales
+from cg_frontends.pytorch.blame import definition, describe, reads_elements
 from cg_frontends.pytorch.exported import module_of, runner_of
 from cg_frontends.pytorch.modules import lend
 from cg_frontends.pytorch.recorder import Recorder
 from cg_frontends.pytorch.structure import map_tensors, tensors_of
 from cg_ir import CgError, Graph, GraphError, SourceError
 
-__all__ = ["as_exporting", "from_module"]
+__all__ = ["PRODUCER", "Conversion", "as_exporting", "convert", "from_module", "name_of"]
 
 PRODUCER = {"name": "cg-frontends", "version": __version__}
 
@@ -39,7 +41,8 @@ def from_module(
     Args:
         module: an ``nn.Module``, on any device, or an ``ExportedProgram``.
         example_inputs: what its ``forward`` takes, tensors on any device (``device="meta"`` will do) or nested in tuples, lists and
-            dicts; with none, those of the ``ExportedProgram``. A leading axis that all tensors share is the batch: it is cut to 1.
+            dicts; with none, those of the ``ExportedProgram``. The batch is cut to 1: the leading axis, or the second of sequences that
+            come first (``batch_first=False``), whichever no operator mixes. Inputs without such an axis are taken as they are.
         name: the graph's name; the class's name if absent.
         strict: an operator outside the vocabulary is an error instead of a ``Custom`` node and a warning.
         kwargs: keyword arguments of ``forward``.
@@ -51,27 +54,22 @@ def from_module(
     Raises:
         SourceError: the forward pass fails; the message names the line of the user's code.
     """
-    if name is None:
-        name = getattr(module, "_get_name", lambda: type(module).__name__)()
-    if not example_inputs and not kwargs:
-        example_inputs, kwargs = _examples(module)
-    tape = _record(module, example_inputs, kwargs)
-    if not any(value.kind == TRACED for value in tape.outputs):
-        raise SourceError(f"{name}: no output of forward depends on its inputs")
-    lowering = Lowering(tape)
-    try:
-        lowering.run()
-        graph = assemble(lowering, name, PRODUCER)
-    except GraphError as error:
-        raise SourceError(f"{name}: {error}") from error
-    if lowering.unknown:
-        listed = ", ".join(f"{key} ({count}x)" for key, count in sorted(lowering.unknown.items()))
+    name = name or name_of(module)
+    conversion = convert(module, example_inputs, kwargs, name)
+    unknown = conversion.lowering.unknown
+    if unknown:
+        listed = ", ".join(f"{key} ({count}x)" for key, count in sorted(unknown.items()))
         if strict:
             raise SourceError(f"{name}: operators outside the vocabulary: {listed}")
         warnings.warn(
             f"{name}: operators outside the vocabulary became Custom: {listed}", UnknownOperatorWarning, stacklevel=2
         )
-    return graph
+    return conversion.graph
+
+
+def name_of(module: Any) -> str:
+    """What a module is called: its class's name, if it says no other."""
+    return str(getattr(module, "_get_name", lambda: type(module).__name__)())
 
 
 def _examples(module: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -82,32 +80,80 @@ def _examples(module: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     return (), {}
 
 
-def _record(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tape:
-    """The tape of the forward pass, at batch size 1 where the program can be run at it."""
-    batch = _batch(args, kwargs)
-    given = [(args, kwargs)]
-    if batch is not None and batch > 1:
-        given.insert(0, map_tensors((args, kwargs), lambda t: t[:1]))
-    first: BaseException | None = None
-    for one_args, one_kwargs in given:
+@dataclass(frozen=True)
+class Conversion:
+    """A graph, and the lowering that it was made from."""
+
+    graph: Graph
+    lowering: Lowering
+
+
+def convert(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], name: str) -> Conversion:
+    """The graph at batch size 1 where the program can be run at it, otherwise at the size given."""
+    if not args and not kwargs:
+        args, kwargs = _examples(module)
+    shapes = [tuple(t.shape) for t in tensors_of((args, kwargs))]
+    try:
+        given = _convert(module, args, kwargs, name)
+    except SourceError as error:
+        # a program that runs one example only
+        if not _leading(shapes):
+            raise
         try:
-            return _record_as_given(module, one_args, one_kwargs)
-        except SourceError as error:
-            first = error
-    assert first is not None
-    raise first
+            first_args, first_kwargs = map_tensors((args, kwargs), lambda t: t[:1])
+            return _convert(module, first_args, first_kwargs, name)
+        except SourceError:
+            raise error from None
+    if all(shape[:1] in ((), (1,)) for shape in shapes):
+        return given
+    axes = batch_axes(given.graph, shapes)
+    leading = axes is None and _leading(shapes)
+    if axes is None and not leading:
+        return given
+    order = iter(axes or (0,) * len(shapes))
+    try:
+        one_args, one_kwargs = map_tensors((args, kwargs), lambda t: _one(t, next(order)))
+        one = _convert(module, one_args, one_kwargs, name)
+    except SourceError:
+        return given
+    return one if not leading or scales(one.graph, given.graph, shapes[0][0]) else given
 
 
-def _record_as_given(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tape:
+def _leading(shapes: list[tuple[int, ...]]) -> bool:
+    """Whether all tensors share a leading size, and not 1."""
+    sizes = {shape[:1] for shape in shapes}
+    return len(sizes) == 1 and sizes.isdisjoint(((), (1,)))
+
+
+def _one(tensor: Tensor, axis: int | None) -> Tensor:
+    """The first example."""
+    return tensor if axis is None else tensor.narrow(axis, 0, 1)
+
+
+def _convert(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], name: str) -> Conversion:
+    """The graph for the inputs as they are."""
+    tape = _record(module, args, kwargs)
+    if not any(value.kind == TRACED for value in tape.outputs):
+        place = definition(getattr(type(module), "forward", None))
+        raise SourceError(f"{name}: {place and f'forward at {place}: '}no output of forward depends on its inputs")
+    lowering = Lowering(tape)
+    try:
+        lowering.run()
+        return Conversion(assemble(lowering, name, PRODUCER), lowering)
+    except GraphError as error:
+        raise SourceError(f"{name}: {error}") from error
+
+
+def _record(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tape:
     """The quick way first, then without the mark of an export, then with real buffers, then through ``torch.export``."""
-    failure: Exception | None = None
+    failure: BaseException | None = None
     for real_buffers, exporting in ((False, True), (False, False), (True, True)):
         try:
             with as_exporting(exporting):
                 return _run(module, args, kwargs, real_buffers=real_buffers)
         except CgError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             failure = failure or error
     assert failure is not None
     if isinstance(module, nn.Module) and (reads_elements(failure) or isinstance(failure, NotImplementedError)):
@@ -115,7 +161,7 @@ def _record_as_given(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any])
             return _run(module_of(module, args, kwargs), args, kwargs, real_buffers=True)
         except Exception:
             pass
-    raise SourceError(describe(failure, type(module).__name__)) from failure
+    raise SourceError(describe(failure, module)) from failure
 
 
 @contextlib.contextmanager
@@ -143,6 +189,7 @@ def _run(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, real_buf
         recorder.region = path
 
     with lend(owner, enter, real_buffers) as lent, torch.inference_mode():
+        recorder.origins = lent.origins
         for parameter_name, parameter in lent.parameters:
             recorder.parameter(parameter, parameter_name)
         args, kwargs = map_tensors((args, kwargs), _meta)
@@ -157,9 +204,3 @@ def _run(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, real_buf
 
 def _meta(tensor: Tensor) -> Tensor:
     return torch.empty_strided(tensor.size(), tensor.stride(), dtype=tensor.dtype, device="meta")
-
-
-def _batch(args: tuple[Any, ...], kwargs: dict[str, Any]) -> int | None:
-    """The leading size that all tensors share, or ``None``."""
-    sizes = {t.shape[0] if t.ndim else None for t in tensors_of((args, kwargs))}
-    return sizes.pop() if len(sizes) == 1 else None

@@ -18,11 +18,13 @@ class Lent:
     Attributes:
         parameters: (dotted name, meta tensor) of every distinct parameter, in order.
         paths: dotted path by id of each submodule.
+        origins: the module's own tensor by the id of the one that stands for it.
     """
 
     def __init__(self) -> None:
         self.parameters: list[tuple[str, nn.Parameter]] = []
         self.paths: dict[int, str] = {}
+        self.origins: dict[int, Tensor] = {}
 
 
 @contextmanager
@@ -50,6 +52,7 @@ def lend(module: nn.Module, enter: Callable[[str], None], real_buffers: bool = F
                 twin = torch.empty_strided(tensor.size(), tensor.stride(), dtype=tensor.dtype, device="meta")
             moved[id(tensor)] = twin
             moved[-id(tensor)] = tensor  # keeps the id from being used again
+            lent.origins[id(twin)] = tensor
         return twin
 
     def plain(value: Any) -> Any:

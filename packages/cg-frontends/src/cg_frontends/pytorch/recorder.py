@@ -15,14 +15,11 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from cg_frontends.lowering.tape import CONSTANT, TRACED, WEIGHT, Call, Leaf, Tape, Value
+from cg_frontends.pytorch.blame import DataDependent, tell_operator
 from cg_frontends.pytorch.shapes import ShapeMemory
 from cg_frontends.pytorch.views import scatter
 
-__all__ = ["DataDependent", "Recorder"]
-
-
-class DataDependent(Exception):
-    """The program asked for the elements of a tensor that has none."""
+__all__ = ["Recorder"]
 
 
 #: Operators that read elements into Python.
@@ -138,10 +135,15 @@ class Recorder(TorchDispatchMode):
 
     Args:
         whole: tells by name (``aten::linear``) which composite operators are recorded whole; the others are taken apart.
+
+    Attributes:
+        region: dotted path of the module that runs now.
+        origins: the module's own tensor by the id of the one that the program sees in its place.
     """
 
     def __init__(self, whole: Callable[[str], bool]) -> None:
         super().__init__()
+        self.origins: dict[int, Tensor] = {}
         self.tape = Tape()
         self.region = ""
         self._whole = whole
@@ -159,7 +161,7 @@ class Recorder(TorchDispatchMode):
 
     def parameter(self, tensor: Tensor, name: str) -> None:
         """Declare a parameter of the module."""
-        leaf = Leaf(name, tensor.numel())
+        leaf = Leaf(name, tensor.numel(), self.origins.get(id(tensor)))
         self.tape.leaves.append(leaf)
         shape = tuple(tensor.shape)
         value = Value(WEIGHT, shape, _dtype(tensor), leaf=leaf, place=(tensor.storage_offset(), shape, tensor.stride()))
@@ -172,7 +174,14 @@ class Recorder(TorchDispatchMode):
     # --- the mode -----------------------------------------------------------------------------------------------------
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
+        try:
+            return self._dispatch(func, args, kwargs or {})
+        except RuntimeError as error:
+            shapes = " and ".join(str(list(tensor.shape)) for tensor in _tensors(args, kwargs or {})[0])
+            tell_operator(error, f"{func._schema.name.rpartition('::')[2]} of {shapes}" if shapes else "")
+            raise
+
+    def _dispatch(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         info = self._infos.get(func)
         if info is None:
             info = self._infos[func] = _Info(func, self._whole)
@@ -192,8 +201,8 @@ class Recorder(TorchDispatchMode):
         tensors, meta, cpu = _tensors(args, kwargs)
         tracks = self._tracks
         kind = CONSTANT
-        if not info.shape_only:
-            for tensor in tensors:
+        if not info.shape_only or info.name == "aten::fill":
+            for tensor in tensors[info.shape_only :]:  # what is filled does not matter, a tensor to fill it with does
                 track = tracks.get(id(tensor))
                 if track is not None and track.value.kind > kind:
                     kind = track.value.kind
@@ -278,12 +287,13 @@ class Recorder(TorchDispatchMode):
             return out
         values = []
         for index, tensor in enumerate(written):
-            value = Value(kind, tuple(tensor.shape), _dtype(tensor), call if kind != CONSTANT else None, index)
-            if info.name in _FILLS:
-                value = Value(CONSTANT, value.shape, value.dtype, fill=_fill(info.name, args, kwargs))
+            value = Value(kind, tuple(tensor.shape), _dtype(tensor), call, index)
+            if info.name in _FILLS and kind == CONSTANT:
+                fill = _fill(info.name, args, kwargs)
+                value = Value(CONSTANT, value.shape, value.dtype, None if fill is not None else call, fill=fill)
             values.append(value)
         call.outputs = tuple(values)
-        if kind != CONSTANT and info.name not in _FILLS:
+        if kind != CONSTANT:
             self.tape.calls.append(call)
         for tensor, value in zip(written, values, strict=True):
             self._write(self._track(tensor), value)
@@ -311,7 +321,7 @@ class Recorder(TorchDispatchMode):
         """Record a call that the program did not make itself, and return its value."""
         call = Call(name, args, kwargs, self.region)
         kind = max((a.kind for a in args if isinstance(a, Value)), default=CONSTANT)
-        value = Value(kind, shape, dtype, call if kind != CONSTANT else None)
+        value = Value(kind, shape, dtype, call)
         call.outputs = (value,)
         if kind != CONSTANT:
             self.tape.calls.append(call)
@@ -331,6 +341,7 @@ class Recorder(TorchDispatchMode):
                 fill = float(torch.ops.aten._local_scalar_dense(tensor))
             track = _Track(tensor, Value(CONSTANT, tuple(tensor.shape), _dtype(tensor), fill=fill))
             track.value.data = None if tensor.is_meta else tensor
+            track.value.origin = self.origins.get(id(tensor))
             self._tracks[id(tensor)] = track
         return track
 
@@ -347,7 +358,7 @@ class Recorder(TorchDispatchMode):
         lifted = tuple(parent if isinstance(a, Value) and i == 0 else a for i, a in enumerate(call.args))
         again = Call(call.name, lifted, call.kwargs, self.region)
         old = track.value
-        value = Value(parent.kind, old.shape, old.dtype, again if parent.kind != CONSTANT else None, index)
+        value = Value(parent.kind, old.shape, old.dtype, again, index)
         outputs: list[Value | None] = [None] * len(call.outputs)
         outputs[index] = value
         again.outputs = tuple(outputs)
@@ -434,4 +445,6 @@ def _fill(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> float | N
         return source
     position = int(source)
     number = args[position] if position < len(args) else kwargs.get("fill_value", kwargs.get("value"))
+    if isinstance(number, Tensor) and number.device.type == "cpu" and not number.is_complex():
+        number = float(torch.ops.aten._local_scalar_dense(number))
     return float(number) if isinstance(number, (int, float)) else None

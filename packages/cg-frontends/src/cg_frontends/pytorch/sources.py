@@ -200,13 +200,15 @@ def _build(source: str, found: Any, positional: list[Any], named: dict[str, Any]
         try:
             module = found(*positional, **named)  # a constructor that needs elements
         except (Exception, SystemExit) as error:
-            raise SourceError(_failure(source, error)) from error
+            raise SourceError(_failure(source, error, found)) from error
     if not isinstance(module, nn.Module) and type(module).__name__ != "ExportedProgram":
         raise SourceError(f"{source} returned {type(module).__name__}, not an nn.Module")
     return module
 
 
-def _failure(source: str, error: BaseException) -> str:
+def _failure(source: str, error: BaseException, code: Any = None) -> str:
+    if isinstance(error, SyntaxError):
+        return f"{source}: {error.filename}:{error.lineno}: {type(error).__name__}: {error.msg}"
+    place = blame(error, code)
     reason = " ".join(str(error).split())[:300]
-    place = f"{error.filename}:{error.lineno}" if isinstance(error, SyntaxError) else blame(error)
-    return f"{source}: {place + ': ' if place else ''}{type(error).__name__}: {reason}"
+    return f"{source}: {place + ': ' if place else ''}{type(error).__name__}{': ' if reason else ''}{reason}"

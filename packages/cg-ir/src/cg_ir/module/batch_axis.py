@@ -14,7 +14,7 @@ from typing import Any
 
 from cg_ir.signature import Signature
 
-__all__ = ["Plan", "plan"]
+__all__ = ["Plan", "plan", "selected_axis"]
 
 _Rule = Callable[[Signature, "tuple[int | None, ...]"], "Plan"]
 
@@ -42,6 +42,13 @@ def plan(sig: Signature, axes: tuple[int | None, ...]) -> Plan:
     if all(axis is None for axis in axes):
         return Plan(None)
     return _RULES[sig.op](sig, axes)
+
+
+def selected_axis(source: Signature, axis: int | None) -> int | None:
+    """Where a further output of an operator (what ``Select`` reads) holds the batch that its input holds at ``axis``."""
+    if axis is None or source.op not in ("LSTM", "GRU", "RNN"):
+        return axis
+    return 1 if len(source.shape) == 3 else axis
 
 
 def _keeps(sig: Signature, axes: tuple[int | None, ...]) -> Plan:
@@ -74,7 +81,7 @@ def _broadcast(sig: Signature, axes: tuple[int | None, ...], shape: tuple[int, .
     for axis, size in zip(axes, sig.input_shapes, strict=True):
         own = place - (rank - len(size))
         if axis is not None:
-            if size[axis] != shape[place]:
+            if axis >= len(size) or size[axis] != shape[place]:  # one number for all has no axis
                 return _APART
             repeat.append(None)
         elif own >= 0 and size[own] > 1:

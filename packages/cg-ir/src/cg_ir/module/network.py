@@ -13,10 +13,11 @@ from torch import Tensor, nn
 
 from cg_ir.errors import GraphError
 from cg_ir.graph import Graph, Node
-from cg_ir.module.batch_axis import Plan, plan
+from cg_ir.module.batch_axis import Plan, plan, selected_axis
 from cg_ir.module.functions import FUNCTIONS, SCALAR_OPERANDS, dtype_of
 from cg_ir.module.layers import LAYERS, runner
 from cg_ir.module.naming import module_paths
+from cg_ir.module.numbers import python_number
 from cg_ir.signature import Signature
 
 __all__ = ["NetworkModule"]
@@ -207,6 +208,29 @@ def _first(xs: Sequence[Any], shape: tuple[int, ...]) -> Any:
     return xs[0]
 
 
+def _leading(shape: tuple[int, ...], axis: int) -> Callable[[Sequence[Any], tuple[int, ...]], Any]:
+    """The examples that an axis holds as its outer factor, along the first axis."""
+
+    def run(xs: Sequence[Any], wide: tuple[int, ...]) -> Any:
+        batch = wide[0] // shape[0]
+        if axis == 0 or batch == 1:
+            return xs[0]
+        return xs[0].unflatten(axis, (batch, shape[axis])).movedim(axis, 0).flatten(0, 1)
+
+    return run
+
+
+def _itself(owned: Tensor) -> Tensor:
+    return owned
+
+
+def _filled(sig: Signature) -> Callable[[Tensor], Tensor]:
+    """A tensor filled with one number is made where it is needed, so that a trace without elements knows the number."""
+    value = sig.attrs["value"][0]
+    number = value if dtype_of(sig.attrs["dtype"]).is_floating_point else int(value)
+    return lambda owned: owned.new_full(sig.shape, number)
+
+
 def _meaning(
     node: Node, nodes: list[Node], own: tuple[int | None, ...], several: bool
 ) -> tuple[Callable[..., Any], Plan]:
@@ -215,21 +239,23 @@ def _meaning(
     if node.op == "Input":
         return _nothing, Plan(0 if sig.shape else None)
     if node.op == "Output":
-        return _first, Plan(own[0])
+        axis = own[0]
+        # several examples folded into an axis of the result come first; where the axis holds nothing else they stay
+        return (_first, Plan(axis)) if axis is None or sig.shape[axis] == 1 else (_leading(sig.shape, axis), Plan(0))
     if node.op == "Select":
-        return _nothing, Plan(_selected_axis(nodes[node.inputs[0]], own[0]))
+        return _nothing, Plan(selected_axis(nodes[node.inputs[0]].signature, own[0]))
     if node.op == "Custom":
         raise GraphError(f"{node.attrs['name']!r:.80} is outside the vocabulary and has no meaning that could be run")
+    if node.op == "Constant" and sig.shape and len(sig.attrs["value"]) == 1:
+        return _filled(sig), Plan(None)
     if node.op in ("Constant", "Parameter"):
-        return _nothing, Plan(None)
+        return _itself, Plan(None)
     run = runner(sig) if node.op in LAYERS else FUNCTIONS[node.op](sig, several)
     return run, plan(sig, own)
 
 
 def _once(step: _Step, owned: Any, xs: Sequence[Any], shape: tuple[int, ...]) -> Any:
-    if owned is None:
-        return step.run(xs, shape)
-    return step.run(owned, *xs) if isinstance(owned, nn.Module) else owned
+    return step.run(xs, shape) if owned is None else step.run(owned, *xs)
 
 
 def _at(module: nn.Module, path: str) -> Any:
@@ -284,16 +310,10 @@ def _scalars(nodes: Sequence[Node]) -> dict[int, float | int]:
         if node.op == "Constant":
             a = node.attrs
             if node.shape == () and len(a["value"]) == 1 and a["dtype"] in ("float32", "int64"):
-                found[node.index] = a["value"][0] if a["dtype"] == "float32" else int(a["value"][0])
+                found[node.index] = python_number(a["value"][0], a["dtype"])
         elif node.op not in SCALAR_OPERANDS or all(i in found for i in node.inputs):
             barred.update(node.inputs)
     return {index: value for index, value in found.items() if index not in barred}
-
-
-def _selected_axis(source: Node, axis: int | None) -> int | None:
-    if axis is None or source.op not in ("LSTM", "GRU", "RNN"):
-        return axis
-    return 1 if len(source.shape) == 3 else axis
 
 
 def _last_uses(steps: Sequence[_Step], outputs: Sequence[int]) -> dict[int, list[int]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from cg_ir.drawing.regions import region_order, region_paths
 from cg_ir.graph import Graph
+from cg_ir.module.numbers import python_number
 
 __all__ = ["Block", "block_tree", "inline_numbers"]
 
@@ -44,7 +45,7 @@ def inline_numbers(graph: Graph) -> dict[int, str]:
         if node.op == "Constant":
             value, dtype = node.attrs["value"], node.attrs["dtype"]
             if node.shape == () and len(value) == 1 and dtype in ("float32", "int64"):
-                found[node.index] = repr(value[0] if dtype == "float32" else int(value[0]))
+                found[node.index] = repr(python_number(value[0], dtype))
         elif node.op not in _WITH_NUMBERS or all(i in found for i in node.inputs):
             barred.update(node.inputs)
     return {index: text for index, text in found.items() if index not in barred}

@@ -50,6 +50,12 @@ def expand(low: Lowering, out: Outputs, x: Value, *sizes: Any, **named: Any) -> 
     return low.add("Expand", x, shape=out[0].shape)
 
 
+@lowers("fill")
+def fill(low: Lowering, out: Outputs, filled: Value, value: Value) -> int:
+    """A tensor filled with one number that the network computes."""
+    return low.add("Expand", value, shape=out[0].shape)
+
+
 @lowers("repeat", "tile")
 def repeat(low: Lowering, out: Outputs, x: Value, repeats: Sequence[int]) -> int:
     rank = len(out[0].shape)

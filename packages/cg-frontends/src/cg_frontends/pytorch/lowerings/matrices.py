@@ -122,11 +122,13 @@ def convolution(
     return _convolution(low, out, x, weight, bias, stride, padding, dilation, groups, transposed, output_padding)
 
 
-def _affine(low: Lowering, shape: tuple[int, ...], x: Value, weight: Value, bias: Value | None) -> int:
-    """x times a matrix that the node owns, plus a bias that it owns where it can."""
+def _affine(
+    low: Lowering, shape: tuple[int, ...], x: Value, weight: Value, bias: Value | None, turned: bool = False
+) -> int:
+    """x times a matrix (out, in), or turned (in, out), that the node owns, plus a bias that it owns where it can."""
     with_bias = bias is not None and bias.shape == shape[-1:] and low.owned(bias)
-    attrs = {"bias": True} if with_bias else {}
-    node = low.add("Gemm", x, shape=shape, slots=(weight, bias if with_bias else None), **attrs)
+    attrs: dict[str, Any] = {"bias": True} if with_bias else {}
+    node = low.add("Gemm", x, shape=shape, slots=(weight, bias if with_bias else None), turned=turned, **attrs)
     if bias is not None and not with_bias:
         node = low.add("Add", node, bias, shape=shape)
     return node
@@ -146,7 +148,7 @@ def linear(low: Lowering, out: Outputs, x: Value, weight: Value, bias: Any = Non
 @lowers("matmul", "mm", "bmm", "mv", "dot")
 def matmul(low: Lowering, out: Outputs, a: Value, b: Value, *types: Any) -> int:
     if len(b.shape) == 2 and len(a.shape) > 1 and b.kind == WEIGHT and low.owned(b):
-        return _affine(low, out[0].shape, a, b, None)
+        return _affine(low, out[0].shape, a, b, None, turned=True)
     return low.add("MatMul", a, b, shape=out[0].shape)
 
 
@@ -156,7 +158,7 @@ def addmm(
 ) -> int:
     shape = out[0].shape
     if beta == 1 and alpha == 1 and len(b.shape) == 2 and b.kind == WEIGHT and low.owned(b):
-        return _affine(low, shape, a, b, bias)
+        return _affine(low, shape, a, b, bias, turned=True)
     node = low.add("MatMul", a, b, shape=shape)
     if alpha != 1:
         node = low.add("Mul", node, low.scalar(alpha), shape=shape)

@@ -12,13 +12,20 @@ Outputs = Sequence[Any]
 
 
 def _channels(
-    low: Lowering, out: Outputs, op: str, x: Value, weight: Value | None, bias: Value | None, **attrs: Any
+    low: Lowering,
+    out: Outputs,
+    op: str,
+    x: Value,
+    weight: Value | None,
+    bias: Value | None,
+    state: Sequence[Value | None] = (),
+    **attrs: Any,
 ) -> int:
     """A normalisation with one scale and one shift a channel; what it does not own is a product and a sum."""
     shape = out[0].shape
     if weight is not None and bias is not None and low.owned(weight) and low.owned(bias):
-        return low.add(op, x, shape=shape, slots=(weight, bias), affine=True, **attrs)
-    node = low.add(op, x, shape=shape, affine=False, **attrs)
+        return low.add(op, x, shape=shape, slots=(weight, bias), state=state, affine=True, **attrs)
+    node = low.add(op, x, shape=shape, state=state, affine=False, **attrs)
     for step, vector in (("Mul", weight), ("Add", bias)):
         if vector is not None:
             node = low.add(step, node, low.reshape(vector, (shape[1], *(1,) * (len(shape) - 2))), shape=shape)
@@ -39,14 +46,14 @@ def batch_norm(
     eps: float = 1e-5,
     *flags: Any,
 ) -> int:
-    return _channels(low, out, "BatchNormalization", x, weight, bias, epsilon=eps)
+    return _channels(low, out, "BatchNormalization", x, weight, bias, (mean, var), epsilon=eps)
 
 
 @lowers("_native_batch_norm_legit_no_training")
 def batch_norm_eval(
     low: Lowering, out: Outputs, x: Value, weight: Any, bias: Any, mean: Any, var: Any, momentum: float, eps: float
 ) -> int:
-    return _channels(low, out, "BatchNormalization", x, weight, bias, epsilon=eps)
+    return _channels(low, out, "BatchNormalization", x, weight, bias, (mean, var), epsilon=eps)
 
 
 @lowers("instance_norm")
@@ -64,7 +71,7 @@ def instance_norm(
     *flags: Any,
 ) -> int:
     op = "InstanceNormalization" if use_input_stats else "BatchNormalization"
-    return _channels(low, out, op, x, weight, bias, epsilon=eps)
+    return _channels(low, out, op, x, weight, bias, () if use_input_stats else (mean, var), epsilon=eps)
 
 
 @lowers("group_norm")
