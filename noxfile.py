@@ -28,9 +28,8 @@ PROJECTS = {
 }
 SHARED = ROOT / ".nox" / "torch"
 TEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis", "selenium", "axe-core-python")
-#: What the guides and the plugin template need beside the packages.
-INTEGRATION_TOOLS = ("copier", "optuna")
-GUIDE_TOOLS = ("copier", "optuna")  # what the plugin template and one guide need
+#: What the plugin template and one guide need beside the packages.
+GUIDE_TOOLS = ("copier", "optuna")
 DEMO_LABELS = "analog-nasbench==0.1.3"
 #: The model zoos, and what they import; without their dependencies, which would bring another torch.
 ZOO = (
@@ -108,7 +107,7 @@ def install(session: nox.Session, *requirements: str) -> None:
 @nox.session(venv_backend="none")
 def tests(session: nox.Session) -> None:
     """All tests, in one environment with all packages and extras."""
-    python = shared_python(session, *INTEGRATION_TOOLS)
+    python = shared_python(session)
     # one worker process a core, one thread each; the tests of a file share fixtures, so a file stays with one worker
     threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     run(session, python, "-m", "pytest", "-n", "auto", "--dist", "loadfile", *session.posargs, env=threads)
@@ -117,7 +116,7 @@ def tests(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def integration(session: nox.Session) -> None:
     """Only the tests of what crosses packages."""
-    python = shared_python(session, *INTEGRATION_TOOLS)
+    python = shared_python(session)
     run(session, python, "-m", "pytest", *(session.posargs or ["tests"]))
 
 
