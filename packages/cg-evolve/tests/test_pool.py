@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from cg_evolve import SearchError
 from cg_evolve.domain import Domain
 from cg_evolve.history import History
 from cg_evolve.pool import Pool
-from cg_ir import Graph, get_space
+from cg_ir import Graph, GraphBuilder, get_space
 from cg_ir.graph import Node
 
 
@@ -63,6 +64,27 @@ def test_nearest_takes_the_member_itself_then_its_twin_then_the_closest() -> Non
 def test_an_empty_pool_is_refused() -> None:
     with pytest.raises(SearchError, match="pool is empty"):
         Pool([], get_space("toy").graph)
+
+
+def test_a_domain_tells_shared_weights_from_own_ones() -> None:
+    class Two:
+        name, size = "two", 2
+
+        def enumerate(self) -> list[str]:
+            return ["own", "shared"]
+
+        def graph(self, arch: str) -> Graph:
+            b = GraphBuilder(arch)
+            x = b.input((1, 4, 8, 8))
+            for place in range(2):
+                weights = "one" if arch == "shared" else f"own {place}"
+                x = b.add("Conv", x, channels=4, kernel_shape=(3, 3), pads=(1, 1, 1, 1), weights=weights)
+            b.output(x)
+            return b.build()
+
+    space: Any = Two()
+    assert space.graph("own").hash != space.graph("shared").hash
+    assert Domain(space, None, lambda graph: True).members == ["own", "shared"]
 
 
 def test_a_domain_counts_a_network_once() -> None:

@@ -249,13 +249,18 @@ def random_like(tensor: torch.Tensor) -> torch.Tensor:
     return torch.randn(tensor.shape)
 
 
-def agree(arguments: argparse.Namespace) -> None:
-    """Compare outputs over a family, or every n-th model of it, and append a JSON line a model."""
+def prepare(output: Path) -> set[str]:
+    """Set torch up for measuring; returns the names of the models that ``output`` has already."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     define_torchvision_operators()
+    return {json.loads(line)["name"] for line in output.read_text().splitlines()} if output.exists() else set()
+
+
+def agree(arguments: argparse.Namespace) -> None:
+    """Compare outputs over a family, or every n-th model of it, and append a JSON line a model."""
     output = Path(arguments.output)
-    done = {json.loads(line)["name"] for line in output.read_text().splitlines()} if output.exists() else set()
+    done = prepare(output)
     with output.open("a") as file:
         for number, (name, build) in enumerate(FAMILIES[arguments.family]()):
             wanted = number % arguments.every == 0 and arguments.only in name and "detection/" not in name
@@ -287,11 +292,8 @@ def one_line(error: BaseException) -> str:
 
 def run(arguments: argparse.Namespace) -> None:
     """Measure a family and append a JSON line a model."""
-    torch.set_num_threads(1)
-    warnings.simplefilter("ignore")
-    define_torchvision_operators()
     output = Path(arguments.output)
-    done = {json.loads(line)["name"] for line in output.read_text().splitlines()} if output.exists() else set()
+    done = prepare(output)
     index, count = map(int, arguments.shard.split("/"))
     from_module_warmup()
     with output.open("a") as file:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cg_ir.errors import CgError
+from cg_ir.files import atomic_path
 
 __all__ = ["CheckpointError", "checkpoint_kind", "read_checkpoint", "shipped_directory", "write_checkpoint"]
 
@@ -33,10 +32,12 @@ def write_checkpoint(
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"format": FORMAT, "kind": kind, "config": dict(config)}, indent=2, sort_keys=True) + "\n"
     arrays = {name: np.ascontiguousarray(value) for name, value in weights.items()}
-    _replace(folder / "model.safetensors", save(arrays, metadata={"kind": kind}))
-    _replace(folder / "config.json", text.encode())
+    files = {"model.safetensors": save(arrays, metadata={"kind": kind}), "config.json": text.encode()}
     if card:
-        _replace(folder / "README.md", card.encode())
+        files["README.md"] = card.encode()
+    for name, data in files.items():
+        with atomic_path(folder / name) as temporary:
+            temporary.write_bytes(data)
 
 
 def read_checkpoint(directory: str | Path, kind: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -84,16 +85,3 @@ def _document(folder: Path) -> dict[str, Any]:
 def shipped_directory(name: str) -> Path:
     """The folder of a checkpoint that ships with the package."""
     return Path(__file__).parent / "checkpoints" / name
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write to a temporary name, then rename."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 
 import cg_ir
 from cg_ir.errors import CgError, MissingExtra, SourceError
+from cg_ir.files import atomic_path
 from cg_ir.terminal import json_option, say_written
 
 __all__ = ["embed", "pretrain"]
@@ -118,9 +117,7 @@ def _writer(output: Path) -> Callable[[list[str], list[str], NDArray[np.float32]
 
     def write(names: list[str], columns: list[str], values: NDArray[np.float32]) -> None:
         output.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=output.parent, suffix=output.suffix)
-        os.close(handle)
-        try:
+        with atomic_path(output) as temporary:
             if output.suffix == ".parquet":
                 arrays = [pyarrow.array(names), *(pyarrow.array(values[:, i]) for i in range(len(columns)))]
                 parquet.write_table(pyarrow.Table.from_arrays(arrays, names=["arch", *columns]), temporary)
@@ -131,11 +128,6 @@ def _writer(output: Path) -> Callable[[list[str], list[str], NDArray[np.float32]
                     table = csv.writer(stream)
                     table.writerow(["arch", *columns])
                     table.writerows([name, *map(repr, row)] for name, row in zip(names, values.tolist(), strict=True))
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, output)
-        except BaseException:
-            os.unlink(temporary)
-            raise
 
     return write
 

@@ -9,8 +9,6 @@ eigenvalues cheap.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,8 @@ from numpy.typing import NDArray
 from scipy.linalg import eig_banded, eigh
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import reverse_cuthill_mckee
+
+from cg_ir.files import atomic_path
 
 __all__ = ["SpectrumCache", "laplacian_spectrum", "normalized_laplacian", "spectral_distances", "spectrum_vectors"]
 
@@ -127,13 +127,7 @@ class SpectrumCache:
         """Write the file, whole or not at all."""
         if self.path is None:
             raise ValueError("this SpectrumCache has no path")
-        handle, temporary = tempfile.mkstemp(dir=self.path.parent, suffix=".npz")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                names = np.array(list(self._known), dtype=np.str_)
-                values = np.array(list(self._known.values())).reshape(-1, self.k)
-                np.savez_compressed(file, k=self.k, hash=names, spectrum=values)
-            os.replace(temporary, self.path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        names = np.array(list(self._known), dtype=np.str_)
+        values = np.array(list(self._known.values())).reshape(-1, self.k)
+        with atomic_path(self.path) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, k=self.k, hash=names, spectrum=values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -67,13 +67,12 @@ class Domain:
             if enumerate_all is None or self.space.size > ENUMERABLE:
                 return None
             archs = list(enumerate_all())
-        written: dict[
-            tuple[int, bytes, bytes, bytes], str
-        ] = {}  # many spellings are built node by node alike: they need no hash
+        # Many spellings are built node by node alike: they need no hash.
+        written: dict[tuple[Any, ...], str] = {}
         for arch in archs:
             graph = self.graph(arch)
-            key = (id(graph.signatures), graph.codes.tobytes(), graph.indptr.tobytes(), graph.indices.tobytes())
-            written.setdefault(key, arch)
+            arrays = (graph.codes.tobytes(), graph.indptr.tobytes(), graph.indices.tobytes())
+            written.setdefault((id(graph.signatures), *arrays, *sorted(graph.weight_keys.items())), arch)
         graphs = [self.graph(arch) for arch in written.values()]
         distinct: dict[str, str] = {}
         for arch, graph, graph_hash in zip(written.values(), graphs, hash_all(graphs), strict=True):

@@ -20,6 +20,7 @@ from cg_evolve.jobs import Job, Outcome
 from cg_evolve.locks import Lock
 from cg_evolve.search import Search
 from cg_evolve.store import Store
+from cg_ir.output_formats import write_text
 
 __all__ = ["Config", "Run", "read_pool", "read_run"]
 
@@ -80,9 +81,7 @@ class Config:
     def write(self, path: Path) -> None:
         """Write; the file appears whole or not at all."""
         document = {"cg_evolve": cg_evolve.__version__, **asdict(self)}
-        temporary = path.with_name(path.name + ".tmp")
-        temporary.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
+        write_text(path, json.dumps(document, indent=2) + "\n")
 
 
 def read_pool(path: str) -> list[str]:

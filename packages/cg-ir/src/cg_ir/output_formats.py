@@ -8,10 +8,10 @@ from __future__ import annotations
 import importlib
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cg_ir.errors import GraphError, SourceError
+from cg_ir.files import atomic_path
 
 if TYPE_CHECKING:
     from cg_ir.graph import Graph
@@ -89,10 +89,8 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     Raises:
         GraphError: the file cannot be written.
     """
-    from cg_ir.serialization import atomic_path
-
     try:
-        with atomic_path(Path(path)) as temporary:
+        with atomic_path(path) as temporary:
             temporary.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         raise GraphError(f"cannot write: {error.strerror or error}", os.fspath(path)) from None

@@ -11,22 +11,20 @@ import gzip
 import json
 import os
 import re
-import tempfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from cg_ir.errors import GraphError
+from cg_ir.files import atomic_path
 from cg_ir.graph import Graph
 from cg_ir.operators import OPERATORS, OPSET
 from cg_ir.signature import SignatureTable, shared_table
 
 __all__ = [
     "FORMAT_VERSION",
-    "atomic_path",
     "from_dict",
     "from_json",
     "load",
@@ -107,23 +105,6 @@ def to_json(graph: Graph) -> str:
         else:
             parts.append(f"{_dumps(key)}: {_dumps(value)}")
     return "{" + ",\n ".join(parts) + "}\n"
-
-
-@contextlib.contextmanager
-def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A temporary name beside ``path`` that becomes ``path`` when the block ends well, and vanishes when it does not."""
-    target = Path(path)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _write(path: str | os.PathLike[str], chunks: Iterable[str]) -> None:

@@ -198,8 +198,6 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
             )
         self._scores = normal_scores(values)
         self._fitted: dict[str, tuple[_Reference, AveragedGaussianProcess | ManyLabels]] = {}
-        if self.informative_:
-            self._model(None)
         return self
 
     @overload

@@ -131,7 +131,7 @@ class Ranking(Sequence[Ranked]):
         elif name.endswith(".parquet"):
             from pathlib import Path
 
-            from cg_ir.serialization import atomic_path
+            from cg_ir.files import atomic_path
 
             frame = self.to_dataframe()
             try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -10,9 +9,11 @@ import numpy as np
 
 from cg_evolve.bench import fronts, overhead, training
 from cg_evolve.bench.methods import FRONT_METHODS, TABLE_METHODS
-from cg_evolve.bench.rows import POINTS, Row, write_whole
+from cg_evolve.bench.rows import POINTS, Row
 from cg_evolve.bench.tables import LABELS, PLACED, TASKS, Task
 from cg_ir.errors import MissingExtra
+from cg_ir.files import atomic_path
+from cg_ir.output_formats import write_text
 
 __all__ = ["write_report"]
 
@@ -23,7 +24,7 @@ def write_report(rows: Sequence[Row], folder: Path) -> None:
     Raises:
         MissingExtra: matplotlib or scipy is not installed.
     """
-    write_whole(folder / "results.md", "\n".join(_page(rows)) + "\n")
+    write_text(folder / "results.md", "\n".join(_page(rows)) + "\n")
     _plot(rows, folder / "results.svg")
 
 
@@ -220,6 +221,5 @@ def _plot(rows: Sequence[Row], path: Path) -> None:
             axes.set(xscale="log", yscale="log", title=task.name, xlabel="evaluations", ylabel="rank of the best found")
             axes.grid(alpha=0.3)
         figure.axes[0].legend(frameon=False)
-        temporary = path.with_name(path.name + ".tmp")
-        figure.savefig(temporary, format="svg", metadata={"Date": None})
-    os.replace(temporary, path)
+        with atomic_path(path) as temporary:
+            figure.savefig(temporary, format="svg", metadata={"Date": None})

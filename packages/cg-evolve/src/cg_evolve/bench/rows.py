@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
-import os
 from pathlib import Path
 from typing import Any
 
-__all__ = ["COLUMNS", "POINTS", "Row", "Rows", "write_whole"]
+from cg_evolve.errors import SearchError
+from cg_ir.files import atomic_path
+
+__all__ = ["COLUMNS", "POINTS", "Row", "Rows"]
 
 Row = dict[str, str]
 #: Evaluations at which curves are recorded.
@@ -19,22 +21,22 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file that appears whole or not at all."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text, encoding="utf-8", newline="")
-    os.replace(temporary, path)
-
-
 class Rows:
-    """The rows in ``path``, which is whole at every moment."""
+    """The rows in ``path``, which is whole at every moment.
+
+    Raises:
+        SearchError: the file holds something else.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.rows: list[Row] = []
         if path.exists():
             with path.open(encoding="utf-8", newline="") as file:
-                self.rows = list(csv.DictReader(file))
+                reader = csv.DictReader(file)
+                if tuple(reader.fieldnames or ()) != COLUMNS:
+                    raise SearchError(f"{path} holds other results; name another folder")
+                self.rows = list(reader)
 
     def has(self, task: str, method: str, seed: int, budget: int) -> bool:
         """Whether this search was done."""
@@ -44,9 +46,7 @@ class Rows:
     def add(self, row: dict[str, Any]) -> None:
         """Add and write."""
         self.rows.append({name: str(row.get(name, "")) for name in COLUMNS})
-        temporary = self.path.with_name(self.path.name + ".tmp")
-        with temporary.open("w", encoding="utf-8", newline="") as file:
+        with atomic_path(self.path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
             writer.writeheader()
             writer.writerows({name: row.get(name, "") for name in COLUMNS} for row in self.rows)
-        os.replace(temporary, self.path)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from cg_frontends.benchmarks.table import LabelTable
+from cg_ir.files import atomic_path
 
 __all__ = ["cached", "index_path", "stamp"]
 
@@ -72,19 +73,12 @@ def _save(index: Path, header: str, table: LabelTable) -> None:
     def data(text: str) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
         return np.frombuffer(text.encode(), dtype=np.uint8)
 
-    try:
-        handle, temporary = tempfile.mkstemp(dir=index.parent, prefix=f".{index.name}.")
-    except OSError:
-        return
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez_compressed(
-                file,
-                header=data(header),
-                archs=data("\n".join(table.archs())),
-                metrics=data(json.dumps(table.metrics)),
-                values=table.values,
-            )
-        os.replace(temporary, index)
-    except OSError:
-        Path(temporary).unlink(missing_ok=True)
+    # where the folder cannot be written to, the next reader indexes again
+    with contextlib.suppress(OSError), atomic_path(index) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(
+            file,
+            header=data(header),
+            archs=data("\n".join(table.archs())),
+            metrics=data(json.dumps(table.metrics)),
+            values=table.values,
+        )

@@ -82,7 +82,7 @@ def _from_text(text: str) -> Any:
                 return ast.literal_eval(stripped)
             if stripped.startswith("Genotype("):
                 return _from_call(ast.parse(stripped, mode="eval").body)
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
+        except (ValueError, TypeError, OverflowError, SyntaxError, RecursionError, MemoryError):
             pass
     raise ArchError(f"a nb301 genotype should be {_FORM}, or Genotype(normal=..., reduce=...), not {text!r:.80}")
 
@@ -95,7 +95,7 @@ def _from_call(node: ast.expr) -> dict[str, Any]:
     for keyword in node.keywords:
         value = keyword.value
         if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "range":
-            result[str(keyword.arg)] = list(range(*[int(ast.literal_eval(arg)) for arg in value.args]))[:16]
+            result[str(keyword.arg)] = list(range(*[int(ast.literal_eval(arg)) for arg in value.args])[:16])
         else:
             result[str(keyword.arg)] = ast.literal_eval(value)
     return result

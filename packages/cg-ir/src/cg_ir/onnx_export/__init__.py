@@ -43,7 +43,7 @@ def to_onnx(graph: Graph, module: Any = None) -> Any:
 
 def save_onnx(graph: Graph, path: str | os.PathLike[str]) -> None:
     """Write :func:`to_onnx`'s model to a file, which appears whole or not at all."""
-    from cg_ir.serialization import atomic_path
+    from cg_ir.files import atomic_path
 
     model = to_onnx(graph)
     try:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from cg_ir.files import atomic_path
+from cg_ir.output_formats import write_text
 
 __all__ = ["markdown", "write_report"]
 
@@ -157,18 +158,7 @@ def write_report(folder: Path, rows: Sequence[Row]) -> None:
     except ImportError:
         pass
     else:
-        _replace(folder / "results.svg", lambda path: plot(rows, path))
+        with atomic_path(folder / "results.svg") as temporary:
+            plot(rows, temporary)
         text += "\n![Spearman's rank correlation against labels, one panel a target](results.svg)\n"
-    _replace(folder / "results.md", lambda path: path.write_text(text, encoding="utf-8"))
-
-
-def _replace(path: Path, write: Any) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=path.suffix)
-    os.close(handle)
-    try:
-        write(Path(name))
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
+    write_text(folder / "results.md", text)
