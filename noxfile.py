@@ -1,6 +1,6 @@
 """Everything that a contributor or CI runs: ``python3 -m nox -s NAME`` (``-l`` lists the sessions).
 
-``tests``, ``integration``, ``demo``, ``bench``, ``zoo`` and ``docs`` share one environment, ``.nox/torch``, with all five
+``tests``, ``integration``, ``demo``, ``bench``, ``zoo``, ``zoo-sample`` and ``docs`` share one environment, ``.nox/torch``, with all five
 packages, editable, and all their extras. Each ``tests-<package>`` has an environment of its own with only what that
 package declares.
 """
@@ -29,7 +29,9 @@ PROJECTS = {
 SHARED = ROOT / ".nox" / "torch"
 TEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis", "selenium", "axe-core-python")
 #: What the plugin template and one guide need beside the packages.
-GUIDE_TOOLS = ("copier", "optuna")
+GUIDE_TOOLS = ("copier", "optuna", "ruff")
+#: What runs and writes the ONNX files of the tests.
+ONNX_TOOLS = ("onnxruntime", "onnxscript")
 DEMO_LABELS = "analog-nasbench==0.1.3"
 #: The model zoos, and what they import; without their dependencies, which would bring another torch.
 ZOO = (
@@ -70,7 +72,7 @@ def shared_python(session: nox.Session, *tools: str) -> str:
     if not python.exists():
         session.run(sys.executable, "-m", "virtualenv", "--quiet", str(SHARED), external=True)
     packages = [part for package in in_order() for part in editable(package, extras=True)]
-    bring_up_to_date(session, str(python), "packages", [*TEST_TOOLS, *GUIDE_TOOLS, *packages])
+    bring_up_to_date(session, str(python), "packages", [*TEST_TOOLS, *GUIDE_TOOLS, *ONNX_TOOLS, *packages])
     if tools:
         bring_up_to_date(session, str(python), session.name, tools)
     return str(python)
@@ -209,16 +211,31 @@ def bench(session: nox.Session) -> None:
     run(session, str(Path(python).with_name("cg")), "bench", *arguments)
 
 
-@nox.session(venv_backend="none")
-def zoo(session: nox.Session) -> None:
-    """Every model of torchvision and timm, and transformers configurations, into docs/zoo.md (about an hour)."""
-    python = shared_python(session)
-    models = SHARED / "zoo"  # outside site-packages: only this session sees it
+def zoo_models(session: nox.Session, python: str) -> Path:
+    """The folder of the model libraries; outside site-packages, so that only the sessions that ask for them see them."""
+    models = SHARED / "zoo"
     if not (models / "transformers").is_dir():
         session.run(
             python, "-m", "pip", "install", "--disable-pip-version-check", "--quiet", "--no-deps", "--target", str(models), *ZOO,
             external=True,
         )  # fmt: skip
+    return models
+
+
+@nox.session(name="zoo-sample", venv_backend="none")
+def zoo_sample(session: nox.Session) -> None:
+    """The fixed sample of the zoo: conversion, parameters, MACs, round trips, outputs."""
+    python = shared_python(session)
+    models = {"PYTHONPATH": str(zoo_models(session, python))}
+    sample = "packages/cg-frontends/tests/pytorch/test_zoo_sample.py"
+    run(session, python, "-m", "pytest", sample, *session.posargs, env=models)
+
+
+@nox.session(venv_backend="none")
+def zoo(session: nox.Session) -> None:
+    """Every model of torchvision and timm, and transformers configurations, into docs/zoo.md (about an hour)."""
+    python = shared_python(session)
+    models = {"PYTHONPATH": str(zoo_models(session, python))}
     script = "packages/cg-frontends/benchmarks/zoo.py"
     results = []
     for family, options in (
@@ -228,7 +245,7 @@ def zoo(session: nox.Session) -> None:
     ):
         results.append(str(SHARED / f"zoo-{family}.jsonl"))
         command = [python, script, "run", "--family", family, *options, *session.posargs, "-o", results[-1]]
-        run(session, *command, env={"PYTHONPATH": str(models)})
+        run(session, *command, env=models)
     for family, options in (
         ("torchvision", ["--most-macs", "2e11"]),
         ("timm", ["--every", "20"]),
@@ -236,7 +253,7 @@ def zoo(session: nox.Session) -> None:
     ):
         results.append(str(SHARED / f"zoo-{family}-agree.jsonl"))
         command = [python, script, "agree", "--family", family, *options, "-o", results[-1]]
-        run(session, *command, env={"PYTHONPATH": str(models)})
+        run(session, *command, env=models)
     run(session, python, script, "table", *results, "-o", "docs/zoo.md")
 
 
