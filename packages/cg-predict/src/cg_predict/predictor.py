@@ -25,6 +25,7 @@ from cg_predict.metrics import spearman
 from cg_predict.pool import PoolScale
 from cg_predict.prior import Prior, load_prior
 from cg_predict.targets import LabelError, check_labels, merge_duplicates, normal_scores, scores_in_pool
+from cg_predict.threads import single_threaded
 
 __all__ = ["Familiarity", "Predictor", "UnfamiliarWarning"]
 
@@ -167,6 +168,7 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
 
     # --- scikit-learn -------------------------------------------------------------------------------------------------
 
+    @single_threaded
     def fit(self, graphs: Sequence[Graph], y: ArrayLike) -> Predictor:
         """Learn from labels.
 
@@ -206,6 +208,7 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
     ) -> Floats: ...
     @overload
     def predict(self, graphs: Sequence[Graph], return_std: bool, pool: Sequence[Graph] | None = None) -> Any: ...
+    @single_threaded
     def predict(self, graphs: Sequence[Graph], return_std: bool = False, pool: Sequence[Graph] | None = None) -> Any:
         """Scores, (n,), higher is better; with ``return_std`` also standard deviations.
 
@@ -232,6 +235,7 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         values = check_labels(y, len(graphs))
         return spearman(self.predict(graphs, pool=pool), values)
 
+    @single_threaded
     def suggest(self, graphs: Sequence[Graph], k: int) -> list[int]:
         """Which networks to label next: those whose labels reduce the summed predictive variance of ``graphs`` most.
 
