@@ -9,9 +9,11 @@ import pytest
 from sklearn.base import clone
 
 from cg_embed.checkpoint import CheckpointError
+from cg_ir import get_space
 from cg_ir.errors import CgError
 from cg_ir.testing import ScorerSuite
 from cg_predict import LabelError, Predictor, UnfamiliarWarning
+from cg_predict.features import descriptors
 from cg_predict.prior import load_prior, shipped_directory
 
 FAMILIES = ("nb101", "nb201", "nb301", "mobilenetv3", "mnasnet", "natssize")
@@ -34,19 +36,37 @@ def test_sources_are_the_families_that_are_left():
 
 def test_nothing_of_an_excluded_family_is_in_the_prior():
     whole, without = load_prior(), load_prior(("nb201",))
-    assert "nb201" not in without.moments
-    assert "nb201" not in without.references
-    assert "nb201" not in without.known
-    for component, forest in without.forests.items():
-        other = whole.forests[component]
-        assert len(forest.value) != len(other.value) or not np.array_equal(forest.value, other.value)
+    for part in ("correlations", "references", "ranked", "raw", "known", "known_names"):
+        assert set(getattr(whole, part)) == set(FAMILIES)
+        assert set(getattr(without, part)) == set(FAMILIES) - {"nb201"}
     assert not np.array_equal(without.relevance["descriptors_sharp"], whole.relevance["descriptors_sharp"])
-    assert load_prior(("nb101", "nb201")).forests == {}
+    assert set(load_prior(("nb101", "nb201")).ranked) == set(FAMILIES[2:])
+    assert load_prior(("nb101", "nb201")).relevance == {}  # learned jointly, so of both or of neither
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_source_most_like_a_pool_is_its_own_family(name):
+    space, rng = get_space(name), np.random.default_rng(1)
+    x = descriptors().encode([space.graph(space.sample(rng)) for _ in range(200)])
+    similarities = load_prior().similarities(x)
+    assert max(similarities, key=similarities.__getitem__) == name
+    assert similarities[name] > 0.65
+    assert set(load_prior().similarities(np.repeat(x[:1], 5, axis=0)).values()) == {0.0}
+
+
+def test_families_left_out_are_not_asked(family):
+    graphs, _ = family
+    score = {
+        exclude: tuple(Predictor(exclude=exclude, warn=False).predict(graphs, pool=graphs))
+        for exclude in ((), ("nb201",), ("nb201", "nb101"), FAMILIES)
+    }
+    assert len(set(score.values())) == 4
+    assert set(score[FAMILIES]) == {0.0}
 
 
 def test_the_checkpoint_is_small_and_says_what_it_is():
     folder = shipped_directory()
-    assert sum(path.stat().st_size for path in folder.iterdir()) < 4.5e6
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 1.5e6
     card = (folder / "README.md").read_text()
     assert all(f"| {family} |" in card for family in FAMILIES)
     assert "train_prior" in card

@@ -12,6 +12,7 @@ from cg_ir.lazy import lazy_names
 if TYPE_CHECKING:
     from cg_embed.contrastive_encoder import ContrastiveConfig, ContrastiveEncoder
     from cg_embed.descriptors import GROUPS, Descriptors
+    from cg_embed.neighbourhoods import Neighbourhoods
     from cg_embed.path_encoder import PathConfig, PathEncoder
     from cg_embed.spectrum import SpectrumCache, laplacian_spectrum
 
@@ -20,6 +21,7 @@ __version__ = "0.1.0"
 _WHERE = {
     "Descriptors": "descriptors",
     "GROUPS": "descriptors",
+    "Neighbourhoods": "neighbourhoods",
     "PathEncoder": "path_encoder",
     "PathConfig": "path_encoder",
     "ContrastiveEncoder": "contrastive_encoder",
@@ -33,6 +35,7 @@ __all__ = [  # noqa: RUF022 - grouped by concept
     # numbers with a meaning
     "Descriptors",
     "GROUPS",
+    "Neighbourhoods",
     "laplacian_spectrum",
     "SpectrumCache",
     # learned vectors

@@ -15,7 +15,7 @@ from cg_ir.hashing import MULTIPLIERS, digest
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["hash_all"]
+__all__ = ["hash_all", "neighbourhood_colours"]
 
 _A, _B, _C = (np.uint64(m) for m in MULTIPLIERS)
 _ONE = np.uint64(1)
@@ -119,6 +119,18 @@ def _backward(colours: NDArray[np.uint64], union: Batch, levels: list[_Level]) -
                 pushed = _spread(result[some] + np.uint64((place + 1) * MULTIPLIERS[0] % 2**64))
                 np.add.at(above, union.indices[union.indptr[some] + place], pushed)
     return result
+
+
+def neighbourhood_colours(union: Batch) -> NDArray[np.uint64]:
+    """One colour a node for its signature and the multiset of its inputs' signatures, (nodes,).
+
+    The first round of Weisfeiler and Leman's refinement, along the data flow; the same in every process.
+    """
+    labels = np.array(union.signatures.labels, dtype=np.uint64)[union.codes]
+    reads = np.flatnonzero(np.diff(union.indptr))
+    total = np.zeros_like(labels)
+    total[reads] = np.add.reduceat(_spread(labels[union.indices]), union.indptr[reads]) if len(reads) else 0
+    return _finish(labels * _A + total)
 
 
 def _classes(colours: NDArray[np.uint64], union: Batch) -> NDArray[np.int64]:

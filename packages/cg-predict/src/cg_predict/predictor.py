@@ -17,7 +17,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from cg_embed.pretrained import Pretrained
 from cg_ir.errors import CgError
 from cg_ir.graph import Graph
-from cg_predict.features import descriptors, fingerprint, path_vectors
+from cg_predict.features import descriptors, fingerprint, neighbourhoods, path_vectors
 from cg_predict.gp import AveragedGaussianProcess, Structure
 from cg_predict.kernels import Whitening
 from cg_predict.many_labels import ManyLabels
@@ -32,26 +32,26 @@ __all__ = ["Familiarity", "Predictor", "UnfamiliarWarning"]
 Floats = NDArray[np.float64]
 
 #: Kernels that are averaged over: descriptors, as they are, weighted by what mattered in other families (sharply or softly), and by their
-#: half-whitened components; vectors of the path-weighted encoder likewise; the prior's score as a mean and as a direction.
+#: half-whitened components; vectors of the path-weighted encoder likewise; which operators follow which; the prior's score as a mean and as a direction.
 STRUCTURES = (
-    Structure(("descriptors_sharp",)),
+    Structure(("descriptors_sharp", "neighbourhoods")),
     Structure(("descriptors_soft", "components")),
     Structure(("descriptors_sharp", "embedding_sharp")),
-    Structure(("descriptors_soft", "embedding_soft")),
+    Structure(("descriptors_soft", "embedding_soft", "neighbourhoods")),
     Structure(("descriptors", "components", "embedding")),
-    Structure(("descriptors_sharp",), mean=True),
-    Structure(("descriptors_sharp", "embedding_sharp"), mean=True),
+    Structure(("descriptors_sharp", "neighbourhoods"), mean=True),
+    Structure(("descriptors_sharp", "embedding_sharp", "neighbourhoods"), mean=True),
     Structure(("descriptors_soft", "embedding_soft"), mean=True),
-    Structure(("descriptors", "embedding"), mean=True),
+    Structure(("descriptors", "embedding", "neighbourhoods"), mean=True),
     Structure(("descriptors_sharp", "components", "embedding_sharp", "prior"), mean=True),
 )
 #: What takes part without anything learned from other families.
 PLAIN = (
     Structure(("descriptors",)),
     Structure(("components",)),
-    Structure(("descriptors", "components")),
+    Structure(("descriptors", "neighbourhoods")),
     Structure(("descriptors", "embedding")),
-    Structure(("descriptors", "components", "embedding")),
+    Structure(("descriptors", "components", "embedding", "neighbourhoods")),
 )
 #: Labels up to which the Gaussian process is exact; beyond, see `cg_predict.many_labels`.
 EXACT = 1500
@@ -149,7 +149,7 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         if getattr(self, "_prior_key", None) != key:
             self._prior = load_prior(excluded)
             if not self.use_prior:
-                self._prior.moments, self._prior.forests, self._prior.relevance = {}, {}, {}
+                self._prior.ranked, self._prior.raw, self._prior.relevance = {}, {}, {}
             self._prior_key = key
         return self._prior
 
@@ -191,6 +191,7 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         self.names_ = [g.name for g in graphs]
         self._x = descriptors().encode(graphs)
         self._e = path_vectors().encode(graphs) if self.embedding else None
+        self._n = neighbourhoods().encode(graphs)
         self.informative_ = bool(np.ptp(values) > 0)
         if not self.informative_:
             warnings.warn(
@@ -341,15 +342,21 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         x = descriptors().encode(graphs) if x is None else x
         mean = self._prior_scores([g.hash for g in graphs], x, reference)
         e = path_vectors().encode(graphs) if self.embedding else None
-        return self._views_of(x, e, mean, reference), mean
+        return self._views_of(x, e, neighbourhoods().encode(graphs), mean, reference), mean
 
     def _views_of(
-        self, x: NDArray[np.float32], e: NDArray[np.float32] | None, mean: Floats, reference: _Reference
+        self,
+        x: NDArray[np.float32],
+        e: NDArray[np.float32] | None,
+        n: NDArray[np.float32],
+        mean: Floats,
+        reference: _Reference,
     ) -> dict[str, NDArray[Any]]:
         z = reference.scale.standardise(x)
         views: dict[str, NDArray[Any]] = {
             "descriptors": z,
             "components": reference.whitening.transform(z),
+            "neighbourhoods": n,
             "prior": mean[:, None],
         }
         if e is not None and reference.vector_scale is not None:
@@ -377,7 +384,7 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         return weights
 
     def _process(self) -> AveragedGaussianProcess:
-        usable = {"descriptors", "components", *self._relevance()}
+        usable = {"descriptors", "components", "neighbourhoods", *self._relevance()}
         usable |= {"embedding"} if self.embedding else set()
         usable |= {"prior"} if self.prior.sources else set()
         learned = "descriptors_sharp" in usable
@@ -398,7 +405,7 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         if key not in self._fitted:
             reference = self._reference(key, pool_x, pool)
             mean = self._prior_scores(self.hashes_, self._x, reference)
-            views = self._views_of(self._x, self._e, mean, reference)
+            views = self._views_of(self._x, self._e, self._n, mean, reference)
             process = self._process()
             model: AveragedGaussianProcess | ManyLabels
             if len(self.labels_) <= EXACT:
@@ -428,7 +435,7 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
             "parameters": {k: list(v) if isinstance(v, tuple) else v for k, v in self.get_params().items()}
         }
         if hasattr(self, "labels_"):
-            arrays = {"labels": self.labels_, "descriptors": self._x}
+            arrays = {"labels": self.labels_, "descriptors": self._x, "neighbourhoods": self._n}
             if self._e is not None:
                 arrays["vectors"] = self._e
             config |= {"hashes": self.hashes_, "names": self.names_}
@@ -469,7 +476,7 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
             if not len(labels):
                 return result
             result.labels_, result.hashes_, result.names_ = labels, list(config["hashes"]), list(config["names"])
-            result._x, result._e = arrays["descriptors"], arrays.get("vectors")
+            result._x, result._e, result._n = arrays["descriptors"], arrays.get("vectors"), arrays["neighbourhoods"]
         except (KeyError, TypeError) as error:
             raise CheckpointError(f"{directory} is no saved predictor: {json.dumps(str(error))}") from None
         result.informative_ = bool(np.ptp(labels) > 0)

@@ -1,19 +1,21 @@
 """What labels of other families say about networks of a family without labels.
 
-Three kinds of components score descriptors, and their standardised scores are averaged:
+Each source family has boosted trees of its own, on the ranks of descriptors within the family and on the descriptors themselves. What they
+say of networks of another family is averaged:
 
-- *forests*: extremely randomised and gradient-boosted trees on the ranks of descriptors within their family (for a pool), and on the descriptors
-  themselves (without a pool). A checkpoint holds a set trained on all families and one for each family left out;
-- *size*: the rank of the number of parameters;
-- *linear*: ridge regression on ranks from each family's second moments, which are stored apart and added up when the prior is loaded, so that any
-  set of families can be left out, and descriptors that are constant in the pool are left out of the regression.
+- the trees on *ranks* (where a network stands in its pool) by how similar the families are: by the correlation of their descriptors' rank
+  correlations, which needs no label;
+- the trees on *raw* descriptors by how near the networks are to the family: such trees see absolute sizes, and go astray far from home;
+- *size*, the ranks of the number of parameters and of the flow of signal, which say the same in every family so far, the more the less any source
+  resembles the pool.
 
-Labels were turned into normal scores within their family. A checkpoint holds node arrays, moments and means: no row of any table.
+So any set of families can be left out by not reading their trees. Labels were turned into normal scores within their family. A checkpoint holds node
+arrays, correlations and means: no row of any table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -26,32 +28,24 @@ from cg_ir.errors import CgError
 from cg_predict.pool import PoolScale
 from cg_predict.trees import Forest
 
-__all__ = ["ALL", "FamilyReference", "Moments", "Prior", "PriorError", "load_prior"]
+__all__ = ["ALL", "FamilyReference", "Prior", "PriorError", "correlations", "load_prior"]
 
 Floats = NDArray[np.float64]
 ALL = "all"
-#: The descriptor whose rank is a component of its own: the larger network is the better one in every family so far.
-SIZE = "plain/log_params"
-#: Ridge penalty on the mean second moment of rank features of unit variance.
-PENALTY = 1.0
-_SPREAD = np.sqrt(12.0)  # a uniform rank has standard deviation 1/sqrt(12)
+#: Descriptors whose ranks make up the size: the larger network is the better one in every family so far.
+SIZE = ("plain/log_params", "paths/flow/log_weight")
+#: Difference in similarity that divides a family's weight by e.
+SIMILARITY = 0.15
+#: Difference in distance (see `Prior.distances`) that does so for trees on raw descriptors.
+NEARNESS = 0.2
+#: Weight of each rank of the size beside trees on ranks and trees on raw descriptors, where nothing is similar.
+GENERAL = 0.6
+#: Families of less weight are not asked.
+_LEAST = 0.02
 
 
 class PriorError(CgError):
     """A prior that cannot be read or does not fit what is asked of it."""
-
-
-@dataclass(frozen=True)
-class Moments:
-    """Second moments of one family's rank features and labels.
-
-    Args:
-        features: mean of x x', (d, d).
-        labels: mean of x y, (d,).
-    """
-
-    features: NDArray[np.floating[Any]]
-    labels: NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -74,11 +68,11 @@ class Prior:
     """Scores from families with labels.
 
     Args:
-        names: descriptors that the components read, in order.
-        moments: by family.
+        names: descriptors that the trees read, in order.
+        correlations: of the ranks of descriptors within each family, (d, d), see `correlations`.
         references: by family.
-        forests: by name of the component, ``ranked/...`` or ``raw/...``, for the families left.
-        weights: of the components.
+        ranked: trees on ranks, by family.
+        raw: trees on descriptors, by family.
         excluded: families left out.
         card: what the training run measured.
         relevance: weights of the features for kernels, by name (see `cg_predict.relevance`).
@@ -88,10 +82,10 @@ class Prior:
     """
 
     names: tuple[str, ...]
-    moments: dict[str, Moments]
+    correlations: dict[str, NDArray[np.floating[Any]]]
     references: dict[str, FamilyReference]
-    forests: dict[str, Forest]
-    weights: dict[str, float]
+    ranked: dict[str, Forest]
+    raw: dict[str, Forest]
     excluded: tuple[str, ...] = ()
     card: dict[str, Any] = field(default_factory=dict)
     relevance: dict[str, NDArray[np.floating[Any]]] = field(default_factory=dict)
@@ -102,88 +96,83 @@ class Prior:
     @property
     def sources(self) -> tuple[str, ...]:
         """Families whose labels were learned from."""
-        return tuple(self.moments)
-
-    @property
-    def _size(self) -> int:
-        return self.names.index(SIZE)
+        return tuple(self.ranked)
 
     # --- scores -------------------------------------------------------------------------------------------------------
 
-    def linear(self, varies: NDArray[np.bool_]) -> Floats:
-        """Coefficients of the ranks, (d,); 0 where a descriptor does not vary."""
-        count = len(self.moments)
-        features = [m.features[np.ix_(varies, varies)].astype(np.float64) for m in self.moments.values()]
-        second: Floats = np.sum(features, axis=0) / count
-        first: Floats = np.sum([m.labels[varies].astype(np.float64) for m in self.moments.values()], axis=0) / count
-        result = np.zeros(len(varies))
-        result[varies] = np.linalg.solve(second + PENALTY * np.eye(len(first)), first)
+    def similarities(self, pool: NDArray[np.floating[Any]]) -> dict[str, float]:
+        """How similar each source family is to a pool, from -1 to 1; no label is needed.
+
+        The correlation, over pairs of descriptors that vary in both, of their rank correlations in the family and in the pool.
+
+        Args:
+            pool: descriptors of the pool, (m, d).
+        """
+        own = correlations(PoolScale(pool).ranks(pool))
+        result = {}
+        for family in self.sources:
+            theirs = self.correlations[family]
+            both = np.flatnonzero((np.diag(own) > 0) & (np.diag(theirs) > 0))
+            upper = np.triu_indices(len(both), 1)
+            a, b = own[np.ix_(both, both)][upper], theirs[np.ix_(both, both)][upper]
+            varied = len(a) > 1 and a.std() > 0 and b.std() > 0
+            result[family] = float(np.corrcoef(a, b)[0, 1]) if varied else 0.0
         return result
 
-    def components(self, x: NDArray[np.floating[Any]], scale: PoolScale | None) -> dict[str, Floats]:
-        """Scores of each component, (n,), not standardised.
+    def components(
+        self, x: NDArray[np.floating[Any]], pool: NDArray[np.floating[Any]], scale: PoolScale
+    ) -> dict[str, Floats]:
+        """The parts of the score, (n,) each, of about unit variance over the pool; with the weight that `score` gives them.
 
         Args:
             x: descriptors in the order of ``names``, (n, d).
-            scale: scale of the pool; without one only components that look at a network alone take part.
+            pool: descriptors of (a sample of) the pool, (m, d).
+            scale: scale of the pool.
         """
-        result: dict[str, Floats] = {}
-        if scale is not None:
-            ranks = scale.ranks(x)
-            for name, forest in self.forests.items():
-                if name.startswith("ranked/"):
-                    result[name] = forest.predict(ranks)
-            if self.moments:
-                result["size"] = ranks[:, self._size].astype(np.float64)
-                result["linear"] = (ranks * _SPREAD) @ self.linear(scale.varies)
-        for name, forest in self.forests.items():
-            if name.startswith("raw/"):
-                result[name] = forest.predict(x)
-        if not result and self.references:
-            # No pool, and no forest for just these families: the linear part on the scale of the families together.
-            mean, deviation = self._together()
-            z = np.clip((x - mean) / deviation, -2.0, 2.0)
-            result["linear"] = z @ self.linear(np.ones(len(mean), dtype=bool))
-        return result
+        both = np.concatenate([np.asarray(pool, dtype=np.float32), np.asarray(x, dtype=np.float32)])
+        size = len(pool)
+        ranks = scale.ranks(both)
+        similarity = self.similarities(pool)
+        near = np.median(self.distances(pool)[0], axis=0)
+        parts = {
+            "ranked": _averaged(self.ranked, _shares(list(similarity.values()), SIMILARITY), ranks, size),
+            "raw": _averaged(self.raw, _shares((-near).tolist(), NEARNESS), both, size),
+        }
+        columns = [ranks[:, self.names.index(name)].astype(np.float64) for name in SIZE if name in self.names]
+        weight = GENERAL * (1.0 - max(similarity.values()))
+        parts["size"] = weight * np.sum([_standardised(c, size) for c in columns], axis=0)
+        return {name: values[size:] - values[:size].mean() for name, values in parts.items()}
 
     def score(
         self, x: NDArray[np.floating[Any]], pool: NDArray[np.floating[Any]] | None, scale: PoolScale | None
     ) -> Floats:
         """The prior's score, (n,), higher is better; about standard normal over the pool.
 
+        Without a pool, each network is scored alone, by the trees on raw descriptors of the families that it is near.
+
         Args:
             x: descriptors, (n, d).
-            pool: descriptors of (a sample of) the pool, by which the components are standardised.
+            pool: descriptors of (a sample of) the pool.
             scale: scale of the pool.
         """
         if not self.sources:
             return np.zeros(len(x))
-        own = self.components(x, scale)
-        if pool is None:
-            total = np.sum([self._weight(n) * s for n, s in own.items()], axis=0)
-            return np.asarray(total / sum(self._weight(n) for n in own), dtype=np.float64)
-        reference = self.components(pool, scale)
-        result, center, parts = np.zeros(len(x)), 0.0, []
-        for name, values in own.items():
-            deviation = float(reference[name].std())
-            if deviation > 1e-9:
-                weight = self._weight(name) / deviation
-                result += weight * values
-                center += weight * float(reference[name].mean())
-                parts.append(weight * reference[name])
-        if not parts:
-            return np.zeros(len(x))
-        return (result - center) / max(float(np.sum(parts, axis=0).std()), 1e-12)
+        if pool is None or scale is None:
+            distances, _ = self.distances(x)
+            shares = np.exp(-(distances - distances.min(axis=1, keepdims=True)) / NEARNESS)
+            shares /= shares.sum(axis=1, keepdims=True)
+            values = np.stack([forest.predict(x) for forest in self.raw.values()], axis=1)
+            return np.asarray((shares * values).sum(axis=1), dtype=np.float64)
+        size = len(pool)
+        together = np.sum(list(self.components(np.concatenate([pool, x]), pool, scale).values()), axis=0)
+        return np.asarray(together[size:] / max(float(together[:size].std()), 1e-12), dtype=np.float64)
 
-    def _weight(self, component: str) -> float:
-        return self.weights.get(component, 1.0)
+    # --- how well known -----------------------------------------------------------------------------------------------
 
     def _together(self) -> tuple[Floats, Floats]:
         means = np.array([r.mean for r in self.references.values()])
         within = np.array([r.deviation for r in self.references.values()])
         return means.mean(axis=0), np.maximum(np.sqrt((within**2).mean(axis=0) + means.var(axis=0)), 1e-6)
-
-    # --- how well known -----------------------------------------------------------------------------------------------
 
     def distances(self, x: NDArray[np.floating[Any]]) -> tuple[NDArray[np.float64], tuple[str, ...]]:
         """Distance of each network to each known family in units of the family's radius, (n, families); above 1 is unlike it.
@@ -217,7 +206,45 @@ class Prior:
 
     def unknown(self, families: Sequence[str]) -> list[str]:
         """Those of ``families`` that the prior never learned from (which leaves them out as well)."""
-        return [f for f in families if f not in self.moments and f not in self.excluded]
+        return [f for f in families if f not in self.sources and f not in self.excluded]
+
+
+def correlations(ranks: NDArray[np.floating[Any]]) -> Floats:
+    """Mean products of rank features of unit variance, (d, d): their correlations; rows and columns of constant features are zero.
+
+    Args:
+        ranks: from -1/2 to 1/2 within a family or pool, (n, d); 0 where a feature is constant.
+    """
+    z = np.asarray(ranks, dtype=np.float64)
+    deviation = z.std(axis=0)
+    z = z / np.where(deviation > 0, deviation, 1.0)
+    return np.asarray(z.T @ z / len(z), dtype=np.float64)
+
+
+def _shares(values: Sequence[float], scale: float) -> Floats:
+    """Weights that add up to 1, falling by e with every ``scale`` below the greatest value."""
+    weights = np.exp((np.array(values) - max(values)) / scale)
+    weights[weights < _LEAST * weights.sum()] = 0.0
+    return np.asarray(weights / weights.sum(), dtype=np.float64)
+
+
+def _standardised(values: NDArray[np.floating[Any]], size: int) -> Floats:
+    """Relative to the first ``size``; zeros where those are all the same."""
+    pool = values[:size].astype(np.float64)
+    deviation = float(pool.std())
+    if deviation < 1e-9:
+        return np.zeros(len(values))
+    return np.asarray((values - pool.mean()) / deviation, dtype=np.float64)
+
+
+def _averaged(forests: Mapping[str, Forest], shares: Floats, x: NDArray[np.float32], size: int) -> Floats:
+    """Standardised mean of what forests say, weighted."""
+    parts = [
+        share * _standardised(forest.predict(x), size)
+        for share, forest in zip(shares, forests.values(), strict=True)
+        if share > 0
+    ]
+    return _standardised(np.sum(parts, axis=0), size)
 
 
 def family_distance(x: NDArray[np.floating[Any]], mean: Floats, deviation: Floats, together: Floats) -> Floats:
@@ -250,38 +277,49 @@ def load_prior(exclude: Sequence[str] = (), directory: str | Path | None = None)
     """
     config, arrays = _read(str(directory or shipped_directory()))
     try:
-        families: list[str] = list(config["families"])
-        left = [f for f in families if f not in exclude]
-        out = tuple(f for f in families if f in exclude)
-        moments = {f: Moments(_symmetric(arrays[f"moments/{f}"]), arrays[f"labels/{f}"]) for f in left}
-        references = {
-            f: FamilyReference(
-                arrays[f"mean/{f}"].astype(np.float64),
-                arrays[f"deviation/{f}"].astype(np.float64),
-                float(config["radius"][f]),
-            )
-            for f in left
-        }
-        variant = ALL if not out else out[0] if len(out) == 1 else None
-        forests = {}
-        for component in config["components"]:
-            prefix = f"forest/{variant}/{component}/"
-            parts = {key[len(prefix) :]: value for key, value in arrays.items() if key.startswith(prefix)}
-            if parts:
-                forests[component] = Forest.from_arrays(parts)
-        return Prior(
-            tuple(config["descriptors"]), moments, references, forests, dict(config["weights"]), out, dict(config["card"]),
-            {
-                key.rsplit("/", 1)[1]: value.astype(np.float32)
-                for key, value in arrays.items()
-                if key.startswith(f"relevance/{variant}/")
-            },
-            str(config["vectors"]),
-            {f: arrays[f"known/{f}"] for f in left},
-            {f: list(config["known"][f]) for f in left},
-        )  # fmt: skip
+        return prior_from(config, arrays, exclude)
     except KeyError as error:
         raise PriorError(f"the prior in {directory or shipped_directory()} lacks {error}") from None
+
+
+def prior_from(config: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], exclude: Sequence[str] = ()) -> Prior:
+    """The prior of a checkpoint's contents, without some families.
+
+    Raises:
+        KeyError: something is missing.
+    """
+    families: list[str] = list(config["families"])
+    left = [f for f in families if f not in exclude]
+    out = tuple(f for f in families if f in exclude)
+    references = {
+        f: FamilyReference(
+            arrays[f"mean/{f}"].astype(np.float64),
+            arrays[f"deviation/{f}"].astype(np.float64),
+            float(config["radius"][f]),
+        )
+        for f in left
+    }
+    variant = ALL if not out else out[0] if len(out) == 1 else None
+    forests = {
+        kind: {f: Forest.from_arrays(arrays_under(arrays, f"{kind}/{f}/")) for f in left} for kind in ("ranked", "raw")
+    }
+    return Prior(
+        tuple(config["descriptors"]), {f: _symmetric(arrays[f"correlations/{f}"]) for f in left}, references,
+        forests["ranked"], forests["raw"], out, dict(config["card"]),
+        {
+            key.rsplit("/", 1)[1]: value.astype(np.float32)
+            for key, value in arrays.items()
+            if key.startswith(f"relevance/{variant}/")
+        },
+        str(config["vectors"]),
+        {f: arrays[f"known/{f}"] for f in left},
+        {f: list(config["known"][f]) for f in left},
+    )  # fmt: skip
+
+
+def arrays_under(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+    """The arrays whose names begin with ``prefix``, by the rest of their names."""
+    return {key[len(prefix) :]: value for key, value in arrays.items() if key.startswith(prefix)}
 
 
 def pack_symmetric(matrix: NDArray[np.floating[Any]]) -> NDArray[np.float16]:
