@@ -46,5 +46,6 @@ def test_vectors_do_not_depend_on_company():
     together = Neighbourhoods(64).encode(graphs)
     alone = np.concatenate([Neighbourhoods(64).encode([g]) for g in graphs])
     np.testing.assert_array_equal(together, alone)
-    assert together.shape == (5, 64) and together.dtype == np.float32
+    assert together.shape == (5, 64)
+    assert together.dtype == np.float32
     assert Neighbourhoods(64).encode([]).shape == (0, 64)
