@@ -13,18 +13,21 @@ from cg_ir.terminal import json_option, say_written
 __all__ = ["bench"]
 
 
+_data = click.option(
+    "--data",
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder with the label tables.",
+)
+
+
 @click.group()
 def bench() -> None:
     """Rebuild the benchmark tables."""
 
 
 @bench.command()
-@click.option(
-    "--data",
-    required=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder with the label tables.",
-)
+@_data
 @click.option("--quick", is_flag=True, help="Few networks, draws and methods: a check that takes minutes.")
 @click.option("--target", "only", multiple=True, help="Only these targets.")
 @click.option("--method", "chosen", multiple=True, help="Only these methods.")
@@ -77,4 +80,40 @@ def transfer(
             draws or (3 if quick else 10), rows, lambda line: click.echo(f"{time.monotonic() - begin:6.0f} s  {line}", err=True),
         )  # fmt: skip
         write_report(output, rows.rows)
+    say_written(output / "results.md", "", as_json, rows=len(rows.rows))
+
+
+@bench.command()
+@_data
+@click.option("--quick", is_flag=True, help="Two families, few networks, draws and steps: a check that takes a minute.")
+@click.option("--stage", "stages", multiple=True, help="Only these: descriptors, path, paper's, predictor, or the name of a training.")
+@click.option(
+    "--encoders",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for the encoders that are trained; OUTPUT/encoders unless said otherwise.",
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for results.csv, training.csv and results.md; a second run continues.",
+)
+@json_option
+def embedding(
+    data: Path, quick: bool, stages: tuple[str, ...], encoders: Path | None, output: Path, as_json: bool
+) -> None:
+    """What the learned embedding adds to descriptors and prior, and what its training adds to random weights."""
+    from cg_predict.bench.embedding import Study, evaluation_rows, read_settings, training_rows
+    from cg_predict.bench.embedding_report import write_report
+
+    output.mkdir(parents=True, exist_ok=True)
+    rows, training = evaluation_rows(output), training_rows(output)
+    begin = time.monotonic()
+    Study(
+        read_settings(quick), data, encoders or output / "encoders", rows, training,
+        lambda line: click.echo(f"{time.monotonic() - begin:6.0f} s  {line}", err=True),
+        lambda: write_report(output, rows.rows, training.rows),
+    ).run(stages)  # fmt: skip
+    write_report(output, rows.rows, training.rows)
     say_written(output / "results.md", "", as_json, rows=len(rows.rows))
