@@ -58,8 +58,7 @@ class Settings:
     """What is compared, see ``embedding.yaml``."""
 
     networks: int
-    draws: int
-    labels: tuple[int, ...]
+    labels: Mapping[int, int]
     labels_over_seeds: tuple[int, ...]
     seeds: int
     families: tuple[str, ...]
@@ -273,7 +272,7 @@ class Study:
             for family in self.settings.families
             for use in uses
             for count in counts or self.settings.labels
-            for draw in range(self.settings.draws)
+            for draw in range(self.settings.labels[count])
         ]
         return [
             (family, use, count, draw)
@@ -315,8 +314,8 @@ class Study:
     def _in_predictor(self) -> None:
         """The shipped predictor without vectors, with noise in their place, with untrained and trained ones."""
         shipped, few = _shipped("path"), self.settings.labels_over_seeds
-        self._predict(NOTHING, 0, lambda: shipped, self.settings.labels, embedding=False)
-        self._predict(PATH_SHIPPED, 0, lambda: shipped, self.settings.labels)
+        self._predict(NOTHING, 0, lambda: shipped, (), embedding=False)
+        self._predict(PATH_SHIPPED, 0, lambda: shipped, ())
         named = [name for name, settings in self.settings.trained.items() if settings["encoder"] == "path"]
         for seed in range(self.settings.seeds):
             self._predict(NOISE, seed, lambda seed=seed: Noise(len(shipped), seed, shipped.weights), few)  # type: ignore[misc]

@@ -153,12 +153,13 @@ def markdown(rows: Sequence[Row], training: Sequence[Row], settings: str) -> str
     """
     page = _Page(rows)
     networks = {f: max(r["networks"] + r["labels"] for r in rows if r["family"] == f) for f in page.families}
-    draws = max(r["draw"] for r in rows) + 1
+    draws = [(max(r["draw"] for r in rows if r["labels"] == count) + 1, count) for count in page.counts]
+    said = ", ".join(f"{number} at {count} labels" for number, count in draws)
     lines = [
         "# What the learned embedding adds",
         "",
-        f"Written by `cg bench embedding`. Spearman's rank correlation over the networks that were not labelled, means of {draws} draws of labels, the same",
-        "draws for all rows. The Gaussian process of every row averages over several kernels by marginal likelihood: *alone* over those of the vectors and",
+        f"Written by `cg bench embedding`. Spearman's rank correlation over the networks that were not labelled, means over draws of labels ({said}), the same",
+        "for all rows. The Gaussian process of every row averages over several kernels by marginal likelihood: *alone* over those of the vectors and",
         "their half-whitened principal components, *beside descriptors* over those of the descriptors, their components, and both with the vectors.",
         "*noise* are as many columns of random numbers as the path encoder has. Trained and untrained encoders have",
         f"{max(page.seeds.values())} seeds of the weights; those that are shipped have one. `path` is the path-weighted encoder, `paper's` the paper's",
