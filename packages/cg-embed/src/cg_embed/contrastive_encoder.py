@@ -110,7 +110,8 @@ class ContrastiveEncoder(Pretrained):
         out = np.zeros((len(prepared), width), dtype=np.float32)
         with torch.no_grad():
             for begin in range(0, len(prepared), batch_size):
-                batch = graph_batch(prepared[begin : begin + batch_size], self.config.rich)
+                part = prepared[begin : begin + batch_size]
+                batch = graph_batch(part, self.config.rich, self.config.layers, self.config.both_ways)
                 if projected:
                     z = torch.nn.functional.normalize(self.module(batch), dim=1)
                 else:

@@ -60,7 +60,7 @@ class Settings:
     networks: int
     labels: Mapping[int, int]
     labels_over_seeds: tuple[int, ...]
-    seeds: int
+    seeds: Mapping[str, int]
     families: tuple[str, ...]
     spaces: tuple[str, ...]
     graphs: int
@@ -179,23 +179,22 @@ class Study:
         for name in stages:
             if name not in known:
                 raise CgError(f"there is no stage '{name}'; there are {', '.join(known)}")
-        seeds = range(self.settings.seeds)
         wanted = tuple(stages) or known
         if "descriptors" in wanted:
             self._compare(DESCRIPTORS, 0, None, (BESIDE,))
-            for seed in seeds:
+            for seed in range(self.settings.seeds["noise"]):
                 self._compare(NOISE, seed, lambda seed=seed: Noise(len(_shipped("path")), seed), (BESIDE,))  # type: ignore[misc]
         for kind, untrained, shipped in (
             ("path", PATH_UNTRAINED, PATH_SHIPPED),
             ("paper's", PAPER_UNTRAINED, PAPER_SHIPPED),
         ):
             if kind in wanted:
-                for seed in seeds:
+                for seed in range(self.settings.seeds[kind]):
                     self._compare(untrained, seed, lambda kind=kind, seed=seed: self._untrained(kind, seed))  # type: ignore[misc]
                 self._compare(shipped, 0, lambda kind=kind: _shipped(kind))  # type: ignore[misc]
         for name in self.settings.trained:
             if name in wanted:
-                for seed in seeds:
+                for seed in range(self.settings.seeds[name.split(",")[0]]):
                     self._compare(name, seed, lambda name=name, seed=seed: self.trained(name, seed))  # type: ignore[misc]
         if "predictor" in wanted:
             self._in_predictor()
@@ -264,14 +263,13 @@ class Study:
             self._pools[family] = _Pool.read(family, self.data, self.settings.networks)
         return self._pools[family]
 
-    def _missing(
-        self, vectors: str, seed: int, uses: Sequence[str], counts: Sequence[int] = ()
-    ) -> list[tuple[str, str, int, int]]:
+    def _missing(self, vectors: str, seed: int, uses: Sequence[str]) -> list[tuple[str, str, int, int]]:
         keys = [
             (family, use, count, draw)
             for family in self.settings.families
             for use in uses
-            for count in counts or self.settings.labels
+            for count in self.settings.labels
+            if not seed or count in self.settings.labels_over_seeds
             for draw in range(self.settings.labels[count])
         ]
         return [
@@ -313,20 +311,18 @@ class Study:
 
     def _in_predictor(self) -> None:
         """The shipped predictor without vectors, with noise in their place, with untrained and trained ones."""
-        shipped, few = _shipped("path"), self.settings.labels_over_seeds
-        self._predict(NOTHING, 0, lambda: shipped, (), embedding=False)
-        self._predict(PATH_SHIPPED, 0, lambda: shipped, ())
-        named = [name for name, settings in self.settings.trained.items() if settings["encoder"] == "path"]
-        for seed in range(self.settings.seeds):
-            self._predict(NOISE, seed, lambda seed=seed: Noise(len(shipped), seed, shipped.weights), few)  # type: ignore[misc]
-            self._predict(PATH_UNTRAINED, seed, lambda seed=seed: self._untrained("path", seed), few)  # type: ignore[misc]
-            for name in named[:1]:
-                self._predict(name, seed, lambda name=name, seed=seed: self.trained(name, seed), few)  # type: ignore[misc]
+        shipped = _shipped("path")
+        self._predict(NOTHING, 0, lambda: shipped, embedding=False)
+        self._predict(PATH_SHIPPED, 0, lambda: shipped)
+        named = next((name for name, settings in self.settings.trained.items() if settings["encoder"] == "path"), None)
+        for seed in range(self.settings.seeds["predictor"]):
+            self._predict(NOISE, seed, lambda seed=seed: Noise(len(shipped), seed, shipped.weights))  # type: ignore[misc]
+            self._predict(PATH_UNTRAINED, seed, lambda seed=seed: self._untrained("path", seed))  # type: ignore[misc]
+            if named is not None:
+                self._predict(named, seed, lambda name=named, seed=seed: self.trained(name, seed))  # type: ignore[misc]
 
-    def _predict(
-        self, vectors: str, seed: int, make: Callable[[], Any], counts: Sequence[int], embedding: bool = True
-    ) -> None:
-        missing = self._missing(vectors, seed, (PREDICTOR,), counts)
+    def _predict(self, vectors: str, seed: int, make: Callable[[], Any], embedding: bool = True) -> None:
+        missing = self._missing(vectors, seed, (PREDICTOR,))
         if not missing:
             return
         with embedding_from(make()):
