@@ -75,7 +75,10 @@ def read_settings(quick: bool = False) -> Settings:
     changes = document.pop("quick")
     if quick:
         steps = changes.pop("steps")
-        document["trained"] = {name: {**t, "steps": steps} for name, t in document["trained"].items()}
+        document["trained"] = {
+            name: {"seeds": min(t["seeds"], 2), "settings": {**t["settings"], "steps": steps}}
+            for name, t in document["trained"].items()
+        }
         document.update(changes)
     return Settings(**{k: tuple(v) if isinstance(v, list) else v for k, v in document.items()})
 
@@ -192,10 +195,10 @@ class Study:
                 for seed in range(self.settings.seeds[kind]):
                     self._compare(untrained, seed, lambda kind=kind, seed=seed: self._untrained(kind, seed))  # type: ignore[misc]
                 self._compare(shipped, 0, lambda kind=kind: _shipped(kind))  # type: ignore[misc]
-        for name in self.settings.trained:
-            if name in wanted:
-                for seed in range(self.settings.seeds[name.split(",")[0]]):
-                    self._compare(name, seed, lambda name=name, seed=seed: self.trained(name, seed))  # type: ignore[misc]
+            for name, training in self.settings.trained.items():
+                if name in wanted and name.startswith(kind):
+                    for seed in range(training["seeds"]):
+                        self._compare(name, seed, lambda name=name, seed=seed: self.trained(name, seed))  # type: ignore[misc]
         if "predictor" in wanted:
             self._in_predictor()
 
@@ -212,14 +215,15 @@ class Study:
         return ContrastiveEncoder(ContrastiveConfig(**options, seed=seed))
 
     def _options(self, encoder: str) -> Mapping[str, Any]:
-        return next((t["options"] for t in self.settings.trained.values() if t["encoder"] == encoder), {})
+        given = [t["settings"] for t in self.settings.trained.values()]
+        return next((t["options"] for t in given if t["encoder"] == encoder), {})
 
     def trained(self, name: str, seed: int) -> Any:
         """An encoder trained as the settings say; one that was trained before is read."""
         from cg_embed import ContrastiveEncoder, PathEncoder
         from cg_embed.pretrain import TrainingConfig, sample_families, train
 
-        given = self.settings.trained[name]
+        given = self.settings.trained[name]["settings"]
         options = {**given["options"], "seed": seed}
         config = TrainingConfig(
             **{**given, "options": options, "seed": seed}, spaces=self.settings.spaces, graphs=self.settings.graphs
@@ -314,7 +318,7 @@ class Study:
         shipped = _shipped("path")
         self._predict(NOTHING, 0, lambda: shipped, embedding=False)
         self._predict(PATH_SHIPPED, 0, lambda: shipped)
-        named = next((name for name, settings in self.settings.trained.items() if settings["encoder"] == "path"), None)
+        named = next((name for name in self.settings.trained if name.startswith("path")), None)
         for seed in range(self.settings.seeds["predictor"]):
             self._predict(NOISE, seed, lambda seed=seed: Noise(len(shipped), seed, shipped.weights))  # type: ignore[misc]
             self._predict(PATH_UNTRAINED, seed, lambda seed=seed: self._untrained("path", seed))  # type: ignore[misc]
