@@ -204,6 +204,8 @@ def bench(session: nox.Session) -> None:
     python = shared_python(session)
     if not session.posargs:
         run(session, python, "packages/cg-frontends/benchmarks/spaces.py")
+        run(session, python, "packages/cg-predict/benchmarks/speed.py")
+        run(session, python, "packages/cg-embed/benchmarks/pretraining.py")
     data = os.environ.get("CG_DATA")
     if not data:
         session.error("set CG_DATA to the folder with evaluation data")

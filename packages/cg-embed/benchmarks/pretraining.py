@@ -103,7 +103,9 @@ def compare(
         if step:  # caches are filled, modules are loaded
             seconds.append([p[0] for p in pairs])
         losses.append([p[1] for p in pairs])
-        progress(f"step {step}: {pairs[1][0] / pairs[0][0]:.1f} times faster, losses {pairs[0][1]:.6f} {pairs[1][1]:.6f}")
+        progress(
+            f"step {step}: {pairs[1][0] / pairs[0][0]:.1f} times faster, losses {pairs[0][1]:.6f} {pairs[1][1]:.6f}"
+        )
     return {
         "ours": np.array(seconds)[:, 0],
         "plain": np.array(seconds)[:, 1],
@@ -137,8 +139,9 @@ def page(rows: Sequence[dict[str, Any]], batch: int, steps: int) -> str:
     lines = [
         "# Throughput of pre-training",
         "",
-        "Written by `python packages/cg-embed/benchmarks/pretraining.py`. Graphs a second of one training step (forward, backward, optimiser) of `cg pretrain`",
-        "and of a plain torch-geometric loop on the same model, with the same weights, losses and batches; on one thread, in turn, on a machine that had",
+        "Written by `python packages/cg-embed/benchmarks/pretraining.py`, which `nox -s bench` runs. Graphs a second of one training step (forward,",
+        "backward, optimiser) of `cg pretrain` and of a plain torch-geometric loop on the same model, with the same weights, losses",
+        "and batches; on one thread, in turn, on a machine that had",
         f"other work to do: the ratio is the median over {steps} pairs of steps. Batches of {batch} graphs. What is computed once for a graph is left out on",
         "both sides. The last column is the largest difference of the losses: both compute the same.",
         "",
@@ -153,7 +156,10 @@ def page(rows: Sequence[dict[str, Any]], batch: int, steps: int) -> str:
         ratios = [r["ratio"] for r in rows if r["encoder"] == encoder]
         mean = float(np.exp(np.mean(np.log(ratios))))
         verdict = "holds" if mean >= ASKED else "does not hold"
-        lines += ["", f"`{encoder}`: {mean:.1f} times faster, the geometric mean over spaces (asked: {ASKED:.0f}, which {verdict}); {min(ratios):.1f} at least."]
+        lines += [
+            "",
+            f"`{encoder}`: {mean:.1f} times faster, the geometric mean over spaces (asked: {ASKED:.0f}, which {verdict}); {min(ratios):.1f} at least.",
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -171,7 +177,10 @@ def main() -> None:
         for space in arguments.space or SPACES:
             rows.append(measure(encoder, space, arguments.steps, arguments.batch))
             row = rows[-1]
-            print(f"{encoder}, {space}: {row['ours']:,.0f} graphs/s, plain {row['plain']:,.0f}, {row['ratio']:.1f} times", flush=True)
+            print(
+                f"{encoder}, {space}: {row['ours']:,.0f} graphs/s, plain {row['plain']:,.0f}, {row['ratio']:.1f} times",
+                flush=True,
+            )
     text = page(rows, arguments.batch, arguments.steps)
     if arguments.output is None:
         print(text)

@@ -117,7 +117,11 @@ def graph_batch(
         values = np.delete(values, [len(CLASSES) + NUMBERS.index(name) for name in _BEYOND_PAPER], axis=1)
     rounds = merge(code, batch.indptr, batch.indices, layers, both_ways)
     joined = [
-        Layer(torch.from_numpy(r.before), *_neighbours(r.inputs, r), *(_neighbours(r.consumers, r) if both_ways else (None, None)))
+        Layer(
+            torch.from_numpy(r.before),
+            *_neighbours(r.inputs, r),
+            *(_neighbours(r.consumers, r) if both_ways else (None, None)),
+        )
         for r in rounds
     ]
     sizes, counts = np.unique(lengths, return_counts=True)
@@ -150,9 +154,7 @@ def node_means(x: Tensor, batch: GraphBatch) -> Tensor:
     return (segment(x, batch.ptr) / count).index_select(0, batch.order)
 
 
-def convolve(
-    along: nn.ModuleList, x: Tensor, batch: GraphBatch, against: nn.ModuleList | tuple[()] = ()
-) -> Tensor:
+def convolve(along: nn.ModuleList, x: Tensor, batch: GraphBatch, against: nn.ModuleList | tuple[()] = ()) -> Tensor:
     """Graph convolutions and tanh, layer by layer, to states of the nodes (N, width).
 
     What `GraphConv` computes for every node is computed once for each class of nodes with the same state.

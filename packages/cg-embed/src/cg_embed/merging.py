@@ -38,9 +38,7 @@ class Round:
     node: Ints
 
 
-def merge(
-    kind: Ints, indptr: NDArray[Any], indices: NDArray[Any], rounds: int, both_ways: bool = False
-) -> list[Round]:
+def merge(kind: Ints, indptr: NDArray[Any], indices: NDArray[Any], rounds: int, both_ways: bool = False) -> list[Round]:
     """Classes of nodes, round by round.
 
     Classes are told apart by 64-bit digests of the trees: the chance that two of a million trees share one is below 1e-7.

@@ -80,7 +80,8 @@ def read_settings(quick: bool = False) -> Settings:
             for name, t in document["trained"].items()
         }
         document.update(changes)
-    return Settings(**{k: tuple(v) if isinstance(v, list) else v for k, v in document.items()})
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in document.items()}
+    return Settings(**values)
 
 
 def evaluation_rows(folder: Path) -> ResultRows:
@@ -143,9 +144,7 @@ def gp_scores(
     )
     process.prepare(views)
     process.fit({k: v[chosen] for k, v in views.items()}, normal_scores(labels))
-    score = process.predict(views)
-    assert isinstance(score, np.ndarray)
-    return score
+    return np.asarray(process.predict(views), dtype=np.float64)
 
 
 @dataclass

@@ -108,9 +108,7 @@ class _Page:
         self.vectors = _unique(rows, "vectors")
         self.seeds = {v: len({r["seed"] for r in rows if r["vectors"] == v}) for v in self.vectors}
 
-    def difference(
-        self, own: tuple[str, str], other: tuple[str, str], family: str, count: int
-    ) -> Difference | None:
+    def difference(self, own: tuple[str, str], other: tuple[str, str], family: str, count: int) -> Difference | None:
         """Between two (vectors, use); ``family`` may be the mean over families, which needs all of them."""
         if family == _MEAN:
             parts = [self.difference(own, other, f, count) for f in self.families]
@@ -131,7 +129,11 @@ class _Page:
         def cell(family: str) -> str | None:
             if family == _MEAN:
                 values = [self.table(vectors, use, f, count) for f in self.families]
-                return None if any(v is None for v in values) else f"{np.mean([v.mean() for v in values if v is not None]):.3f}"
+                return (
+                    None
+                    if any(v is None for v in values)
+                    else f"{np.mean([v.mean() for v in values if v is not None]):.3f}"
+                )
             value = self.table(vectors, use, family, count)
             return None if value is None else f"{value.mean():.3f}"
 
@@ -216,7 +218,12 @@ def _trained(page: _Page) -> list[str]:
         lines += page.grid(f"{count} labels", body)
     if not lines:
         return []
-    head = ["## Trained against untrained", "", "The same seeds of weights, draw by draw. Mean ± standard error over draws, and over seeds.", ""]
+    head = [
+        "## Trained against untrained",
+        "",
+        "The same seeds of weights, draw by draw. Mean ± standard error over draws, and over seeds.",
+        "",
+    ]
     return [*head, *lines]
 
 
@@ -243,7 +250,12 @@ def _asked(page: _Page) -> list[str]:
     body = [f"| {text} | {d} | {_verdict(d, least)} |" for text, d, least in found if d is not None]
     if not body:
         return []
-    head = ["## What was asked", "", "*yes* or *no* where the difference is more than one standard error from what was asked, else *not clear*.", ""]
+    head = [
+        "## What was asked",
+        "",
+        "*yes* or *no* where the difference is more than one standard error from what was asked, else *not clear*.",
+        "",
+    ]
     return [*head, "| asked | measured | holds |", "|---|---|---|", *body, ""]
 
 
@@ -255,7 +267,12 @@ def _verdict(difference: Difference, least: float) -> str:
 def _training(rows: Sequence[Row], settings: str) -> list[str]:
     if not rows:
         return []
-    lines = ["## Training", "", "| vectors | seeds | graphs seen by each | seconds each, median | loss, first and last 20 steps |", "|---|---|---|---|---|"]
+    lines = [
+        "## Training",
+        "",
+        "| vectors | seeds | graphs seen by each | seconds each, median | loss, first and last 20 steps |",
+        "|---|---|---|---|---|",
+    ]
     for name in _unique(rows, "vectors"):
         own = [r for r in rows if r["vectors"] == name]
         seconds = np.median([r["seconds"] for r in own])
