@@ -85,7 +85,7 @@ def test_the_page_says_means_differences_and_verdicts():
     assert "| descriptors | 0.810 | 0.810 |" in text
     assert "| noise (2 seeds) | +0.000 ± 0.000, 0.000 |" in text
     assert "| path, as shipped | +0.050 ± 0.000 |" in text
-    assert "nb201, 50 labels | +0.050 ± 0.000 | yes |" in text
+    assert "nb201, 50 labels | +0.0503 ± 0.0003 | yes |" in text
     half = [r for r in rows if r["draw"] < 2 or r["vectors"] != NOISE or r["seed"] == 0]
     assert "## Vectors beside" not in markdown(half, [], "")  # not before all draws are there
 

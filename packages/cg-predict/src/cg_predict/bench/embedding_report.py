@@ -76,8 +76,12 @@ class Difference:
         return _error(self.values.mean(axis=1))
 
     def __str__(self) -> str:
-        text = f"{self.mean:+.3f} ± {self.by_draw:.3f}"
-        return text if np.isnan(self.by_seed) else f"{text}, {self.by_seed:.3f}"
+        return self.text()
+
+    def text(self, digits: int = 3) -> str:
+        """Mean ± error over draws, error over seeds."""
+        text = f"{self.mean:+.{digits}f} ± {self.by_draw:.{digits}f}"
+        return text if np.isnan(self.by_seed) else f"{text}, {self.by_seed:.{digits}f}"
 
     @property
     def error(self) -> float:
@@ -106,7 +110,6 @@ class _Page:
         self.families = _unique(rows, "family")
         self.counts = sorted(_unique(rows, "labels"))
         self.vectors = _unique(rows, "vectors")
-        self.seeds = {v: len({r["seed"] for r in rows if r["vectors"] == v}) for v in self.vectors}
 
     def difference(self, own: tuple[str, str], other: tuple[str, str], family: str, count: int) -> Difference | None:
         """Between two (vectors, use); ``family`` may be the mean over families, which needs all of them."""
@@ -140,9 +143,10 @@ class _Page:
         return cell
 
 
-def _named(page: _Page, vectors: str) -> str:
-    count = page.seeds[vectors]
-    return f"{vectors} ({count} seeds)" if count > 1 else vectors
+def _named(page: _Page, vectors: str, use: str, count: int) -> str:
+    found = [page.table(vectors, use, family, count) for family in page.families]
+    seeds = min((len(values) for values in found if values is not None), default=1)
+    return f"{vectors} ({seeds} seeds)" if seeds > 1 else vectors
 
 
 def markdown(rows: Sequence[Row], training: Sequence[Row], settings: str) -> str:
@@ -160,11 +164,10 @@ def markdown(rows: Sequence[Row], training: Sequence[Row], settings: str) -> str
     lines = [
         "# What the learned embedding adds",
         "",
-        f"Written by `cg bench embedding`. Spearman's rank correlation over the networks that were not labelled, means over draws of labels ({said}), the same",
-        "for all rows. The Gaussian process of every row averages over several kernels by marginal likelihood: *alone* over those of the vectors and",
+        f"Written by `cg bench embedding`. Spearman's rank correlation over the networks that were not labelled, means over draws of labels",
+        f"({said}), the same for all rows. The Gaussian process of every row averages over several kernels by marginal likelihood: *alone* over those of the vectors and",
         "their half-whitened principal components, *beside descriptors* over those of the descriptors, their components, and both with the vectors.",
-        "*noise* are as many columns of random numbers as the path encoder has. Rows with several seeds of the weights say so; beyond 100 labels",
-        "rows of trained encoders have the first seed alone. `path` is the path-weighted encoder, `paper's` the paper's",
+        "*noise* are as many columns of random numbers as the path encoder has. Rows with several seeds of the weights say so. `path` is the path-weighted encoder, `paper's` the paper's",
         "k-GNN and Transformer. Trained encoders saw unlabelled graphs of all spaces; how is said below.",
         "",
         "Networks: " + ", ".join(f"{family} {count:,}" for family, count in networks.items()) + ".",
@@ -185,7 +188,7 @@ def _levels(page: _Page, use: str) -> list[str]:
     parts: list[str] = []
     for count in page.counts:
         first = [(baseline[0], page.cells(page.mean(*baseline, count)))]
-        rest = [(_named(page, v), page.cells(page.mean(v, use, count))) for v in own]
+        rest = [(_named(page, v, use, count), page.cells(page.mean(v, use, count))) for v in own]
         if any(any(cells) for _, cells in rest):
             parts += page.grid(f"{count} labels", [*first, *rest])
     if not parts:
@@ -196,7 +199,7 @@ def _levels(page: _Page, use: str) -> list[str]:
     lines += ["Mean ± standard error over draws, and, after the comma, over seeds of the weights.", ""]
     for count in page.counts:
         found = [
-            (_named(page, v), page.cells(lambda f, v=v: page.difference((v, use), baseline, f, count)))  # type: ignore[misc]  # noqa: B023
+            (_named(page, v, use, count), page.cells(lambda f, v=v: page.difference((v, use), baseline, f, count)))  # type: ignore[misc]  # noqa: B023
             for v in own
         ]
         lines += page.grid(f"{count} labels", found)
@@ -213,7 +216,9 @@ def _trained(page: _Page) -> list[str]:
             if name in (start, PATH_SHIPPED) or "positives" not in name:
                 continue
             for use in (ALONE, BESIDE, PREDICTOR):
-                cells = page.cells(lambda f, n=name, u=use, s=start: page.difference((n, u), (s, u), f, count))  # type: ignore[misc]  # noqa: B023
+                cells = page.cells(
+                    lambda f, n=name, u=use, s=start: _precise(page.difference((n, u), (s, u), f, count))
+                )  # type: ignore[misc]  # noqa: B023
                 body.append((f"{name}, {use}", cells))
         lines += page.grid(f"{count} labels", body)
     if not lines:
@@ -225,6 +230,10 @@ def _trained(page: _Page) -> list[str]:
         "",
     ]
     return [*head, *lines]
+
+
+def _precise(difference: Difference | None) -> str | None:
+    return None if difference is None else difference.text(4)
 
 
 def _asked(page: _Page) -> list[str]:
@@ -243,11 +252,12 @@ def _asked(page: _Page) -> list[str]:
             found.append((f"{text}, to none", page.difference(own, (NOTHING, PREDICTOR), family, 50), gain))
             noise = page.difference(own, (NOISE, PREDICTOR), family, 50)
             found.append((f"{text}, to noise", noise, gain))
-    for use in (ALONE, BESIDE):
-        text = f"path, functional positives: better than untrained, {use}, mean over families, 50 labels"
-        own, other = ("path, functional positives", use), (PATH_UNTRAINED, use)
-        found.append((text, page.difference(own, other, _MEAN, 50), 0.0))
-    body = [f"| {text} | {d} | {_verdict(d, least)} |" for text, d, least in found if d is not None]
+    for use in (ALONE, BESIDE, PREDICTOR):
+        for count in (50, 100):
+            text = f"path, functional positives: better than untrained, {use}, mean over families, {count} labels"
+            own, other = ("path, functional positives", use), (PATH_UNTRAINED, use)
+            found.append((text, page.difference(own, other, _MEAN, count), 0.0))
+    body = [f"| {text} | {d.text(4)} | {_verdict(d, least)} |" for text, d, least in found if d is not None]
     if not body:
         return []
     head = [
