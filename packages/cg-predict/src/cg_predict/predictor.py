@@ -106,6 +106,7 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
     Args:
         exclude: families whose labels must not have been learned from.
         embedding: whether the path-weighted encoder's vectors take part once there are labels.
+        neighbourhoods: whether counts of neighbourhoods do.
         use_prior: whether anything learned from other families takes part.
         warn: whether `predict` warns about networks unlike every known family while there is no label.
         reshape: whether labels are placed among the pool by a first fit before the final one.
@@ -127,6 +128,7 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         exclude: Sequence[str] = (),
         *,
         embedding: bool = True,
+        neighbourhoods: bool = True,
         use_prior: bool = True,
         warn: bool = True,
         reshape: bool = True,
@@ -134,6 +136,7 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
     ) -> None:
         self.exclude = exclude
         self.embedding = embedding
+        self.neighbourhoods = neighbourhoods
         self.use_prior = use_prior
         self.warn = warn
         self.reshape = reshape
@@ -191,7 +194,7 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         self.names_ = [g.name for g in graphs]
         self._x = descriptors().encode(graphs)
         self._e = path_vectors().encode(graphs) if self.embedding else None
-        self._n = neighbourhoods().encode(graphs)
+        self._n = neighbourhoods().encode(graphs) if self.neighbourhoods else None
         self.informative_ = bool(np.ptp(values) > 0)
         if not self.informative_:
             warnings.warn(
@@ -251,18 +254,17 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
             CgError: there are fewer than ``k`` unlabelled networks.
         """
         graphs = list(graphs)
-        done = set(getattr(self, "hashes_", ()))
-        seen: set[str] = set()
+        # In random order, so that where candidates have to be sampled, networks that occur often among the graphs are likely ones.
+        order = np.random.default_rng([self.seed, 1]).permutation(len(graphs)).tolist()
+        seen = set(getattr(self, "hashes_", ()))
         free = []
-        for i, graph in enumerate(graphs):
-            if graph.hash not in done and graph.hash not in seen:
-                seen.add(graph.hash)
+        for i in order:
+            if graphs[i].hash not in seen:
+                seen.add(graphs[i].hash)
                 free.append(i)
         if not 0 < k <= len(free):
             raise CgError(f"suggest can choose between 1 and {len(free)} of these networks, not {k}")
-        rng = np.random.default_rng([self.seed, 1])
-        if len(free) > max(WEIGHED, 3 * k):
-            free = sorted(rng.choice(free, size=max(WEIGHED, 3 * k), replace=False).tolist())
+        free = sorted(free[: max(WEIGHED, 3 * k)])
         around = _spread(graphs, WEIGHED)
         pool_x = descriptors().encode(_spread(graphs))
         if getattr(self, "informative_", False):
@@ -342,13 +344,14 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         x = descriptors().encode(graphs) if x is None else x
         mean = self._prior_scores([g.hash for g in graphs], x, reference)
         e = path_vectors().encode(graphs) if self.embedding else None
-        return self._views_of(x, e, neighbourhoods().encode(graphs), mean, reference), mean
+        n = neighbourhoods().encode(graphs) if self.neighbourhoods else None
+        return self._views_of(x, e, n, mean, reference), mean
 
     def _views_of(
         self,
         x: NDArray[np.float32],
         e: NDArray[np.float32] | None,
-        n: NDArray[np.float32],
+        n: NDArray[np.float32] | None,
         mean: Floats,
         reference: _Reference,
     ) -> dict[str, NDArray[Any]]:
@@ -356,9 +359,10 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         views: dict[str, NDArray[Any]] = {
             "descriptors": z,
             "components": reference.whitening.transform(z),
-            "neighbourhoods": n,
             "prior": mean[:, None],
         }
+        if n is not None:
+            views["neighbourhoods"] = n
         if e is not None and reference.vector_scale is not None:
             views["embedding"] = reference.vector_scale.standardise(e)
         for name, weights in self._relevance().items():
@@ -384,7 +388,8 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         return weights
 
     def _process(self) -> AveragedGaussianProcess:
-        usable = {"descriptors", "components", "neighbourhoods", *self._relevance()}
+        usable = {"descriptors", "components", *self._relevance()}
+        usable |= {"neighbourhoods"} if self.neighbourhoods else set()
         usable |= {"embedding"} if self.embedding else set()
         usable |= {"prior"} if self.prior.sources else set()
         learned = "descriptors_sharp" in usable
@@ -435,9 +440,8 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
             "parameters": {k: list(v) if isinstance(v, tuple) else v for k, v in self.get_params().items()}
         }
         if hasattr(self, "labels_"):
-            arrays = {"labels": self.labels_, "descriptors": self._x, "neighbourhoods": self._n}
-            if self._e is not None:
-                arrays["vectors"] = self._e
+            stored = {"labels": self.labels_, "descriptors": self._x, "vectors": self._e, "neighbourhoods": self._n}
+            arrays = {name: values for name, values in stored.items() if values is not None}
             config |= {"hashes": self.hashes_, "names": self.names_}
         else:
             arrays = {"labels": np.zeros(0), "descriptors": np.zeros((0, len(self.prior.names)), dtype=np.float32)}
@@ -476,7 +480,10 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
             if not len(labels):
                 return result
             result.labels_, result.hashes_, result.names_ = labels, list(config["hashes"]), list(config["names"])
-            result._x, result._e, result._n = arrays["descriptors"], arrays.get("vectors"), arrays["neighbourhoods"]
+            result._x, result._e, result._n = arrays["descriptors"], arrays.get("vectors"), arrays.get("neighbourhoods")
+            for wanted, there in ((result.embedding, result._e), (result.neighbourhoods, result._n)):
+                if wanted and there is None:
+                    raise CheckpointError(f"{directory} lacks vectors that its settings ask for")
         except (KeyError, TypeError) as error:
             raise CheckpointError(f"{directory} is no saved predictor: {json.dumps(str(error))}") from None
         result.informative_ = bool(np.ptp(labels) > 0)
