@@ -440,7 +440,12 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
             "parameters": {k: list(v) if isinstance(v, tuple) else v for k, v in self.get_params().items()}
         }
         if hasattr(self, "labels_"):
-            stored = {"labels": self.labels_, "descriptors": self._x, "vectors": self._e, "neighbourhoods": self._n}
+            stored: dict[str, NDArray[Any] | None] = {
+                "labels": self.labels_,
+                "descriptors": self._x,
+                "vectors": self._e,
+                "neighbourhoods": self._n,
+            }
             arrays = {name: values for name, values in stored.items() if values is not None}
             config |= {"hashes": self.hashes_, "names": self.names_}
         else:
