@@ -197,7 +197,7 @@ def test_a_part_that_is_left_out_is_neither_used_nor_saved(family, tmp_path, par
     document = json.loads(path.read_text())
     document["config"]["parameters"][part] = True
     path.write_text(json.dumps(document))
-    with pytest.raises(CheckpointError, match="lacks vectors that its settings ask for"):
+    with pytest.raises(CheckpointError, match="does not hold the vectors"):
         Predictor.load(tmp_path / part)
 
 
