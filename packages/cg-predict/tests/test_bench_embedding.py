@@ -57,8 +57,11 @@ def test_predictors_read_the_vectors_that_stand_in(family):
     with embedding_from(Noise(7)):
         predictor = Predictor(use_prior=False, warn=False).fit(graphs[:20], labels[:20])
         assert path_vectors().encode(graphs[:3]).shape == (3, 7)
-        assert predictor._e.shape == (20, 7)
+        with_noise = predictor.predict(graphs, pool=graphs)
     assert path_vectors() is before
+    assert not np.allclose(
+        with_noise, Predictor(use_prior=False, warn=False).fit(graphs[:20], labels[:20]).predict(graphs, pool=graphs)
+    )
 
 
 def test_kernels_without_their_views_drop_out(family):

@@ -185,6 +185,22 @@ def test_saved_predictors_come_back(family, tmp_path):
     assert Predictor.load(tmp_path / "unfitted").predict(graphs, pool=graphs).shape == (160,)
 
 
+@pytest.mark.parametrize("part", ["embedding", "neighbourhoods"])
+def test_a_part_that_is_left_out_is_neither_used_nor_saved(family, tmp_path, part):
+    graphs, labels = family
+    predictor = Predictor(**{part: False}).fit(graphs[:30], labels[:30])
+    score = predictor.predict(graphs, pool=graphs)
+    assert not np.array_equal(score, Predictor().fit(graphs[:30], labels[:30]).predict(graphs, pool=graphs))
+    predictor.save(tmp_path / part)
+    np.testing.assert_array_equal(Predictor.load(tmp_path / part).predict(graphs, pool=graphs), score)
+    path = tmp_path / part / "config.json"
+    document = json.loads(path.read_text())
+    document["config"]["parameters"][part] = True
+    path.write_text(json.dumps(document))
+    with pytest.raises(CheckpointError, match="does not hold the vectors"):
+        Predictor.load(tmp_path / part)
+
+
 def test_files_that_are_no_predictor_are_refused(tmp_path, family):
     graphs, labels = family
     with pytest.raises(CheckpointError):
@@ -210,3 +226,12 @@ def test_thousands_of_labels(family, monkeypatch):
     assert predictor.score(graphs[130:], labels[130:], pool=graphs) > 0.9
     _, std = predictor.predict(graphs[130:], return_std=True)
     assert (std > 0).all()
+
+
+def test_suggest_draws_candidates_as_often_as_they_occur(family, monkeypatch):
+    graphs, _ = family
+    monkeypatch.setattr("cg_predict.predictor.WEIGHED", 10)
+    pool = graphs[:120] + [graphs[120]] * 400
+    for seed in range(5):
+        chosen = Predictor(warn=False, seed=seed).suggest(pool, 3)
+        assert graphs[120].hash in {pool[i].hash for i in chosen}

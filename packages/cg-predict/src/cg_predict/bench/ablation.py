@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cg_ir.output_formats import write_text
-from cg_predict.bench.methods import Fitted, Method, WithoutMean, WithoutRelevance, WithoutView
+from cg_predict.bench.methods import Fitted, Method, WithoutMean, WithoutRelevance
 from cg_predict.predictor import Predictor
 
 __all__ = ["COUNTS", "QUICK", "WHOLE", "markdown", "methods", "write_report"]
@@ -30,7 +30,7 @@ def methods(family: str) -> list[Method]:
         Fitted("without anything from other families", Predictor(out, use_prior=False, warn=False)),
         Fitted("without the prior as a mean", WithoutMean(out, warn=False), _LABELS),
         Fitted("without the embedding", Predictor(out, embedding=False, warn=False), _LABELS),
-        Fitted("without neighbourhoods", WithoutView(out, view="neighbourhoods", warn=False), _LABELS),
+        Fitted("without neighbourhoods", Predictor(out, neighbourhoods=False, warn=False), _LABELS),
         Fitted("without weights of features", WithoutRelevance(out, warn=False), _LABELS),
         Fitted("without placing labels in the pool", Predictor(out, reshape=False, warn=False), _LABELS),
     ]

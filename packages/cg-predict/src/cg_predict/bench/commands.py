@@ -34,7 +34,7 @@ def bench() -> None:
 @click.option(
     "--limit",
     type=int,
-    help="At most this many networks of a family, a seeded sample; 3000 unless said otherwise, nb201 whole.",
+    help="At most this many networks of a target, a seeded sample; 1500 unless said otherwise, nb201 whole.",
 )
 @click.option("--draws", type=int, help="Draws of labels; 10, or 3 in a quick run.")
 @click.option(
@@ -71,8 +71,7 @@ def transfer(
     for target in TARGETS:
         if (only and target.name not in only) or (quick and not only and not target.quick):
             continue
-        whole = target.name == "nb201" and not quick
-        size = limit if limit is not None else 600 if quick else None if whole else 3000
+        size = limit if limit is not None else 600 if quick else target.size
         labelled = target.read(data, size)
         graphs = labelled.graphs()
         run_target(

@@ -164,10 +164,11 @@ def markdown(rows: Sequence[Row], training: Sequence[Row], settings: str) -> str
     lines = [
         "# What the learned embedding adds",
         "",
-        f"Written by `cg bench embedding`. Spearman's rank correlation over the networks that were not labelled, means over draws of labels",
-        f"({said}), the same for all rows. The Gaussian process of every row averages over several kernels by marginal likelihood: *alone* over those of the vectors and",
-        "their half-whitened principal components, *beside descriptors* over those of the descriptors, their components, and both with the vectors.",
-        "*noise* are as many columns of random numbers as the path encoder has. Rows with several seeds of the weights say so. `path` is the path-weighted encoder, `paper's` the paper's",
+        "Written by `cg bench embedding`. Spearman's rank correlation over the networks that were not labelled, means over draws of labels",
+        f"({said}), the same for all rows. The Gaussian process of every row averages over several kernels",
+        "by marginal likelihood: *alone* over those of the vectors and their half-whitened principal components, *beside descriptors* over those of",
+        "the descriptors, their components, and both with the vectors. *noise* are as many columns of random numbers as the path encoder has.",
+        "Rows with several seeds of the weights say so. `path` is the path-weighted encoder, `paper's` the paper's",
         "k-GNN and Transformer. Trained encoders saw unlabelled graphs of all spaces; how is said below.",
         "",
         "Networks: " + ", ".join(f"{family} {count:,}" for family, count in networks.items()) + ".",
@@ -216,9 +217,8 @@ def _trained(page: _Page) -> list[str]:
             if name in (start, PATH_SHIPPED) or "positives" not in name:
                 continue
             for use in (ALONE, BESIDE, PREDICTOR):
-                cells = page.cells(
-                    lambda f, n=name, u=use, s=start: _precise(page.difference((n, u), (s, u), f, count))
-                )  # type: ignore[misc]  # noqa: B023
+                own, other = (name, use), (start, use)
+                cells = page.cells(lambda f, a=own, b=other, c=count: _precise(page.difference(a, b, f, c)))  # type: ignore[misc]
                 body.append((f"{name}, {use}", cells))
         lines += page.grid(f"{count} labels", body)
     if not lines:

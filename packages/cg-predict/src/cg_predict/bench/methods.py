@@ -13,13 +13,13 @@ from sklearn.ensemble import RandomForestRegressor
 from cg_ir import get_scorer
 from cg_ir.graph import Graph
 from cg_predict.features import descriptors
-from cg_predict.gp import AveragedGaussianProcess, Structure
+from cg_predict.gp import AveragedGaussianProcess
 from cg_predict.pool import PoolScale
 from cg_predict.predictor import Predictor
 from cg_predict.targets import normal_scores
 
 __all__ = [
-    "Baseline", "Chosen", "Fitted", "Forest", "Method", "Outcome", "WithoutMean", "WithoutRelevance", "WithoutView",
+    "Baseline", "Chosen", "Fitted", "Forest", "Method", "Outcome", "WithoutMean", "WithoutRelevance",
 ]  # fmt: skip
 
 Floats = NDArray[np.float64]
@@ -147,42 +147,15 @@ class Baseline:
         return Outcome(np.zeros(0, dtype=np.intp), score)
 
 
-class WithoutView(Predictor):
-    """A `Predictor` without one of the views of its kernels.
-
-    Args:
-        view: its name; views that begin with it and an underscore (weighted by relevance) go too.
-    """
-
-    def __init__(
-        self,
-        exclude: Sequence[str] = (),
-        *,
-        view: str = "",
-        embedding: bool = True,
-        use_prior: bool = True,
-        warn: bool = True,
-        reshape: bool = True,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(exclude, embedding=embedding, use_prior=use_prior, warn=warn, reshape=reshape, seed=seed)
-        self.view = view
-
-    def _process(self) -> AveragedGaussianProcess:
-        process = super()._process()
-        kept = [
-            replace(s, views=tuple(v for v in s.views if v != self.view and not v.startswith(f"{self.view}_")))
-            for s in process.structures
-        ]
-        return _with(process, kept)
-
-
 class WithoutMean(Predictor):
     """A `Predictor` whose prior is a view of the kernels, but never their mean."""
 
     def _process(self) -> AveragedGaussianProcess:
         process = super()._process()
-        return _with(process, [replace(s, mean=False) for s in process.structures])
+        total = process.draws * len(process.structures)
+        process.structures = tuple(dict.fromkeys(replace(s, mean=False) for s in process.structures))
+        process.draws = total // len(process.structures)
+        return process
 
 
 class WithoutRelevance(Predictor):
@@ -190,11 +163,3 @@ class WithoutRelevance(Predictor):
 
     def _relevance(self) -> dict[str, NDArray[np.floating[Any]]]:
         return {}
-
-
-def _with(process: AveragedGaussianProcess, structures: Sequence[Structure]) -> AveragedGaussianProcess:
-    """The process with other kernels, each once, and as many settings in all."""
-    total = process.draws * len(process.structures)
-    process.structures = tuple(dict.fromkeys(s for s in structures if s.views))
-    process.draws = total // len(process.structures)
-    return process

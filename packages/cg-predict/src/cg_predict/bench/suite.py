@@ -15,7 +15,11 @@ __all__ = ["OURS", "PLAIN", "methods_for"]
 
 OURS, CHOSEN, PLAIN = "ours", "ours, chosen labels", "descriptors + GP"
 #: What each part adds: the predictor without one of them.
-ABLATIONS = {"ours without embedding": {"embedding": False}, "ours without prior": {"use_prior": False}}
+ABLATIONS = {
+    "ours without embedding": {"embedding": False},
+    "ours without neighbourhoods": {"neighbourhoods": False},
+    "ours without prior": {"use_prior": False},
+}
 PROXIES = ("synflow", "jacov", "snip", "grasp", "fisher", "grad_norm", "naswot", "zen")
 _SCORED = 100  # networks that a proxy scores in each family
 
@@ -30,7 +34,7 @@ def methods_for(
         Baseline("macs"),
         Fitted(OURS, Predictor(out, warn=False)),
         Chosen(CHOSEN, Predictor(out, warn=False)),
-        Fitted(PLAIN, Predictor(out, use_prior=False, embedding=False, warn=False)),
+        Fitted(PLAIN, Predictor(out, use_prior=False, embedding=False, neighbourhoods=False, warn=False)),
     ]
     if not quick:
         methods.append(Forest(counts=(10, 20, 50, 100, 400)))
