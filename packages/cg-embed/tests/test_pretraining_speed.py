@@ -42,16 +42,16 @@ def test_the_plain_loop_has_the_same_losses_and_gradients(encoder, networks, ben
 
     small = {"width": 16, "layers": 3, "attention_layers": 2, "heads": 2, "positions": 4, "projection": 8}
     config = TrainingConfig(
-        encoder=encoder, options=small if encoder == "contrastive" else {"channels": 4}, steps=3, batch=24, head=8,
+        encoder=encoder, options=small if encoder == "contrastive" else {"channels": 4}, steps=2, batch=12, head=8,
         frozen=0.0, positives="spectral" if encoder == "contrastive" else "functional",
     )  # fmt: skip
-    graphs = networks[:60]  # the last one is reached by no input
+    graphs = networks[:24]
     found = compare(config, graphs)
-    assert found["losses"].shape == (4, 2)
+    assert found["losses"].shape == (3, 2)
     np.testing.assert_allclose(found["losses"][:, 0], found["losses"][:, 1], atol=2e-4)
     ours, plain = sides(config, graphs)
-    target = torch.full((24, 24), 1 / 23)
+    target = torch.full((12, 12), 1 / 11)
     for side in (ours, plain):
-        side.step(range(24), target, 0.1)
+        side.step(range(12), target, 0.1)
     for (name, a), b in zip(ours.learner.named_parameters(), plain.learner.parameters(), strict=True):
         torch.testing.assert_close(a.grad, b.grad, atol=1e-4, rtol=1e-3, msg=name)
