@@ -22,7 +22,7 @@ from cg_predict.bench.embedding import (
     training_rows,
 )
 from cg_predict.bench.embedding_report import Difference, markdown
-from cg_predict.bench.vectors import Noise, embedding_from
+from cg_predict.bench.vectors import Noise, Unweighted, embedding_from
 from cg_predict.features import path_vectors
 from cg_predict.metrics import spearman
 
@@ -62,6 +62,22 @@ def test_predictors_read_the_vectors_that_stand_in(family):
     assert not np.allclose(
         with_noise, Predictor(use_prior=False, warn=False).fit(graphs[:20], labels[:20]).predict(graphs, pool=graphs)
     )
+
+
+def test_columns_are_weighted_for_the_shipped_encoder_alone():
+    shipped = path_vectors().encoder
+
+    def weighted() -> bool:
+        return any(name.startswith("embedding") for name in Predictor(warn=False)._relevance())
+
+    assert weighted()
+    for encoder, expected in (
+        (Unweighted(shipped), False),
+        (Noise(len(shipped), 0, shipped.weights), True),
+        (Noise(len(shipped)), False),
+    ):
+        with embedding_from(encoder):
+            assert weighted() == expected
 
 
 def test_kernels_without_their_views_drop_out(family):

@@ -20,7 +20,7 @@ from cg_ir.errors import CgError
 from cg_ir.graph import Graph
 from cg_predict.bench.methods import random_labels
 from cg_predict.bench.rows import ResultRows
-from cg_predict.bench.vectors import Noise, embedding_from
+from cg_predict.bench.vectors import Noise, Unweighted, embedding_from
 from cg_predict.features import descriptors
 from cg_predict.gp import AveragedGaussianProcess, Structure
 from cg_predict.kernels import Whitening
@@ -39,6 +39,7 @@ __all__ = [
 ALONE, BESIDE, PREDICTOR = "alone", "beside descriptors", "beside descriptors and prior"
 DESCRIPTORS, NOISE, NOTHING = "descriptors", "noise", "no vectors"
 PATH_UNTRAINED, PATH_SHIPPED = "path, untrained", "path, as shipped"
+PATH_UNWEIGHTED = "path, as shipped, columns not weighted"
 PAPER_UNTRAINED, PAPER_SHIPPED = "paper's, untrained", "paper's, as shipped"
 STRUCTURES = {
     ALONE: (Structure(("vectors",)), Structure(("vector_components",)), Structure(("vectors", "vector_components"))),
@@ -317,6 +318,7 @@ class Study:
         shipped = _shipped("path")
         self._predict(NOTHING, 0, lambda: shipped, embedding=False)
         self._predict(PATH_SHIPPED, 0, lambda: shipped)
+        self._predict(PATH_UNWEIGHTED, 0, lambda: Unweighted(shipped))
         named = next((name for name in self.settings.trained if name.startswith("path")), None)
         for seed in range(self.settings.seeds["predictor"]):
             self._predict(NOISE, seed, lambda seed=seed: Noise(len(shipped), seed, shipped.weights))  # type: ignore[misc]

@@ -196,7 +196,19 @@ def _levels(page: _Page, use: str) -> list[str]:
         return []
     title = "In the predictor, beside descriptors and prior" if use == PREDICTOR else f"Vectors {use}"
     reference = "the predictor without vectors" if use == PREDICTOR else "descriptors"
-    lines = [f"## {title}", "", *parts, f"### Paired difference to {reference}", ""]
+    weighted = [
+        "The prior brings weights of the shipped encoder's columns, learned on the other families, and noise is weighted like it. Columns of other",
+        "encoders, and in one row the shipped one's, are not weighted.",
+        "",
+    ]
+    lines = [
+        f"## {title}",
+        "",
+        *(weighted if use == PREDICTOR else ()),
+        *parts,
+        f"### Paired difference to {reference}",
+        "",
+    ]
     lines += ["Mean ± standard error over draws, and, after the comma, over seeds of the weights.", ""]
     for count in page.counts:
         found = [

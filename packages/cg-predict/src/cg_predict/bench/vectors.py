@@ -14,7 +14,7 @@ from cg_ir.graph import Graph
 from cg_predict import features
 from cg_predict.features import CachedEncoder, Encoder
 
-__all__ = ["Noise", "embedding_from"]
+__all__ = ["Noise", "Unweighted", "embedding_from"]
 
 
 class Noise:
@@ -41,6 +41,25 @@ class Noise:
             rng = np.random.default_rng([self.seed, *key.encode()])
             row[:] = rng.standard_normal(self.dimension)
         return result
+
+
+class Unweighted:
+    """The vectors of an encoder, without the weights of their columns that predictors have learned for it.
+
+    Args:
+        encoder: whose vectors these are.
+    """
+
+    def __init__(self, encoder: Any) -> None:
+        self.encoder = encoder
+        self.weights: dict[str, Any] = {}  # of no encoder that column weights were learned for
+
+    def __len__(self) -> int:
+        return len(self.encoder)
+
+    def encode(self, graphs: Sequence[Graph]) -> NDArray[np.float32]:
+        """Float32 (len(graphs), dimension)."""
+        return np.asarray(self.encoder.encode(graphs))
 
 
 @contextmanager
