@@ -11,7 +11,7 @@ from cg_ir.errors import CgError
 from cg_predict.bench.proxies import COLUMNS, markdown, proxy_rows, run, sample_cells
 from cg_predict.metrics import spearman
 
-#: What the rank correlation with the published values must reach over 30 cells. Only those of `synflow` and `zen` are without images, which these proxies never see.
+#: What the rank correlation with the published values must reach over 30 cells. All but `synflow` and `zen` were published on images, which ours never see.
 LEAST = {
     "synflow": 0.98, "jacov": 0.8, "snip": 0.9, "grasp": 0.8, "fisher": 0.75, "grad_norm": 0.9, "naswot": 0.85, "zen": 0.85,
 }  # fmt: skip
