@@ -9,11 +9,9 @@ import pytest
 from sklearn.base import clone
 
 from cg_embed.checkpoint import CheckpointError
-from cg_ir import get_space
 from cg_ir.errors import CgError
 from cg_ir.testing import ScorerSuite
 from cg_predict import LabelError, Predictor, UnfamiliarWarning
-from cg_predict.features import descriptors
 from cg_predict.prior import load_prior, shipped_directory
 
 FAMILIES = ("nb101", "nb201", "nb301", "mobilenetv3", "mnasnet", "natssize")
@@ -42,16 +40,6 @@ def test_nothing_of_an_excluded_family_is_in_the_prior():
     assert not np.array_equal(without.relevance["descriptors_sharp"], whole.relevance["descriptors_sharp"])
     assert set(load_prior(("nb101", "nb201")).ranked) == set(FAMILIES[2:])
     assert load_prior(("nb101", "nb201")).relevance == {}  # learned jointly, so of both or of neither
-
-
-@pytest.mark.parametrize("name", FAMILIES)
-def test_the_source_most_like_a_pool_is_its_own_family(name):
-    space, rng = get_space(name), np.random.default_rng(1)
-    x = descriptors().encode([space.graph(space.sample(rng)) for _ in range(200)])
-    similarities = load_prior().similarities(x)
-    assert max(similarities, key=similarities.__getitem__) == name
-    assert similarities[name] > 0.65
-    assert set(load_prior().similarities(np.repeat(x[:1], 5, axis=0)).values()) == {0.0}
 
 
 def test_families_left_out_are_not_asked(family):
