@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -186,19 +187,19 @@ class Study:
         if "descriptors" in wanted:
             self._compare(DESCRIPTORS, 0, None, (BESIDE,))
             for seed in range(self.settings.seeds["noise"]):
-                self._compare(NOISE, seed, lambda seed=seed: Noise(len(_shipped("path")), seed), (BESIDE,))  # type: ignore[misc]
+                self._compare(NOISE, seed, partial(Noise, len(_shipped("path")), seed), (BESIDE,))
         for kind, untrained, shipped in (
             ("path", PATH_UNTRAINED, PATH_SHIPPED),
             ("paper's", PAPER_UNTRAINED, PAPER_SHIPPED),
         ):
             if kind in wanted:
                 for seed in range(self.settings.seeds[kind]):
-                    self._compare(untrained, seed, lambda kind=kind, seed=seed: self._untrained(kind, seed))  # type: ignore[misc]
-                self._compare(shipped, 0, lambda kind=kind: _shipped(kind))  # type: ignore[misc]
+                    self._compare(untrained, seed, partial(self._untrained, kind, seed))
+                self._compare(shipped, 0, partial(_shipped, kind))
             for name, training in self.settings.trained.items():
                 if name in wanted and name.startswith(kind):
                     for seed in range(training["seeds"]):
-                        self._compare(name, seed, lambda name=name, seed=seed: self.trained(name, seed))  # type: ignore[misc]
+                        self._compare(name, seed, partial(self.trained, name, seed))
         if "predictor" in wanted:
             self._in_predictor()
 
@@ -318,13 +319,13 @@ class Study:
         shipped = _shipped("path")
         self._predict(NOTHING, 0, lambda: shipped, embedding=False)
         self._predict(PATH_SHIPPED, 0, lambda: shipped)
-        self._predict(PATH_UNWEIGHTED, 0, lambda: Unweighted(shipped))
+        self._predict(PATH_UNWEIGHTED, 0, partial(Unweighted, shipped))
         named = next((name for name in self.settings.trained if name.startswith("path")), None)
         for seed in range(self.settings.seeds["predictor"]):
-            self._predict(NOISE, seed, lambda seed=seed: Noise(len(shipped), seed, shipped.weights))  # type: ignore[misc]
-            self._predict(PATH_UNTRAINED, seed, lambda seed=seed: self._untrained("path", seed))  # type: ignore[misc]
+            self._predict(NOISE, seed, partial(Noise, len(shipped), seed, shipped.weights))
+            self._predict(PATH_UNTRAINED, seed, partial(self._untrained, "path", seed))
             if named is not None:
-                self._predict(named, seed, lambda name=named, seed=seed: self.trained(name, seed))  # type: ignore[misc]
+                self._predict(named, seed, partial(self.trained, named, seed))
 
     def _predict(self, vectors: str, seed: int, make: Callable[[], Any], embedding: bool = True) -> None:
         missing = self._missing(vectors, seed, (PREDICTOR,))
