@@ -59,6 +59,16 @@ def test_unknown_proxy_and_inputs_that_are_not_numbers():
         Proxy("snip").predict([b.build()])
 
 
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_a_network_that_ignores_its_input_has_a_score(kind):
+    b = GraphBuilder()
+    x = b.add("Conv", b.input((1, 3, 8, 8)), channels=4, kernel_shape=(3, 3), pads=(1,) * 4)
+    x = b.add("Relu", b.add("BatchNormalization", x))
+    x = b.add("GlobalAveragePool", b.add("Mul", x, b.constant((1, 4, 8, 8), value=[0.0] * 256)))
+    b.output(b.add("Gemm", b.add("Flatten", x, shape=(1, 4)), channels=10, bias=True))
+    assert np.isfinite(Proxy(kind).predict([b.build()])).all()
+
+
 @pytest.mark.parametrize("kind", [FineTunedPredictor, KGNNPredictor])
 def test_references_learn_from_sources_and_from_labels(kind, family):
     graphs, labels = family
