@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cg_evolve import pareto
+from cg_evolve.algorithms.acquisition import expected_improvement, hypervolume_order, level_order, scalarised_order
 from cg_evolve.algorithms.base import fitness
 from cg_evolve.history import Proposal
 from cg_evolve.surrogate import Surrogate
@@ -26,6 +29,8 @@ __all__ = ["BayesianSearch"]
 
 #: Most networks among which the scorer ranks; more cost time at every refit and hardly change the scale.
 _REFERENCE = 1024
+#: A result is a success if it is among so many best when it comes; so many proposals of each kind say how often theirs are.
+_LASTING, _LATELY = 8, 16
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,11 @@ class _State:
     orders: dict[float, list[int]] = field(default_factory=dict, repr=False)
     """Candidates by expected improvement, for each factor on the deviation."""
 
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """Place of each candidate."""
+        return {arch: i for i, arch in enumerate(self.archs)}
+
 
 class BayesianSearch:
     """Coverage first, then expected improvement over all candidates, refitted as results come in.
@@ -53,7 +63,11 @@ class BayesianSearch:
        each proposal, so that proposals that use the same results differ. With several objectives a proposal maximises the hypervolume that an optimistic draw
        of its objectives would add (as in Daulton et al., "Differentiable expected hypervolume improvement", 2020, without gradients), or a
        randomly weighted scalarisation of it.
-    3. Candidates are all architectures of the pool or of a space that is small enough to list; otherwise mutations and crossovers of the best and samples.
+    3. Where the networks can be listed and there is one objective, some proposals from ``wander`` on are the free networks nearest to the best results:
+       the nearest to the best first, then its second nearest and the nearest to the second best, and so on. What lies beside good networks is looked at
+       whether or not the predictor thinks much of it, which is how a search comes by a network that the predictor is wrong about. How many are of this
+       kind is learned: each kind is taken as often as it seems to be the one whose results last among the best.
+    4. Candidates are all architectures of the pool or of a space that is small enough to list; otherwise mutations and crossovers of the best and samples.
 
     Refits come at every result at first and ever more rarely then: their number grows with the logarithm of that of the results.
 
@@ -68,6 +82,8 @@ class BayesianSearch:
         shortlist: how many of a listed space's networks are scored at most refits: the most promising by the last refit that scored all, of which there
             is one whenever the results have doubled.
         widths: factors on the deviation among which each proposal draws; at 0 it takes the greatest mean.
+        wander: first proposal that may be a neighbour of the best results.
+        around: how many of the best results have neighbours, and how many neighbours each.
         design: whether the first networks are chosen; otherwise they are random.
     """
 
@@ -79,11 +95,13 @@ class BayesianSearch:
         exclude: tuple[str, ...] = (),
         initial: int = 8,
         candidates: int = 1000,
-        eager: int = 18,
+        eager: int = 64,
         growth: float = 1 / 5,
         remembered: int = 128,
         shortlist: int = 600,
         widths: tuple[float, ...] = (0.5, 1.0, 2.0),
+        wander: int = 16,
+        around: tuple[int, int] = (4, 16),
         design: bool = True,
     ) -> None:
         self.scorer = scorer
@@ -95,11 +113,14 @@ class BayesianSearch:
         self.remembered = remembered
         self.shortlist = shortlist
         self.widths = widths
+        self.wander = wander
+        self.around = around
         self.design = design
         self._surrogate: Surrogate | None = None
         self._design: list[Proposal] | None = None
         self._state: _State | None = None
         self._short: tuple[int, list[str]] = (-1, [])
+        self._around: dict[str, list[str]] = {}
         self._pool: list[Graph] | None = None
 
     def propose(self, view: View) -> Proposal:
@@ -162,13 +183,18 @@ class BayesianSearch:
         good = [row for row in rows if row.good]
         order: list[int] = np.argsort(-fitness(good), kind="stable").tolist() if good else []
         best = [good[i] for i in order[: max(10, len(good) // 5)]]
+        several = bool(good) and len(good[0].utilities) > 1
+        if several:  # the whole front has children, its middle no more than its ends
+            front = pareto.front([row.utilities for row in good]).tolist()
+            best = [good[i] for i in front] if len(front) >= 10 else best
+        skew = 1 if several else 2
         wanted = self.candidates
         arch: str
         parents: tuple[int, ...]
         for _ in range(4 * wanted):
             if best and rng.random() < 0.8:
-                a = best[int(len(best) * rng.random() ** 2)]
-                b = best[int(len(best) * rng.random() ** 2)]
+                a = best[int(len(best) * rng.random() ** skew)]
+                b = best[int(len(best) * rng.random() ** skew)]
                 if a is not b and rng.random() < 0.4:
                     arch, parents = space.crossover(a.arch, b.arch, rng), (a.id, b.id)
                 else:
@@ -247,7 +273,50 @@ class BayesianSearch:
             self._keep(used, state)
         return state
 
+    def _local(self, view: View) -> bool:
+        """Whether the next proposal is a neighbour of the best rather than the predictor's choice: the kind that lately did better, as far as one can tell.
+
+        Thompson sampling (1933) of the share of each kind's last proposals whose results were among the best 8 when they came.
+        """
+        outcomes: dict[str, list[bool]] = {"acquisition": [], "neighbour": []}
+        best: list[float] = []
+        for row in view.results:
+            value = row.utilities[0] if row.good else -math.inf
+            place = len(best) - bisect.bisect_left(best, value)
+            best.insert(len(best) - place, value)
+            if row.candidate.origin in outcomes and row.id >= self.wander:  # success is cheap before
+                outcomes[row.candidate.origin].append(place < _LASTING)
+        rng = view.rng(4, view.number)
+        shares = {}
+        for kind, results in outcomes.items():
+            lately = results[-_LATELY:]
+            shares[kind] = rng.beta(1 + sum(lately), 1 + len(lately) - sum(lately))
+        return bool(shares["neighbour"] > shares["acquisition"])
+
+    def _neighbour(self, view: View, state: _State) -> Proposal | None:
+        """The free network nearest to the best results, by the sum of their rank and the rank of its distance."""
+        good = view.good
+        best = [good[i] for i in np.argsort(-fitness(good), kind="stable")[: self.around[0]].tolist()]
+        places: list[tuple[int, int, str]] = []
+        for rank, row in enumerate(best):
+            if row.arch not in self._around:
+                self._around[row.arch] = view.domain.around(row.arch, self.around[1])
+            places += [(rank + place, rank, arch) for place, arch in enumerate(self._around[row.arch])]
+        for _, rank, arch in sorted(places, key=lambda entry: entry[:2]):
+            if view.domain.fresh(arch, view.history):
+                known = state.index.get(arch)
+                mean, std = (None, None) if known is None else (state.means[known, 0], state.stds[known, 0])
+                return Proposal(
+                    arch, (best[rank].id,), "neighbour", *(None if x is None else float(x) for x in (mean, std))
+                )
+        return None
+
     def _acquire(self, view: View, state: _State) -> Proposal | None:
+        listed = view.domain.members is not None and len(view.problem.objectives) == 1
+        if listed and view.number >= self.wander and self._local(view):
+            proposal = self._neighbour(view, state)
+            if proposal is not None:
+                return proposal
         rng = view.rng()
         width = float(rng.choice(self.widths))
         if state.means.shape[1] > 1:
@@ -268,45 +337,9 @@ class BayesianSearch:
         return None
 
     def _by_front(self, state: _State, width: float, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Candidates for several objectives, by optimistic values of each, best first.
-
-        By the hypervolume that they would add to the front, the rest by Pareto rank; or, every other time, by an augmented Chebyshev scalarisation
-        with random weights (Knowles, "ParEGO", 2006), which comes to the ends of the front as often as to its middle.
-        """
-        optimistic = state.means + width * state.stds * np.abs(rng.standard_normal(state.stds.shape))
-        both = np.concatenate([state.incumbents, optimistic])
-        low, high = both.min(axis=0), both.max(axis=0)
-        scale = np.where(high > low, high - low, 1.0)
-        front = (state.incumbents - low) / scale
-        points = (optimistic - low) / scale
-        reference = [-0.1] * points.shape[1]
+        """Candidates for several objectives, best first: at a level of the front, by hypervolume, or scalarised."""
+        stds = width * state.stds
         if rng.random() < 0.5:
-            weights = rng.dirichlet(np.ones(points.shape[1]))
-            scores = (weights * points).min(axis=1) + 0.05 * (points @ weights)
-            return np.argsort(-scores, kind="stable")
-        rank = pareto.ranks(points)
-        leading = np.flatnonzero(rank == 0)
-        chosen = rng.permutation(leading)[:64]
-        base = pareto.hypervolume(front, reference)
-        gains = [pareto.hypervolume(np.vstack([front, points[i]]), reference) - base for i in chosen]
-        first = chosen[np.argsort(-np.array(gains), kind="stable")]
-        rest = np.setdiff1d(np.arange(len(points)), first)
-        return np.concatenate([first, rest[np.argsort(rank[rest], kind="stable")]])
-
-
-def expected_improvement(mean: NDArray[np.float64], std: NDArray[np.float64], incumbent: float) -> NDArray[np.float64]:
-    """Logarithm of the expected improvement of normal values over an incumbent, (n,).
-
-    The logarithm keeps the order where the improvement itself underflows (Ament et al., "Unexpected improvements to expected improvement",
-    2023). Without deviation it is ordered by the mean.
-    """
-    std = np.maximum(std, 1e-9)
-    z = np.clip((mean - incumbent) / std, -1e6, 1e6)
-    result = np.empty_like(z)
-    near = z > -5
-    density = np.exp(-0.5 * z[near] ** 2) / math.sqrt(2 * math.pi)
-    below = 0.5 * np.array([math.erfc(-value / math.sqrt(2)) for value in z[near].tolist()])
-    result[near] = np.log(density + z[near] * below)
-    far = z[~near]
-    result[~near] = -0.5 * far**2 - 0.5 * math.log(2 * math.pi) - 2 * np.log(-far)  # leading term of the tail
-    return result + np.log(std)
+            return level_order(state.means, stds, state.incumbents, rng)
+        order = hypervolume_order if rng.random() < 0.5 else scalarised_order
+        return order(state.means + stds * np.abs(rng.standard_normal(stds.shape)), state.incumbents, rng)
