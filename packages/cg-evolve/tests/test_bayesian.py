@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from toy_plugin import worth
 
 from cg_evolve import ALGORITHMS, Search
 from cg_evolve.algorithms.acquisition import expected_improvement, level_order
+from cg_evolve.algorithms.offspring import leading
 from cg_evolve.domain import Domain
 from cg_ir import get_space
 
@@ -41,7 +43,6 @@ def test_what_lies_beside_the_best_is_found_though_the_predictor_thinks_little_o
     budget = 60
     found = sorted(evaluations_to_the_hidden(seed, budget) for seed in range(5))
     without = sorted(evaluations_to_the_hidden(seed, budget, wander=budget) for seed in range(5))
-    print(found, without)
     assert found[2] + 10 < without[2], (found, without)
 
 
@@ -96,3 +97,51 @@ def test_at_a_level_the_best_within_it_comes_first() -> None:
 def test_improvement_over_an_incumbent_is_ordered_by_mean_and_deviation() -> None:
     values = expected_improvement(np.array([0.0, 1.0, 0.0]), np.array([0.1, 0.1, 1.0]), 0.5)
     assert values.argsort().tolist() == [0, 2, 1]
+
+
+def test_candidates_of_a_large_space_include_children_of_candidates() -> None:
+    """A second generation: what may be the best has children before anything of it is evaluated."""
+    space = get_space("toy")
+
+    class Large:
+        name, size = "large", 10**12
+        sample, mutate, crossover, graph = space.sample, space.mutate, space.crossover, space.graph
+
+    algorithm: Any = ALGORITHMS["bayesian"]("toy-gp", candidates=40)
+    large: Any = Large()
+    search = Search(large, algorithm, q=1)
+    for _ in range(14):
+        candidates = search.ask()
+        search.tell(candidates, [worth(candidates[0].arch)])
+    state = algorithm._state
+    assert 40 < len(state.archs) == len(set(state.archs)) == len(state.means) == len(state.stds) == len(state.parents)
+    evaluated = {row.id for row in search.history}
+    assert all(set(ids) <= evaluated for ids in state.parents)
+    assert np.mean([bool(ids) for ids in state.parents[40:]]) > np.mean([bool(ids) for ids in state.parents[:40]])
+
+
+def test_leading_of_one_objective_are_the_greatest_of_several_the_front() -> None:
+    values = np.arange(100.0)[:, None]
+    assert leading(values) == list(range(99, 39, -1))
+    pytest.importorskip("moocore")
+    points = np.array([[0.0, 3.0], [1.0, 2.0], [0.5, 1.0], [3.0, 0.0]])
+    assert leading(points) == [0, 1, 3]
+
+
+def test_the_fits_of_a_listed_space_come_at_every_result_for_longer() -> None:
+    used: dict[str, set[int]] = {}
+    for name, spaces in (("listed", "toy"), ("made", None)):
+        algorithm: Any = ALGORITHMS["bayesian"]("toy-gp", candidates=20, eager=(30, 10))
+        pool = ["".join(p) for p in np.random.default_rng(0).choice(list("ickwp"), size=(90, 6))] if spaces else None
+        search = Search(get_space("toy"), algorithm, q=1, pool=pool)
+        if pool is None:
+            search.domain.__dict__["members"] = None
+        points: set[int] = set()
+        for _ in range(28):
+            candidates = search.ask()
+            search.tell(candidates, [worth(candidates[0].arch)])
+            if algorithm._state is not None:
+                points.add(algorithm._state.used)
+        used[name] = points
+    assert used["listed"] >= set(range(10, 28))
+    assert used["made"] < used["listed"]

@@ -107,7 +107,10 @@ def level_order(
     free = int(rng.choice(unsure if len(unsure) else np.arange(objectives)))
     others = [k for k in range(objectives) if k != free]
     axis = int(rng.integers(objectives))
-    value = rng.uniform(incumbents[:, axis].min(), incumbents[:, axis].max())
+    ends = incumbents[:, axis].min(), incumbents[:, axis].max()
+    if axis != free and axis not in unsure:
+        ends = ends[0], max(ends[1], means[:, axis].max())  # the front may grow beyond its cheap end
+    value = rng.uniform(*ends)
     level = incumbents[np.abs(incumbents[:, axis] - value).argmin()].copy()
     if axis != free:
         level[axis] = value

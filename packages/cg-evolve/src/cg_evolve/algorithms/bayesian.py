@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,6 +12,7 @@ import numpy as np
 from cg_evolve import pareto
 from cg_evolve.algorithms.acquisition import expected_improvement, hypervolume_order, level_order, scalarised_order
 from cg_evolve.algorithms.base import fitness
+from cg_evolve.algorithms.offspring import good_parents, leading, offspring
 from cg_evolve.history import Proposal
 from cg_evolve.surrogate import Surrogate
 
@@ -29,6 +29,8 @@ __all__ = ["BayesianSearch"]
 
 #: Most networks among which the scorer ranks; more cost time at every refit and hardly change the scale.
 _REFERENCE = 1024
+#: Samples of a space that is too large to list, among which the first networks are chosen and the scorer ranks.
+_SAMPLES = 600
 #: A result is a success if it is among so many best when it comes; so many proposals of each kind say how often theirs are.
 _LASTING, _LATELY = 8, 16
 
@@ -60,14 +62,15 @@ class BayesianSearch:
     2. Then the scorer, fitted to all results (inside it the prior from other families fades as they grow), gives mean and standard
        deviation of every candidate. A proposal maximises expected improvement over the best predicted mean among the evaluated
        (Mockus 1978; the plug-in incumbent of Vazquez and Bect 2010, for noisy values), sharpened or widened by a factor on the deviation that is drawn for
-       each proposal, so that proposals that use the same results differ. With several objectives a proposal maximises the hypervolume that an optimistic draw
-       of its objectives would add (as in Daulton et al., "Differentiable expected hypervolume improvement", 2020, without gradients), or a
-       randomly weighted scalarisation of it.
+       each proposal, so that proposals that use the same results differ. With several objectives a proposal maximises, by turns of chance, the hypervolume
+       that an optimistic draw of its objectives would add, a randomly weighted scalarisation of it, or the expected improvement of one objective at a
+       random level of the others (:mod:`cg_evolve.algorithms.acquisition`).
     3. Where the networks can be listed and there is one objective, some proposals from ``wander`` on are the free networks nearest to the best results:
        the nearest to the best first, then its second nearest and the nearest to the second best, and so on. What lies beside good networks is looked at
        whether or not the predictor thinks much of it, which is how a search comes by a network that the predictor is wrong about. How many are of this
        kind is learned: each kind is taken as often as it seems to be the one whose results last among the best.
-    4. Candidates are all architectures of the pool or of a space that is small enough to list; otherwise mutations and crossovers of the best and samples.
+    4. Candidates are all architectures of the pool or of a space that is small enough to list; otherwise mutations and crossovers of the best (of several
+       objectives, of the front) and samples, and a second generation from those of them that may be the best by mean and deviation.
 
     Refits come at every result at first and ever more rarely then: their number grows with the logarithm of that of the results.
 
@@ -75,10 +78,10 @@ class BayesianSearch:
         scorer: the predictor.
         exclude: families whose labels the predictor must not have learned from.
         initial: proposals before the first fit.
-        candidates: how many are made at a refit where the space is too large to list.
-        eager: results up to which every single one leads to a refit.
+        candidates: how many are made at a refit, in each of two generations, where the space is too large to list.
+        eager: results up to which every single one leads to a refit, in a listed space and where candidates are made, which takes longer.
         growth: share by which the results grow between two refits beyond; past ``remembered``, where the scorer sees no more of them, thrice that.
-        remembered: most results that the scorer is fitted to: the best half and the latest half.
+        remembered: most results for each objective that the scorer is fitted to: the best half and the latest half.
         shortlist: how many of a listed space's networks are scored at most refits: the most promising by the last refit that scored all, of which there
             is one whenever the results have doubled.
         widths: factors on the deviation among which each proposal draws; at 0 it takes the greatest mean.
@@ -94,8 +97,8 @@ class BayesianSearch:
         scorer: str | Any,
         exclude: tuple[str, ...] = (),
         initial: int = 8,
-        candidates: int = 1000,
-        eager: int = 64,
+        candidates: int = 300,
+        eager: tuple[int, int] = (64, 18),
         growth: float = 1 / 5,
         remembered: int = 128,
         shortlist: int = 600,
@@ -126,7 +129,7 @@ class BayesianSearch:
     def propose(self, view: View) -> Proposal:
         known = len(view.results)
         if view.number >= self.initial and known >= 2:
-            *_, used = self._fit_points(known)
+            *_, used = self._fit_points(view, known)
             if self._state is None or self._state.used != used:
                 self._state = self._fit(view, used) or self._state
             if self._state is not None and self._state.used == used:
@@ -140,12 +143,14 @@ class BayesianSearch:
                 return proposal
         return Proposal(view.domain.any(view.history, view.rng()), origin="sample")
 
-    def _fit_points(self, known: int) -> Iterator[int]:
+    def _fit_points(self, view: View, known: int) -> Iterator[int]:
         """The numbers of results at which the scorer is fitted, up to ``known``."""
+        eager = self.eager[0 if view.domain.members is not None else 1]
+        remembered = self._remembers(view)
         point = 2
         while point <= known:
             yield point
-            growth = 0.0 if point < self.eager else self.growth if point < self.remembered else 3 * self.growth
+            growth = 0.0 if point < eager else self.growth if point < remembered else 3 * self.growth
             point += max(1, math.ceil(point * growth))
 
     # --- without results ----------------------------------------------------------------------------------------------
@@ -177,47 +182,25 @@ class BayesianSearch:
         members = view.domain.members
         if members is not None:
             return members, [()] * len(members)
-        rng = view.rng(2, len(rows))
-        space = view.domain.space
-        made: dict[str, tuple[int, ...]] = {}
-        good = [row for row in rows if row.good]
-        order: list[int] = np.argsort(-fitness(good), kind="stable").tolist() if good else []
-        best = [good[i] for i in order[: max(10, len(good) // 5)]]
-        several = bool(good) and len(good[0].utilities) > 1
-        if several:  # the whole front has children, its middle no more than its ends
-            front = pareto.front([row.utilities for row in good]).tolist()
-            best = [good[i] for i in front] if len(front) >= 10 else best
-        skew = 1 if several else 2
-        wanted = self.candidates
-        arch: str
-        parents: tuple[int, ...]
-        for _ in range(4 * wanted):
-            if best and rng.random() < 0.8:
-                a = best[int(len(best) * rng.random() ** skew)]
-                b = best[int(len(best) * rng.random() ** skew)]
-                if a is not b and rng.random() < 0.4:
-                    arch, parents = space.crossover(a.arch, b.arch, rng), (a.id, b.id)
-                else:
-                    arch, parents = space.mutate(a.arch, rng), (a.id,)
-                while rng.random() < 0.3:
-                    arch = space.mutate(arch, rng)
-            else:
-                arch, parents = space.sample(rng), ()
-            if arch not in made and view.problem.admits(view.domain.graph(arch)):
-                made[arch] = parents
-                if len(made) >= wanted:
-                    break
+        several = len(view.problem.objectives) > 1  # the ends of a front have as many children as its middle
+        count = self.candidates if rows else max(self.candidates, _SAMPLES)
+        made = offspring(view, good_parents(rows), count, view.rng(2, len(rows)), skew=1 if several else 2, sampled=0.2)
         if not made:
-            made[view.domain.any(view.history, rng)] = ()
+            made[view.domain.any(view.history, view.rng(2, len(rows)))] = ()
         return list(made), list(made.values())
+
+    def _remembers(self, view: View) -> int:
+        """Most results that the scorer is fitted to."""
+        return self.remembered * len(view.problem.objectives)
 
     def _rows(self, view: View, used: int) -> list[Evaluation]:
         rows = list(view.results[:used])
-        if len(rows) <= self.remembered:
+        remembered = self._remembers(view)
+        if len(rows) <= remembered:
             return rows
-        half = self.remembered // 2
+        half = remembered // 2
         best = set(np.argsort(-fitness(rows), kind="stable")[:half].tolist())
-        latest = [i for i in range(len(rows)) if i not in best][-(self.remembered - half) :]
+        latest = [i for i in range(len(rows)) if i not in best][-(remembered - half) :]
         return [rows[i] for i in sorted(best | set(latest))]
 
     def _reference(self, view: View) -> list[Graph]:
@@ -231,7 +214,7 @@ class BayesianSearch:
     def _shortlist(self, view: View, used: int) -> list[str] | None:
         """The most promising of all networks of a listed space by the last fit that scored them all; none where this fit is to do so."""
         anchor = 2
-        for point in self._fit_points(used):
+        for point in self._fit_points(view, used):
             if point >= 2 * anchor:
                 anchor = point
         if anchor == used or len(view.domain.members or ()) <= self.shortlist:
@@ -268,6 +251,15 @@ class BayesianSearch:
         means, incumbents, stds = means[: len(graphs)], means[len(graphs) :], stds[: len(graphs)]
         if incumbents.shape[1] > 1:
             incumbents = incumbents[pareto.front(incumbents)]
+        if not listed:  # a second generation: children of those that may be the best
+            parents_of = [(archs[i], parents[i]) for i in leading(means + stds)]
+            skew = 1 if incumbents.shape[1] > 1 else 2
+            made = offspring(view, parents_of, self.candidates, view.rng(5, used), skew=skew, sampled=0.0)
+            further = {arch: ids for arch, ids in made.items() if arch not in set(archs)}
+            if further:
+                values, deviations = surrogate.predict([view.domain.graph(arch) for arch in further], pool=pool)
+                archs, parents = [*archs, *further], [*parents, *further.values()]
+                means, stds = np.concatenate([means, values]), np.concatenate([stds, deviations])
         state = _State(used, archs, parents, means, stds, incumbents)
         if listed and shortlist is None:
             self._keep(used, state)
@@ -278,18 +270,13 @@ class BayesianSearch:
 
         Thompson sampling (1933) of the share of each kind's last proposals whose results were among the best 8 when they came.
         """
-        outcomes: dict[str, list[bool]] = {"acquisition": [], "neighbour": []}
-        best: list[float] = []
-        for row in view.results:
-            value = row.utilities[0] if row.good else -math.inf
-            place = len(best) - bisect.bisect_left(best, value)
-            best.insert(len(best) - place, value)
-            if row.candidate.origin in outcomes and row.id >= self.wander:  # success is cheap before
-                outcomes[row.candidate.origin].append(place < _LASTING)
+        values = np.array([row.utilities[0] if row.good else -np.inf for row in view.results])
         rng = view.rng(4, view.number)
         shares = {}
-        for kind, results in outcomes.items():
-            lately = results[-_LATELY:]
+        for kind in ("acquisition", "neighbour"):
+            # success is cheap before
+            own = [i for i, r in enumerate(view.results) if r.candidate.origin == kind and r.id >= self.wander]
+            lately = [int((values[:i] >= values[i]).sum()) < _LASTING for i in own[-_LATELY:]]
             shares[kind] = rng.beta(1 + sum(lately), 1 + len(lately) - sum(lately))
         return bool(shares["neighbour"] > shares["acquisition"])
 
@@ -339,7 +326,7 @@ class BayesianSearch:
     def _by_front(self, state: _State, width: float, rng: np.random.Generator) -> NDArray[np.int64]:
         """Candidates for several objectives, best first: at a level of the front, by hypervolume, or scalarised."""
         stds = width * state.stds
-        if rng.random() < 0.5:
+        if rng.random() < 1 / 3:
             return level_order(state.means, stds, state.incumbents, rng)
         order = hypervolume_order if rng.random() < 0.5 else scalarised_order
         return order(state.means + stds * np.abs(rng.standard_normal(stds.shape)), state.incumbents, rng)
