@@ -1,6 +1,6 @@
 """Everything that a contributor or CI runs: ``python3 -m nox -s NAME`` (``-l`` lists the sessions).
 
-``tests``, ``integration``, ``demo``, ``bench``, ``zoo``, ``zoo-sample`` and ``docs`` share one environment, ``.nox/torch``, with all five
+``tests``, ``integration``, ``demo``, ``bench``, ``zoo``, ``zoo-sample``, ``published-models`` and ``docs`` share one environment, ``.nox/torch``, with all five
 packages, editable, and all their extras. Each ``tests-<package>`` has an environment of its own with only what that
 package declares.
 """
@@ -204,6 +204,8 @@ def bench(session: nox.Session) -> None:
     python = shared_python(session)
     if not session.posargs:
         run(session, python, "packages/cg-frontends/benchmarks/spaces.py")
+        run(session, python, "packages/cg-predict/benchmarks/speed.py")
+        run(session, python, "packages/cg-embed/benchmarks/pretraining.py")
     data = os.environ.get("CG_DATA")
     if not data:
         session.error("set CG_DATA to the folder with evaluation data")
@@ -224,11 +226,12 @@ def zoo_models(session: nox.Session, python: str) -> Path:
 
 @nox.session(name="zoo-sample", venv_backend="none")
 def zoo_sample(session: nox.Session) -> None:
-    """The fixed sample of the zoo: conversion, parameters, MACs, round trips, outputs."""
+    """The fixed sample of the zoo: conversion, parameters, MACs, round trips, outputs; some models against published accuracies."""
     python = shared_python(session)
     models = {"PYTHONPATH": str(zoo_models(session, python))}
-    sample = "packages/cg-frontends/tests/pytorch/test_zoo_sample.py"
-    run(session, python, "-m", "pytest", sample, *session.posargs, env=models)
+    folder = "packages/cg-frontends/tests/pytorch"
+    sample = (f"{folder}/test_zoo_sample.py", f"{folder}/test_published_models.py")
+    run(session, python, "-m", "pytest", *sample, *session.posargs, env=models)
 
 
 @nox.session(venv_backend="none")
@@ -255,6 +258,15 @@ def zoo(session: nox.Session) -> None:
         command = [python, script, "agree", "--family", family, *options, "-o", results[-1]]
         run(session, *command, env=models)
     run(session, python, script, "table", *results, "-o", "docs/zoo.md")
+
+
+@nox.session(name="published-models", venv_backend="none")
+def published_models(session: nox.Session) -> None:
+    """Torchvision's classifiers ranked without labels, against the accuracies that it publishes, into docs/results/torchvision."""
+    python = shared_python(session, "matplotlib", "pandas")
+    models = {"PYTHONPATH": str(zoo_models(session, python))}
+    script = "packages/cg-frontends/benchmarks/published_models.py"
+    run(session, python, script, "-o", "docs/results/torchvision", *session.posargs, env=models)
 
 
 @nox.session(venv_backend="none")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import cg_ir
-from cg_embed import Descriptors, PathConfig, PathEncoder
+from cg_embed import Descriptors, Neighbourhoods, PathConfig, PathEncoder
 from cg_ir.cli import main
 
 
@@ -28,10 +28,12 @@ def graph_set(networks, tmp_path):
     return tmp_path / "graphs.jsonl"
 
 
-def test_embed_a_set_of_graphs(graph_set, networks, tmp_path):
-    assert run("embed", "--from", str(graph_set), "-o", str(tmp_path / "v.npz")) == 0
+@pytest.mark.parametrize("encoder", [Descriptors, Neighbourhoods])
+def test_embed_a_set_of_graphs(graph_set, networks, tmp_path, encoder):
+    name = encoder.__name__.lower()
+    assert run("embed", "--from", str(graph_set), "--with", name, "-o", str(tmp_path / "v.npz")) == 0
     with np.load(tmp_path / "v.npz", allow_pickle=False) as stored:
-        d = Descriptors()
+        d = encoder()
         np.testing.assert_array_equal(stored["values"], d.encode(networks))
         assert stored["names"].tolist() == list(d.names)
 

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 
 from cg_embed import Neighbourhoods
-from cg_ir import GraphBuilder, get_space
+from cg_ir import GraphBuilder
 
 
 def branching(order: tuple[str, str]) -> GraphBuilder:
@@ -24,11 +24,9 @@ def test_a_network_has_one_vector_however_it_was_built():
     np.testing.assert_array_equal(vectors[0], vectors[1])
 
 
-def test_counts_are_those_of_the_subtree_kernel():
+def test_counts_are_those_of_the_subtree_kernel(networks):
     """Inner products of the raw counts, from those of (node, multiset of its inputs)."""
-    space = get_space("nb201")
-    rng = np.random.default_rng(3)
-    graphs = [space.graph(space.sample(rng)) for _ in range(12)]
+    graphs = networks[:12]
     many = Neighbourhoods(2**20)  # no collisions here
     counts = np.sign(v := many.encode(graphs)) * np.expm1(np.abs(v))
     expected = []
@@ -39,10 +37,8 @@ def test_counts_are_those_of_the_subtree_kernel():
     np.testing.assert_allclose(counts @ counts.T, kernel, rtol=1e-4)
 
 
-def test_vectors_do_not_depend_on_company():
-    space = get_space("nb101")
-    rng = np.random.default_rng(0)
-    graphs = [space.graph(space.sample(rng)) for _ in range(5)]
+def test_vectors_do_not_depend_on_company(networks):
+    graphs = networks[:5]
     together = Neighbourhoods(64).encode(graphs)
     alone = np.concatenate([Neighbourhoods(64).encode([g]) for g in graphs])
     np.testing.assert_array_equal(together, alone)

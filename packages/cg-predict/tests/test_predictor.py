@@ -9,11 +9,9 @@ import pytest
 from sklearn.base import clone
 
 from cg_embed.checkpoint import CheckpointError
-from cg_ir import get_space
 from cg_ir.errors import CgError
 from cg_ir.testing import ScorerSuite
 from cg_predict import LabelError, Predictor, UnfamiliarWarning
-from cg_predict.features import descriptors
 from cg_predict.prior import load_prior, shipped_directory
 
 FAMILIES = ("nb101", "nb201", "nb301", "mobilenetv3", "mnasnet", "natssize")
@@ -42,16 +40,6 @@ def test_nothing_of_an_excluded_family_is_in_the_prior():
     assert not np.array_equal(without.relevance["descriptors_sharp"], whole.relevance["descriptors_sharp"])
     assert set(load_prior(("nb101", "nb201")).ranked) == set(FAMILIES[2:])
     assert load_prior(("nb101", "nb201")).relevance == {}  # learned jointly, so of both or of neither
-
-
-@pytest.mark.parametrize("name", FAMILIES)
-def test_the_source_most_like_a_pool_is_its_own_family(name):
-    space, rng = get_space(name), np.random.default_rng(1)
-    x = descriptors().encode([space.graph(space.sample(rng)) for _ in range(200)])
-    similarities = load_prior().similarities(x)
-    assert max(similarities, key=similarities.__getitem__) == name
-    assert similarities[name] > 0.65
-    assert set(load_prior().similarities(np.repeat(x[:1], 5, axis=0)).values()) == {0.0}
 
 
 def test_families_left_out_are_not_asked(family):
@@ -185,6 +173,22 @@ def test_saved_predictors_come_back(family, tmp_path):
     assert Predictor.load(tmp_path / "unfitted").predict(graphs, pool=graphs).shape == (160,)
 
 
+@pytest.mark.parametrize("part", ["embedding", "neighbourhoods"])
+def test_a_part_that_is_left_out_is_neither_used_nor_saved(family, tmp_path, part):
+    graphs, labels = family
+    predictor = Predictor(**{part: False}).fit(graphs[:30], labels[:30])
+    score = predictor.predict(graphs, pool=graphs)
+    assert not np.array_equal(score, Predictor().fit(graphs[:30], labels[:30]).predict(graphs, pool=graphs))
+    predictor.save(tmp_path / part)
+    np.testing.assert_array_equal(Predictor.load(tmp_path / part).predict(graphs, pool=graphs), score)
+    path = tmp_path / part / "config.json"
+    document = json.loads(path.read_text())
+    document["config"]["parameters"][part] = True
+    path.write_text(json.dumps(document))
+    with pytest.raises(CheckpointError, match="does not hold the vectors"):
+        Predictor.load(tmp_path / part)
+
+
 def test_files_that_are_no_predictor_are_refused(tmp_path, family):
     graphs, labels = family
     with pytest.raises(CheckpointError):
@@ -210,3 +214,12 @@ def test_thousands_of_labels(family, monkeypatch):
     assert predictor.score(graphs[130:], labels[130:], pool=graphs) > 0.9
     _, std = predictor.predict(graphs[130:], return_std=True)
     assert (std > 0).all()
+
+
+def test_suggest_draws_candidates_as_often_as_they_occur(family, monkeypatch):
+    graphs, _ = family
+    monkeypatch.setattr("cg_predict.predictor.WEIGHED", 10)
+    pool = graphs[:120] + [graphs[120]] * 400
+    for seed in range(5):
+        chosen = Predictor(warn=False, seed=seed).suggest(pool, 3)
+        assert graphs[120].hash in {pool[i].hash for i in chosen}

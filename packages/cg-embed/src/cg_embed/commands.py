@@ -30,7 +30,7 @@ _SUFFIXES = (".parquet", ".csv", ".npz")
 )  # fmt: skip
 @click.option(
     "--with", "encoders", multiple=True, default=("descriptors",), show_default=True, metavar="ENCODER",
-    help="descriptors, path, contrastive, or the directory of a checkpoint; may be repeated.",
+    help="descriptors, neighbourhoods, path, contrastive, or the directory of a checkpoint; may be repeated.",
 )  # fmt: skip
 @click.option(
     "-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
@@ -90,9 +90,13 @@ def _encoder(name: str) -> Any:
         from .descriptors import Descriptors
 
         return Descriptors()
+    if name == "neighbourhoods":
+        from .neighbourhoods import Neighbourhoods
+
+        return Neighbourhoods()
     if name not in ("path", "contrastive") and not Path(name).is_dir():
         raise SourceError(
-            f"'{name}' is no encoder: expected descriptors, path, contrastive or a checkpoint's directory"
+            f"'{name}' is no encoder: expected descriptors, neighbourhoods, path, contrastive or a checkpoint's directory"
         )
     from .checkpoint import checkpoint_kind, shipped_directory
     from .contrastive_encoder import ContrastiveEncoder

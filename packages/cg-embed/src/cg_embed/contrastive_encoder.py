@@ -85,16 +85,33 @@ class ContrastiveEncoder(Pretrained):
 
     def encode(self, graphs: Sequence[Any], projected: bool = False, batch_size: int = 128) -> NDArray[np.float32]:
         """Vectors of the graphs: float32 (len(graphs), 2 * width), or with ``projected`` what the loss compares, on the unit sphere."""
-        import torch
-
-        from .kgnn import graph_batch, prepare_graph
-
         width = self.config.projection if projected else len(self)
         out = np.zeros((len(graphs), width), dtype=np.float32)
+        for begin in range(0, len(graphs), batch_size):
+            part = graphs[begin : begin + batch_size]
+            out[begin : begin + batch_size] = self.encode_prepared(self.prepare(part), projected, batch_size)
+        return out
+
+    def prepare(self, graphs: Sequence[Any]) -> list[Any]:
+        """What `encode_prepared` needs of the graphs: the same for all weights, and slower to find than the vectors are."""
+        from .kgnn import prepare_graph
+
+        return [prepare_graph(graph, self.config.positions) for graph in graphs]
+
+    def encode_prepared(
+        self, prepared: Sequence[Any], projected: bool = False, batch_size: int = 128
+    ) -> NDArray[np.float32]:
+        """Vectors of graphs that an encoder with as many ``positions`` has prepared; see `encode`."""
+        import torch
+
+        from .kgnn import graph_batch
+
+        width = self.config.projection if projected else len(self)
+        out = np.zeros((len(prepared), width), dtype=np.float32)
         with torch.no_grad():
-            for begin in range(0, len(graphs), batch_size):
-                prepared = [prepare_graph(g, self.config.positions) for g in graphs[begin : begin + batch_size]]
-                batch = graph_batch(prepared, self.config.rich)
+            for begin in range(0, len(prepared), batch_size):
+                part = prepared[begin : begin + batch_size]
+                batch = graph_batch(part, self.config.rich, self.config.layers, self.config.both_ways)
                 if projected:
                     z = torch.nn.functional.normalize(self.module(batch), dim=1)
                 else:

@@ -10,7 +10,6 @@ operators are left out of the graphs.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,32 +17,64 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch_geometric import EdgeIndex
+from torch.nn.functional import embedding, embedding_bag, linear
 from torch_geometric.nn import GraphConv
-from torch_geometric.utils import segment, to_dense_batch
+from torch_geometric.utils import segment
 
 from cg_ir import batch as make_batch
 
+from .merging import Round, merge
+from .packed_attention import transformer_layer
 from .path_encoder import N_FEATURES, NUMBERS, node_features
 from .signature_features import CLASSES, signature_features
 from .spectrum import spectrum_vectors
 
-__all__ = ["GraphBatch", "GraphEncoder", "graph_batch", "prepare_graph"]
+__all__ = ["GraphBatch", "GraphEncoder", "convolve", "graph_batch", "n_node_features", "node_means", "prepare_graph"]
 
 # columns of `path_encoder.node_features` that the paper's node features lack
 _BEYOND_PAPER = ("stride", "dilation", "groups", "gain", "moment", "macs", "params")
 
 
 @dataclass(frozen=True)
+class Layer:
+    """One graph convolution over classes of nodes, from B classes to C, see `cg_embed.merging.Round`.
+
+    Attributes:
+        before: class before of each class (C,).
+        inputs: classes before of the inputs (E,); those of class c are ``inputs[input_ptr[c] : input_ptr[c + 1]]``.
+        consumers, consumer_ptr: likewise against the flow; None where no messages flow.
+    """
+
+    before: Tensor
+    inputs: Tensor
+    input_ptr: Tensor
+    consumers: Tensor | None
+    consumer_ptr: Tensor | None
+
+
+@dataclass(frozen=True)
 class GraphBatch:
-    """A batch for `GraphEncoder`: features (N, F), edges along and against the flow, graph of each node, positions (N, P)."""
+    """A batch for `GraphEncoder`. Graphs are sorted by size; N nodes, G graphs.
+
+    Attributes:
+        x: features of the distinct signatures (C, F).
+        code: row of ``x`` of each node (N,).
+        layers: what each graph convolution computes.
+        node: class of each node after the last of them (N,).
+        ptr: first node of each graph (G + 1,).
+        positions: (N, P).
+        sizes: how many graphs of how many nodes follow each other.
+        order: the graphs' own order, (G,): row of each in the sorted one.
+    """
 
     x: Tensor
-    along: EdgeIndex
-    against: EdgeIndex
-    graph: Tensor
+    code: Tensor
+    layers: tuple[Layer, ...]
+    node: Tensor
     ptr: Tensor
     positions: Tensor
+    sizes: tuple[tuple[int, int], ...]
+    order: Tensor
 
 
 def prepare_graph(graph: Any, positions: int) -> tuple[Any, np.ndarray[Any, Any]]:
@@ -65,25 +96,44 @@ def prepare_graph(graph: Any, positions: int) -> tuple[Any, np.ndarray[Any, Any]
     return simple, vectors * np.where(slope < 0, -1.0, 1.0)
 
 
-def graph_batch(prepared: Sequence[tuple[Any, np.ndarray[Any, Any]]], rich: bool) -> GraphBatch:
-    """Join prepared graphs; without ``rich``, node features are those of the paper (operator, resolution, channels, kernel)."""
-    batch = make_batch([graph for graph, _ in prepared])
+def graph_batch(
+    prepared: Sequence[tuple[Any, np.ndarray[Any, Any]]], rich: bool, layers: int, both_ways: bool = False
+) -> GraphBatch:
+    """Join prepared graphs.
+
+    Args:
+        prepared: as `prepare_graph` made them.
+        rich: whether node features go beyond those of the paper (operator, resolution, channels, kernel).
+        layers: graph convolutions.
+        both_ways: whether messages flow against the data too.
+    """
+    lengths = np.array([len(graph) for graph, _ in prepared])
+    order = np.argsort(lengths, kind="stable")
+    batch = make_batch([prepared[i][0] for i in order])
     f = signature_features(batch.signatures)
-    codes = np.asarray(batch.codes)
-    used, place = np.unique(codes, return_inverse=True)
+    used, code = np.unique(np.asarray(batch.codes), return_inverse=True)
     values = node_features(f, used)[0]
     if not rich:
         values = np.delete(values, [len(CLASSES) + NUMBERS.index(name) for name in _BEYOND_PAPER], axis=1)
-    n = len(codes)
-    target = np.repeat(np.arange(n), np.diff(batch.indptr))
-    source = np.asarray(batch.indices, dtype=np.int64)
+    rounds = merge(code, batch.indptr, batch.indices, layers, both_ways)
+    joined = [
+        Layer(
+            torch.from_numpy(r.before),
+            *_neighbours(r.inputs, r),
+            *(_neighbours(r.consumers, r) if both_ways else (None, None)),
+        )
+        for r in rounds
+    ]
+    sizes, counts = np.unique(lengths, return_counts=True)
     return GraphBatch(
-        torch.from_numpy(values[place].astype(np.float32)),
-        _edges(source, target, n),
-        _edges(target, source, n),
-        torch.from_numpy(np.asarray(batch.graph_index, dtype=np.int64)),
+        torch.from_numpy(values.astype(np.float32)),
+        torch.from_numpy(code),
+        tuple(joined),
+        torch.from_numpy(rounds[-1].node if rounds else code),
         torch.from_numpy(np.asarray(batch.node_offsets, dtype=np.int64)),
-        torch.from_numpy(np.concatenate([p for _, p in prepared]).astype(np.float32)),
+        torch.from_numpy(np.concatenate([prepared[i][1] for i in order]).astype(np.float32)),
+        tuple(zip(counts.tolist(), sizes.tolist(), strict=True)),
+        torch.from_numpy(np.argsort(order)),
     )
 
 
@@ -92,11 +142,42 @@ def n_node_features(rich: bool) -> int:
     return N_FEATURES if rich else N_FEATURES - len(_BEYOND_PAPER)
 
 
-def _edges(source: np.ndarray[Any, Any], target: np.ndarray[Any, Any], n: int) -> EdgeIndex:
-    """Edges sorted by target with a filled cache: message passing on a CPU is then several times faster."""
-    order = np.argsort(target, kind="stable")
-    index = EdgeIndex(torch.from_numpy(np.stack([source[order], target[order]])), sparse_size=(n, n), sort_order="col")
-    return index.fill_cache_()
+def _neighbours(edges: np.ndarray[Any, Any], round_: Round) -> tuple[Tensor, Tensor]:
+    """Sources of edges that are sorted by target, and the first edge of each target."""
+    first = np.searchsorted(edges[1], np.arange(len(round_.before) + 1))
+    return torch.from_numpy(edges[0].copy()), torch.from_numpy(first)
+
+
+def node_means(x: Tensor, batch: GraphBatch) -> Tensor:
+    """Mean over the nodes of each graph of (N, width), in the graphs' own order."""
+    count = (batch.ptr[1:] - batch.ptr[:-1])[:, None]
+    return (segment(x, batch.ptr) / count).index_select(0, batch.order)
+
+
+def convolve(along: nn.ModuleList, x: Tensor, batch: GraphBatch, against: nn.ModuleList | tuple[()] = ()) -> Tensor:
+    """Graph convolutions and tanh, layer by layer, to states of the nodes (N, width).
+
+    What `GraphConv` computes for every node is computed once for each class of nodes with the same state.
+
+    Args:
+        along: layers along the data flow; ``against`` their companions against it, if messages flow both ways.
+        x: states of the distinct signatures (C, width).
+        batch: made for as many layers.
+    """
+    for i, (layer, classes) in enumerate(zip(along, batch.layers, strict=True)):
+        message = _convolve(layer, x, classes.before, classes.inputs, classes.input_ptr)
+        if len(against):
+            message = message + _convolve(against[i], x, classes.before, classes.consumers, classes.consumer_ptr)
+        x = torch.tanh(message)
+    return embedding(batch.node, x)
+
+
+def _convolve(layer: Any, x: Tensor, before: Tensor, neighbours: Any, ptr: Any) -> Tensor:
+    """W_1 x + W_2 (sum over neighbours of x) + b; sums run over the rows of (B, width), so the maps come first."""
+    sums = embedding_bag(neighbours, linear(x, layer.lin_rel.weight), ptr, mode="sum", include_last_offset=True)
+    own = embedding(before, linear(x, layer.lin_root.weight))
+    result: Tensor = own + sums + layer.lin_rel.bias
+    return result
 
 
 class GraphEncoder(nn.Module):
@@ -135,21 +216,13 @@ class GraphEncoder(nn.Module):
 
     def readout(self, batch: GraphBatch) -> Tensor:
         """Mean of both branches over operators, (G, 2 width)."""
-        x = start = self.embed(batch.x)
-        with warnings.catch_warnings():
-            # torch calls its own sparse formats, which EdgeIndex rests on, a beta feature
-            warnings.filterwarnings("ignore", message="Sparse ", category=UserWarning)
-            for i, layer in enumerate(self.along):
-                message = layer(x, batch.along)
-                if len(self.against):
-                    message = message + self.against[i](x, batch.against)
-                x = torch.tanh(message)
-        dense, mask = to_dense_batch(start + self.place(batch.positions), batch.graph)
+        start = self.embed(batch.x)
+        x = convolve(self.along, start, batch, self.against)
+        tokens = embedding(batch.code, start) + self.place(batch.positions)
         for layer in self.attention:
-            dense = layer(dense, src_key_padding_mask=~mask)
-        attended = (dense * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True)
-        count = (batch.ptr[1:] - batch.ptr[:-1])[:, None]
-        return torch.cat([segment(x, batch.ptr) / count, attended], dim=1)
+            assert isinstance(layer, nn.TransformerEncoderLayer)
+            tokens = transformer_layer(layer, tokens, batch.sizes)
+        return torch.cat([node_means(x, batch), node_means(tokens, batch)], dim=1)
 
     def forward(self, batch: GraphBatch) -> Tensor:
         return self.head(self.readout(batch))

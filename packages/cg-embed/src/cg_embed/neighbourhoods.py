@@ -33,6 +33,11 @@ class Neighbourhoods:
     def __len__(self) -> int:
         return self.dimensions
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """One name a coordinate."""
+        return tuple(f"neighbourhood_{i}" for i in range(self.dimensions))
+
     def encode(self, graphs: Sequence[Graph]) -> NDArray[np.float32]:
         """Vectors, float32 (len(graphs), dimensions): the signed sum of log(1 + count) over the neighbourhoods of a coordinate."""
         result = np.zeros((len(graphs), self.dimensions), dtype=np.float32)

@@ -198,14 +198,19 @@ class _ContrastiveLearner(nn.Module):
         super().__init__()
         self._encoder = ContrastiveEncoder(ContrastiveConfig(**config.options))
         self.body = self._encoder.module
+        self.config = self._encoder.config
         self._prepared: dict[int, Any] = {}
 
-    def forward(self, graphs: Sequence[Any]) -> Tensor:
-        config = self._encoder.config
+    def prepare(self, graphs: Sequence[Any]) -> None:
+        """Prepare graphs that were not seen before."""
         for graph in graphs:
             if id(graph) not in self._prepared:
-                self._prepared[id(graph)] = prepare_graph(graph, config.positions)
-        z: Tensor = self.body(graph_batch([self._prepared[id(graph)] for graph in graphs], config.rich))
+                self._prepared[id(graph)] = prepare_graph(graph, self.config.positions)
+
+    def forward(self, graphs: Sequence[Any]) -> Tensor:
+        self.prepare(graphs)
+        prepared = [self._prepared[id(graph)] for graph in graphs]
+        z: Tensor = self.body(graph_batch(prepared, self.config.rich, self.config.layers, self.config.both_ways))
         return z
 
     def encoder(self) -> ContrastiveEncoder:

@@ -22,10 +22,9 @@ try:
     import torch
     from torch import Tensor, nn
     from torch_geometric.nn import GraphConv
-    from torch_geometric.utils import segment
 
     from cg_embed import ContrastiveConfig, ContrastiveEncoder
-    from cg_embed.kgnn import GraphBatch, graph_batch, n_node_features, prepare_graph
+    from cg_embed.kgnn import GraphBatch, convolve, graph_batch, n_node_features, node_means, prepare_graph
 except ImportError:  # pragma: no cover - the tests of this package alone run without torch
     raise MissingExtra("cg-predict", "torch", "the fine-tuned predictor") from None
 
@@ -35,6 +34,10 @@ if TYPE_CHECKING:
 __all__ = ["FineTunedPredictor", "KGNNPredictor"]
 
 Sources = Mapping[str, tuple[Sequence[Graph], ArrayLike]]
+
+
+#: Graph convolutions of the plain k-GNN.
+_LAYERS = 6
 
 
 class _PerceptronOnEncoder(nn.Module):
@@ -53,17 +56,15 @@ class _PerceptronOnEncoder(nn.Module):
 class _KGNN(nn.Module):
     """Graph convolutions along the data flow, tanh, mean over nodes."""
 
-    def __init__(self, width: int = 32, layers: int = 6) -> None:
+    def __init__(self, width: int = 32, layers: int = _LAYERS) -> None:
         super().__init__()
         self.embed = nn.Linear(n_node_features(False), width)
         self.layers = nn.ModuleList(GraphConv(width, width) for _ in range(layers))
         self.head = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1))
 
     def forward(self, batch: GraphBatch) -> Tensor:
-        x = self.embed(batch.x)
-        for layer in self.layers:
-            x = torch.tanh(layer(x, batch.along))
-        return self.head(segment(x, batch.ptr) / (batch.ptr[1:] - batch.ptr[:-1])[:, None])[:, 0]
+        x = convolve(self.layers, self.embed(batch.x), batch)
+        return self.head(node_means(x, batch))[:, 0]
 
 
 class _Network:
@@ -87,6 +88,9 @@ class _Network:
         self._mean = self._scale = 0.0
 
     def _build(self) -> nn.Module:
+        raise NotImplementedError
+
+    def _batch(self, prepared: Sequence[Prepared]) -> GraphBatch:
         raise NotImplementedError
 
     def pretrain(self, sources: Sources) -> Any:
@@ -134,7 +138,7 @@ class _Network:
         with torch.no_grad():
             for begin in range(0, len(graphs), 128):
                 prepared = [prepare_graph(g, self.positions) for g in graphs[begin : begin + 128]]
-                parts.append(self._module(graph_batch(prepared, False)).numpy().astype(np.float64))
+                parts.append(self._module(self._batch(prepared)).numpy().astype(np.float64))
         return np.concatenate(parts) if parts else np.zeros(0)
 
     def score(self, graphs: Sequence[Graph], y: ArrayLike) -> float:
@@ -151,7 +155,7 @@ class _Network:
         # Batches are put together once and visited in another order every epoch: joining graphs costs as much as the step.
         order = torch.randperm(len(graphs)).tolist()
         chunks = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
-        batches = [(graph_batch([graphs[i] for i in chunk], False), y[chunk]) for chunk in chunks]
+        batches = [(self._batch([graphs[i] for i in chunk]), y[chunk]) for chunk in chunks]
         for _ in range(epochs):
             for i in torch.randperm(len(batches)).tolist():
                 batch, wanted = batches[i]
@@ -204,6 +208,9 @@ class FineTunedPredictor(_Network):
             parameter.requires_grad_(True)
         return module
 
+    def _batch(self, prepared: Sequence[Prepared]) -> GraphBatch:
+        return graph_batch(prepared, self.config.rich, self.config.layers, self.config.both_ways)
+
 
 class KGNNPredictor(_Network):
     """The plain k-GNN: the settings are those of the group's public code.
@@ -233,3 +240,6 @@ class KGNNPredictor(_Network):
 
     def _build(self) -> nn.Module:
         return _KGNN()
+
+    def _batch(self, prepared: Sequence[Prepared]) -> GraphBatch:
+        return graph_batch(prepared, False, _LAYERS)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -17,15 +17,15 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from cg_embed.pretrained import Pretrained
 from cg_ir.errors import CgError
 from cg_ir.graph import Graph
-from cg_predict.features import descriptors, fingerprint, neighbourhoods, path_vectors
+from cg_predict.features import descriptors, fingerprint, path_vectors
 from cg_predict.gp import AveragedGaussianProcess, Structure
-from cg_predict.kernels import Whitening
 from cg_predict.many_labels import ManyLabels
 from cg_predict.metrics import spearman
 from cg_predict.pool import PoolScale
 from cg_predict.prior import Prior, load_prior
 from cg_predict.targets import LabelError, check_labels, merge_duplicates, normal_scores, scores_in_pool
 from cg_predict.threads import single_threaded
+from cg_predict.views import Encodings, PoolViews
 
 __all__ = ["Familiarity", "Predictor", "UnfamiliarWarning"]
 
@@ -59,7 +59,6 @@ EXACT = 1500
 SAMPLE = 2048
 #: Candidates, and networks of the pool, that `suggest` weighs against each other.
 WEIGHED = 1000
-_COMPONENTS = 48
 
 
 class UnfamiliarWarning(UserWarning):
@@ -84,19 +83,6 @@ class Familiarity:
         return self.distance <= 1.0
 
 
-@dataclass
-class _Reference:
-    """What features are relative to: the pool, or the labelled networks where there is none."""
-
-    scale: PoolScale
-    sample: NDArray[np.float32] | None  # descriptors of the pool's sample, for the prior's scale
-    whitening: Whitening
-    vector_scale: PoolScale | None = None
-    prior_scores: dict[str, float] = field(
-        default_factory=dict
-    )  # by hash, so that refits of one pool need not ask again
-
-
 class Predictor(Pretrained, RegressorMixin, BaseEstimator):
     """Ranks networks from few labels or none.
 
@@ -106,6 +92,7 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
     Args:
         exclude: families whose labels must not have been learned from.
         embedding: whether the path-weighted encoder's vectors take part once there are labels.
+        neighbourhoods: whether counts of neighbourhoods do.
         use_prior: whether anything learned from other families takes part.
         warn: whether `predict` warns about networks unlike every known family while there is no label.
         reshape: whether labels are placed among the pool by a first fit before the final one.
@@ -127,6 +114,7 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         exclude: Sequence[str] = (),
         *,
         embedding: bool = True,
+        neighbourhoods: bool = True,
         use_prior: bool = True,
         warn: bool = True,
         reshape: bool = True,
@@ -134,6 +122,7 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
     ) -> None:
         self.exclude = exclude
         self.embedding = embedding
+        self.neighbourhoods = neighbourhoods
         self.use_prior = use_prior
         self.warn = warn
         self.reshape = reshape
@@ -187,11 +176,8 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         kept, values = merge_duplicates([g.hash for g in graphs], values)
         graphs = [graphs[i] for i in kept]
         self.labels_ = values
-        self.hashes_ = [g.hash for g in graphs]
+        self._known = self._encoded(graphs)
         self.names_ = [g.name for g in graphs]
-        self._x = descriptors().encode(graphs)
-        self._e = path_vectors().encode(graphs) if self.embedding else None
-        self._n = neighbourhoods().encode(graphs)
         self.informative_ = bool(np.ptp(values) > 0)
         if not self.informative_:
             warnings.warn(
@@ -200,7 +186,7 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
                 stacklevel=2,
             )
         self._scores = normal_scores(values)
-        self._fitted: dict[str, tuple[_Reference, AveragedGaussianProcess | ManyLabels]] = {}
+        self._fitted: dict[str, tuple[PoolViews, AveragedGaussianProcess | ManyLabels]] = {}
         return self
 
     @overload
@@ -223,13 +209,11 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         if not graphs:
             empty = np.zeros(0)
             return (empty, empty.copy()) if return_std else empty
-        x = descriptors().encode(graphs)
         pool_x = None if pool is None or not len(pool) else descriptors().encode(_spread(list(pool)))
         if not getattr(self, "informative_", False):
-            return self._from_prior(x, pool_x, return_std)
-        reference, model = self._model(pool_x, pool)
-        views, mean = self._views(graphs, reference, x)
-        return model.predict(views, mean, return_std)
+            return self._from_prior(descriptors().encode(graphs), pool_x, return_std)
+        views, model = self._model(_key(pool_x), None if pool_x is None else pool)
+        return model.predict(*views(self._encoded(graphs)), return_std)
 
     def score(self, graphs: Sequence[Graph], y: ArrayLike, pool: Sequence[Graph] | None = None) -> float:
         """Spearman's rank correlation of predictions and labels."""
@@ -251,29 +235,27 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
             CgError: there are fewer than ``k`` unlabelled networks.
         """
         graphs = list(graphs)
-        done = set(getattr(self, "hashes_", ()))
-        seen: set[str] = set()
+        # In random order, so that where candidates have to be sampled, networks that occur often among the graphs are likely ones.
+        order = np.random.default_rng([self.seed, 1]).permutation(len(graphs)).tolist()
+        seen = set(self._known.hashes) if hasattr(self, "_known") else set()
         free = []
-        for i, graph in enumerate(graphs):
-            if graph.hash not in done and graph.hash not in seen:
-                seen.add(graph.hash)
+        for i in order:
+            if graphs[i].hash not in seen:
+                seen.add(graphs[i].hash)
                 free.append(i)
         if not 0 < k <= len(free):
             raise CgError(f"suggest can choose between 1 and {len(free)} of these networks, not {k}")
-        rng = np.random.default_rng([self.seed, 1])
-        if len(free) > max(WEIGHED, 3 * k):
-            free = sorted(rng.choice(free, size=max(WEIGHED, 3 * k), replace=False).tolist())
+        free = sorted(free[: max(WEIGHED, 3 * k)])
         around = _spread(graphs, WEIGHED)
-        pool_x = descriptors().encode(_spread(graphs))
+        key = _key(descriptors().encode(_spread(graphs)))
         if getattr(self, "informative_", False):
-            reference, model = self._model(pool_x, graphs)
+            views, model = self._model(key, graphs)
             if not isinstance(model, AveragedGaussianProcess):
                 raise CgError(f"suggest works up to {EXACT} labels")
         else:
-            reference = self._reference(_key(pool_x), pool_x, graphs)
-            model = self._process()
-        candidates, _ = self._views([graphs[i] for i in free], reference)
-        everything, _ = self._views(around, reference)
+            views, model = self._views(key, graphs), self._process()
+        candidates, _ = views(self._encoded([graphs[i] for i in free]))
+        everything, _ = views(self._encoded(around))
         if not hasattr(model, "draws_"):
             model.prepare(everything)
             model.draw_prior(8)
@@ -305,76 +287,21 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
             return score
         return score, np.full(len(x), float(np.sqrt(1.0 - expected**2)))
 
-    def _reference(self, key: str, pool_x: NDArray[np.float32] | None, pool: Sequence[Graph] | None) -> _Reference:
-        """What features are relative to; that of the last pool is kept, whatever labels come."""
-        _ = self.prior  # settles its key
-        kept = getattr(self, "_last_reference", None)
-        if pool_x is not None and kept is not None and kept[0] == (key, self.embedding, self._prior_key):
+    def _encoded(self, graphs: Sequence[Graph]) -> Encodings:
+        return Encodings.of(graphs, self.embedding, self.neighbourhoods)
+
+    def _views(self, key: str, pool: Sequence[Graph] | None) -> PoolViews:
+        """Views relative to a pool; those of the last one are kept, whatever labels come."""
+        prior = self.prior  # settles its key
+        settings = (key, self.embedding, self._prior_key)
+        kept = getattr(self, "_last_views", None)
+        if pool is not None and kept is not None and kept[0] == settings:
             return kept[1]
-        if pool_x is None:
-            scale, sample = self._scale_of_labelled(), self._x
-        else:
-            scale, sample = PoolScale(pool_x), pool_x
-        reference = _Reference(scale, pool_x, Whitening(0.5, _COMPONENTS).fit(scale.standardise(sample)))
-        if self.embedding:
-            vectors = self._e if pool is None or pool_x is None else path_vectors().encode(_spread(list(pool)))
-            assert vectors is not None
-            reference.vector_scale = PoolScale(vectors)
-        if pool_x is not None:
-            self._last_reference = ((key, self.embedding, self._prior_key), reference)
-        return reference
-
-    def _scale_of_labelled(self) -> PoolScale:
-        """Scale of the labelled networks; the fewer they are, the more the spread within known families counts."""
-        scale = PoolScale(self._x)
-        known = self.prior.references
-        if known:
-            within = np.sqrt(np.mean([r.deviation**2 for r in known.values()], axis=0))
-            n, pseudo = len(self._x), 5.0
-            scale.deviation = np.where(
-                scale.varies, np.sqrt((n * scale.deviation**2 + pseudo * within**2) / (n + pseudo)), scale.deviation
-            )
-        return scale
-
-    def _views(
-        self, graphs: Sequence[Graph], reference: _Reference, x: NDArray[np.float32] | None = None
-    ) -> tuple[dict[str, NDArray[Any]], Floats]:
-        x = descriptors().encode(graphs) if x is None else x
-        mean = self._prior_scores([g.hash for g in graphs], x, reference)
-        e = path_vectors().encode(graphs) if self.embedding else None
-        return self._views_of(x, e, neighbourhoods().encode(graphs), mean, reference), mean
-
-    def _views_of(
-        self,
-        x: NDArray[np.float32],
-        e: NDArray[np.float32] | None,
-        n: NDArray[np.float32],
-        mean: Floats,
-        reference: _Reference,
-    ) -> dict[str, NDArray[Any]]:
-        z = reference.scale.standardise(x)
-        views: dict[str, NDArray[Any]] = {
-            "descriptors": z,
-            "components": reference.whitening.transform(z),
-            "neighbourhoods": n,
-            "prior": mean[:, None],
-        }
-        if e is not None and reference.vector_scale is not None:
-            views["embedding"] = reference.vector_scale.standardise(e)
-        for name, weights in self._relevance().items():
-            base = reference.vector_scale if name.startswith("embedding") else reference.scale
-            assert base is not None
-            views[name] = views[name.split("_")[0]] * weights[base.varies]
+        around = self._known if pool is None else self._encoded(_spread(list(pool)))
+        views = PoolViews(around, prior, self._relevance(), pool is not None)
+        if pool is not None:
+            self._last_views = (settings, views)
         return views
-
-    def _prior_scores(self, hashes: Sequence[str], x: NDArray[np.float32], reference: _Reference) -> Floats:
-        known = reference.prior_scores
-        missing = [i for i, key in enumerate(hashes) if key not in known]
-        if missing:
-            scale = None if reference.sample is None else reference.scale
-            fresh = self.prior.score(x[missing], reference.sample, scale)
-            known.update(zip((hashes[i] for i in missing), fresh.tolist(), strict=True))
-        return np.array([known[key] for key in hashes])
 
     def _relevance(self) -> dict[str, NDArray[np.floating[Any]]]:
         """Weights of features that were learned from other families; those of vectors only for the encoder that they were learned with."""
@@ -384,7 +311,8 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         return weights
 
     def _process(self) -> AveragedGaussianProcess:
-        usable = {"descriptors", "components", "neighbourhoods", *self._relevance()}
+        usable = {"descriptors", "components", *self._relevance()}
+        usable |= {"neighbourhoods"} if self.neighbourhoods else set()
         usable |= {"embedding"} if self.embedding else set()
         usable |= {"prior"} if self.prior.sources else set()
         learned = "descriptors_sharp" in usable
@@ -398,27 +326,23 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
             structures, rng=np.random.default_rng([self.seed, 0]), draws=max(16, 160 // len(structures))
         )
 
-    def _model(
-        self, pool_x: NDArray[np.float32] | None, pool: Sequence[Graph] | None = None
-    ) -> tuple[_Reference, AveragedGaussianProcess | ManyLabels]:
-        key = _key(pool_x)
+    def _model(self, key: str, pool: Sequence[Graph] | None) -> tuple[PoolViews, AveragedGaussianProcess | ManyLabels]:
         if key not in self._fitted:
-            reference = self._reference(key, pool_x, pool)
-            mean = self._prior_scores(self.hashes_, self._x, reference)
-            views = self._views_of(self._x, self._e, self._n, mean, reference)
+            views = self._views(key, pool)
+            known, mean = views(self._known)
             process = self._process()
             model: AveragedGaussianProcess | ManyLabels
             if len(self.labels_) <= EXACT:
-                model = process.fit(views, self._scores, mean)
+                model = process.fit(known, self._scores, mean)
                 if pool is not None and self.reshape:
                     # Labels that were chosen are no uniform sample of the pool: find where they stand in it.
-                    around, around_mean = self._views(_spread(list(pool), 512), reference)
-                    mu, std = process.predict(around, around_mean, True)
+                    around = views(self._encoded(_spread(list(pool), 512)))
+                    mu, std = process.predict(*around, True)
                     model = process.relabel(scores_in_pool(self._scores, mu, std))
             else:
-                model = ManyLabels(process, EXACT, np.random.default_rng([self.seed, 2])).fit(views, self._scores, mean)
+                model = ManyLabels(process, EXACT, np.random.default_rng([self.seed, 2])).fit(known, self._scores, mean)
             self._fitted = {"": self._fitted[""]} if "" in self._fitted else {}  # one pool at a time
-            self._fitted[key] = (reference, model)
+            self._fitted[key] = (views, model)
         return self._fitted[key]
 
     # --- files --------------------------------------------------------------------------------------------------------
@@ -435,10 +359,14 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
             "parameters": {k: list(v) if isinstance(v, tuple) else v for k, v in self.get_params().items()}
         }
         if hasattr(self, "labels_"):
-            arrays = {"labels": self.labels_, "descriptors": self._x, "neighbourhoods": self._n}
-            if self._e is not None:
-                arrays["vectors"] = self._e
-            config |= {"hashes": self.hashes_, "names": self.names_}
+            stored: dict[str, NDArray[Any] | None] = {
+                "labels": self.labels_,
+                "descriptors": self._known.descriptors,
+                "vectors": self._known.vectors,
+                "neighbourhoods": self._known.neighbourhoods,
+            }
+            arrays = {name: values for name, values in stored.items() if values is not None}
+            config |= {"hashes": self._known.hashes, "names": self.names_}
         else:
             arrays = {"labels": np.zeros(0), "descriptors": np.zeros((0, len(self.prior.names)), dtype=np.float32)}
         config |= {"sources": list(self.sources), "prior": self.prior.card.get("digest", "")}
@@ -475,10 +403,15 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
                 raise CgError(f"{directory} was saved with another prior than this release ships; fit it again")
             if not len(labels):
                 return result
-            result.labels_, result.hashes_, result.names_ = labels, list(config["hashes"]), list(config["names"])
-            result._x, result._e, result._n = arrays["descriptors"], arrays.get("vectors"), arrays["neighbourhoods"]
+            result.labels_, result.names_ = labels, list(config["names"])
+            known = Encodings(
+                list(config["hashes"]), arrays["descriptors"], arrays.get("vectors"), arrays.get("neighbourhoods")
+            )
         except (KeyError, TypeError) as error:
             raise CheckpointError(f"{directory} is no saved predictor: {json.dumps(str(error))}") from None
+        if (known.vectors is None) == result.embedding or (known.neighbourhoods is None) == result.neighbourhoods:
+            raise CheckpointError(f"{directory} does not hold the vectors that its settings ask for")
+        result._known = known
         result.informative_ = bool(np.ptp(labels) > 0)
         result._scores = normal_scores(labels)
         result._fitted = {}

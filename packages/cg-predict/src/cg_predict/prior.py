@@ -40,6 +40,8 @@ SIMILARITY = 0.15
 NEARNESS = 0.2
 #: Weight of each rank of the size beside trees on ranks and trees on raw descriptors, where nothing is similar.
 GENERAL = 0.6
+#: Weight of the number of parameters, in standard deviations over all families together, beside trees on raw descriptors where there is no pool.
+ALONE = 0.8
 #: Families of less weight are not asked.
 _LEAST = 0.02
 
@@ -148,7 +150,7 @@ class Prior:
     ) -> Floats:
         """The prior's score, (n,), higher is better; about standard normal over the pool.
 
-        Without a pool, each network is scored alone, by the trees on raw descriptors of the families that it is near.
+        Without a pool, each network is scored alone, by the trees on raw descriptors of the families that it is near, and by its number of parameters.
 
         Args:
             x: descriptors, (n, d).
@@ -162,7 +164,10 @@ class Prior:
             shares = np.exp(-(distances - distances.min(axis=1, keepdims=True)) / NEARNESS)
             shares /= shares.sum(axis=1, keepdims=True)
             values = np.stack([forest.predict(x) for forest in self.raw.values()], axis=1)
-            return np.asarray((shares * values).sum(axis=1), dtype=np.float64)
+            centre, spread = self._together()
+            column = self.names.index(SIZE[0])
+            parameters = (np.asarray(x[:, column], dtype=np.float64) - centre[column]) / spread[column]
+            return np.asarray((shares * values).sum(axis=1) + ALONE * parameters, dtype=np.float64)
         size = len(pool)
         together = np.sum(list(self.components(np.concatenate([pool, x]), pool, scale).values()), axis=0)
         return np.asarray(together[size:] / max(float(together[:size].std()), 1e-12), dtype=np.float64)
@@ -170,6 +175,7 @@ class Prior:
     # --- how well known -----------------------------------------------------------------------------------------------
 
     def _together(self) -> tuple[Floats, Floats]:
+        """Mean and standard deviation of each descriptor over all known families, (d,) each."""
         means = np.array([r.mean for r in self.references.values()])
         within = np.array([r.deviation for r in self.references.values()])
         return means.mean(axis=0), np.maximum(np.sqrt((within**2).mean(axis=0) + means.var(axis=0)), 1e-6)

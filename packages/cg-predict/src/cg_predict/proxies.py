@@ -173,7 +173,10 @@ def jacov(network: nn.Module, inputs: Sequence[Tensor]) -> float:
     out = _output(network.train(), leaves)
     gradients = torch.autograd.grad(out.sum(), leaves)
     rows = torch.cat([g.flatten(1) for g in gradients], dim=1).double()
-    values = torch.linalg.eigvalsh(torch.corrcoef(rows.detach()))
+    correlations = torch.corrcoef(rows.detach())
+    if not correlations.isfinite().all():  # an output that does not depend on the input, or overflows
+        return math.nan
+    values = torch.linalg.eigvalsh(correlations)
     small = 1e-5
     return -float((torch.log(values + small) + 1.0 / (values + small)).sum())
 

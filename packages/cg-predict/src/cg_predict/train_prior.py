@@ -25,6 +25,7 @@ from cg_predict.metrics import kendall, spearman
 from cg_predict.pool import PoolScale
 from cg_predict.prior import (
     ALL,
+    ALONE,
     GENERAL,
     NEARNESS,
     SIMILARITY,
@@ -195,6 +196,7 @@ def _transfer(target: Source, prior: Prior) -> dict[str, float]:
     row = {"spearman": spearman(score, target.scores), "kendall": kendall(score, target.scores)}
     parts = prior.components(target.x, target.x, scale)
     row |= {f"spearman, {name}": spearman(value, target.scores) for name, value in parts.items()}
+    row["spearman, no pool"] = spearman(prior.score(target.x, None, None), target.scores)
     return {key: round(value, 4) for key, value in row.items()}
 
 
@@ -228,7 +230,8 @@ def model_card(config: Mapping[str, Any]) -> str:
         lines.append(f"| {family} | " + " | ".join(f"{row.get(c, float('nan')):.3f}" for c in columns) + " |")
     lines += [
         "",
-        f"Constants, the same for every family: similarity {SIMILARITY}, nearness {NEARNESS}, general {GENERAL} (see `cg_predict.prior`). They were",
+        f"Constants, the same for every family: similarity {SIMILARITY}, nearness {NEARNESS}, general {GENERAL}, alone {ALONE} "
+        "(see `cg_predict.prior`). They were",
         "chosen by the mean over the families of this table, which therefore flatters a little.",
         "",
         f"Digest `{card['digest']}`.",

@@ -13,25 +13,28 @@ from cg_ir.terminal import json_option, say_written
 __all__ = ["bench"]
 
 
+_data = click.option(
+    "--data",
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder with the label tables.",
+)
+
+
 @click.group()
 def bench() -> None:
     """Rebuild the benchmark tables."""
 
 
 @bench.command()
-@click.option(
-    "--data",
-    required=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder with the label tables.",
-)
+@_data
 @click.option("--quick", is_flag=True, help="Few networks, draws and methods: a check that takes minutes.")
 @click.option("--target", "only", multiple=True, help="Only these targets.")
 @click.option("--method", "chosen", multiple=True, help="Only these methods.")
 @click.option(
     "--limit",
     type=int,
-    help="At most this many networks of a family, a seeded sample; 3000 unless said otherwise, nb201 whole.",
+    help="At most this many networks of a target, a seeded sample; 1500 unless said otherwise, nb201 whole.",
 )
 @click.option("--draws", type=int, help="Draws of labels; 10, or 3 in a quick run.")
 @click.option(
@@ -68,13 +71,113 @@ def transfer(
     for target in TARGETS:
         if (only and target.name not in only) or (quick and not only and not target.quick):
             continue
-        whole = target.name == "nb201" and not quick
-        size = limit if limit is not None else 600 if quick else None if whole else 3000
+        size = limit if limit is not None else 600 if quick else target.size
         labelled = target.read(data, size)
         graphs = labelled.graphs()
         run_target(
             target, labelled, graphs, methods_for(target, data, quick, chosen), (0, 20, 50, 100) if quick else COUNTS,
             draws or (3 if quick else 10), rows, lambda line: click.echo(f"{time.monotonic() - begin:6.0f} s  {line}", err=True),
+        )  # fmt: skip
+        write_report(output, rows.rows)
+    say_written(output / "results.md", "", as_json, rows=len(rows.rows))
+
+
+@bench.command()
+@_data
+@click.option("--quick", is_flag=True, help="Two families, few networks, draws and steps: a check that takes a minute.")
+@click.option(
+    "--stage",
+    "stages",
+    multiple=True,
+    help="Only these: descriptors, path, paper's, predictor, or the name of a training.",
+)
+@click.option(
+    "--encoders",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for the encoders that are trained; OUTPUT/encoders unless said otherwise.",
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for results.csv, training.csv and results.md; a second run continues.",
+)
+@json_option
+def embedding(
+    data: Path, quick: bool, stages: tuple[str, ...], encoders: Path | None, output: Path, as_json: bool
+) -> None:
+    """What the learned embedding adds to descriptors and prior, and what its training adds to random weights."""
+    from cg_predict.bench.embedding import Study, evaluation_rows, read_settings, training_rows
+    from cg_predict.bench.embedding_report import write_report
+
+    output.mkdir(parents=True, exist_ok=True)
+    rows, training = evaluation_rows(output), training_rows(output)
+    begin = time.monotonic()
+    Study(
+        read_settings(quick), data, encoders or output / "encoders", rows, training,
+        lambda line: click.echo(f"{time.monotonic() - begin:6.0f} s  {line}", err=True),
+        lambda: write_report(output, rows.rows, training.rows),
+    ).run(stages)  # fmt: skip
+    write_report(output, rows.rows, training.rows)
+    say_written(output / "results.md", "", as_json, rows=len(rows.rows))
+
+
+@bench.command()
+@_data
+@click.option("--cells", type=click.IntRange(10), default=120, show_default=True, help="Random cells to score.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for results.csv and results.md; a second run continues.",
+)
+@json_option
+def proxies(data: Path, cells: int, output: Path, as_json: bool) -> None:
+    """The zero-cost proxies against the values published for the same NAS-Bench-201 cells (extra torch)."""
+    from cg_predict.bench.proxies import proxy_rows, run, sample_cells, write_report
+
+    sample = sample_cells(data, cells)
+    output.mkdir(parents=True, exist_ok=True)
+    rows = proxy_rows(output)
+    begin = time.monotonic()
+    run(sample, rows, lambda line: click.echo(f"{time.monotonic() - begin:6.0f} s  {line}", err=True))
+    write_report(output, sample, rows.rows)
+    say_written(output / "results.md", "", as_json, rows=len(rows.rows))
+
+
+@bench.command()
+@_data
+@click.option("--quick", is_flag=True, help="Two families, few networks and draws: a check that takes a minute.")
+@click.option(
+    "--limit", type=int, help="At most this many networks of a family, a seeded sample; 1500 unless said otherwise."
+)
+@click.option("--draws", type=int, help="Draws of labels; 8, or 2 in a quick run.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for results.csv and results.md; a second run continues.",
+)
+@json_option
+def ablation(data: Path, quick: bool, limit: int | None, draws: int | None, output: Path, as_json: bool) -> None:
+    """What each part of the shipped predictor adds: without the prior, the embedding, the neighbourhoods, ..."""
+    from cg_predict.bench.ablation import COUNTS, QUICK, methods, write_report
+    from cg_predict.bench.targets import TARGETS
+    from cg_predict.bench.transfer import Rows, run_target
+
+    output.mkdir(parents=True, exist_ok=True)
+    rows = Rows(output / "results.csv")
+    begin = time.monotonic()
+    for target in TARGETS:
+        if target.name != target.family or (quick and target.name not in QUICK):
+            continue
+        labelled = target.read(data, limit or (300 if quick else 1500))
+        run_target(
+            target, labelled, labelled.graphs(), methods(target.family), (0, 50) if quick else COUNTS,
+            draws or (2 if quick else 8), rows, lambda line: click.echo(f"{time.monotonic() - begin:6.0f} s  {line}", err=True),
         )  # fmt: skip
         write_report(output, rows.rows)
     say_written(output / "results.md", "", as_json, rows=len(rows.rows))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,11 +13,14 @@ from sklearn.ensemble import RandomForestRegressor
 from cg_ir import get_scorer
 from cg_ir.graph import Graph
 from cg_predict.features import descriptors
+from cg_predict.gp import AveragedGaussianProcess
 from cg_predict.pool import PoolScale
 from cg_predict.predictor import Predictor
 from cg_predict.targets import normal_scores
 
-__all__ = ["Baseline", "Chosen", "Fitted", "Forest", "Method", "Outcome"]
+__all__ = [
+    "Baseline", "Chosen", "Fitted", "Forest", "Method", "Outcome", "WithoutMean", "WithoutRelevance",
+]  # fmt: skip
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.floating[Any]]
@@ -142,3 +145,21 @@ class Baseline:
             sample = np.sort(np.random.default_rng(7).choice(len(graphs), size=self.size, replace=False))
         score[sample] = get_scorer(self.name).predict([graphs[i] for i in sample.tolist()])
         return Outcome(np.zeros(0, dtype=np.intp), score)
+
+
+class WithoutMean(Predictor):
+    """A `Predictor` whose prior is a view of the kernels, but never their mean."""
+
+    def _process(self) -> AveragedGaussianProcess:
+        process = super()._process()
+        total = process.draws * len(process.structures)
+        process.structures = tuple(dict.fromkeys(replace(s, mean=False) for s in process.structures))
+        process.draws = total // len(process.structures)
+        return process
+
+
+class WithoutRelevance(Predictor):
+    """A `Predictor` that does not know which features mattered in other families."""
+
+    def _relevance(self) -> dict[str, NDArray[np.floating[Any]]]:
+        return {}

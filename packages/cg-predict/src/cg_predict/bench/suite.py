@@ -14,8 +14,6 @@ from cg_predict.predictor import Predictor
 __all__ = ["OURS", "PLAIN", "methods_for"]
 
 OURS, CHOSEN, PLAIN = "ours", "ours, chosen labels", "descriptors + GP"
-#: What each part adds: the predictor without one of them.
-ABLATIONS = {"ours without embedding": {"embedding": False}, "ours without prior": {"use_prior": False}}
 PROXIES = ("synflow", "jacov", "snip", "grasp", "fisher", "grad_norm", "naswot", "zen")
 _SCORED = 100  # networks that a proxy scores in each family
 
@@ -30,11 +28,10 @@ def methods_for(
         Baseline("macs"),
         Fitted(OURS, Predictor(out, warn=False)),
         Chosen(CHOSEN, Predictor(out, warn=False)),
-        Fitted(PLAIN, Predictor(out, use_prior=False, embedding=False, warn=False)),
+        Fitted(PLAIN, Predictor(out, use_prior=False, embedding=False, neighbourhoods=False, warn=False)),
     ]
     if not quick:
         methods.append(Forest(counts=(10, 20, 50, 100, 400)))
-        methods += [Fitted(name, Predictor(out, warn=False, **options)) for name, options in ABLATIONS.items()]
         methods += [Baseline(name, _SCORED) for name in (PROXIES if proxies else ())]
         methods += [Reference(name, target.family, data) for name in ("fine-tuned", "k-GNN")]
     if chosen:

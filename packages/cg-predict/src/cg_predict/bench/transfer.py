@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -10,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from cg_ir.errors import CgError
 from cg_ir.graph import Graph
 from cg_predict.bench.methods import Method, Outcome
+from cg_predict.bench.rows import ResultRows
 from cg_predict.bench.targets import Target
 from cg_predict.metrics import (
     coverage,
@@ -37,39 +36,16 @@ _MEASURES = (
 COLUMNS = (*_KEYS, *_MEASURES)
 
 
-class Rows:
-    """The results file: rows are appended as they are finished, and those that are there are not run again.
+class Rows(ResultRows):
+    """The results file of this comparison.
 
     Args:
         path: of the CSV.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self.rows: list[dict[str, Any]] = []
-        if path.is_file():
-            with open(path, newline="", encoding="utf-8") as file:
-                reader = csv.DictReader(file)
-                if tuple(reader.fieldnames or ()) != COLUMNS:
-                    raise CgError(f"{path} holds other results; name another folder")
-                self.rows = [_parsed(row) for row in reader]
-        self.done = {tuple(row[k] for k in _KEYS) for row in self.rows}
-
-    def add(self, row: dict[str, Any]) -> None:
-        """Append one row to the file and to ``rows``."""
-        fresh = not self.path.is_file()
-        with open(self.path, "a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, COLUMNS)
-            if fresh:
-                writer.writeheader()
-            writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
-        self.rows.append(row)
-        self.done.add(tuple(row[k] for k in _KEYS))
-
-
-def _parsed(row: dict[str, str]) -> dict[str, Any]:
-    texts, wholes = ("target", "method"), ("labels", "draw", "networks")
-    return {k: v if k in texts else int(v) if k in wholes else float(v or "nan") for k, v in row.items()}
+        kinds = {"target": str, "method": str, "labels": int, "draw": int, "networks": int}
+        super().__init__(path, {k: kinds[k] for k in _KEYS}, {k: kinds.get(k, float) for k in _MEASURES})
 
 
 def run_target(

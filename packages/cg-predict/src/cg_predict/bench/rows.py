@@ -1,0 +1,59 @@
+"""Result files: rows are appended as they are finished, so that a stopped run goes on where it was."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cg_ir.errors import CgError
+
+__all__ = ["ResultRows"]
+
+
+class ResultRows:
+    """The rows of a comparison, in memory and in a CSV file.
+
+    Args:
+        path: of the CSV; read if it is there.
+        keys: columns that tell rows apart, with the type of each (``str``, ``int`` or ``float``).
+        measures: the other columns, likewise.
+
+    Attributes:
+        rows: all rows, those of the file first.
+        done: the keys of these rows.
+
+    Raises:
+        CgError: the file has other columns.
+    """
+
+    def __init__(self, path: Path, keys: Mapping[str, type], measures: Mapping[str, type]) -> None:
+        self.path = path
+        self.keys = tuple(keys)
+        self.types = {**keys, **measures}
+        self.rows: list[dict[str, Any]] = []
+        if path.is_file():
+            with open(path, newline="", encoding="utf-8") as file:
+                reader = csv.DictReader(file)
+                if tuple(reader.fieldnames or ()) != tuple(self.types):
+                    raise CgError(f"{path} holds other results; name another folder")
+                self.rows = [self._parsed(row) for row in reader]
+        self.done = {self._key(row) for row in self.rows}
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Append one row to the file and to ``rows``."""
+        fresh = not self.path.is_file()
+        with open(self.path, "a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, tuple(self.types))
+            if fresh:
+                writer.writeheader()
+            writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
+        self.rows.append(row)
+        self.done.add(self._key(row))
+
+    def _key(self, row: Mapping[str, Any]) -> tuple[Any, ...]:
+        return tuple(row[k] for k in self.keys)
+
+    def _parsed(self, row: Mapping[str, str]) -> dict[str, Any]:
+        return {k: float(row[k] or "nan") if kind is float else kind(row[k]) for k, kind in self.types.items()}

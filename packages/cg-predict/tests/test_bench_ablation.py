@@ -1,0 +1,65 @@
+"""``cg bench ablation``: predictors without a part, and the page."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cg_ir.cli import main
+from cg_predict import Predictor
+from cg_predict.bench.ablation import WHOLE, markdown, methods
+from cg_predict.bench.methods import WithoutMean, WithoutRelevance
+from cg_predict.bench.transfer import COLUMNS, Rows
+from cg_predict.metrics import spearman
+
+
+def views(predictor: Predictor) -> set[str]:
+    return {view for structure in predictor._process().structures for view in structure.views}
+
+
+def test_predictors_lack_their_part_and_nothing_else():
+    whole, flat = Predictor(warn=False), WithoutMean(warn=False)
+    assert any(s.mean for s in whole._process().structures)
+    process = flat._process()
+    assert not any(s.mean for s in process.structures)
+    assert len(set(process.structures)) == len(process.structures)
+    assert process.draws >= whole._process().draws
+    assert views(flat) == views(whole)
+    assert any(v.endswith(("_sharp", "_soft")) for v in views(whole))
+    assert not any(v.endswith(("_sharp", "_soft")) for v in views(WithoutRelevance(warn=False)))
+
+
+def test_predictors_without_a_part_still_rank(family):
+    graphs, labels = family
+    for method in methods("nb201"):
+        outcome = method.run(graphs, labels, 40, 0)
+        rest = np.setdiff1d(np.arange(len(graphs)), outcome.labelled)
+        assert spearman(outcome.score[rest], labels[rest]) > 0.6, method.name
+        assert method.predictor.get_params()["exclude"] == ("nb201",)
+
+
+def row(method: str, target: str, draw: int, spearman: float) -> dict[str, object]:
+    values = dict.fromkeys(COLUMNS, 0.5) | {"target": target, "method": method, "labels": 50, "draw": draw}
+    return values | {"spearman": spearman, "networks": 100}
+
+
+def test_the_page_says_what_a_part_adds():
+    rows = [row(WHOLE, t, d, 0.9 + 0.01 * d) for t in ("a", "b") for d in range(3)]
+    rows += [row("without it", "a", d, 0.8 + 0.01 * d) for d in range(3)]
+    assert "| 50 | +0.100 ± 0.000 |  |  |" in markdown(rows)  # no mean over families before all are there
+    rows += [row("without it", "b", d, 0.88 + 0.02 * d) for d in range(3)]
+    text = markdown(rows)
+    assert "| 50 | 0.910 | 0.910 | 0.910 |" in text
+    assert "| 50 | +0.100 ± 0.000 | +0.010 ± 0.006 | +0.055 ± 0.003 |" in text
+
+
+@pytest.mark.realdata
+@pytest.mark.slow
+def test_the_command_runs_on_real_tables(data_dir, tmp_path, capsys):
+    pytest.importorskip("cg_frontends")
+    command = ["bench", "ablation", "--data", str(data_dir), "--quick", "--limit", "150", "-o", str(tmp_path)]
+    assert main(command) == 0, capsys.readouterr().err
+    rows = Rows(tmp_path / "results.csv").rows
+    whole = [r["spearman"] for r in rows if r["method"] == WHOLE and r["target"] == "mobilenetv3"]
+    assert min(whole) > 0.9
+    assert "## Without the embedding" in (tmp_path / "results.md").read_text()
