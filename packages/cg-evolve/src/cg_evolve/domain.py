@@ -81,6 +81,23 @@ class Domain:
         return list(distinct.values())
 
     @cached_property
+    def _listing(self) -> Pool | None:
+        """The members, with their distances."""
+        members = self.members
+        if members is None:
+            return None
+        return self.pool if self.pool is not None and self.pool.archs == members else Pool(members, self.graph)
+
+    def around(self, arch: str, count: int) -> list[str]:
+        """The ``count`` members nearest to an architecture, itself left out, nearest first; none where the space is too large to list."""
+        listing = self._listing
+        if listing is None:
+            return []
+        graph = self.graph(arch)
+        nearest = np.argsort(listing.distances(graph), kind="stable")[: count + 1].tolist()
+        return [listing.archs[i] for i in nearest if self.graph(listing.archs[i]).hash != graph.hash][:count]
+
+    @cached_property
     def _admissible(self) -> NDArray[np.bool_]:
         """Pool members within the constraints."""
         assert self.pool is not None

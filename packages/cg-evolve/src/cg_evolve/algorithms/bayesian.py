@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cg_evolve import pareto
+from cg_evolve.algorithms.acquisition import expected_improvement, hypervolume_order, level_order, scalarised_order
 from cg_evolve.algorithms.base import fitness
+from cg_evolve.algorithms.offspring import good_parents, leading, offspring
 from cg_evolve.history import Proposal
 from cg_evolve.surrogate import Surrogate
 
@@ -26,6 +29,10 @@ __all__ = ["BayesianSearch"]
 
 #: Most networks among which the scorer ranks; more cost time at every refit and hardly change the scale.
 _REFERENCE = 1024
+#: Samples of a space that is too large to list, among which the first networks are chosen and the scorer ranks.
+_SAMPLES = 600
+#: A result is a success if it is among so many best when it comes; so many proposals of each kind say how often theirs are.
+_LASTING, _LATELY = 8, 16
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,11 @@ class _State:
     orders: dict[float, list[int]] = field(default_factory=dict, repr=False)
     """Candidates by expected improvement, for each factor on the deviation."""
 
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """Place of each candidate."""
+        return {arch: i for i, arch in enumerate(self.archs)}
+
 
 class BayesianSearch:
     """Coverage first, then expected improvement over all candidates, refitted as results come in.
@@ -50,10 +62,15 @@ class BayesianSearch:
     2. Then the scorer, fitted to all results (inside it the prior from other families fades as they grow), gives mean and standard
        deviation of every candidate. A proposal maximises expected improvement over the best predicted mean among the evaluated
        (Mockus 1978; the plug-in incumbent of Vazquez and Bect 2010, for noisy values), sharpened or widened by a factor on the deviation that is drawn for
-       each proposal, so that proposals that use the same results differ. With several objectives a proposal maximises the hypervolume that an optimistic draw
-       of its objectives would add (as in Daulton et al., "Differentiable expected hypervolume improvement", 2020, without gradients), or a
-       randomly weighted scalarisation of it.
-    3. Candidates are all architectures of the pool or of a space that is small enough to list; otherwise mutations and crossovers of the best and samples.
+       each proposal, so that proposals that use the same results differ. With several objectives a proposal maximises, by turns of chance, the hypervolume
+       that an optimistic draw of its objectives would add, a randomly weighted scalarisation of it, or the expected improvement of one objective at a
+       random level of the others (:mod:`cg_evolve.algorithms.acquisition`).
+    3. Where the networks can be listed and there is one objective, some proposals from ``wander`` on are the free networks nearest to the best results:
+       the nearest to the best first, then its second nearest and the nearest to the second best, and so on. What lies beside good networks is looked at
+       whether or not the predictor thinks much of it, which is how a search comes by a network that the predictor is wrong about. How many are of this
+       kind is learned: each kind is taken as often as it seems to be the one whose results last among the best.
+    4. Candidates are all architectures of the pool or of a space that is small enough to list; otherwise mutations and crossovers of the best (of several
+       objectives, of the front) and samples, and a second generation from those of them that may be the best by mean and deviation.
 
     Refits come at every result at first and ever more rarely then: their number grows with the logarithm of that of the results.
 
@@ -61,13 +78,15 @@ class BayesianSearch:
         scorer: the predictor.
         exclude: families whose labels the predictor must not have learned from.
         initial: proposals before the first fit.
-        candidates: how many are made at a refit where the space is too large to list.
-        eager: results up to which every single one leads to a refit.
+        candidates: how many are made at a refit, in each of two generations, where the space is too large to list.
+        eager: results up to which every single one leads to a refit, in a listed space and where candidates are made, which takes longer.
         growth: share by which the results grow between two refits beyond; past ``remembered``, where the scorer sees no more of them, thrice that.
-        remembered: most results that the scorer is fitted to: the best half and the latest half.
+        remembered: most results for each objective that the scorer is fitted to: the best half and the latest half.
         shortlist: how many of a listed space's networks are scored at most refits: the most promising by the last refit that scored all, of which there
             is one whenever the results have doubled.
         widths: factors on the deviation among which each proposal draws; at 0 it takes the greatest mean.
+        wander: first proposal that may be a neighbour of the best results.
+        around: how many of the best results have neighbours, and how many neighbours each.
         design: whether the first networks are chosen; otherwise they are random.
     """
 
@@ -78,12 +97,14 @@ class BayesianSearch:
         scorer: str | Any,
         exclude: tuple[str, ...] = (),
         initial: int = 8,
-        candidates: int = 1000,
-        eager: int = 18,
+        candidates: int = 300,
+        eager: tuple[int, int] = (64, 18),
         growth: float = 1 / 5,
         remembered: int = 128,
         shortlist: int = 600,
         widths: tuple[float, ...] = (0.5, 1.0, 2.0),
+        wander: int = 16,
+        around: tuple[int, int] = (4, 16),
         design: bool = True,
     ) -> None:
         self.scorer = scorer
@@ -95,17 +116,20 @@ class BayesianSearch:
         self.remembered = remembered
         self.shortlist = shortlist
         self.widths = widths
+        self.wander = wander
+        self.around = around
         self.design = design
         self._surrogate: Surrogate | None = None
         self._design: list[Proposal] | None = None
         self._state: _State | None = None
         self._short: tuple[int, list[str]] = (-1, [])
+        self._around: dict[str, list[str]] = {}
         self._pool: list[Graph] | None = None
 
     def propose(self, view: View) -> Proposal:
         known = len(view.results)
         if view.number >= self.initial and known >= 2:
-            *_, used = self._fit_points(known)
+            *_, used = self._fit_points(view, known)
             if self._state is None or self._state.used != used:
                 self._state = self._fit(view, used) or self._state
             if self._state is not None and self._state.used == used:
@@ -119,12 +143,14 @@ class BayesianSearch:
                 return proposal
         return Proposal(view.domain.any(view.history, view.rng()), origin="sample")
 
-    def _fit_points(self, known: int) -> Iterator[int]:
+    def _fit_points(self, view: View, known: int) -> Iterator[int]:
         """The numbers of results at which the scorer is fitted, up to ``known``."""
+        eager = self.eager[0 if view.domain.members is not None else 1]
+        remembered = self._remembers(view)
         point = 2
         while point <= known:
             yield point
-            growth = 0.0 if point < self.eager else self.growth if point < self.remembered else 3 * self.growth
+            growth = 0.0 if point < eager else self.growth if point < remembered else 3 * self.growth
             point += max(1, math.ceil(point * growth))
 
     # --- without results ----------------------------------------------------------------------------------------------
@@ -156,42 +182,25 @@ class BayesianSearch:
         members = view.domain.members
         if members is not None:
             return members, [()] * len(members)
-        rng = view.rng(2, len(rows))
-        space = view.domain.space
-        made: dict[str, tuple[int, ...]] = {}
-        good = [row for row in rows if row.good]
-        order: list[int] = np.argsort(-fitness(good), kind="stable").tolist() if good else []
-        best = [good[i] for i in order[: max(10, len(good) // 5)]]
-        wanted = self.candidates
-        arch: str
-        parents: tuple[int, ...]
-        for _ in range(4 * wanted):
-            if best and rng.random() < 0.8:
-                a = best[int(len(best) * rng.random() ** 2)]
-                b = best[int(len(best) * rng.random() ** 2)]
-                if a is not b and rng.random() < 0.4:
-                    arch, parents = space.crossover(a.arch, b.arch, rng), (a.id, b.id)
-                else:
-                    arch, parents = space.mutate(a.arch, rng), (a.id,)
-                while rng.random() < 0.3:
-                    arch = space.mutate(arch, rng)
-            else:
-                arch, parents = space.sample(rng), ()
-            if arch not in made and view.problem.admits(view.domain.graph(arch)):
-                made[arch] = parents
-                if len(made) >= wanted:
-                    break
+        several = len(view.problem.objectives) > 1  # the ends of a front have as many children as its middle
+        count = self.candidates if rows else max(self.candidates, _SAMPLES)
+        made = offspring(view, good_parents(rows), count, view.rng(2, len(rows)), skew=1 if several else 2, sampled=0.2)
         if not made:
-            made[view.domain.any(view.history, rng)] = ()
+            made[view.domain.any(view.history, view.rng(2, len(rows)))] = ()
         return list(made), list(made.values())
+
+    def _remembers(self, view: View) -> int:
+        """Most results that the scorer is fitted to."""
+        return self.remembered * len(view.problem.objectives)
 
     def _rows(self, view: View, used: int) -> list[Evaluation]:
         rows = list(view.results[:used])
-        if len(rows) <= self.remembered:
+        remembered = self._remembers(view)
+        if len(rows) <= remembered:
             return rows
-        half = self.remembered // 2
+        half = remembered // 2
         best = set(np.argsort(-fitness(rows), kind="stable")[:half].tolist())
-        latest = [i for i in range(len(rows)) if i not in best][-(self.remembered - half) :]
+        latest = [i for i in range(len(rows)) if i not in best][-(remembered - half) :]
         return [rows[i] for i in sorted(best | set(latest))]
 
     def _reference(self, view: View) -> list[Graph]:
@@ -205,7 +214,7 @@ class BayesianSearch:
     def _shortlist(self, view: View, used: int) -> list[str] | None:
         """The most promising of all networks of a listed space by the last fit that scored them all; none where this fit is to do so."""
         anchor = 2
-        for point in self._fit_points(used):
+        for point in self._fit_points(view, used):
             if point >= 2 * anchor:
                 anchor = point
         if anchor == used or len(view.domain.members or ()) <= self.shortlist:
@@ -242,12 +251,59 @@ class BayesianSearch:
         means, incumbents, stds = means[: len(graphs)], means[len(graphs) :], stds[: len(graphs)]
         if incumbents.shape[1] > 1:
             incumbents = incumbents[pareto.front(incumbents)]
+        if not listed:  # a second generation: children of those that may be the best
+            parents_of = [(archs[i], parents[i]) for i in leading(means + stds)]
+            skew = 1 if incumbents.shape[1] > 1 else 2
+            made = offspring(view, parents_of, self.candidates, view.rng(5, used), skew=skew, sampled=0.0)
+            further = {arch: ids for arch, ids in made.items() if arch not in set(archs)}
+            if further:
+                values, deviations = surrogate.predict([view.domain.graph(arch) for arch in further], pool=pool)
+                archs, parents = [*archs, *further], [*parents, *further.values()]
+                means, stds = np.concatenate([means, values]), np.concatenate([stds, deviations])
         state = _State(used, archs, parents, means, stds, incumbents)
         if listed and shortlist is None:
             self._keep(used, state)
         return state
 
+    def _local(self, view: View) -> bool:
+        """Whether the next proposal is a neighbour of the best rather than the predictor's choice: the kind that lately did better, as far as one can tell.
+
+        Thompson sampling (1933) of the share of each kind's last proposals whose results were among the best 8 when they came.
+        """
+        values = np.array([row.utilities[0] if row.good else -np.inf for row in view.results])
+        rng = view.rng(4, view.number)
+        shares = {}
+        for kind in ("acquisition", "neighbour"):
+            # success is cheap before
+            own = [i for i, r in enumerate(view.results) if r.candidate.origin == kind and r.id >= self.wander]
+            lately = [int((values[:i] >= values[i]).sum()) < _LASTING for i in own[-_LATELY:]]
+            shares[kind] = rng.beta(1 + sum(lately), 1 + len(lately) - sum(lately))
+        return bool(shares["neighbour"] > shares["acquisition"])
+
+    def _neighbour(self, view: View, state: _State) -> Proposal | None:
+        """The free network nearest to the best results, by the sum of their rank and the rank of its distance."""
+        good = view.good
+        best = [good[i] for i in np.argsort(-fitness(good), kind="stable")[: self.around[0]].tolist()]
+        places: list[tuple[int, int, str]] = []
+        for rank, row in enumerate(best):
+            if row.arch not in self._around:
+                self._around[row.arch] = view.domain.around(row.arch, self.around[1])
+            places += [(rank + place, rank, arch) for place, arch in enumerate(self._around[row.arch])]
+        for _, rank, arch in sorted(places, key=lambda entry: entry[:2]):
+            if view.domain.fresh(arch, view.history):
+                known = state.index.get(arch)
+                mean, std = (None, None) if known is None else (state.means[known, 0], state.stds[known, 0])
+                return Proposal(
+                    arch, (best[rank].id,), "neighbour", *(None if x is None else float(x) for x in (mean, std))
+                )
+        return None
+
     def _acquire(self, view: View, state: _State) -> Proposal | None:
+        listed = view.domain.members is not None and len(view.problem.objectives) == 1
+        if listed and view.number >= self.wander and self._local(view):
+            proposal = self._neighbour(view, state)
+            if proposal is not None:
+                return proposal
         rng = view.rng()
         width = float(rng.choice(self.widths))
         if state.means.shape[1] > 1:
@@ -268,45 +324,9 @@ class BayesianSearch:
         return None
 
     def _by_front(self, state: _State, width: float, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Candidates for several objectives, by optimistic values of each, best first.
-
-        By the hypervolume that they would add to the front, the rest by Pareto rank; or, every other time, by an augmented Chebyshev scalarisation
-        with random weights (Knowles, "ParEGO", 2006), which comes to the ends of the front as often as to its middle.
-        """
-        optimistic = state.means + width * state.stds * np.abs(rng.standard_normal(state.stds.shape))
-        both = np.concatenate([state.incumbents, optimistic])
-        low, high = both.min(axis=0), both.max(axis=0)
-        scale = np.where(high > low, high - low, 1.0)
-        front = (state.incumbents - low) / scale
-        points = (optimistic - low) / scale
-        reference = [-0.1] * points.shape[1]
-        if rng.random() < 0.5:
-            weights = rng.dirichlet(np.ones(points.shape[1]))
-            scores = (weights * points).min(axis=1) + 0.05 * (points @ weights)
-            return np.argsort(-scores, kind="stable")
-        rank = pareto.ranks(points)
-        leading = np.flatnonzero(rank == 0)
-        chosen = rng.permutation(leading)[:64]
-        base = pareto.hypervolume(front, reference)
-        gains = [pareto.hypervolume(np.vstack([front, points[i]]), reference) - base for i in chosen]
-        first = chosen[np.argsort(-np.array(gains), kind="stable")]
-        rest = np.setdiff1d(np.arange(len(points)), first)
-        return np.concatenate([first, rest[np.argsort(rank[rest], kind="stable")]])
-
-
-def expected_improvement(mean: NDArray[np.float64], std: NDArray[np.float64], incumbent: float) -> NDArray[np.float64]:
-    """Logarithm of the expected improvement of normal values over an incumbent, (n,).
-
-    The logarithm keeps the order where the improvement itself underflows (Ament et al., "Unexpected improvements to expected improvement",
-    2023). Without deviation it is ordered by the mean.
-    """
-    std = np.maximum(std, 1e-9)
-    z = np.clip((mean - incumbent) / std, -1e6, 1e6)
-    result = np.empty_like(z)
-    near = z > -5
-    density = np.exp(-0.5 * z[near] ** 2) / math.sqrt(2 * math.pi)
-    below = 0.5 * np.array([math.erfc(-value / math.sqrt(2)) for value in z[near].tolist()])
-    result[near] = np.log(density + z[near] * below)
-    far = z[~near]
-    result[~near] = -0.5 * far**2 - 0.5 * math.log(2 * math.pi) - 2 * np.log(-far)  # leading term of the tail
-    return result + np.log(std)
+        """Candidates for several objectives, best first: at a level of the front, by hypervolume, or scalarised."""
+        stds = width * state.stds
+        if rng.random() < 1 / 3:
+            return level_order(state.means, stds, state.incumbents, rng)
+        order = hypervolume_order if rng.random() < 0.5 else scalarised_order
+        return order(state.means + stds * np.abs(rng.standard_normal(stds.shape)), state.incumbents, rng)

@@ -93,7 +93,8 @@ class GuidedEvolution:
         fresh = [child for arch, child in children.items() if domain.fresh(arch, history=view.history)]
         if not fresh:
             return []
-        means, stds = surrogate.predict([domain.graph(child.arch) for child in fresh])
+        graphs = [domain.graph(child.arch) for child in fresh]
+        means, stds = surrogate.predict(graphs, pool=graphs)
         order = _rank_order(means)
         main = 0
         return [
