@@ -255,10 +255,11 @@ class BayesianSearch:
             parents_of = [(archs[i], parents[i]) for i in leading(means + stds)]
             skew = 1 if incumbents.shape[1] > 1 else 2
             made = offspring(view, parents_of, self.candidates, view.rng(5, used), skew=skew, sampled=0.0)
-            further = {arch: ids for arch, ids in made.items() if arch not in set(archs)}
-            if further:
-                values, deviations = surrogate.predict([view.domain.graph(arch) for arch in further], pool=pool)
-                archs, parents = [*archs, *further], [*parents, *further.values()]
+            for arch in archs:
+                made.pop(arch, None)
+            if made:
+                values, deviations = surrogate.predict([view.domain.graph(arch) for arch in made], pool=pool)
+                archs, parents = [*archs, *made], [*parents, *made.values()]
                 means, stds = np.concatenate([means, values]), np.concatenate([stds, deviations])
         state = _State(used, archs, parents, means, stds, incumbents)
         if listed and shortlist is None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
@@ -13,12 +15,30 @@ from cg_ir.terminal import json_option, say_written
 __all__ = ["bench"]
 
 
+Command = TypeVar("Command", bound=Callable[..., Any])
+
 _data = click.option(
     "--data",
     required=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder with the label tables.",
 )
+
+
+def _output(files: str) -> Callable[[Command], Command]:
+    return click.option(
+        "-o",
+        "--output",
+        required=True,
+        type=click.Path(file_okay=False, path_type=Path),
+        help=f"Folder for {files}; a second run continues.",
+    )
+
+
+def _progress() -> Callable[[str], None]:
+    """Lines on stderr, with the seconds since now."""
+    begin = time.monotonic()
+    return lambda line: click.echo(f"{time.monotonic() - begin:6.0f} s  {line}", err=True)
 
 
 @click.group()
@@ -37,13 +57,7 @@ def bench() -> None:
     help="At most this many networks of a target, a seeded sample; 1500 unless said otherwise, nb201 whole.",
 )
 @click.option("--draws", type=int, help="Draws of labels; 10, or 3 in a quick run.")
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for results.csv, results.md and the plot; a second run continues.",
-)
+@_output("results.csv, results.md and the plot")
 @json_option
 def transfer(
     data: Path,
@@ -67,7 +81,7 @@ def transfer(
             raise CgError(f"there is no target '{name}'; there are {', '.join(known)}")
     output.mkdir(parents=True, exist_ok=True)
     rows = Rows(output / "results.csv")
-    begin = time.monotonic()
+    progress = _progress()
     for target in TARGETS:
         if (only and target.name not in only) or (quick and not only and not target.quick):
             continue
@@ -76,7 +90,7 @@ def transfer(
         graphs = labelled.graphs()
         run_target(
             target, labelled, graphs, methods_for(target, data, quick, chosen), (0, 20, 50, 100) if quick else COUNTS,
-            draws or (3 if quick else 10), rows, lambda line: click.echo(f"{time.monotonic() - begin:6.0f} s  {line}", err=True),
+            draws or (3 if quick else 10), rows, progress,
         )  # fmt: skip
         write_report(output, rows.rows)
     say_written(output / "results.md", "", as_json, rows=len(rows.rows))
@@ -96,13 +110,7 @@ def transfer(
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for the encoders that are trained; OUTPUT/encoders unless said otherwise.",
 )
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for results.csv, training.csv and results.md; a second run continues.",
-)
+@_output("results.csv, training.csv and results.md")
 @json_option
 def embedding(
     data: Path, quick: bool, stages: tuple[str, ...], encoders: Path | None, output: Path, as_json: bool
@@ -113,10 +121,9 @@ def embedding(
 
     output.mkdir(parents=True, exist_ok=True)
     rows, training = evaluation_rows(output), training_rows(output)
-    begin = time.monotonic()
     Study(
         read_settings(quick), data, encoders or output / "encoders", rows, training,
-        lambda line: click.echo(f"{time.monotonic() - begin:6.0f} s  {line}", err=True),
+        _progress(),
         lambda: write_report(output, rows.rows, training.rows),
     ).run(stages)  # fmt: skip
     write_report(output, rows.rows, training.rows)
@@ -126,13 +133,7 @@ def embedding(
 @bench.command()
 @_data
 @click.option("--cells", type=click.IntRange(10), default=120, show_default=True, help="Random cells to score.")
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for results.csv and results.md; a second run continues.",
-)
+@_output("results.csv and results.md")
 @json_option
 def proxies(data: Path, cells: int, output: Path, as_json: bool) -> None:
     """The zero-cost proxies against the values published for the same NAS-Bench-201 cells (extra torch)."""
@@ -141,8 +142,7 @@ def proxies(data: Path, cells: int, output: Path, as_json: bool) -> None:
     sample = sample_cells(data, cells)
     output.mkdir(parents=True, exist_ok=True)
     rows = proxy_rows(output)
-    begin = time.monotonic()
-    run(sample, rows, lambda line: click.echo(f"{time.monotonic() - begin:6.0f} s  {line}", err=True))
+    run(sample, rows, _progress())
     write_report(output, sample, rows.rows)
     say_written(output / "results.md", "", as_json, rows=len(rows.rows))
 
@@ -154,13 +154,7 @@ def proxies(data: Path, cells: int, output: Path, as_json: bool) -> None:
     "--limit", type=int, help="At most this many networks of a family, a seeded sample; 1500 unless said otherwise."
 )
 @click.option("--draws", type=int, help="Draws of labels; 8, or 2 in a quick run.")
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for results.csv and results.md; a second run continues.",
-)
+@_output("results.csv and results.md")
 @json_option
 def ablation(data: Path, quick: bool, limit: int | None, draws: int | None, output: Path, as_json: bool) -> None:
     """What each part of the shipped predictor adds: without the prior, the embedding, the neighbourhoods, ..."""
@@ -170,14 +164,14 @@ def ablation(data: Path, quick: bool, limit: int | None, draws: int | None, outp
 
     output.mkdir(parents=True, exist_ok=True)
     rows = Rows(output / "results.csv")
-    begin = time.monotonic()
+    progress = _progress()
     for target in TARGETS:
         if target.name != target.family or (quick and target.name not in QUICK):
             continue
         labelled = target.read(data, limit or (300 if quick else 1500))
         run_target(
             target, labelled, labelled.graphs(), methods(target.family), (0, 50) if quick else COUNTS,
-            draws or (2 if quick else 8), rows, lambda line: click.echo(f"{time.monotonic() - begin:6.0f} s  {line}", err=True),
+            draws or (2 if quick else 8), rows, progress,
         )  # fmt: skip
         write_report(output, rows.rows)
     say_written(output / "results.md", "", as_json, rows=len(rows.rows))

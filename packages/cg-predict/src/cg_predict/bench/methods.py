@@ -135,7 +135,6 @@ class Baseline:
     name: str
     size: int | None = None
     counts: tuple[int, ...] | None = (0,)
-    _scores: dict[int, Floats] = field(default_factory=dict)
 
     def run(self, graphs: Sequence[Graph], labels: Labels, count: int, draw: int) -> Outcome:
         """See `Method`. Networks outside the sample have no score (NaN)."""
