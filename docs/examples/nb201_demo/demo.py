@@ -109,7 +109,7 @@ def _scores(method: str, count: int, draw: int) -> NDArray[np.floating]:
     if method == "cg":
         predictor = Predictor(exclude=(FAMILY,), seed=draw, warn=False)
     else:
-        predictor = Predictor(embedding=False, use_prior=False, seed=draw)
+        predictor = Predictor(embedding=False, neighbourhoods=False, use_prior=False, seed=draw)
     if count:
         chosen = np.random.default_rng(draw).choice(len(graphs), count, replace=False)
         predictor.fit([graphs[i] for i in chosen], accuracy[chosen])
