@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 
 from cg_embed.pretrained import Pretrained
+from cg_ir import hash_all
 from cg_ir.errors import CgError
 from cg_ir.graph import Graph
 from cg_predict.features import descriptors, fingerprint, path_vectors
@@ -57,6 +58,8 @@ PLAIN = (
 EXACT = 1500
 #: Networks of a pool that standardisation, whitening and the prior's scale look at.
 SAMPLE = 2048
+#: Networks of a pool among which labels are placed.
+STAND_INS = 512
 #: Candidates, and networks of the pool, that `suggest` weighs against each other.
 WEIGHED = 1000
 
@@ -209,10 +212,11 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         if not graphs:
             empty = np.zeros(0)
             return (empty, empty.copy()) if return_std else empty
-        pool_x = None if pool is None or not len(pool) else descriptors().encode(_spread(list(pool)))
+        pool = pool if pool is not None and len(pool) else None
         if not getattr(self, "informative_", False):
+            pool_x = None if pool is None else descriptors().encode(_spread(list(pool)))
             return self._from_prior(descriptors().encode(graphs), pool_x, return_std)
-        views, model = self._model(_key(pool_x), None if pool_x is None else pool)
+        views, model = self._model(pool)
         return model.predict(*views(self._encoded(graphs)), return_std)
 
     def score(self, graphs: Sequence[Graph], y: ArrayLike, pool: Sequence[Graph] | None = None) -> float:
@@ -247,13 +251,12 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
             raise CgError(f"suggest can choose between 1 and {len(free)} of these networks, not {k}")
         free = sorted(free[: max(WEIGHED, 3 * k)])
         around = _spread(graphs, WEIGHED)
-        key = _key(descriptors().encode(_spread(graphs)))
         if getattr(self, "informative_", False):
-            views, model = self._model(key, graphs)
+            views, model = self._model(graphs)
             if not isinstance(model, AveragedGaussianProcess):
                 raise CgError(f"suggest works up to {EXACT} labels")
         else:
-            views, model = self._views(key, graphs), self._process()
+            views, model = self._views(graphs), self._process()
         candidates, _ = views(self._encoded([graphs[i] for i in free]))
         everything, _ = views(self._encoded(around))
         if not hasattr(model, "draws_"):
@@ -280,9 +283,8 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
                     UnfamiliarWarning,
                     stacklevel=3,
                 )
-        scale = None if pool_x is None else PoolScale(pool_x)
         expected = float(prior.card.get("expected_correlation", 0.7))
-        score = expected * prior.score(x, pool_x, scale)
+        score = expected * (prior if pool_x is None else prior.among(pool_x, PoolScale(pool_x))).score(x)
         if not return_std:
             return score
         return score, np.full(len(x), float(np.sqrt(1.0 - expected**2)))
@@ -290,17 +292,18 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
     def _encoded(self, graphs: Sequence[Graph]) -> Encodings:
         return Encodings.of(graphs, self.embedding, self.neighbourhoods)
 
-    def _views(self, key: str, pool: Sequence[Graph] | None) -> PoolViews:
+    def _views(self, pool: Sequence[Graph] | None) -> PoolViews:
         """Views relative to a pool; those of the last one are kept, whatever labels come."""
         prior = self.prior  # settles its key
-        settings = (key, self.embedding, self._prior_key)
+        settings = (_key(pool), self.embedding, self.neighbourhoods, self._prior_key)
         kept = getattr(self, "_last_views", None)
         if pool is not None and kept is not None and kept[0] == settings:
             return kept[1]
-        around = self._known if pool is None else self._encoded(_spread(list(pool)))
-        views = PoolViews(around, prior, self._relevance(), pool is not None)
-        if pool is not None:
-            self._last_views = (settings, views)
+        if pool is None:
+            return PoolViews(self._known, prior, self._relevance())
+        sample = self._encoded(_spread(list(pool), STAND_INS))
+        views = PoolViews(self._encoded(_spread(list(pool))), prior, self._relevance(), sample)
+        self._last_views = (settings, views)
         return views
 
     def _relevance(self) -> dict[str, NDArray[np.floating[Any]]]:
@@ -326,18 +329,18 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
             structures, rng=np.random.default_rng([self.seed, 0]), draws=max(16, 160 // len(structures))
         )
 
-    def _model(self, key: str, pool: Sequence[Graph] | None) -> tuple[PoolViews, AveragedGaussianProcess | ManyLabels]:
+    def _model(self, pool: Sequence[Graph] | None) -> tuple[PoolViews, AveragedGaussianProcess | ManyLabels]:
+        key = _key(pool)
         if key not in self._fitted:
-            views = self._views(key, pool)
+            views = self._views(pool)
             known, mean = views(self._known)
             process = self._process()
             model: AveragedGaussianProcess | ManyLabels
             if len(self.labels_) <= EXACT:
                 model = process.fit(known, self._scores, mean)
-                if pool is not None and self.reshape:
+                if views.sample is not None and self.reshape:
                     # Labels that were chosen are no uniform sample of the pool: find where they stand in it.
-                    around = views(self._encoded(_spread(list(pool), 512)))
-                    mu, std = process.predict(*around, True)
+                    mu, std = process.predict(*views.sample, True)
                     model = process.relabel(scores_in_pool(self._scores, mu, std))
             else:
                 model = ManyLabels(process, EXACT, np.random.default_rng([self.seed, 2])).fit(known, self._scores, mean)
@@ -418,8 +421,11 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         return result
 
 
-def _key(pool_x: NDArray[np.float32] | None) -> str:
-    return "" if pool_x is None else hashlib.blake2b(pool_x.tobytes(), digest_size=16).hexdigest()
+def _key(pool: Sequence[Graph] | None) -> str:
+    """Tells pools apart; empty where there is none."""
+    if pool is None:
+        return ""
+    return hashlib.blake2b("".join(hash_all(pool)).encode(), digest_size=16).hexdigest()
 
 
 def _spread(graphs: list[Graph], size: int = SAMPLE) -> list[Graph]:

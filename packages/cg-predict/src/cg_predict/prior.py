@@ -28,7 +28,7 @@ from cg_ir.errors import CgError
 from cg_predict.pool import PoolScale
 from cg_predict.trees import Forest
 
-__all__ = ["ALL", "FamilyReference", "Prior", "PriorError", "correlations", "load_prior"]
+__all__ = ["ALL", "FamilyReference", "PooledPrior", "Prior", "PriorError", "correlations", "load_prior"]
 
 Floats = NDArray[np.float64]
 ALL = "all"
@@ -121,56 +121,33 @@ class Prior:
             result[family] = float(np.corrcoef(a, b)[0, 1]) if varied else 0.0
         return result
 
-    def components(
-        self, x: NDArray[np.floating[Any]], pool: NDArray[np.floating[Any]], scale: PoolScale
-    ) -> dict[str, Floats]:
-        """The parts of the score, (n,) each, of about unit variance over the pool; with the weight that `score` gives them.
+    def among(self, pool: NDArray[np.floating[Any]], scale: PoolScale) -> PooledPrior:
+        """The prior of the networks of a pool.
+
+        Args:
+            pool: descriptors of (a sample of) the pool in the order of ``names``, (m, d).
+            scale: scale of the pool.
+        """
+        return PooledPrior(self, pool, scale)
+
+    def score(self, x: NDArray[np.floating[Any]]) -> Floats:
+        """The score of each network alone, (n,), higher is better.
+
+        It comes from the trees on raw descriptors of the families that the network is near, and from its number of parameters.
 
         Args:
             x: descriptors in the order of ``names``, (n, d).
-            pool: descriptors of (a sample of) the pool, (m, d).
-            scale: scale of the pool.
-        """
-        both = np.concatenate([np.asarray(pool, dtype=np.float32), np.asarray(x, dtype=np.float32)])
-        size = len(pool)
-        ranks = scale.ranks(both)
-        similarity = self.similarities(pool)
-        near = np.median(self.distances(pool)[0], axis=0)
-        parts = {
-            "ranked": _averaged(self.ranked, _shares(list(similarity.values()), SIMILARITY), ranks, size),
-            "raw": _averaged(self.raw, _shares((-near).tolist(), NEARNESS), both, size),
-        }
-        columns = [ranks[:, self.names.index(name)].astype(np.float64) for name in SIZE if name in self.names]
-        weight = GENERAL * (1.0 - max(similarity.values()))
-        parts["size"] = weight * np.sum([_standardised(c, size) for c in columns], axis=0)
-        return {name: values[size:] - values[:size].mean() for name, values in parts.items()}
-
-    def score(
-        self, x: NDArray[np.floating[Any]], pool: NDArray[np.floating[Any]] | None, scale: PoolScale | None
-    ) -> Floats:
-        """The prior's score, (n,), higher is better; about standard normal over the pool.
-
-        Without a pool, each network is scored alone, by the trees on raw descriptors of the families that it is near, and by its number of parameters.
-
-        Args:
-            x: descriptors, (n, d).
-            pool: descriptors of (a sample of) the pool.
-            scale: scale of the pool.
         """
         if not self.sources:
             return np.zeros(len(x))
-        if pool is None or scale is None:
-            distances, _ = self.distances(x)
-            shares = np.exp(-(distances - distances.min(axis=1, keepdims=True)) / NEARNESS)
-            shares /= shares.sum(axis=1, keepdims=True)
-            values = np.stack([forest.predict(x) for forest in self.raw.values()], axis=1)
-            centre, spread = self._together()
-            column = self.names.index(SIZE[0])
-            parameters = (np.asarray(x[:, column], dtype=np.float64) - centre[column]) / spread[column]
-            return np.asarray((shares * values).sum(axis=1) + ALONE * parameters, dtype=np.float64)
-        size = len(pool)
-        together = np.sum(list(self.components(np.concatenate([pool, x]), pool, scale).values()), axis=0)
-        return np.asarray(together[size:] / max(float(together[:size].std()), 1e-12), dtype=np.float64)
+        distances, _ = self.distances(x)
+        shares = np.exp(-(distances - distances.min(axis=1, keepdims=True)) / NEARNESS)
+        shares /= shares.sum(axis=1, keepdims=True)
+        values = np.stack([forest.predict(x) for forest in self.raw.values()], axis=1)
+        centre, spread = self._together()
+        column = self.names.index(SIZE[0])
+        parameters = (np.asarray(x[:, column], dtype=np.float64) - centre[column]) / spread[column]
+        return np.asarray((shares * values).sum(axis=1) + ALONE * parameters, dtype=np.float64)
 
     # --- how well known -----------------------------------------------------------------------------------------------
 
@@ -234,23 +211,80 @@ def _shares(values: Sequence[float], scale: float) -> Floats:
     return np.asarray(weights / weights.sum(), dtype=np.float64)
 
 
-def _standardised(values: NDArray[np.floating[Any]], size: int) -> Floats:
-    """Relative to the first ``size``; zeros where those are all the same."""
-    pool = values[:size].astype(np.float64)
-    deviation = float(pool.std())
-    if deviation < 1e-9:
-        return np.zeros(len(values))
-    return np.asarray((values - pool.mean()) / deviation, dtype=np.float64)
+class _Standard:
+    """Values relative to those of a pool; zeros where those are all the same."""
+
+    def __init__(self, pool: NDArray[np.floating[Any]]) -> None:
+        pool = pool.astype(np.float64)
+        self.mean, self.deviation = float(pool.mean()), float(pool.std())
+
+    def __call__(self, values: NDArray[np.floating[Any]]) -> Floats:
+        if self.deviation < 1e-9:
+            return np.zeros(len(values))
+        return np.asarray((values.astype(np.float64) - self.mean) / self.deviation, dtype=np.float64)
 
 
-def _averaged(forests: Mapping[str, Forest], shares: Floats, x: NDArray[np.float32], size: int) -> Floats:
+class _Average:
     """Standardised mean of what forests say, weighted."""
-    parts = [
-        share * _standardised(forest.predict(x), size)
-        for share, forest in zip(shares, forests.values(), strict=True)
-        if share > 0
-    ]
-    return _standardised(np.sum(parts, axis=0), size)
+
+    def __init__(self, forests: Mapping[str, Forest], shares: Floats, pool: NDArray[np.float32]) -> None:
+        self._members = [
+            (share, forest, _Standard(forest.predict(pool)))
+            for share, forest in zip(shares, forests.values(), strict=True)
+            if share > 0
+        ]
+        self._standard = _Standard(self._mean(pool))
+
+    def _mean(self, x: NDArray[np.float32]) -> Floats:
+        return np.asarray(
+            np.sum([share * standard(forest.predict(x)) for share, forest, standard in self._members], axis=0)
+        )
+
+    def __call__(self, x: NDArray[np.float32]) -> Floats:
+        return self._standard(self._mean(x))
+
+
+class PooledPrior:
+    """Scores of networks among those of a pool; what the pool alone decides is computed once.
+
+    Args:
+        prior: what was learned from other families.
+        pool: descriptors of (a sample of) the pool, (m, d).
+        scale: scale of the pool.
+    """
+
+    def __init__(self, prior: Prior, pool: NDArray[np.floating[Any]], scale: PoolScale) -> None:
+        self._known = bool(prior.sources)
+        if not self._known:
+            return
+        pool = np.asarray(pool, dtype=np.float32)
+        self._scale = scale
+        ranks = scale.ranks(pool)
+        similarity = list(prior.similarities(pool).values())
+        near = np.median(prior.distances(pool)[0], axis=0)
+        self._ranked = _Average(prior.ranked, _shares(similarity, SIMILARITY), ranks)
+        self._raw = _Average(prior.raw, _shares((-near).tolist(), NEARNESS), pool)
+        columns = [prior.names.index(name) for name in SIZE if name in prior.names]
+        self._sizes = [(column, _Standard(ranks[:, column])) for column in columns]
+        self._general = GENERAL * (1.0 - max(similarity))
+        self._means = dict.fromkeys(("ranked", "raw", "size"), 0.0)
+        parts = self.parts(pool)
+        self._means = {name: float(values.mean()) for name, values in parts.items()}
+        self._deviation = max(float(np.sum(list(parts.values()), axis=0).std()), 1e-12)
+
+    def parts(self, x: NDArray[np.floating[Any]]) -> dict[str, Floats]:
+        """The parts of the score, (n,) each, of about unit variance over the pool; with the weight that `score` gives them."""
+        x = np.asarray(x, dtype=np.float32)
+        ranks = self._scale.ranks(x)
+        size = np.sum([standard(ranks[:, column]) for column, standard in self._sizes], axis=0)
+        parts = {"ranked": self._ranked(ranks), "raw": self._raw(x), "size": self._general * size}
+        return {name: values - self._means[name] for name, values in parts.items()}
+
+    def score(self, x: NDArray[np.floating[Any]]) -> Floats:
+        """The score, (n,), higher is better; about standard normal over the pool."""
+        if not self._known:
+            return np.zeros(len(x))
+        return np.asarray(np.sum(list(self.parts(x).values()), axis=0) / self._deviation, dtype=np.float64)
 
 
 def family_distance(x: NDArray[np.floating[Any]], mean: Floats, deviation: Floats, together: Floats) -> Floats:

@@ -191,12 +191,11 @@ def train(
 
 def _transfer(target: Source, prior: Prior) -> dict[str, float]:
     """How a prior that has not seen a family ranks its training sample."""
-    scale = PoolScale(target.x)
-    score = prior.score(target.x, target.x, scale)
+    among = prior.among(target.x, PoolScale(target.x))
+    score = among.score(target.x)
     row = {"spearman": spearman(score, target.scores), "kendall": kendall(score, target.scores)}
-    parts = prior.components(target.x, target.x, scale)
-    row |= {f"spearman, {name}": spearman(value, target.scores) for name, value in parts.items()}
-    row["spearman, no pool"] = spearman(prior.score(target.x, None, None), target.scores)
+    row |= {f"spearman, {name}": spearman(value, target.scores) for name, value in among.parts(target.x).items()}
+    row["spearman, no pool"] = spearman(prior.score(target.x), target.scores)
     return {key: round(value, 4) for key, value in row.items()}
 
 

@@ -13,7 +13,7 @@ from cg_ir.graph import Graph
 from cg_predict.features import descriptors, neighbourhoods, path_vectors
 from cg_predict.kernels import Whitening
 from cg_predict.pool import PoolScale
-from cg_predict.prior import Prior
+from cg_predict.prior import PooledPrior, Prior
 
 __all__ = ["Encodings", "PoolViews"]
 
@@ -64,21 +64,31 @@ class PoolViews:
         around: networks of the pool, or the labelled ones.
         prior: what was learned from other families.
         relevance: weights of features by name, see `cg_predict.relevance`.
-        pool: whether ``around`` is a pool, and no mere handful of labelled networks.
+        sample: fewer networks of the pool, which stand for it; none where ``around`` is a mere handful of labelled networks.
+
+    Attributes:
+        sample: their views and the prior's scores.
     """
 
     def __init__(
-        self, around: Encodings, prior: Prior, relevance: Mapping[str, NDArray[np.floating[Any]]], pool: bool
+        self,
+        around: Encodings,
+        prior: Prior,
+        relevance: Mapping[str, NDArray[np.floating[Any]]],
+        sample: Encodings | None = None,
     ) -> None:
         self.prior = prior
         self.relevance = relevance
         self.scale = PoolScale(around.descriptors)
-        self._sample = around.descriptors if pool else None
-        if not pool:
+        self._prior: Prior | PooledPrior = prior
+        if sample is None:
             self._widen(len(around.descriptors))
+        else:
+            self._prior = prior.among(around.descriptors, self.scale)
         self.whitening = Whitening(0.5, _COMPONENTS).fit(self.scale.standardise(around.descriptors))
         self.vector_scale = None if around.vectors is None else PoolScale(around.vectors)
         self._scores: dict[str, float] = {}  # of the prior, by hash: refits need not ask again
+        self.sample = None if sample is None else self(sample)
 
     def _widen(self, count: int) -> None:
         """The fewer networks set the scale, the more the spread within known families counts."""
@@ -93,8 +103,7 @@ class PoolViews:
         known = self._scores
         missing = [i for i, key in enumerate(networks.hashes) if key not in known]
         if missing:
-            scale = None if self._sample is None else self.scale
-            fresh = self.prior.score(networks.descriptors[missing], self._sample, scale)
+            fresh = self._prior.score(networks.descriptors[missing])
             known.update(zip((networks.hashes[i] for i in missing), fresh.tolist(), strict=True))
         return np.array([known[key] for key in networks.hashes])
 
