@@ -94,6 +94,16 @@ def test_at_a_level_the_best_within_it_comes_first() -> None:
     assert counts.min() >= 5, counts
 
 
+def test_cheap_levels_have_their_turn_as_often_as_dear_ones() -> None:
+    """Of a front from 10 to 1,000 operations, about as many levels lie below 100 as above."""
+    cost = np.geomspace(5, 1500, 400)
+    means = np.stack([cost, -cost], axis=1)
+    stds = np.stack([np.full(400, 0.1), np.zeros(400)], axis=1)
+    incumbents = np.array([[9.0, -10.0], [99.0, -100.0], [999.0, -1000.0]])
+    levels = [cost[level_order(means, stds, incumbents, np.random.default_rng(seed))[0]] for seed in range(200)]
+    assert 0.4 < np.mean(np.array(levels) < 100) < 0.6
+
+
 def test_improvement_over_an_incumbent_is_ordered_by_mean_and_deviation() -> None:
     values = expected_improvement(np.array([0.0, 1.0, 0.0]), np.array([0.1, 0.1, 1.0]), 0.5)
     assert values.argsort().tolist() == [0, 2, 1]

@@ -91,7 +91,8 @@ def level_order(
 
     The constraint method of Haimes et al. 1971. The level is that of the member of the front next to a value drawn evenly between the front's ends
     on an axis that is drawn too: on the axis of a cost every stretch of the front has its turn, however little it adds to the hypervolume; on the other
-    axis its steep end has. The objective that is free is one that the predictor is not sure of, where there is one.
+    axis its steep end has. Costs are drawn evenly by their logarithm, for among cheap networks little makes a difference, and down to half of the
+    cheapest member's, for the front may grow there. The objective that is free is one that the predictor is not sure of, where there is one.
 
     Args:
         means: predicted utilities of the candidates, (n, objectives).
@@ -107,10 +108,14 @@ def level_order(
     free = int(rng.choice(unsure if len(unsure) else np.arange(objectives)))
     others = [k for k in range(objectives) if k != free]
     axis = int(rng.integers(objectives))
-    ends = incumbents[:, axis].min(), incumbents[:, axis].max()
+    low, high = float(incumbents[:, axis].min()), float(incumbents[:, axis].max())
     if axis != free and axis not in unsure:
-        ends = ends[0], max(ends[1], means[:, axis].max())  # the front may grow beyond its cheap end
-    value = rng.uniform(*ends)
+        beyond = max(high, float(means[:, axis].max()))  # the front may grow there
+        high = beyond if high >= 0.0 else min(beyond, high / 2.0)
+    if axis != free and axis not in unsure and high < 0.0:
+        value = -math.exp(rng.uniform(math.log(-high), math.log(-low)))
+    else:
+        value = rng.uniform(low, high)
     level = incumbents[np.abs(incumbents[:, axis] - value).argmin()].copy()
     if axis != free:
         level[axis] = value

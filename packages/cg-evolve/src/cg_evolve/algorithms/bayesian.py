@@ -101,7 +101,7 @@ class BayesianSearch:
         eager: tuple[int, int] = (64, 18),
         growth: float = 1 / 5,
         remembered: int = 128,
-        shortlist: int = 600,
+        shortlist: int = 300,
         widths: tuple[float, ...] = (0.5, 1.0, 2.0),
         wander: int = 16,
         around: tuple[int, int] = (4, 16),
