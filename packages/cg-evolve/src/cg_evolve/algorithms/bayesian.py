@@ -80,7 +80,8 @@ class BayesianSearch:
         initial: proposals before the first fit.
         candidates: how many are made at a refit, in each of two generations, where the space is too large to list.
         eager: results up to which every single one leads to a refit, in a listed space and where candidates are made, which takes longer.
-        growth: share by which the results grow between two refits beyond; past ``remembered``, where the scorer sees no more of them, thrice that.
+        growth: share by which the results grow between two refits beyond; in a listed space thrice that past ``remembered``, where the scorer sees no
+            more of them.
         remembered: most results for each objective that the scorer is fitted to: the best half and the latest half.
         shortlist: how many of a listed space's networks are scored at most refits: the most promising by the last refit that scored all, of which there
             is one whenever the results have doubled.
@@ -145,12 +146,13 @@ class BayesianSearch:
 
     def _fit_points(self, view: View, known: int) -> Iterator[int]:
         """The numbers of results at which the scorer is fitted, up to ``known``."""
-        eager = self.eager[0 if view.domain.members is not None else 1]
-        remembered = self._remembers(view)
+        listed = view.domain.members is not None
+        eager = self.eager[0 if listed else 1]
+        slower = self._remembers(view) if listed else math.inf  # where candidates are made, only a refit makes new ones
         point = 2
         while point <= known:
             yield point
-            growth = 0.0 if point < eager else self.growth if point < remembered else 3 * self.growth
+            growth = 0.0 if point < eager else self.growth if point < slower else 3 * self.growth
             point += max(1, math.ceil(point * growth))
 
     # --- without results ----------------------------------------------------------------------------------------------
