@@ -41,9 +41,10 @@ def evaluations_to_the_hidden(seed: int, budget: int, **options: Any) -> int:
 
 def test_what_lies_beside_the_best_is_found_though_the_predictor_thinks_little_of_it() -> None:
     budget = 60
-    found = sorted(evaluations_to_the_hidden(seed, budget) for seed in range(5))
-    without = sorted(evaluations_to_the_hidden(seed, budget, wander=budget) for seed in range(5))
-    assert found[2] + 10 < without[2], (found, without)
+    found = [evaluations_to_the_hidden(seed, budget) for seed in range(5)]
+    without = [evaluations_to_the_hidden(seed, budget, wander=budget) for seed in range(5)]
+    assert max(found) <= budget, (found, without)
+    assert sum(number > budget for number in without) >= 2, (found, without)
 
 
 def test_neighbours_are_proposals_with_their_parent() -> None:

@@ -14,7 +14,7 @@ from cg_evolve.evaluators import make_evaluator
 if TYPE_CHECKING:
     from cg_ir.graph import Graph
 
-__all__ = ["Job", "Outcome", "one_line", "prepare", "run_job"]
+__all__ = ["Job", "Outcome", "one_line", "prepare", "run_job", "shared_evaluator"]
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,8 @@ class Outcome:
 
 
 @functools.lru_cache(maxsize=4)
-def _evaluator(spec: str, space: str) -> Any:
+def shared_evaluator(spec: str, space: str) -> Any:
+    """As :func:`cg_evolve.evaluators.make_evaluator`; made once in a process."""
     return make_evaluator(spec, space)
 
 
@@ -75,7 +76,7 @@ def prepare(job: Job) -> None:
     """Load what the job's evaluator needs; what goes wrong the job itself will say."""
     with contextlib.suppress(Exception):
         if isinstance(job.evaluator, str):
-            _evaluator(job.evaluator, job.space)
+            shared_evaluator(job.evaluator, job.space)
 
 
 def run_job(job: Job) -> Outcome:
@@ -83,7 +84,7 @@ def run_job(job: Job) -> Outcome:
     started = time.time()
     clock = time.perf_counter()
     try:
-        evaluator = _evaluator(job.evaluator, job.space) if isinstance(job.evaluator, str) else job.evaluator
+        evaluator = shared_evaluator(job.evaluator, job.space) if isinstance(job.evaluator, str) else job.evaluator
         metrics = {str(k): float(v) for k, v in evaluator.evaluate(job.arch, job.graph, job.seed).items()}
         if job.latency and "latency" not in metrics:
             from cg_evolve.latency import measure_latency

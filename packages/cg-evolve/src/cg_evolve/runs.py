@@ -13,10 +13,9 @@ from typing import Any
 
 import cg_evolve
 from cg_evolve.errors import Exhausted, SearchError
-from cg_evolve.evaluators import make_evaluator
 from cg_evolve.executors import Backend, InlineBackend
 from cg_evolve.history import DONE, PENDING, Candidate, Evaluation
-from cg_evolve.jobs import Job, Outcome
+from cg_evolve.jobs import Job, Outcome, shared_evaluator
 from cg_evolve.locks import Lock
 from cg_evolve.search import Search
 from cg_evolve.store import Store
@@ -285,7 +284,7 @@ def _agree(there: Config, given: Config | None, folder: Path) -> Config:
 
 
 def _search(config: Config) -> Search:
-    evaluator: Any = make_evaluator(config.evaluator, config.space)
+    evaluator = shared_evaluator(config.evaluator, config.space)
     pool: list[str] | None = None
     if config.pool is not None:
         pool = read_pool(config.pool)

@@ -326,7 +326,8 @@ class AveragedGaussianProcess:
             Indices of candidates, in the order of choice.
         """
         heavy = np.argsort(-self.weights_, kind="stable")[:6]
-        states = [_Reduction(self, int(i), candidates, pool) for i in heavy]
+        distances: dict[str, dict[str, Floats]] = {"across": {}, "within": {}, "left": {}, "right": {}}
+        states = [_Reduction(self, int(i), candidates, pool, distances) for i in heavy]
         chosen: list[int] = []
         free = np.ones(len(next(iter(candidates.values()))), dtype=bool)
         for _ in range(min(count, len(free))):
@@ -359,18 +360,26 @@ class _Reduction:
     s = 1 / (var(p) + noise), cov(pool, candidates) falls by s c r' and var(candidates) by s r^2.
     """
 
-    def __init__(self, process: AveragedGaussianProcess, index: int, candidates: Views, pool: Views) -> None:
+    def __init__(
+        self,
+        process: AveragedGaussianProcess,
+        index: int,
+        candidates: Views,
+        pool: Views,
+        distances: dict[str, dict[str, Floats]],
+    ) -> None:
         draw = process.draws_[index]
+        covariance = process._prior_covariance
         self.weight = float(process.weights_[index])
         self.noise = draw.noise
-        across = process._prior_covariance(draw, pool, candidates, {})
-        self._within = process._prior_covariance(draw, candidates, candidates, {})
+        across = covariance(draw, pool, candidates, distances["across"])
+        self._within = covariance(draw, candidates, candidates, distances["within"])
         self._variance = np.full(across.shape[1], OFFSET + draw.signal)
         if hasattr(process, "_factors"):
             factor = process._factors[index]
-            left = solve_triangular(factor, process._prior_covariance(draw, process._train, pool, {}), lower=True)
+            left = solve_triangular(factor, covariance(draw, process._train, pool, distances["left"]), lower=True)
             right = solve_triangular(
-                factor, process._prior_covariance(draw, process._train, candidates, {}), lower=True
+                factor, covariance(draw, process._train, candidates, distances["right"]), lower=True
             )
             across -= left.T @ right
             self._within -= right.T @ right

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import HistGradientBoostingRegressor
 
 from cg_predict.gp import AveragedGaussianProcess
 
@@ -33,6 +32,8 @@ class ManyLabels:
 
     def fit(self, views: Views, y: NDArray[np.floating[Any]], mean: NDArray[np.floating[Any]]) -> ManyLabels:
         """Condition on labels, see `AveragedGaussianProcess.fit`. Residuals are taken where the process has seen no label."""
+        from sklearn.ensemble import HistGradientBoostingRegressor  # takes longer to import than all else here
+
         order = self.rng.permutation(len(y))
         seen, rest = np.sort(order[: self.exact]), np.sort(order[self.exact :])
         self.process.fit({k: v[seen] for k, v in views.items()}, y[seen], mean[seen])

@@ -80,8 +80,8 @@ class BayesianSearch:
         initial: proposals before the first fit.
         candidates: how many are made at a refit, in each of two generations, where the space is too large to list.
         eager: results up to which every single one leads to a refit, in a listed space and where candidates are made, which takes longer.
-        growth: share by which the results grow between two refits beyond; in a listed space thrice that past ``remembered``, where the scorer sees no
-            more of them.
+        growth: share by which the results grow between two refits beyond, likewise; in a listed space four times that past ``remembered``, where the
+            scorer sees no more of them.
         remembered: most results for each objective that the scorer is fitted to: the best half and the latest half.
         shortlist: how many of a listed space's networks are scored at most refits: the most promising by the last refit that scored all, of which there
             is one whenever the results have doubled.
@@ -99,8 +99,8 @@ class BayesianSearch:
         exclude: tuple[str, ...] = (),
         initial: int = 8,
         candidates: int = 300,
-        eager: tuple[int, int] = (64, 18),
-        growth: float = 1 / 5,
+        eager: tuple[int, int] = (32, 18),
+        growth: tuple[float, float] = (1 / 9, 1 / 5),
         remembered: int = 128,
         shortlist: int = 300,
         widths: tuple[float, ...] = (0.5, 1.0, 2.0),
@@ -147,13 +147,13 @@ class BayesianSearch:
     def _fit_points(self, view: View, known: int) -> Iterator[int]:
         """The numbers of results at which the scorer is fitted, up to ``known``."""
         listed = view.domain.members is not None
-        eager = self.eager[0 if listed else 1]
+        eager, growth = ((a if listed else b) for a, b in (self.eager, self.growth))
         slower = self._remembers(view) if listed else math.inf  # where candidates are made, only a refit makes new ones
         point = 2
         while point <= known:
             yield point
-            growth = 0.0 if point < eager else self.growth if point < slower else 3 * self.growth
-            point += max(1, math.ceil(point * growth))
+            share = 0.0 if point < eager else growth if point < slower else 4 * growth
+            point += max(1, math.ceil(point * share))
 
     # --- without results ----------------------------------------------------------------------------------------------
 
@@ -163,7 +163,7 @@ class BayesianSearch:
         rng = view.rng(1)
         subset = rng.permutation(len(archs))[:2000].tolist()
         graphs = [view.domain.graph(archs[i]) for i in subset]
-        surrogate = Surrogate(self.scorer, self.exclude, view.problem)
+        surrogate = self._scorers(view)
         prior = surrogate.prior(graphs, pool=graphs)
         chosen = surrogate.suggest(graphs, min(self.initial, len(graphs)))
         best = [] if prior is None else np.argsort(-prior, kind="stable")[: self.initial].tolist()
@@ -190,6 +190,11 @@ class BayesianSearch:
         if not made:
             made[view.domain.any(view.history, view.rng(2, len(rows)))] = ()
         return list(made), list(made.values())
+
+    def _scorers(self, view: View) -> Surrogate:
+        if self._surrogate is None:
+            self._surrogate = Surrogate(self.scorer, self.exclude, view.problem)
+        return self._surrogate
 
     def _remembers(self, view: View) -> int:
         """Most results that the scorer is fitted to."""
@@ -237,15 +242,19 @@ class BayesianSearch:
         listed = view.domain.members is not None
         shortlist = self._shortlist(view, used) if listed else None
         rows = self._rows(view, used)
-        if self._surrogate is None:
-            self._surrogate = Surrogate(self.scorer, self.exclude, view.problem)
-        surrogate = self._surrogate
+        surrogate = self._scorers(view)
         if not surrogate.fit(rows):
             return None
         if shortlist is None:
             archs, parents = self._candidates(view, list(view.results[:used]))
         else:
             archs, parents = shortlist, [()] * len(shortlist)
+        if listed:
+            done = {row.hash for row in view.results[:used]}
+            archs = [arch for arch in archs if view.domain.graph(arch).hash not in done]
+            parents = [()] * len(archs)
+            if not archs:
+                return None
         graphs: list[Graph] = [view.domain.graph(arch) for arch in archs]
         pool = self._reference(view)
         known = [row.graph for row in rows if row.good]
@@ -274,13 +283,15 @@ class BayesianSearch:
         Thompson sampling (1933) of the share of each kind's last proposals whose results were among the best 8 when they came.
         """
         values = np.array([row.utilities[0] if row.good else -np.inf for row in view.results])
+        lately: dict[str, list[bool]] = {"acquisition": [], "neighbour": []}
+        for i, row in reversed(list(enumerate(view.results))):
+            if row.id < self.wander or min(map(len, lately.values())) == _LATELY:  # success is cheap before
+                break
+            own = lately.get(row.candidate.origin)
+            if own is not None and len(own) < _LATELY:
+                own.append(int((values[:i] >= values[i]).sum()) < _LASTING)
         rng = view.rng(4, view.number)
-        shares = {}
-        for kind in ("acquisition", "neighbour"):
-            # success is cheap before
-            own = [i for i, r in enumerate(view.results) if r.candidate.origin == kind and r.id >= self.wander]
-            lately = [int((values[:i] >= values[i]).sum()) < _LASTING for i in own[-_LATELY:]]
-            shares[kind] = rng.beta(1 + sum(lately), 1 + len(lately) - sum(lately))
+        shares = {kind: rng.beta(1 + sum(own), 1 + len(own) - sum(own)) for kind, own in lately.items()}
         return bool(shares["neighbour"] > shares["acquisition"])
 
     def _neighbour(self, view: View, state: _State) -> Proposal | None:
