@@ -23,12 +23,10 @@ from cg_ir.errors import CgError
 from cg_predict.features import descriptors, fingerprint, path_vectors
 from cg_predict.metrics import kendall, spearman
 from cg_predict.pool import PoolScale
+from cg_predict.pooled_prior import GENERAL, NEARNESS, SIMILARITY
 from cg_predict.prior import (
     ALL,
     ALONE,
-    GENERAL,
-    NEARNESS,
-    SIMILARITY,
     Prior,
     correlations,
     family_distance,

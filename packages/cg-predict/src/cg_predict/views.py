@@ -13,7 +13,8 @@ from cg_ir.graph import Graph
 from cg_predict.features import descriptors, neighbourhoods, path_vectors
 from cg_predict.kernels import Whitening
 from cg_predict.pool import PoolScale
-from cg_predict.prior import PooledPrior, Prior
+from cg_predict.pooled_prior import PooledPrior
+from cg_predict.prior import Prior
 
 __all__ = ["Encodings", "PoolViews"]
 

@@ -109,13 +109,12 @@ def level_order(
     others = [k for k in range(objectives) if k != free]
     axis = int(rng.integers(objectives))
     low, high = float(incumbents[:, axis].min()), float(incumbents[:, axis].max())
-    if axis != free and axis not in unsure:
-        beyond = max(high, float(means[:, axis].max()))  # the front may grow there
-        high = beyond if high >= 0.0 else min(beyond, high / 2.0)
-    if axis != free and axis not in unsure and high < 0.0:
-        value = -math.exp(rng.uniform(math.log(-high), math.log(-low)))
+    known = axis != free and axis not in unsure
+    beyond = max(high, float(means[:, axis].max())) if known else high  # the front may grow there
+    if known and high < 0.0:
+        value = -math.exp(rng.uniform(math.log(-min(beyond, high / 2.0)), math.log(-low)))
     else:
-        value = rng.uniform(low, high)
+        value = rng.uniform(low, beyond)
     level = incumbents[np.abs(incumbents[:, axis] - value).argmin()].copy()
     if axis != free:
         level[axis] = value

@@ -97,7 +97,7 @@ class BayesianSearch:
         self,
         scorer: str | Any,
         exclude: tuple[str, ...] = (),
-        initial: int = 8,
+        initial: int = 16,
         candidates: int = 300,
         eager: tuple[int, int] = (32, 18),
         growth: tuple[float, float] = (1 / 9, 1 / 5),
