@@ -29,7 +29,7 @@ def evaluations_to_the_hidden(seed: int, budget: int, **options: Any) -> int:
     rng = np.random.default_rng(4)
     pool = sorted({space.sample(rng) for _ in range(500)})
     hidden = space.graph(hidden_among(pool)).hash
-    algorithm = ALGORITHMS["bayesian"]("toy-gp", **options)
+    algorithm = ALGORITHMS["bayesian"]("toy-gp", initial=8, **options)
     search = Search("toy", algorithm, seed=seed, pool=pool, q=1)
     for number in range(1, budget + 1):
         candidates = search.ask()
@@ -118,7 +118,7 @@ def test_candidates_of_a_large_space_include_children_of_candidates() -> None:
         name, size = "large", 10**12
         sample, mutate, crossover, graph = space.sample, space.mutate, space.crossover, space.graph
 
-    algorithm: Any = ALGORITHMS["bayesian"]("toy-gp", candidates=40)
+    algorithm: Any = ALGORITHMS["bayesian"]("toy-gp", initial=8, candidates=40)
     large: Any = Large()
     search = Search(large, algorithm, q=1)
     for _ in range(14):
@@ -142,7 +142,7 @@ def test_leading_of_one_objective_are_the_greatest_of_several_the_front() -> Non
 def test_the_fits_of_a_listed_space_come_at_every_result_for_longer() -> None:
     used: dict[str, set[int]] = {}
     for name, spaces in (("listed", "toy"), ("made", None)):
-        algorithm: Any = ALGORITHMS["bayesian"]("toy-gp", candidates=20, eager=(30, 10))
+        algorithm: Any = ALGORITHMS["bayesian"]("toy-gp", initial=8, candidates=20, eager=(30, 10))
         pool = ["".join(p) for p in np.random.default_rng(0).choice(list("ickwp"), size=(90, 6))] if spaces else None
         search = Search(get_space("toy"), algorithm, q=1, pool=pool)
         if pool is None:
@@ -156,3 +156,16 @@ def test_the_fits_of_a_listed_space_come_at_every_result_for_longer() -> None:
         used[name] = points
     assert used["listed"] >= set(range(10, 28))
     assert used["made"] < used["listed"]
+
+
+def test_networks_that_were_evaluated_are_no_candidates_any_more() -> None:
+    pool = ["".join(p) for p in np.random.default_rng(0).choice(list("ickwp"), size=(200, 6))]
+    algorithm: Any = ALGORITHMS["bayesian"]("toy-gp", initial=8, shortlist=40)
+    search = Search(get_space("toy"), algorithm, q=1, pool=pool)
+    for _ in range(40):
+        candidates = search.ask()
+        search.tell(candidates, [worth(candidates[0].arch)])
+    state = algorithm._state
+    evaluated = {row.hash for row in search.history[: state.used]}
+    assert len(state.archs) > 20
+    assert not {search.domain.graph(arch).hash for arch in state.archs} & evaluated

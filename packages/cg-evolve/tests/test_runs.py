@@ -21,6 +21,7 @@ from cg_evolve import SearchError
 from cg_evolve.executors import DaskBackend, ExecutorBackend, ProcessBackend
 from cg_evolve.runs import Config, Run, read_run
 from cg_evolve.store import Store
+from cg_ir import get_evaluator
 
 SAME = "SELECT id, arch, hash, status, value, metrics, seed, parents, origin, feasible FROM evaluations ORDER BY id"
 
@@ -59,6 +60,16 @@ def test_a_run_is_a_folder_with_a_history(tmp_path: Path) -> None:
     assert document == config()
     assert search.best is not None
     assert search.best.value == max(row[4] for row in history)
+
+
+def test_the_evaluator_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cg_evolve import evaluators, jobs
+
+    made = []
+    monkeypatch.setattr(evaluators, "get_evaluator", lambda *name: (made.append(name), get_evaluator(*name))[1])
+    jobs.shared_evaluator.cache_clear()
+    run_inline(tmp_path / "run", budget=4)
+    assert made == [("toy",)]
 
 
 @pytest.mark.parametrize("workers", [1, 3])

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_solve, cholesky, solve_triangular
+from scipy.linalg import solve_triangular
+from scipy.linalg.lapack import dpotrf, dpotrs
 from scipy.special import ndtri
 
 from cg_predict.kernels import matern52, squared_distances
@@ -150,11 +151,11 @@ class AveragedGaussianProcess:
         residual = self._y - draw.slope * self._mean
         covariance = self._covariance(draw)
         covariance[np.diag_indices(self._n)] += draw.noise
-        try:
-            factor = cholesky(covariance, lower=True, check_finite=False, overwrite_a=True)
-        except LinAlgError:
+        # LAPACK itself: hundreds of small matrices a fit, for which checks and copies would take as long as the work.
+        factor, failed = dpotrf(covariance, lower=1, clean=1)
+        if failed:
             return -np.inf, covariance, residual
-        solution = cho_solve((factor, True), residual, check_finite=False)
+        solution, _ = dpotrs(factor, residual, lower=1)
         value = -0.5 * float(residual @ solution) - float(np.log(np.diag(factor)).sum())
         return value - 0.5 * self._n * np.log(2 * np.pi), factor, solution
 
@@ -207,10 +208,13 @@ class AveragedGaussianProcess:
         self._select(candidates, values)
         self._factors = []
         self._solutions = []
+        self._precisions = []
         for draw in self.draws_:
             _, factor, solution = self._evaluate(draw)
             self._factors.append(factor)
             self._solutions.append(solution)
+            half = solve_triangular(factor, np.eye(self._n), lower=True, check_finite=False)
+            self._precisions.append(np.einsum("ij,ij->j", half, half))
         self.inflation_ = self._calibrate()
         self._cache.clear()
         return self
@@ -219,7 +223,7 @@ class AveragedGaussianProcess:
         """Condition on other labels of the same networks, with the settings that ``fit`` found."""
         self._y = np.asarray(y, dtype=np.float64)
         self._solutions = [
-            cho_solve((factor, True), self._y - draw.slope * self._mean, check_finite=False)
+            dpotrs(factor, self._y - draw.slope * self._mean, lower=1)[0]
             for draw, factor in zip(self.draws_, self._factors, strict=True)
         ]
         self.inflation_ = self._calibrate()
@@ -232,9 +236,7 @@ class AveragedGaussianProcess:
         errors end says whether the mixture is too sure or not sure enough; five pseudo-labels say that it is right.
         """
         mean, second = np.zeros(self._n), np.zeros(self._n)
-        for weight, factor, solution in zip(self.weights_, self._factors, self._solutions, strict=True):
-            half = solve_triangular(factor, np.eye(self._n), lower=True, check_finite=False)
-            precision = np.einsum("ij,ij->j", half, half)
+        for weight, precision, solution in zip(self.weights_, self._precisions, self._solutions, strict=True):
             left_out = self._y - solution / precision
             mean += weight * left_out
             second += weight * (1.0 / precision + left_out * left_out)

@@ -284,8 +284,9 @@ class BayesianSearch:
         """
         values = np.array([row.utilities[0] if row.good else -np.inf for row in view.results])
         lately: dict[str, list[bool]] = {"acquisition": [], "neighbour": []}
-        for i, row in reversed(list(enumerate(view.results))):
-            if row.id < self.wander or min(map(len, lately.values())) == _LATELY:  # success is cheap before
+        for i in reversed(range(len(values))[-8 * _LATELY :]):
+            row = view.results[i]
+            if row.id < self.wander:  # success is cheap before
                 break
             own = lately.get(row.candidate.origin)
             if own is not None and len(own) < _LATELY:
