@@ -219,7 +219,10 @@ class BayesianSearch:
         return self._pool
 
     def _shortlist(self, view: View, used: int) -> list[str] | None:
-        """The most promising of all networks of a listed space by the last fit that scored them all; none where this fit is to do so."""
+        """The most promising of all networks of a listed space by the last fit that scored them all, without those evaluated since.
+
+        None where this fit is to score them all: the results have doubled, or half of the list is used up.
+        """
         anchor = 2
         for point in self._fit_points(view, used):
             if point >= 2 * anchor:
@@ -231,7 +234,13 @@ class BayesianSearch:
             if state is None:
                 return None
             self._keep(anchor, state)
-        return self._short[1]
+        left = self._left(view, used, self._short[1])
+        return left if 2 * len(left) >= len(self._short[1]) else None
+
+    def _left(self, view: View, used: int, archs: list[str]) -> list[str]:
+        """The architectures whose networks are not among the first ``used`` results."""
+        done = {row.hash for row in view.results[:used]}
+        return [arch for arch in archs if view.domain.graph(arch).hash not in done]
 
     def _keep(self, anchor: int, state: _State) -> None:
         scores = (state.means + 2 * state.stds).T
@@ -245,16 +254,13 @@ class BayesianSearch:
         surrogate = self._scorers(view)
         if not surrogate.fit(rows):
             return None
-        if shortlist is None:
-            archs, parents = self._candidates(view, list(view.results[:used]))
-        else:
-            archs, parents = shortlist, [()] * len(shortlist)
         if listed:
-            done = {row.hash for row in view.results[:used]}
-            archs = [arch for arch in archs if view.domain.graph(arch).hash not in done]
-            parents = [()] * len(archs)
+            archs = shortlist or self._left(view, used, view.domain.members or [])
+            parents: list[tuple[int, ...]] = [()] * len(archs)
             if not archs:
                 return None
+        else:
+            archs, parents = self._candidates(view, list(view.results[:used]))
         graphs: list[Graph] = [view.domain.graph(arch) for arch in archs]
         pool = self._reference(view)
         known = [row.graph for row in rows if row.good]
