@@ -84,3 +84,15 @@ def test_references_learn_from_sources_and_from_labels(kind, family):
     assert spearman(first, labels[100:]) < before
     predictor.fit(graphs[60:100], -labels[60:100])
     np.testing.assert_allclose(predictor.predict(graphs[100:]), first, rtol=1e-4, atol=1e-5)
+
+
+def test_grasp_differentiates_hard_sigmoids_twice():
+    """PyTorch's own has no second derivative."""
+    builder = GraphBuilder("gated")
+    x = builder.add("Conv", builder.input((1, 3, 8, 8)), kernel_shape=[3, 3], pads=[1, 1, 1, 1], channels=4)
+    x = builder.add("HardSigmoid", x)
+    x = builder.add("Flatten", builder.add("GlobalAveragePool", x), shape=(1, 4))
+    builder.output(builder.add("Gemm", x, channels=5, bias=True))
+    (score,) = Proxy("grasp").predict([builder.build()])
+    assert np.isfinite(score)
+    assert score != 0.0

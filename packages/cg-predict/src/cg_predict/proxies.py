@@ -136,10 +136,21 @@ def grad_norm(network: nn.Module, inputs: Sequence[Tensor]) -> float:
     return sum(float(g.detach().norm()) for g in gradients if g is not None)
 
 
+class _TwiceDifferentiable(torch.overrides.TorchFunctionMode):
+    """Hard sigmoids as clipped lines: PyTorch knows no second derivative of its own."""
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if function is nn.functional.hardsigmoid:
+            return torch.clamp(args[0] / 6.0 + 0.5, 0.0, 1.0)
+        return function(*args, **(kwargs or {}))
+
+
 def grasp(network: nn.Module, inputs: Sequence[Tensor]) -> float:
     """Minus the sum of weight x (Hessian x gradient)."""
     weights = _weights(network)
-    gradients = torch.autograd.grad(_loss(network.train(), inputs), weights, create_graph=True, allow_unused=True)
+    with _TwiceDifferentiable():
+        loss = _loss(network.train(), inputs)
+    gradients = torch.autograd.grad(loss, weights, create_graph=True, allow_unused=True)
     product = sum(((g.detach() * g).sum() for g in gradients if g is not None), torch.zeros(()))
     if not product.requires_grad:
         return 0.0
