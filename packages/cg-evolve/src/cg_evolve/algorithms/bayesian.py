@@ -77,7 +77,7 @@ class BayesianSearch:
     Args:
         scorer: the predictor.
         exclude: families whose labels the predictor must not have learned from.
-        initial: proposals before the first fit.
+        initial: proposals before the first fit; half as many with several objectives, for the design looks for the best of one.
         candidates: how many are made at a refit, in each of two generations, where the space is too large to list.
         eager: results up to which every single one leads to a refit, in a listed space and where candidates are made, which takes longer.
         growth: share by which the results grow between two refits beyond, likewise; in a listed space four times that past ``remembered``, where the
@@ -129,7 +129,7 @@ class BayesianSearch:
 
     def propose(self, view: View) -> Proposal:
         known = len(view.results)
-        if view.number >= self.initial and known >= 2:
+        if view.number >= self._designed(view) and known >= 2:
             *_, used = self._fit_points(view, known)
             if self._state is None or self._state.used != used:
                 self._state = self._fit(view, used) or self._state
@@ -157,18 +157,23 @@ class BayesianSearch:
 
     # --- without results ----------------------------------------------------------------------------------------------
 
+    def _designed(self, view: View) -> int:
+        """Proposals that no result decides."""
+        return self.initial if len(view.problem.objectives) == 1 else self.initial // 2
+
     def _first(self, view: View) -> list[Proposal]:
         """The design for the first proposals, interleaved: coverage, prior, coverage, ..."""
         archs, _ = self._candidates(view, [])
+        count = self._designed(view)
         rng = view.rng(1)
         subset = rng.permutation(len(archs))[:2000].tolist()
         graphs = [view.domain.graph(archs[i]) for i in subset]
         surrogate = self._scorers(view)
         prior = surrogate.prior(graphs, pool=graphs)
-        chosen = surrogate.suggest(graphs, min(self.initial, len(graphs)))
-        best = [] if prior is None else np.argsort(-prior, kind="stable")[: self.initial].tolist()
+        chosen = surrogate.suggest(graphs, min(count, len(graphs)))
+        best = [] if prior is None else np.argsort(-prior, kind="stable")[:count].tolist()
         result: list[Proposal] = []
-        for k in range(self.initial):
+        for k in range(count):
             for source, origin in ((chosen or [], "coverage"), (best, "prior")):
                 if k < len(source):
                     i = source[k]
