@@ -11,9 +11,10 @@ from sklearn.gaussian_process.kernels import Matern
 
 from cg_predict.kernels import Whitening, matern52, squared_distances
 from cg_predict.metrics import precision_at_top, rank_of_best, regret, spearman
+from cg_predict.placement import Placement
 from cg_predict.pool import GRID, PoolScale
 from cg_predict.relevance import likelihood_gradient, relevance
-from cg_predict.targets import LabelError, check_labels, merge_duplicates, normal_scores, scores_in_pool
+from cg_predict.targets import LabelError, check_labels, merge_duplicates, normal_scores
 from cg_predict.trees import Forest
 
 RNG = np.random.default_rng(0)
@@ -64,12 +65,23 @@ def test_pool_scale_standardises_ranks_and_drops_constants():
     np.testing.assert_array_equal(ranks * GRID, np.round(ranks * GRID))
 
 
-def test_normal_scores_and_their_place_in_a_pool():
+def test_normal_scores():
     y = np.array([3.0, 1.0, 2.0, 2.0])
     np.testing.assert_allclose(normal_scores(y), norm.ppf((rankdata(y) - 0.5) / 4))
+
+
+def test_scores_are_placed_in_a_pool():
     pool = RNG.normal(size=20_000)
-    placed = scores_in_pool(np.array([-1.0, 0.0, 2.0]), 0.8 * pool, np.full(len(pool), 0.6))
-    np.testing.assert_allclose(placed, [-1.0, 0.0, 2.0], atol=0.03)  # variances add up to 1: nothing to correct
+    placement = Placement(0.8 * pool, np.full(len(pool), 0.6))
+    mean, std = placement.of(np.array([-1.0, 0.0, 2.0]), np.array([0.1, 0.2, 0.1]))
+    np.testing.assert_allclose(mean, [-1.0, 0.0, 2.0], atol=0.03)  # variances add up to 1: nothing to correct
+    np.testing.assert_allclose(std, [0.1, 0.2, 0.1], atol=0.01)
+    # Labelled networks that were better than the pool: their mean, 0, is one deviation above the pool's.
+    shifted = Placement(0.8 * pool - 1.0, np.full(len(pool), 0.6))
+    np.testing.assert_allclose(shifted.scores(np.array([-1.0, 0.0])), [0.0, 1.0], atol=0.03)
+    rising = shifted.scores(np.linspace(-50.0, 50.0, 4001))
+    assert (np.diff(rising) > 0).all()  # no two networks become equal, however far out
+    assert np.isfinite(Placement(np.zeros(1), np.full(1, 1e-6)).scores(np.array([-1.0, 0.0, 1.0]))).all()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ feature views; its predictions for one setting of the hyper-parameters serve as 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -76,7 +76,7 @@ class AveragedGaussianProcess:
         draws: hyper-parameter settings drawn at first for each structure.
         refinements: rounds in which the best settings are varied.
         keep: how many settings of each structure take part in predictions at most.
-        temper: divides differences of log evidence between structures.
+        temper: divides differences of log predictive density between structures.
         rng: source of randomness.
 
     Attributes:
@@ -91,8 +91,8 @@ class AveragedGaussianProcess:
         *,
         rng: np.random.Generator,
         draws: int = 40,
-        refinements: int = 3,
-        keep: int = 6,
+        refinements: int = 6,
+        keep: int = 4,
         temper: float = 8.0,
     ) -> None:
         self.structures = tuple(structures)
@@ -206,68 +206,69 @@ class AveragedGaussianProcess:
             candidates += fresh
             values = np.concatenate([values, gained])
         self._select(candidates, values)
-        self._factors = []
-        self._solutions = []
-        self._precisions = []
-        for draw in self.draws_:
-            _, factor, solution = self._evaluate(draw)
-            self._factors.append(factor)
-            self._solutions.append(solution)
-            half = solve_triangular(factor, np.eye(self._n), lower=True, check_finite=False)
-            self._precisions.append(np.einsum("ij,ij->j", half, half))
         self.inflation_ = self._calibrate()
         self._cache.clear()
         return self
 
-    def relabel(self, y: NDArray[np.floating[Any]]) -> AveragedGaussianProcess:
-        """Condition on other labels of the same networks, with the settings that ``fit`` found."""
-        self._y = np.asarray(y, dtype=np.float64)
-        self._solutions = [
-            dpotrs(factor, self._y - draw.slope * self._mean, lower=1)[0]
-            for draw, factor in zip(self.draws_, self._factors, strict=True)
-        ]
-        self.inflation_ = self._calibrate()
-        return self
+    def _left_out(self, members: Iterable[int], weights: Floats) -> tuple[Floats, Floats]:
+        """Mean and variance of each label as a mixture of settings predicts it from the others (Rasmussen and Williams 2006, eqs. 5.10 to 5.12)."""
+        mean, second = np.zeros(self._n), np.zeros(self._n)
+        for weight, member in zip(weights, members, strict=True):
+            left_out = self._y - self._solutions[member] / self._precisions[member]
+            mean += weight * left_out
+            second += weight * (1.0 / self._precisions[member] + left_out * left_out)
+        return mean, np.maximum(second - mean * mean, 1e-12)
 
     def _calibrate(self) -> float:
         """Factor of standard deviations that makes left-out labels as surprising as they should be.
 
-        Each label is predicted by the mixture without it (Rasmussen and Williams 2006, eqs. 5.10 to 5.12). Where nine tenths of the standardised
-        errors end says whether the mixture is too sure or not sure enough; five pseudo-labels say that it is right.
+        Where nine tenths of the standardised errors end says whether the mixture is too sure or not sure enough; five pseudo-labels say that it is
+        right.
         """
-        mean, second = np.zeros(self._n), np.zeros(self._n)
-        for weight, precision, solution in zip(self.weights_, self._precisions, self._solutions, strict=True):
-            left_out = self._y - solution / precision
-            mean += weight * left_out
-            second += weight * (1.0 / precision + left_out * left_out)
-        errors = np.abs(self._y - mean) / np.sqrt(np.maximum(second - mean * mean, 1e-12))
+        mean, variance = self._left_out(range(len(self.draws_)), self.weights_)
+        errors = np.abs(self._y - mean) / np.sqrt(variance)
         factor = float(np.quantile(errors, 0.9)) / ndtri(0.95)
         return float(np.clip((self._n * factor + 5.0) / (self._n + 5.0), 0.5, 2.0))
 
     def _select(self, candidates: list[Draw], values: Floats) -> None:
-        """Keep the best draws of each structure; structures share by tempered evidence.
+        """Keep the best draws of each structure; structures share by how well they predict labels that are left out.
 
-        Within a structure the marginal likelihood decides. Between structures it is too noisy an arbiter at these numbers of labels:
-        tempering keeps an average of several kernels, which errs less than the one that chance preferred.
+        Within a structure the marginal likelihood decides. Between structures it is too noisy an arbiter at these numbers of labels, and holds for
+        the kernel that is the least wrong over all functions, not for the one that predicts best: the log density of left-out labels decides
+        (pseudo-Bayesian model averaging, Yao et al. 2018). Tempering keeps an average of several kernels, which errs less than the one that
+        chance preferred.
         """
         structure = np.array([d.structure for d in candidates])
-        kept: list[tuple[int, float]] = []
-        evidence, members = [], []
+        self._factors, self._solutions, self._precisions = [], [], []
+        kept: list[Draw] = []
+        groups: list[tuple[range, Floats]] = []
+        evidence = []
         for index in np.unique(structure):
             own = np.flatnonzero(structure == index)
             best = own[np.argsort(-values[own], kind="stable")[: self.keep]]
             weights = np.exp(values[best] - values[best[0]])
             best, weights = best[weights > 0.02], weights[weights > 0.02]
-            evidence.append(values[best[0]])
-            members.append((best, weights / weights.sum()))
+            members = range(len(kept), len(kept) + len(best))
+            for i in best.tolist():
+                _, factor, solution = self._evaluate(candidates[i])
+                half = solve_triangular(factor, np.eye(self._n), lower=True, check_finite=False)
+                kept.append(candidates[i])
+                self._factors.append(factor)
+                self._solutions.append(solution)
+                self._precisions.append(np.einsum("ij,ij->j", half, half))
+            groups.append((members, weights / weights.sum()))
+            mean, variance = self._left_out(*groups[-1])
+            density = -0.5 * ((self._y - mean) ** 2 / variance + np.log(variance)).sum()
+            evidence.append(float(density) + float(np.log(self.structures[int(index)].weight)))
         shares = np.exp((np.array(evidence) - max(evidence)) / self.temper)
-        for share, (best, weights) in zip(shares / shares.sum(), members, strict=True):
-            kept += [(int(i), float(share * w)) for i, w in zip(best, weights, strict=True) if share * w > 5e-3]
-        kept.sort(key=lambda pair: (-pair[1], pair[0]))
-        self.draws_ = [candidates[i] for i, _ in kept]
-        total = sum(w for _, w in kept)
-        self.weights_ = np.array([w / total for _, w in kept])
-        self.log_evidence_ = float(max(evidence))
+        shares /= shares.sum()
+        weight = np.concatenate([share * weights for share, (_, weights) in zip(shares, groups, strict=True)])
+        order = [i for i in np.argsort(-weight, kind="stable").tolist() if weight[i] > 5e-3]
+        self.draws_ = [kept[i] for i in order]
+        self.weights_ = weight[order] / weight[order].sum()
+        self._factors = [self._factors[i] for i in order]
+        self._solutions = [self._solutions[i] for i in order]
+        self._precisions = [self._precisions[i] for i in order]
 
     # --- predict ------------------------------------------------------------------------------------------------------
 

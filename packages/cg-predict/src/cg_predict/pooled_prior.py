@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cg_predict.effects import common_effects
 from cg_predict.pool import PoolScale
 from cg_predict.trees import Forest
 
@@ -21,6 +22,8 @@ Floats = NDArray[np.float64]
 SIZE = ("plain/log_params", "paths/flow/log_weight")
 #: Difference in similarity that divides a family's weight by e.
 SIMILARITY = 0.15
+#: The same for linear effects: what is to hold for all families needs many.
+AGREEMENT = 0.3
 #: Difference in distance (see `Prior.distances`) that does so for trees on raw descriptors.
 NEARNESS = 0.2
 #: Weight of each rank of the size beside trees on ranks and trees on raw descriptors, where nothing is similar.
@@ -89,10 +92,13 @@ class PooledPrior:
         near = np.median(prior.distances(pool)[0], axis=0)
         self._ranked = _Average(prior.ranked, _shares(similarity, SIMILARITY), ranks)
         self._raw = _Average(prior.raw, _shares((-near).tolist(), NEARNESS), pool)
+        shares = _shares(similarity, AGREEMENT)
+        self._coefficients = common_effects(list(prior.effects.values()), shares)
+        self._linear = _Standard(self._effects(pool))
         columns = [prior.names.index(name) for name in SIZE if name in prior.names]
         self._sizes = [(column, _Standard(ranks[:, column])) for column in columns]
         self._general = GENERAL * (1.0 - max(similarity))
-        self._means = dict.fromkeys(("ranked", "raw", "size"), 0.0)
+        self._means = dict.fromkeys(("ranked", "raw", "size", "effects"), 0.0)
         parts = self.parts(pool)
         self._means = {name: float(values.mean()) for name, values in parts.items()}
         self._deviation = max(float(np.sum(list(parts.values()), axis=0).std()), 1e-12)
@@ -102,8 +108,13 @@ class PooledPrior:
         x = np.asarray(x, dtype=np.float32)
         ranks = self._scale.ranks(x)
         size = np.sum([standard(ranks[:, column]) for column, standard in self._sizes], axis=0)
-        parts = {"ranked": self._ranked(ranks), "raw": self._raw(x), "size": self._general * size}
+        parts = {
+            "ranked": self._ranked(ranks), "raw": self._raw(x), "size": self._general * size, "effects": self._linear(self._effects(x)),
+        }  # fmt: skip
         return {name: values - self._means[name] for name, values in parts.items()}
+
+    def _effects(self, x: NDArray[np.floating[Any]]) -> Floats:
+        return np.asarray(self._scale.standardise_all(x) @ self._coefficients, dtype=np.float64)
 
     def score(self, x: NDArray[np.floating[Any]]) -> Floats:
         """The score, (n,), higher is better; about standard normal over the pool."""

@@ -22,9 +22,10 @@ from cg_predict.features import descriptors, fingerprint, path_vectors
 from cg_predict.gp import AveragedGaussianProcess, Structure
 from cg_predict.many_labels import ManyLabels
 from cg_predict.metrics import spearman
+from cg_predict.placement import Placement
 from cg_predict.pool import PoolScale
 from cg_predict.prior import Prior, load_prior
-from cg_predict.targets import LabelError, check_labels, merge_duplicates, normal_scores, scores_in_pool
+from cg_predict.targets import LabelError, check_labels, merge_duplicates, normal_scores
 from cg_predict.threads import single_threaded
 from cg_predict.views import Encodings, PoolViews
 
@@ -45,6 +46,9 @@ STRUCTURES = (
     Structure(("descriptors_soft", "embedding_soft"), mean=True),
     Structure(("descriptors", "embedding", "neighbourhoods"), mean=True),
     Structure(("descriptors_sharp", "components", "embedding_sharp", "prior"), mean=True),
+    Structure(("embedding",)),
+    Structure(("embedding_soft",), mean=True),
+    Structure(("embedding_sharp", "prior")),
 )
 #: What takes part without anything learned from other families.
 PLAIN = (
@@ -58,7 +62,7 @@ PLAIN = (
 EXACT = 1500
 #: Networks of a pool that standardisation, whitening and the prior's scale look at.
 SAMPLE = 2048
-#: Networks of a pool among which labels are placed.
+#: Networks of a pool among which scores are placed.
 STAND_INS = 512
 #: Candidates, and networks of the pool, that `suggest` weighs against each other.
 WEIGHED = 1000
@@ -86,6 +90,15 @@ class Familiarity:
         return self.distance <= 1.0
 
 
+@dataclass(frozen=True)
+class _Fitted:
+    """What the labels taught, on the scale of one pool."""
+
+    views: PoolViews
+    model: AveragedGaussianProcess | ManyLabels
+    placement: Placement | None
+
+
 class Predictor(Pretrained, RegressorMixin, BaseEstimator):
     """Ranks networks from few labels or none.
 
@@ -98,7 +111,6 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         neighbourhoods: whether counts of neighbourhoods do.
         use_prior: whether anything learned from other families takes part.
         warn: whether `predict` warns about networks unlike every known family while there is no label.
-        reshape: whether labels are placed among the pool by a first fit before the final one.
         seed: of the hyper-parameter draws.
 
     Attributes:
@@ -120,7 +132,6 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         neighbourhoods: bool = True,
         use_prior: bool = True,
         warn: bool = True,
-        reshape: bool = True,
         seed: int = 0,
     ) -> None:
         self.exclude = exclude
@@ -128,7 +139,6 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         self.neighbourhoods = neighbourhoods
         self.use_prior = use_prior
         self.warn = warn
-        self.reshape = reshape
         self.seed = seed
 
     # --- what is known ------------------------------------------------------------------------------------------------
@@ -141,7 +151,7 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         if getattr(self, "_prior_key", None) != key:
             self._prior = load_prior(excluded)
             if not self.use_prior:
-                self._prior.ranked, self._prior.raw, self._prior.relevance = {}, {}, {}
+                self._prior.ranked, self._prior.raw, self._prior.effects, self._prior.relevance = {}, {}, {}, {}
             self._prior_key = key
         return self._prior
 
@@ -189,7 +199,7 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
                 stacklevel=2,
             )
         self._scores = normal_scores(values)
-        self._fitted: dict[str, tuple[PoolViews, AveragedGaussianProcess | ManyLabels]] = {}
+        self._fitted: dict[str, _Fitted] = {}
         return self
 
     @overload
@@ -216,8 +226,11 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         if not getattr(self, "informative_", False):
             pool_x = None if pool is None else descriptors().encode(_spread(list(pool)))
             return self._from_prior(descriptors().encode(graphs), pool_x, return_std)
-        views, model = self._model(pool)
-        return model.predict(*views(self._encoded(graphs)), return_std)
+        fitted = self._model(pool)
+        answer = fitted.model.predict(*fitted.views(self._encoded(graphs)), return_std)
+        if fitted.placement is None:
+            return answer
+        return fitted.placement.of(*answer) if return_std else fitted.placement.scores(answer)
 
     def score(self, graphs: Sequence[Graph], y: ArrayLike, pool: Sequence[Graph] | None = None) -> float:
         """Spearman's rank correlation of predictions and labels."""
@@ -252,9 +265,10 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         free = sorted(free[: max(WEIGHED, 3 * k)])
         around = _spread(graphs, WEIGHED)
         if getattr(self, "informative_", False):
-            views, model = self._model(graphs)
-            if not isinstance(model, AveragedGaussianProcess):
+            fitted = self._model(graphs)
+            if not isinstance(fitted.model, AveragedGaussianProcess):
                 raise CgError(f"suggest works up to {EXACT} labels")
+            views, model = fitted.views, fitted.model
         else:
             views, model = self._views(graphs), self._process()
         candidates, _ = views(self._encoded([graphs[i] for i in free]))
@@ -326,26 +340,25 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
             structures += [replace(s, mean=True) for s in structures]
         structures = list(dict.fromkeys(s for s in structures if s.views))
         return AveragedGaussianProcess(
-            structures, rng=np.random.default_rng([self.seed, 0]), draws=max(16, 160 // len(structures))
+            structures, rng=np.random.default_rng([self.seed, 0]), draws=max(12, 160 // len(structures))
         )
 
-    def _model(self, pool: Sequence[Graph] | None) -> tuple[PoolViews, AveragedGaussianProcess | ManyLabels]:
+    def _model(self, pool: Sequence[Graph] | None) -> _Fitted:
         key = _key(pool)
         if key not in self._fitted:
             views = self._views(pool)
             known, mean = views(self._known)
             process = self._process()
+            placement = None
             model: AveragedGaussianProcess | ManyLabels
             if len(self.labels_) <= EXACT:
                 model = process.fit(known, self._scores, mean)
-                if views.sample is not None and self.reshape:
-                    # Labels that were chosen are no uniform sample of the pool: find where they stand in it.
-                    mu, std = process.predict(*views.sample, True)
-                    model = process.relabel(scores_in_pool(self._scores, mu, std))
+                if views.sample is not None:
+                    placement = Placement(*model.predict(*views.sample, True))
             else:
                 model = ManyLabels(process, EXACT, np.random.default_rng([self.seed, 2])).fit(known, self._scores, mean)
             self._fitted = {"": self._fitted[""]} if "" in self._fitted else {}  # one pool at a time
-            self._fitted[key] = (views, model)
+            self._fitted[key] = _Fitted(views, model, placement)
         return self._fitted[key]
 
     # --- files --------------------------------------------------------------------------------------------------------

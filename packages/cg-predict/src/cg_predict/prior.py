@@ -7,10 +7,11 @@ say of networks of another family is averaged:
   correlations, which needs no label;
 - the trees on *raw* descriptors by how near the networks are to the family: such trees see absolute sizes, and go astray far from home;
 - *size*, the ranks of the number of parameters and of the flow of signal, which say the same in every family so far, the more the less any source
-  resembles the pool.
+  resembles the pool;
+- *effects*, linear effects of standardised descriptors that families share (see `cg_predict.effects`), weighted by similarity too.
 
-So any set of families can be left out by not reading their trees. Labels were turned into normal scores within their family. A checkpoint holds node
-arrays, correlations and means: no row of any table.
+So any set of families can be left out by not reading what they said. Labels were turned into normal scores within their family. A checkpoint holds node
+arrays, matrices of effects, correlations and means: no row of any table.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cg_ir.errors import CgError
+from cg_predict.effects import Effects
 from cg_predict.pool import PoolScale
 from cg_predict.pooled_prior import NEARNESS, SIZE, PooledPrior
 from cg_predict.trees import Forest
@@ -66,6 +68,7 @@ class Prior:
         references: by family.
         ranked: trees on ranks, by family.
         raw: trees on descriptors, by family.
+        effects: linear effects of standardised descriptors, by family.
         excluded: families left out.
         card: what the training run measured.
         relevance: weights of the features for kernels, by name (see `cg_predict.relevance`).
@@ -79,6 +82,7 @@ class Prior:
     references: dict[str, FamilyReference]
     ranked: dict[str, Forest]
     raw: dict[str, Forest]
+    effects: dict[str, Effects]
     excluded: tuple[str, ...] = ()
     card: dict[str, Any] = field(default_factory=dict)
     relevance: dict[str, NDArray[np.floating[Any]]] = field(default_factory=dict)
@@ -253,7 +257,9 @@ def prior_from(config: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], ex
     }
     return Prior(
         tuple(config["descriptors"]), {f: _symmetric(arrays[f"correlations/{f}"]) for f in left}, references,
-        forests["ranked"], forests["raw"], out, dict(config["card"]),
+        forests["ranked"], forests["raw"],
+        {f: Effects(_symmetric(arrays[f"precision/{f}"]), arrays[f"information/{f}"]) for f in left},
+        out, dict(config["card"]),
         {
             key.rsplit("/", 1)[1]: value.astype(np.float32)
             for key, value in arrays.items()
@@ -271,7 +277,7 @@ def arrays_under(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, N
 
 
 def pack_symmetric(matrix: NDArray[np.floating[Any]]) -> NDArray[np.float16]:
-    """The upper triangle in half precision, row by row; the entries are correlations, between -1 and 1."""
+    """The upper triangle in half precision, row by row; the entries are between -1 and 1."""
     return matrix[np.triu_indices(len(matrix))].astype(np.float16)
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtri
 from scipy.stats import rankdata
 
 from cg_ir.errors import CgError
 
-__all__ = ["LabelError", "check_labels", "merge_duplicates", "normal_scores", "scores_in_pool"]
+__all__ = ["LabelError", "check_labels", "merge_duplicates", "normal_scores"]
 
 
 class LabelError(CgError, ValueError):
@@ -75,22 +75,3 @@ def merge_duplicates(hashes: Sequence[str], y: NDArray[np.float64]) -> tuple[lis
         first.setdefault(key, index)
         groups.setdefault(key, []).append(float(y[index]))
     return list(first.values()), np.array([np.mean(groups[key]) for key in first])
-
-
-def scores_in_pool(
-    y: NDArray[np.floating[Any]], mean: NDArray[np.floating[Any]], std: NDArray[np.floating[Any]]
-) -> NDArray[np.float64]:
-    """Normal scores of labels within a pool whose own labels are only predicted.
-
-    The ranks of a few labels among themselves say where they stand among each other; if they were chosen, not drawn, that is not where they stand in
-    the pool. The expected share of the pool below each label is. The order of the labels stays.
-
-    Args:
-        y: labels, (n,).
-        mean: predicted labels of the pool, on the same scale, (m,).
-        std: their standard deviations, (m,).
-    """
-    below = ndtr((np.asarray(y)[:, None] - mean[None, :]) / std[None, :]).mean(axis=1)
-    edge = 0.25 / len(mean)
-    result: NDArray[np.float64] = ndtri(np.clip(below, edge, 1.0 - edge))
-    return result

@@ -20,10 +20,11 @@ from sklearn.ensemble import GradientBoostingRegressor
 
 from cg_ir import get_space
 from cg_ir.errors import CgError
+from cg_predict.effects import family_effects
 from cg_predict.features import descriptors, fingerprint, path_vectors
 from cg_predict.metrics import kendall, spearman
 from cg_predict.pool import PoolScale
-from cg_predict.pooled_prior import GENERAL, NEARNESS, SIMILARITY
+from cg_predict.pooled_prior import AGREEMENT, GENERAL, NEARNESS, SIMILARITY
 from cg_predict.prior import (
     ALL,
     ALONE,
@@ -159,6 +160,9 @@ def train(
         arrays[f"deviation/{s.name}"] = deviation.astype(np.float32)
         arrays[f"known/{s.name}"] = np.clip(s.known, -6e4, 6e4).astype(np.float16)
         radius[s.name] = float(np.quantile(family_distance(s.x, mean, deviation, together), 0.99))
+        effects = family_effects(PoolScale(s.x).standardise_all(s.x), s.scores)
+        arrays[f"precision/{s.name}"] = pack_symmetric(effects.precision)
+        arrays[f"information/{s.name}"] = effects.information.astype(np.float32)
         for kind, x in (("ranked", s.ranks), ("raw", s.x)):
             forest = train_forest(np.where(tree_columns, x, np.float32(0)), s.scores, seed)
             arrays |= {f"{kind}/{s.name}/{key}": value for key, value in forest.to_arrays().items()}
@@ -210,7 +214,7 @@ def model_card(config: Mapping[str, Any]) -> str:
         "## Data",
         "",
         "Labels of public benchmarks (the file names are those of the data directory); none of their rows is in the checkpoint, which holds trees,",
-        "rank correlations of descriptors with each other, and their means and spreads.",
+        "linear effects, rank correlations of descriptors with each other, and their means and spreads.",
         "",
         "| family | networks | label | file |",
         "|---|---|---|---|",
@@ -227,7 +231,7 @@ def model_card(config: Mapping[str, Any]) -> str:
         lines.append(f"| {family} | " + " | ".join(f"{row.get(c, float('nan')):.3f}" for c in columns) + " |")
     lines += [
         "",
-        f"Constants, the same for every family: similarity {SIMILARITY}, nearness {NEARNESS}, general {GENERAL}, alone {ALONE} "
+        f"Constants, the same for every family: similarity {SIMILARITY}, agreement {AGREEMENT}, nearness {NEARNESS}, general {GENERAL}, alone {ALONE} "
         "(see `cg_predict.prior`). They were",
         "chosen by the mean over the families of this table, which therefore flatters a little.",
         "",

@@ -32,7 +32,6 @@ def methods(family: str) -> list[Method]:
         Fitted("without the embedding", Predictor(out, embedding=False, warn=False), _LABELS),
         Fitted("without neighbourhoods", Predictor(out, neighbourhoods=False, warn=False), _LABELS),
         Fitted("without weights of features", WithoutRelevance(out, warn=False), _LABELS),
-        Fitted("without placing labels in the pool", Predictor(out, reshape=False, warn=False), _LABELS),
     ]
 
 
