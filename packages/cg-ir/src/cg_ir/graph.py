@@ -276,6 +276,15 @@ class Graph:
         """Versioned digest of the structure: equal for isomorphic graphs, whatever their names, regions and node order."""
         return digest(self.colours())
 
+    def renamed(self, name: str) -> Graph:
+        """The same network under another name. Both share their arrays and whatever is computed from them, whichever is asked first."""
+        other = Graph.__new__(Graph)
+        for field in Graph.__slots__:
+            if field not in ("name", "__weakref__"):
+                setattr(other, field, getattr(self, field))
+        other.name = name
+        return other
+
     def simplify(self) -> Graph:
         """The graph without layout operators: what read one reads the operator before it."""
         from cg_ir.simplify import simplify

@@ -24,7 +24,7 @@ from cg_ir.signature import SignatureTable, shared_table
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["PRODUCER", "Assembly", "Fragment", "FragmentCache", "Piece", "Shape", "capture", "chain"]
+__all__ = ["PRODUCER", "Assembly", "Fragment", "FragmentCache", "Piece", "Shape", "Wiring", "capture", "chain", "wire"]
 
 Shape = tuple[int, ...]
 PRODUCER = {"name": "cg-frontends", "version": __version__}
@@ -150,19 +150,16 @@ class Assembly:
         return Fragment(self.codes, self.counts, self.indices, output)
 
 
-def chain(pieces: Sequence[Piece], names: tuple[str, ...], table: SignatureTable, name: str) -> Graph:
-    """The network of pieces one after the other.
+class Wiring(NamedTuple):
+    """What does not depend on the operators of a network of pieces, see :class:`cg_ir.Graph`."""
 
-    Input ``~0`` of a piece is the result of the piece before it, ``~1`` the result of the one before that. The first piece holds the
-    ``Input``, the last the ``Output``.
+    indptr: NDArray[np.int32]
+    indices: NDArray[np.int32]
+    regions: NDArray[np.uint8]
 
-    Args:
-        pieces: at most 255, in order.
-        names: region of each piece, all different.
-        table: the table that the codes refer to.
-        name: the graph's name.
-    """
-    codes = np.concatenate([p.codes for p in pieces])
+
+def wire(pieces: Sequence[Piece]) -> Wiring:
+    """The wiring of pieces one after the other, see :func:`chain`."""
     counts = np.concatenate([p.counts for p in pieces])
     indices = np.concatenate([p.indices for p in pieces])
     sizes = [len(p.codes) for p in pieces]
@@ -181,5 +178,24 @@ def chain(pieces: Sequence[Piece], names: tuple[str, ...], table: SignatureTable
     indices[outside] = np.array(results, dtype=np.int32)[back]
     indptr = np.zeros(len(counts) + 1, dtype=np.int32)
     counts.cumsum(out=indptr[1:])
-    regions = np.repeat(np.arange(len(pieces), dtype=np.uint8), sizes)
+    return Wiring(indptr, indices, np.repeat(np.arange(len(pieces), dtype=np.uint8), sizes))
+
+
+def chain(
+    pieces: Sequence[Piece], names: tuple[str, ...], table: SignatureTable, name: str, wiring: Wiring | None = None
+) -> Graph:
+    """The network of pieces one after the other.
+
+    Input ``~0`` of a piece is the result of the piece before it, ``~1`` the result of the one before that. The first piece holds the
+    ``Input``, the last the ``Output``.
+
+    Args:
+        pieces: at most 255, in order.
+        names: region of each piece, all different.
+        table: the table that the codes refer to.
+        name: the graph's name.
+        wiring: what :func:`wire` gives for the pieces, where it is known from a network of the same form.
+    """
+    codes = np.concatenate([p.codes for p in pieces])
+    indptr, indices, regions = wiring or wire(pieces)
     return Graph(table, codes, indptr, indices, names, regions, None, name, PRODUCER)
