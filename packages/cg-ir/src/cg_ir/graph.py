@@ -278,11 +278,9 @@ class Graph:
 
     def renamed(self, name: str) -> Graph:
         """The same network under another name. Both share their arrays and whatever is computed from them, whichever is asked first."""
-        other = Graph.__new__(Graph)
-        for field in Graph.__slots__:
-            if field not in ("name", "__weakref__"):
-                setattr(other, field, getattr(self, field))
-        other.name = name
+        arrays = self.signatures, self.codes, self.indptr, self.indices, self.region_names, self.region_codes
+        other = Graph(*arrays, self.weight_keys, name, self.producer, self.extras)
+        other.__dict__ = self.__dict__
         return other
 
     def simplify(self) -> Graph:

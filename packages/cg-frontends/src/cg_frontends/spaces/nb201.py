@@ -6,7 +6,7 @@ import itertools
 import json
 import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -21,7 +21,17 @@ from cg_frontends.spaces.blocks import (
     zero,
 )
 from cg_frontends.spaces.categorical import CategoricalSpace
-from cg_frontends.spaces.fragments import Assembly, Fragment, FragmentCache, Piece, Shape, Wiring, capture, chain, wire
+from cg_frontends.spaces.fragments import (
+    PRODUCER,
+    Assembly,
+    Fragment,
+    FragmentCache,
+    Layout,
+    Piece,
+    Shape,
+    capture,
+    lay_out,
+)
 from cg_frontends.spaces.options import read_choice, read_flag
 from cg_ir import ArchError, Graph
 
@@ -68,6 +78,24 @@ _BLOCKS: dict[str, Callable[..., int]] = {
 _SAME_FORM = {"nor_conv_3x3": "nor_conv_1x1"}
 
 
+class _Skeleton(NamedTuple):
+    """What all networks of the space have in common.
+
+    Attributes:
+        table: the table that ``codes`` refer to.
+        codes: of stem, blocks at the first stage's shape, residual block, blocks at the second stage's shape, ..., head.
+        parts: stem, residual blocks and head, with positions in ``codes`` instead of codes.
+        stages: where the blocks of each stage begin in ``codes``.
+        moves: how far the block of each operator lies behind that of the operator of the same form.
+    """
+
+    table: SignatureTable
+    codes: NDArray[np.int32]
+    parts: list[Piece]
+    stages: list[int]
+    moves: dict[str, int]
+
+
 class NasBench201(CategoricalSpace):
     """The search space ``nb201``: 5^6 cells in the official CIFAR network.
 
@@ -95,8 +123,8 @@ class NasBench201(CategoricalSpace):
         self.dataset = read_choice(self.name, "dataset", dataset, _DATASETS)
         self.resolution, self.classes = _DATASETS[self.dataset]
         self._cache = FragmentCache()
-        self._skeleton: tuple[SignatureTable, list[Piece], list[NDArray[np.int32]]] | None = None
-        self._forms: dict[tuple[str, ...], tuple[Piece, NDArray[np.intp], Wiring]] = {}
+        self._skeleton: _Skeleton | None = None
+        self._forms: dict[tuple[str, ...], tuple[Layout, NDArray[np.intp]]] = {}
         # networks that are still in use: cells that differ in operators without influence share them
         self._networks: WeakValueDictionary[tuple[str, ...], Graph] = WeakValueDictionary()
 
@@ -171,16 +199,14 @@ class NasBench201(CategoricalSpace):
         ops = self.parse(arch)
         name = f"{self.name}/{self.format(ops)}"
         table = self._cache.begin()
-        if self._skeleton is None or self._skeleton[0] is not table:
-            stages = range(len(_CHANNELS))
-            parts = [self._part(place) for place in range(len(_CHANNELS) + 1)]
-            self._skeleton = table, parts, [self._symbols(stage) for stage in stages]
+        if self._skeleton is None or self._skeleton.table is not table:
+            self._skeleton = self._make_skeleton(table)
             self._networks.clear()
         kept = self._kept(ops)
         twin = self._networks.get(kept)
         if twin is not None:
             return twin.renamed(name)
-        graph = self._networks[kept] = self._build(kept, name)
+        graph = self._networks[kept] = self._build(self._skeleton, kept, name)
         return graph
 
     def _kept(self, ops: tuple[str, ...]) -> tuple[str, ...]:
@@ -190,19 +216,40 @@ class NasBench201(CategoricalSpace):
         used = _USED[tuple([op != "none" for op in ops])]
         return tuple([op if keep else "none" for op, keep in zip(ops, used)])  # noqa: B905 - both have six
 
-    def _build(self, ops: tuple[str, ...], name: str) -> Graph:
-        assert self._skeleton is not None
-        table, parts, symbols = self._skeleton
+    def _build(self, skeleton: _Skeleton, ops: tuple[str, ...], name: str) -> Graph:
         form = tuple([_SAME_FORM.get(op, op) for op in ops])
         known = self._forms.get(form)
         if known is None:
-            cell, edge = self._cell(form)
-            known = self._forms[form] = cell, edge, wire(_network(parts, [cell] * len(symbols)))
-        cell, edge, wiring = known
-        moves = np.array([self._start(op) - self._start(other) for op, other in zip(ops, form, strict=True)] + [0])
-        place = cell.codes + moves[edge]
-        cells = [Piece(codes[place], cell.counts, cell.indices, cell.output) for codes in symbols]
-        return chain(_network(parts, cells), _NAMES, table, name, wiring)
+            known = self._forms[form] = self._lay_out(skeleton, form)
+        layout, edge = known
+        moves = np.array([*map(skeleton.moves.__getitem__, ops), 0])
+        codes = skeleton.codes[layout.codes + moves[edge]]
+        return Graph(skeleton.table, codes, layout.indptr, layout.indices, _NAMES, layout.regions, None, name, PRODUCER)
+
+    def _lay_out(self, skeleton: _Skeleton, ops: Sequence[str]) -> tuple[Layout, NDArray[np.intp]]:
+        """The network with positions in the skeleton's codes instead of codes; and the edge that each node belongs to, -1 where none."""
+        cell, origin = self._cell(ops)
+        no_edge = [np.full(len(part.codes), -1) for part in skeleton.parts]
+        pieces, edge = [skeleton.parts[0]], [no_edge[0]]
+        for start, part, none in zip(skeleton.stages, skeleton.parts[1:], no_edge[1:], strict=True):
+            pieces += [cell._replace(codes=cell.codes + start)] * _CELLS + [part]
+            edge += [origin] * _CELLS + [none]
+        return lay_out(pieces), np.concatenate(edge)
+
+    def _make_skeleton(self, table: SignatureTable) -> _Skeleton:
+        codes: list[NDArray[np.int32]] = []
+        parts, stages = [], []
+        for place in range(len(_CHANNELS) + 1):
+            part = self._part(place)
+            start = sum(map(len, codes))
+            parts.append(part._replace(codes=np.arange(start, start + len(part.codes), dtype=np.int32)))
+            codes.append(part.codes)
+            if place < len(_CHANNELS):
+                stages.append(start + len(part.codes))
+                codes.append(self._symbols(place))
+        starts = {op: 0 if op == "skip_connect" else self._block(op).codes[0] for op in OPERATIONS}
+        moves = {op: starts[op] - starts[_SAME_FORM.get(op, op)] for op in OPERATIONS}
+        return _Skeleton(table, np.concatenate(codes), parts, stages, moves)
 
     def _shape(self, stage: int) -> Shape:
         side = self.resolution >> stage
@@ -246,10 +293,6 @@ class NasBench201(CategoricalSpace):
             found = self._cache.find(name)
             assert found is not None
         return found
-
-    def _start(self, op: str) -> int:
-        """Where the block of an operator begins in ``_symbols``."""
-        return 0 if op == "skip_connect" else self._block(op).codes[0]
 
     def _cell(self, ops: Sequence[str]) -> tuple[Piece, NDArray[np.intp]]:
         """The cell with positions in ``_symbols`` instead of codes; and the edge that each node belongs to, -1 for sums."""
@@ -304,15 +347,6 @@ def _used(present: tuple[bool, ...]) -> tuple[bool, ...]:
 
 #: The edges that matter, by those that are not ``none``.
 _USED = {present: _used(present) for present in itertools.product((False, True), repeat=len(EDGES))}
-
-
-def _network(parts: Sequence[Piece], cells: Sequence[Piece]) -> list[Piece]:
-    """The pieces of a network whose stages repeat these cells."""
-    pieces = [parts[0]]
-    for cell, part in zip(cells, parts[1:], strict=True):
-        pieces += [cell] * _CELLS
-        pieces.append(part)
-    return pieces
 
 
 def _arity(block: str) -> int:
