@@ -245,40 +245,41 @@ def _walk(plan: Plan, flow: Flow, t: PathTables, mu: Array) -> tuple[Array, Arra
     """s and m at the end of every segment and h at its start, (S, D) in the flow's numbers."""
     n, d = len(plan), t.a.shape[1]
     kind = plan.type[flow.segment]
-    s, m, h = (np.zeros((n, d), dtype=np.float32) for _ in range(3))
+    s, m, h = (np.empty((n, d), dtype=np.float32) for _ in range(3))
+    log_count = np.log(np.maximum(np.bincount(flow.target, minlength=n), 1)).astype(np.float32)[:, None]
     for step in flow.steps:
-        lo, hi, joins = step.lo, step.hi, step.joins
-        if step.slots:
-            first, last = step.slots[0]
-            source = flow.source[first:last]
-            hi = lo + len(source)
-            rows = kind[lo:hi]
-            u, mean = s.take(source, axis=0), m.take(source, axis=0)
-            if joins:
-                slots = [flow.source[a : min(b, a + joins)] for a, b in step.slots]
-                top = u[:joins].copy()
-                for at in slots[1:]:
-                    np.maximum(top[: len(at)], s.take(at, axis=0), out=top[: len(at)])
-                total, sums = np.zeros_like(top), np.zeros_like(top)
-                for at in slots:
-                    weight = s.take(at, axis=0)
-                    weight -= top[: len(at)]
-                    np.exp(weight, out=weight)
-                    total[: len(at)] += weight
+        first, last = step.slots[0] if step.slots else (0, 0)
+        source, joins = flow.source[first:last], step.joins
+        lo, hi = step.lo, step.lo + len(source)
+        rows = kind[lo:hi]
+        u, mean = s.take(source, axis=0), m.take(source, axis=0)
+        if joins:
+            slots = [flow.source[a : min(b, a + joins)] for a, b in step.slots]
+            terms = [u[:joins].copy(), *(s.take(at, axis=0) for at in slots[1:])]
+            top = u[:joins]
+            for term in terms[1:]:
+                np.maximum(top[: len(term)], term, out=top[: len(term)])
+            total, sums = np.zeros_like(top), mean[:joins]
+            for slot, (at, weight) in enumerate(zip(slots, terms, strict=True)):
+                weight -= top[: len(weight)]
+                np.exp(weight, out=weight)
+                total[: len(weight)] += weight
+                if slot:
                     weight *= m.take(at, axis=0)
-                    sums[: len(at)] += weight
-                count = np.zeros((joins, 1), dtype=np.float32)
-                for at in slots:
-                    count[: len(at)] += 1
-                u[:joins] = top + np.log(total) - mu * np.log(count)
-                mean[:joins] = sums / total
-            h[lo:hi] = mean
-            s[lo:hi] = t.a.take(rows, axis=0) * u + t.b.take(rows, axis=0)
-            m[lo:hi] = t.g.take(rows, axis=0) * mean + t.phi.take(rows, axis=0)
-            lo = hi
+                    sums[: len(weight)] += weight
+                else:
+                    sums *= weight
+            sums /= total
+            top += np.log(total, out=total)
+            top -= mu * log_count[lo : lo + joins]
+        h[lo:hi] = mean
+        np.multiply(u, t.a.take(rows, axis=0), out=s[lo:hi])
+        s[lo:hi] += t.b.take(rows, axis=0)
+        np.multiply(mean, t.g.take(rows, axis=0), out=m[lo:hi])
+        m[lo:hi] += t.phi.take(rows, axis=0)
         # where the pass begins
-        rows = kind[lo : step.hi]
-        s[lo : step.hi], m[lo : step.hi] = t.b[rows], t.phi[rows]
+        rows = kind[hi : step.hi]
+        s[hi : step.hi], m[hi : step.hi], h[hi : step.hi] = t.b.take(rows, axis=0), t.phi.take(rows, axis=0), 0
     return s, m, h
 
 
@@ -296,17 +297,24 @@ def _readout(plan: Plan, flow: Flow, t: PathTables, s: Array, m: Array, h: Array
     kind, graph = kind[rows], graph[rows]
     count = t.inner_count[kind]
     total = np.maximum(np.bincount(graph, weights=count, minlength=n), 1)[:, None].astype(np.float32)
-    inner = t.inner_g[kind]
-    inner *= h[rows]
-    inner += t.inner_phi[kind]
+    inner = t.inner_g.take(kind, axis=0)
+    inner *= h.take(rows, axis=0)
+    inner += t.inner_phi.take(kind, axis=0)
     mean = _sums(np.ones(len(rows), np.float32), graph, n) @ inner / total
     # spread over the ends of segments, each as often as it has weighted operators
     weigh = _sums(count, graph, n)
-    deviation = m[rows]
-    deviation -= (weigh @ deviation / total)[graph]
+    deviation = m.take(rows, axis=0)
+    deviation -= (weigh @ deviation / total).take(graph, axis=0)
     deviation *= deviation
     spread = np.sqrt(weigh @ deviation / total)
-    return np.arcsinh(np.concatenate([at_end @ s[ends] / n_ends, at_end @ m[ends] / n_ends, mean, spread], axis=1))
+    ending = at_end @ s.take(ends, axis=0), at_end @ m.take(ends, axis=0)
+    return _arcsinh(np.concatenate([*(x / n_ends for x in ending), mean, spread], axis=1))
+
+
+def _arcsinh(x: Array) -> Array:
+    """The inverse hyperbolic sine; through the logarithm, which numpy computes many at a time."""
+    size = np.abs(x)
+    return np.copysign(np.log(size + np.sqrt(size * size + 1)), x)
 
 
 def _sums(weights: Array, graph: Array, n: int) -> csr_array:
