@@ -28,6 +28,7 @@ from cg_ir import batch as make_batch
 
 from .passes import WEIGHTINGS, Passes, run_passes
 from .plan import Plan, compile_plan
+from .scratch import Scratch
 from .signature_features import CLASSES, PAIR_CLASSES, PATH_COUNTS, SignatureFeatures, signature_features
 
 __all__ = ["GROUPS", "Descriptors"]
@@ -79,23 +80,24 @@ class Descriptors:
     def encode(self, graphs: Sequence[Any]) -> NDArray[np.float32]:
         """Descriptors of the graphs, float32 (len(graphs), len(names)), all finite."""
         out = np.zeros((len(graphs), len(self.names)), dtype=np.float32)
+        scratch = Scratch()
         begin = 0
         while begin < len(graphs):
             end, nodes = begin, 0
             while end < len(graphs) and (end == begin or nodes + len(graphs[end]) <= _NODES_AT_ONCE):
                 nodes += len(graphs[end])
                 end += 1
-            out[begin:end] = self._encode(graphs[begin:end])
+            out[begin:end] = self._encode(graphs[begin:end], scratch)
             begin = end
         return out
 
-    def _encode(self, graphs: Sequence[Any]) -> Floats:
+    def _encode(self, graphs: Sequence[Any], scratch: Scratch) -> Floats:
         batch = make_batch(graphs)
         features = signature_features(batch.signatures)
         totals = _Totals(batch, graphs, features)
         parts = []
         plan = compile_plan(batch, features.is_input > 0)
-        passes = run_passes(plan, features)
+        passes = run_passes(plan, features, scratch)
         for group in self._selected:
             if group == "plain":
                 parts.append(_plain(totals, plan, passes))

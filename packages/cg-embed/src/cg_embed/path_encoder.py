@@ -31,6 +31,7 @@ from cg_ir import batch as make_batch
 
 from .plan import Flow, Plan, compile_plan
 from .pretrained import Pretrained
+from .scratch import Scratch
 from .signature_features import CLASSES, SignatureFeatures, signature_features
 
 __all__ = ["DIRECTIONS", "PathConfig", "PathEncoder", "node_features", "random_weights"]
@@ -138,6 +139,7 @@ class PathEncoder(Pretrained):
     def encode(self, graphs: Sequence[Any]) -> NDArray[np.float32]:
         """Vectors of the graphs, float32 (len(graphs), 8 * channels). A vector depends on its graph alone."""
         out = np.zeros((len(graphs), len(self)), dtype=np.float32)
+        scratch = Scratch()
         begin = 0
         while begin < len(graphs):
             end, nodes = begin, 0
@@ -147,18 +149,21 @@ class PathEncoder(Pretrained):
             batch = make_batch(graphs[begin:end])
             features = signature_features(batch.signatures)
             plan = compile_plan(batch, features.is_input > 0)
-            out[begin:end] = self.encode_plan(plan, features)
+            out[begin:end] = self.encode_plan(plan, features, scratch)
             begin = end
         return out
 
-    def encode_plan(self, plan: Plan, features: SignatureFeatures) -> NDArray[np.float32]:
+    def encode_plan(
+        self, plan: Plan, features: SignatureFeatures, scratch: Scratch | None = None
+    ) -> NDArray[np.float32]:
         """Vectors of the graphs of a compiled batch."""
+        scratch = scratch or Scratch()
         parts = []
         for direction in DIRECTIONS:
             w = {part: self.weights[f"{direction}.{part}"] for part in (*_PARTS, "mu")}
             tables = type_tables(plan, features, w, direction)
             flow = plan.forward if direction == "along" else plan.backward
-            parts.append(_readout(plan, flow, tables, *_walk(plan, flow, tables, _logistic(w["mu"]))))
+            parts.append(_readout(plan, flow, tables, scratch, *_walk(plan, flow, tables, _logistic(w["mu"]), scratch)))
         return np.concatenate(parts, axis=1)
 
     # --- files --------------------------------------------------------------------------------------------------------
@@ -241,11 +246,11 @@ def _positions(plan: Plan, direction: str) -> list[tuple[int, Array, Array]]:
     return steps if direction == "along" else steps[::-1]
 
 
-def _walk(plan: Plan, flow: Flow, t: PathTables, mu: Array) -> tuple[Array, Array, Array]:
+def _walk(plan: Plan, flow: Flow, t: PathTables, mu: Array, scratch: Scratch) -> tuple[Array, Array, Array]:
     """s and m at the end of every segment and h at its start, (S, D) in the flow's numbers."""
     n, d = len(plan), t.a.shape[1]
     kind = plan.type[flow.segment]
-    s, m, h = (np.empty((n, d), dtype=np.float32) for _ in range(3))
+    s, m, h = (scratch.array(name, (n, d), np.float32) for name in "smh")
     log_count = np.log(np.maximum(np.bincount(flow.target, minlength=n), 1)).astype(np.float32)[:, None]
     for step in flow.steps:
         first, last = step.slots[0] if step.slots else (0, 0)
@@ -283,7 +288,7 @@ def _walk(plan: Plan, flow: Flow, t: PathTables, mu: Array) -> tuple[Array, Arra
     return s, m, h
 
 
-def _readout(plan: Plan, flow: Flow, t: PathTables, s: Array, m: Array, h: Array) -> Array:
+def _readout(plan: Plan, flow: Flow, t: PathTables, scratch: Scratch, s: Array, m: Array, h: Array) -> Array:
     """End values of s and m, mean and standard deviation of m over weighted operators, (G, 4 D)."""
     kind, graph, n = plan.type[flow.segment], plan.graph[flow.segment], plan.n_graphs
     feeds = np.zeros(len(plan), dtype=bool)
@@ -297,14 +302,16 @@ def _readout(plan: Plan, flow: Flow, t: PathTables, s: Array, m: Array, h: Array
     kind, graph = kind[rows], graph[rows]
     count = t.inner_count[kind]
     total = np.maximum(np.bincount(graph, weights=count, minlength=n), 1)[:, None].astype(np.float32)
-    inner = t.inner_g.take(kind, axis=0)
-    inner *= h.take(rows, axis=0)
-    inner += t.inner_phi.take(kind, axis=0)
+    shape = (len(rows), s.shape[1])
+    inner, at_rows = (scratch.array(name, shape, np.float32) for name in ("inner", "rows"))
+    inner = t.inner_g.take(kind, axis=0, out=inner, mode="clip")
+    inner *= h.take(rows, axis=0, out=at_rows, mode="clip")
+    inner += t.inner_phi.take(kind, axis=0, out=at_rows, mode="clip")
     mean = _sums(np.ones(len(rows), np.float32), graph, n) @ inner / total
     # spread over the ends of segments, each as often as it has weighted operators
     weigh = _sums(count, graph, n)
-    deviation = m.take(rows, axis=0)
-    deviation -= (weigh @ deviation / total).take(graph, axis=0)
+    deviation = m.take(rows, axis=0, out=inner, mode="clip")
+    deviation -= (weigh @ deviation / total).take(graph, axis=0, out=at_rows, mode="clip")
     deviation *= deviation
     spread = np.sqrt(weigh @ deviation / total)
     ending = at_end @ s.take(ends, axis=0), at_end @ m.take(ends, axis=0)
