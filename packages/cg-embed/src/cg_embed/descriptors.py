@@ -42,7 +42,7 @@ _STAGES = 4  # 0, 1, 2 and all earlier ones
 _EXTENTS = 13  # powers of two that are told apart
 _STAGE_CLASSES = ("conv1", "convk", "depthwise", "dense", "activation", "pool", "add", "concat")
 _STAGE_PATHS = ("conv1", "convk", "depthwise", "pool")
-_NODES_AT_ONCE = 300_000
+_NODES_AT_ONCE = 100_000
 
 
 class Descriptors:
