@@ -11,20 +11,40 @@ from collections.abc import Sequence
 from torch import Tensor, cat, nn
 from torch.nn import functional as F
 
-__all__ = ["transformer_layer"]
+__all__ = ["packs", "transformer_layer"]
 
 
-def transformer_layer(layer: nn.TransformerEncoderLayer, x: Tensor, sizes: Sequence[tuple[int, int]]) -> Tensor:
+def packs(sizes: Sequence[tuple[int, int]], most: int) -> list[list[tuple[int, int]]]:
+    """Runs of graphs with ``most`` operators together or hardly more, (graphs, operators) each as in ``sizes``."""
+    result: list[list[tuple[int, int]]] = [[]]
+    room = most
+    for graphs, operators in sizes:
+        while graphs:
+            if room <= 0:
+                result.append([])
+                room = most
+            some = min(graphs, -(-room // operators))
+            result[-1].append((some, operators))
+            graphs -= some
+            room -= some * operators
+    return result
+
+
+def transformer_layer(
+    layer: nn.TransformerEncoderLayer, x: Tensor, sizes: Sequence[tuple[int, int]], joint: Tensor | None = None
+) -> Tensor:
     """One layer, without dropout.
 
     Args:
         layer: weights; normalisation after each part (``norm_first`` off), no dropout.
         x: (N, width), graph after graph.
         sizes: how many graphs of how many operators follow each other, ``(graphs, operators)``.
+        joint: queries, keys and values (N, 3 width), where they are known.
     """
     attention = layer.self_attn
     heads = attention.num_heads
-    joint = F.linear(x, attention.in_proj_weight, attention.in_proj_bias)
+    if joint is None:
+        joint = F.linear(x, attention.in_proj_weight, attention.in_proj_bias)
     parts = []
     for part, (graphs, operators) in zip(joint.split([g * n for g, n in sizes]), sizes, strict=True):
         q, k, v = part.view(graphs, operators, 3, heads, -1).permute(2, 0, 3, 1, 4)
