@@ -24,15 +24,13 @@ from torch_geometric.utils import segment
 from cg_ir import batch as make_batch
 
 from .merging import Round, merge
-from .packed_attention import packs, transformer_layer
+from .packed_attention import transformer_layer
 from .path_encoder import N_FEATURES, NUMBERS, node_features
 from .signature_features import CLASSES, signature_features
 from .spectrum import spectrum_vectors
 
-__all__ = ["GraphBatch", "GraphEncoder", "convolve", "graph_batch", "n_node_features", "node_means", "prepare_graph"]
+__all__ = ["GraphBatch", "GraphEncoder", "convolve", "graph_batch", "n_node_features", "class_means", "prepare_graph"]
 
-#: Operators that attention looks at before it goes on to the next graphs.
-_TOGETHER = 2048
 # columns of `path_encoder.node_features` that the paper's node features lack
 _BEYOND_PAPER = ("stride", "dilation", "groups", "gain", "moment", "macs", "params")
 
@@ -150,13 +148,13 @@ def _neighbours(edges: np.ndarray[Any, Any], round_: Round) -> tuple[Tensor, Ten
     return torch.from_numpy(edges[0].copy()), torch.from_numpy(first)
 
 
-def node_means(x: Tensor, batch: GraphBatch) -> Tensor:
+def class_means(x: Tensor, batch: GraphBatch) -> Tensor:
     """Mean over the nodes of each graph of their classes' states (C, width), in the graphs' own order."""
     return embedding_bag(batch.node, x, batch.ptr, mode="mean", include_last_offset=True).index_select(0, batch.order)
 
 
 def convolve(along: nn.ModuleList, x: Tensor, batch: GraphBatch, against: nn.ModuleList | tuple[()] = ()) -> Tensor:
-    """Graph convolutions and tanh, layer by layer, to states of the nodes (N, width).
+    """Graph convolutions and tanh, layer by layer, to states of the last classes of nodes (C, width).
 
     What `GraphConv` computes for every node is computed once for each class of nodes with the same state.
 
@@ -219,27 +217,26 @@ class GraphEncoder(nn.Module):
         """Mean of both branches over operators, (G, 2 width)."""
         start = self.embed(batch.x)
         x = convolve(self.along, start, batch, self.against)
-        return torch.cat([node_means(x, batch), self._attend(start, batch)], dim=1)
+        count = (batch.ptr[1:] - batch.ptr[:-1])[:, None]
+        attended = (segment(self._attend(start, batch), batch.ptr) / count).index_select(0, batch.order)
+        return torch.cat([class_means(x, batch), attended], dim=1)
 
     def _attend(self, start: Tensor, batch: GraphBatch) -> Tensor:
-        """The Transformer branch, (G, width): few graphs at a time, so that their operators stay in a cache from layer to layer."""
-        tokens = torch.addmm(embedding(batch.code, start), batch.positions, self.place.weight.t())
-        layers = [layer for layer in self.attention if isinstance(layer, nn.TransformerEncoderLayer)]
-        parts = packs(batch.sizes, _TOGETHER)
-        lengths = [sum(graphs * operators for graphs, operators in sizes) for sizes in parts]
-        joint: Sequence[Tensor | None] = [None] * len(parts)
-        if layers:  # maps of a sum: one of the few signatures, one of the few positions
-            first = layers[0].self_attn
-            kinds = linear(start, first.in_proj_weight, first.in_proj_bias)
-            places = (first.in_proj_weight @ self.place.weight).t()
-            joint = torch.addmm(embedding(batch.code, kinds), batch.positions, places).split(lengths)
-        means = []
-        for x, sizes, projected in zip(tokens.split(lengths), parts, joint, strict=True):
-            for layer in layers:
-                x, projected = transformer_layer(layer, x, sizes, projected), None
-            counts = [graphs * operators for graphs, operators in sizes]
-            means += [y.view(g, n, -1).mean(1) for y, (g, n) in zip(x.split(counts), sizes, strict=True)]
-        return torch.cat(means).index_select(0, batch.order)
+        """States of the operators after the Transformer branch, (N, width).
+
+        An operator starts as the sum of what its signature and its position say, so the first layer's queries, keys and values are sums of maps of
+        the few signatures and of the short positions.
+        """
+        x = torch.addmm(embedding(batch.code, start), batch.positions, self.place.weight.t())
+        for i, layer in enumerate(self.attention):
+            assert isinstance(layer, nn.TransformerEncoderLayer)
+            joint = None
+            if not i:
+                weight, bias = layer.self_attn.in_proj_weight, layer.self_attn.in_proj_bias
+                kinds = embedding(batch.code, linear(start, weight, bias))
+                joint = torch.addmm(kinds, batch.positions, (weight @ self.place.weight).t())
+            x = transformer_layer(layer, x, batch.sizes, joint)
+        return x
 
     def forward(self, batch: GraphBatch) -> Tensor:
         return self.head(self.readout(batch))

@@ -11,23 +11,7 @@ from collections.abc import Sequence
 from torch import Tensor, cat, nn
 from torch.nn import functional as F
 
-__all__ = ["packs", "transformer_layer"]
-
-
-def packs(sizes: Sequence[tuple[int, int]], most: int) -> list[list[tuple[int, int]]]:
-    """Runs of graphs with ``most`` operators together or hardly more, (graphs, operators) each as in ``sizes``."""
-    result: list[list[tuple[int, int]]] = [[]]
-    room = most
-    for graphs, operators in sizes:
-        while graphs:
-            if room <= 0:
-                result.append([])
-                room = most
-            some = min(graphs, -(-room // operators))
-            result[-1].append((some, operators))
-            graphs -= some
-            room -= some * operators
-    return result
+__all__ = ["transformer_layer"]
 
 
 def transformer_layer(

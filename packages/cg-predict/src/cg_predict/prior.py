@@ -197,8 +197,10 @@ def correlations(ranks: NDArray[np.floating[Any]]) -> Floats:
 
 def family_distance(x: NDArray[np.floating[Any]], mean: Floats, deviation: Floats, together: Floats) -> Floats:
     """Distance of descriptors ``x`` to one family, (n,); see `Prior.distances`."""
-    z = (np.asarray(x, dtype=np.float64) - mean) / np.sqrt(deviation**2 + (0.1 * together) ** 2)
-    return np.asarray(np.sqrt(np.mean(np.minimum(z * z, 100.0), axis=1)), dtype=np.float64)
+    z = np.asarray(x, dtype=np.float64) - mean
+    z /= np.sqrt(deviation**2 + (0.1 * together) ** 2)
+    z *= z
+    return np.asarray(np.sqrt(np.mean(np.minimum(z, 100.0, out=z), axis=1)), dtype=np.float64)
 
 
 @lru_cache(maxsize=8)
