@@ -113,7 +113,8 @@ def test_disconnected_cell_is_a_product_with_zero() -> None:
 def test_cells_that_differ_without_influence_share_a_network() -> None:
     space = NasBench201()
     first, second = (
-        space.graph(f"|nor_conv_1x1~0|+|none~0|{op}~1|+|none~0|avg_pool_3x3~1|none~2|") for op in ("none", "skip_connect")
+        space.graph(f"|nor_conv_1x1~0|+|none~0|{op}~1|+|none~0|avg_pool_3x3~1|none~2|")
+        for op in ("none", "skip_connect")
     )
     assert first.codes is second.codes
     assert first.name != second.name == "nb201/|nor_conv_1x1~0|+|none~0|skip_connect~1|+|none~0|avg_pool_3x3~1|none~2|"

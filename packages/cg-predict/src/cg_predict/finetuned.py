@@ -24,7 +24,7 @@ try:
     from torch_geometric.nn import GraphConv
 
     from cg_embed import ContrastiveConfig, ContrastiveEncoder
-    from cg_embed.kgnn import GraphBatch, convolve, graph_batch, n_node_features, class_means, prepare_graph
+    from cg_embed.kgnn import GraphBatch, class_means, convolve, graph_batch, n_node_features, prepare_graph
 except ImportError:  # pragma: no cover - the tests of this package alone run without torch
     raise MissingExtra("cg-predict", "torch", "the fine-tuned predictor") from None
 

@@ -93,15 +93,18 @@ class Prior:
 
     # --- scores -------------------------------------------------------------------------------------------------------
 
-    def similarities(self, pool: NDArray[np.floating[Any]]) -> dict[str, float]:
+    def similarities(
+        self, pool: NDArray[np.floating[Any]], ranks: NDArray[np.floating[Any]] | None = None
+    ) -> dict[str, float]:
         """How similar each source family is to a pool, from -1 to 1; no label is needed.
 
         The correlation, over pairs of descriptors that vary in both, of their rank correlations in the family and in the pool.
 
         Args:
             pool: descriptors of the pool, (m, d).
+            ranks: their ranks, where they are known.
         """
-        own = correlations(PoolScale(pool).ranks(pool))
+        own = correlations(PoolScale(pool).ranks(pool) if ranks is None else ranks)
         result = {}
         for family in self.sources:
             theirs = self.correlations[family]

@@ -24,7 +24,18 @@ from cg_ir.signature import SignatureTable, shared_table
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["PRODUCER", "Assembly", "Fragment", "FragmentCache", "Layout", "Piece", "Shape", "capture", "chain", "lay_out"]
+__all__ = [
+    "PRODUCER",
+    "Assembly",
+    "Fragment",
+    "FragmentCache",
+    "Layout",
+    "Piece",
+    "Shape",
+    "capture",
+    "chain",
+    "lay_out",
+]
 
 Shape = tuple[int, ...]
 PRODUCER = {"name": "cg-frontends", "version": __version__}
