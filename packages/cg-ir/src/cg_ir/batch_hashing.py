@@ -96,11 +96,12 @@ class _Schedule:
         bounds = np.concatenate([[0], np.cumsum(np.bincount(key, minlength=n_keys))])
         rows = np.searchsorted(free, bounds)
         most = np.maximum.reduceat(np.where(kind == 2, self.counts, 0), bounds[:-1:3])
-        self.places = [
-            _Place(*bounds[i : i + 4].tolist(), slice(a, b), slice(int(ends[a]), int(ends[b])), int(most[i // 3]))
-            for i, (a, b) in enumerate(zip(rows[1:].tolist(), rows[2:].tolist(), strict=False))
-            if i % 3 == 0
-        ]
+        self.places = []
+        for i in range(0, n_keys, 3):
+            start, several, ordered, end = bounds[i : i + 4].tolist()
+            first, last = int(rows[i + 1]), int(rows[i + 2])
+            edges = slice(int(ends[first]), int(ends[last]))
+            self.places.append(_Place(start, several, ordered, end, slice(first, last), edges, int(most[i // 3])))
 
     def in_order(self, place: _Place) -> Iterator[tuple[Ints, Ints]]:
         """First, second, ... inputs in order: the nodes that have one, and those inputs."""
