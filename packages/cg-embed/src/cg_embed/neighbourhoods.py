@@ -53,6 +53,9 @@ class Neighbourhoods:
             begin = np.flatnonzero(first)
             counts = np.diff(begin, append=len(colour))
             sign = np.where(colour[begin] >> np.uint64(63), -1.0, 1.0)
-            place = (colour[begin] % np.uint64(self.dimensions)).astype(np.int64)
-            np.add.at(result, (start + graph[begin], place), sign * np.log1p(counts))
+            place = graph[begin].astype(np.int64) * self.dimensions + (
+                colour[begin] % np.uint64(self.dimensions)
+            ).astype(np.int64)
+            sums = np.bincount(place, weights=sign * np.log1p(counts), minlength=len(union) * self.dimensions)
+            result[start : start + len(union)] = sums.reshape(len(union), self.dimensions)
         return result

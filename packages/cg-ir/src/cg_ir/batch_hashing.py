@@ -84,10 +84,10 @@ class _Schedule:
         self.order = order = np.argsort(key.astype(np.min_scalar_type(n_keys)), kind="stable")
         self.number = np.empty(len(order), dtype=np.int64)
         self.number[order] = np.arange(len(order))
-        self.inputs = self.number[union.indices]
-        self.counts, self.first = counts[order], union.indptr[:-1][order]
+        self.inputs = self.number.take(union.indices)
+        self.counts, self.first = counts.take(order), union.indptr.take(order)
         self.only = self.inputs.take(self.first, mode="clip") if len(self.inputs) else self.number
-        kind = key[order] % 3
+        kind = key.take(order) % 3
         free = np.flatnonzero(kind == 1)
         self.sizes = self.counts[free]
         self.free = self.inputs[ranges(self.first[free], self.first[free] + self.sizes)]
@@ -130,10 +130,10 @@ def _forward(colours: Words, schedule: _Schedule) -> Words:
     for place in schedule.places:
         start, several, ordered, end, rows, edges, _ = place
         if several > start:
-            result[start:several] += result[schedule.only[start:several]]
+            result[start:several] += result.take(schedule.only[start:several])
         if ordered > several:
             starts = schedule.starts[rows] - edges.start
-            result[several:ordered] += np.add.reduceat(_spread(result[schedule.free[edges]]), starts)
+            result[several:ordered] += np.add.reduceat(_spread(result.take(schedule.free[edges])), starts)
         for nodes, read in schedule.in_order(place):
             x = result[nodes] * _C + result[read] + _ONE
             result[nodes] = x ^ (x >> _S31)
@@ -181,13 +181,13 @@ def _hash_batch(graphs: Sequence[Graph]) -> None:
     """Hash graphs that are in order of their sizes."""
     union = batch(graphs)
     schedule = _Schedule(union)
-    colours = np.array(union.signatures.labels, dtype=np.uint64)[union.codes[schedule.order]]
+    colours = np.array(union.signatures.labels, dtype=np.uint64)[union.codes.take(schedule.order)]
     sizes = np.diff(union.node_offsets)
     classes = np.zeros(len(graphs), dtype=np.int64)
     open_ = np.ones(len(graphs), dtype=bool)
     for turn in range(_PASSES):
         colours = (_backward if turn % 2 else _forward)(colours, schedule)
-        parts = list(_sorted_colours(colours[schedule.number], sizes))
+        parts = list(_sorted_colours(colours.take(schedule.number), sizes))
         found = np.concatenate([1 + np.count_nonzero(part[:, 1:] != part[:, :-1], axis=1) for part in parts])
         if turn:
             done = open_ & ((found == sizes) | (found == classes))
