@@ -10,7 +10,7 @@ import pytest
 from scipy.integrate import quad
 
 from cg_embed.passes import WEIGHTINGS, run_passes
-from cg_embed.plan import compile_plan
+from cg_embed.plan import _order, compile_plan
 from cg_embed.signature_features import CLASSES, JOIN_RULES, PATH_COUNTS, signature_features
 from cg_ir import batch
 
@@ -278,3 +278,10 @@ def test_classes_of_real_operators(network_of):
     assert kinds["Sigmoid"] == "gate"
     assert kinds["Gemm"] == "linear"
     assert kinds["Mul"] == "mul"
+
+
+@pytest.mark.parametrize("most", [1, 300, 2**16, 2**31])
+def test_order_is_stable(most):
+    key = np.random.default_rng(0).integers(0, most, 5000)
+    np.testing.assert_array_equal(_order(key), np.argsort(key, kind="stable"))
+    assert len(_order(key[:0])) == 0

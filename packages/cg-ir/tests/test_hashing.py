@@ -40,6 +40,17 @@ def test_together_and_one_by_one_agree() -> None:
     assert len(set(one_by_one)) > 250
 
 
+def test_names_of_a_network_share_what_is_known_of_it() -> None:
+    graphs = [network(np.random.default_rng(seed)) for seed in range(20)]
+    others = [graph.renamed(f"other {i}") for i, graph in enumerate(graphs)]
+    assert [other.name for other in others[:2]] == ["other 0", "other 1"]
+    assert graphs[0].name == ""
+    hashes = hash_all([*graphs, *others])
+    assert hashes[:20] == hashes[20:] == [network(np.random.default_rng(seed)).hash for seed in range(20)]
+    assert all(other.__dict__ is graph.__dict__ for graph, other in zip(graphs, others, strict=True))
+    assert others[3].to_dict() | {"name": ""} == graphs[3].to_dict() | {"name": ""}
+
+
 def test_weight_sharing_counts_and_its_key_does_not() -> None:
     def shared(key: str | None) -> Graph:
         b = GraphBuilder()

@@ -8,6 +8,7 @@ from scipy.stats import norm, rankdata
 from sklearn.decomposition import PCA
 from sklearn.ensemble import ExtraTreesRegressor, GradientBoostingRegressor
 from sklearn.gaussian_process.kernels import Matern
+from sklearn.tree import DecisionTreeRegressor
 
 from cg_predict.kernels import Whitening, matern52, squared_distances
 from cg_predict.metrics import precision_at_top, rank_of_best, regret, spearman
@@ -50,6 +51,18 @@ def test_forest_predicts_as_scikit_learn_does(boosted):
     if boosted:  # thresholds between grid values survive half precision, so only leaf values are rounded
         np.testing.assert_allclose(stored.predict(x), model.predict(x), atol=5e-3)
     assert stored.to_arrays()["number"].dtype == np.float16
+
+
+def test_forests_of_unequal_and_large_trees_in_blocks(monkeypatch):
+    monkeypatch.setattr("cg_predict.trees._AT_ONCE", 2000)
+    x = RNG.normal(size=(700, 4)).astype(np.float32)
+    y = np.sin(3 * x[:, 0]) + x[:, 1]
+    trees = [DecisionTreeRegressor(max_leaf_nodes=size, random_state=0).fit(x, y) for size in (2, 3, 400)]
+    trees.append(DecisionTreeRegressor().fit(x, np.full(len(x), 2.0)))  # a mere leaf
+    forest = Forest.from_trees([tree.tree_ for tree in trees], [1.0, -2.0, 0.5, 1.0], 3.0)
+    expected = 3.0 + sum(w * tree.predict(x) for w, tree in zip([1.0, -2.0, 0.5, 1.0], trees, strict=True))
+    np.testing.assert_allclose(forest.predict(x), expected, atol=1e-5)
+    assert forest.predict(x[:0]).shape == (0,)
 
 
 def test_pool_scale_standardises_ranks_and_drops_constants():

@@ -12,6 +12,7 @@ from cg_embed.checkpoint import CheckpointError
 from cg_ir.errors import CgError
 from cg_ir.testing import ScorerSuite
 from cg_predict import LabelError, Predictor, UnfamiliarWarning
+from cg_predict.features import descriptors
 from cg_predict.prior import load_prior, shipped_directory
 
 FAMILIES = ("nb101", "nb201", "nb301", "mobilenetv3", "mnasnet", "natssize")
@@ -103,6 +104,22 @@ def test_order_of_the_networks_and_of_the_pool_does_not_matter(family):
     shuffled = [graphs[i] for i in turn]
     again = Predictor().fit(graphs[:25], labels[:25]).predict(shuffled, pool=shuffled)
     np.testing.assert_allclose(straight[turn], again, atol=1e-4)
+
+
+@pytest.mark.parametrize("labels", [0, 20])
+def test_a_network_that_occurs_twice_is_encoded_once(family, labels, monkeypatch):
+    graphs, y = family
+    predictor = Predictor(warn=False)
+    if labels:
+        predictor.fit(graphs[:labels], y[:labels])
+    once = predictor.predict(graphs[:30], return_std=True)
+    seen = []
+    encode = descriptors().encode
+    monkeypatch.setattr(descriptors(), "encode", lambda networks: seen.append(len(networks)) or encode(networks))
+    twice = predictor.predict([*graphs[29::-1], *graphs[:30]], return_std=True)
+    assert max(seen) == 30
+    for a, b in zip(once, twice, strict=True):
+        np.testing.assert_allclose(b, np.concatenate([a[::-1], a]), atol=1e-9)
 
 
 def test_equal_seeds_agree_and_parameters_are_scikit_learns(family):

@@ -28,6 +28,7 @@ from cg_ir import batch as make_batch
 
 from .passes import WEIGHTINGS, Passes, run_passes
 from .plan import Plan, compile_plan
+from .scratch import Scratch
 from .signature_features import CLASSES, PAIR_CLASSES, PATH_COUNTS, SignatureFeatures, signature_features
 
 __all__ = ["GROUPS", "Descriptors"]
@@ -41,7 +42,7 @@ _STAGES = 4  # 0, 1, 2 and all earlier ones
 _EXTENTS = 13  # powers of two that are told apart
 _STAGE_CLASSES = ("conv1", "convk", "depthwise", "dense", "activation", "pool", "add", "concat")
 _STAGE_PATHS = ("conv1", "convk", "depthwise", "pool")
-_NODES_AT_ONCE = 300_000
+_NODES_AT_ONCE = 100_000
 
 
 class Descriptors:
@@ -79,23 +80,24 @@ class Descriptors:
     def encode(self, graphs: Sequence[Any]) -> NDArray[np.float32]:
         """Descriptors of the graphs, float32 (len(graphs), len(names)), all finite."""
         out = np.zeros((len(graphs), len(self.names)), dtype=np.float32)
+        scratch = Scratch()
         begin = 0
         while begin < len(graphs):
             end, nodes = begin, 0
             while end < len(graphs) and (end == begin or nodes + len(graphs[end]) <= _NODES_AT_ONCE):
                 nodes += len(graphs[end])
                 end += 1
-            out[begin:end] = self._encode(graphs[begin:end])
+            out[begin:end] = self._encode(graphs[begin:end], scratch)
             begin = end
         return out
 
-    def _encode(self, graphs: Sequence[Any]) -> Floats:
+    def _encode(self, graphs: Sequence[Any], scratch: Scratch) -> Floats:
         batch = make_batch(graphs)
         features = signature_features(batch.signatures)
         totals = _Totals(batch, graphs, features)
         parts = []
         plan = compile_plan(batch, features.is_input > 0)
-        passes = run_passes(plan, features)
+        passes = run_passes(plan, features, scratch)
         for group in self._selected:
             if group == "plain":
                 parts.append(_plain(totals, plan, passes))
@@ -315,34 +317,40 @@ def _stages(t: _Totals, plan: Plan, p: Passes, f: SignatureFeatures) -> Floats:
     ]  # fmt: skip
     # operators without positions (classifier, squeeze-excitation) belong to no stage
     spatial = (f.extent > 1.0).astype(np.float64)
-    where = _one_hot(extent[used], _EXTENTS) * spatial[used, None]
+    present, place = np.unique(extent[used], return_inverse=True)
+    n_extents = len(present)
+    at = np.zeros(len(extent), dtype=np.int64)
+    at[used] = place
+    where = _one_hot(place, n_extents) * spatial[used, None]
     table = np.stack(base, axis=1).astype(np.float64)[:, None, :] * where[:, :, None]
-    sums = (t.incidence @ table.reshape(len(used), -1)).reshape(t.n, _EXTENTS, len(base))
+    sums = (t.incidence @ table.reshape(len(used), -1)).reshape(t.n, n_extents, len(base))
 
     # path occupancy of segment types
     chosen = [PATH_COUNTS.index(c) for c in _STAGE_PATHS]
-    types = np.zeros((len(plan.sequence), _EXTENTS, len(chosen)))
+    types = np.zeros((len(plan.sequence), n_extents, len(chosen)))
     for _, rows, codes in plan.along():
-        types[rows, extent[codes]] += f.path_counts[codes][:, chosen] * spatial[codes, None]
+        types[rows, at[codes]] += f.path_counts[codes][:, chosen] * spatial[codes, None]
     flat = types.reshape(len(types), -1)
     on_paths = []
+    by_graph = np.argsort(plan.graph, kind="stable")
+    kinds, first = plan.type[by_graph], np.searchsorted(plan.graph[by_graph], np.arange(t.n + 1))
     for weighting in ("uniform", "variance"):
-        weight = p.occupancy[:, WEIGHTINGS.index(weighting)]
-        incidence = csr_array((weight, (plan.graph, plan.type)), shape=(t.n, len(types)))
-        on_paths.append((incidence @ flat).reshape(t.n, _EXTENTS, len(chosen)))
+        weight = p.occupancy[by_graph, WEIGHTINGS.index(weighting)]
+        incidence = csr_array((weight, kinds, first), shape=(t.n, len(types)))
+        on_paths.append((incidence @ flat).reshape(t.n, n_extents, len(chosen)))
 
     inner = p.inner
     weight = inner.variance + inner.energy + f.fan_in[inner.code]
     kernel = _graph_log_sum_exp(inner.graph, weight, t.n)
-    cell = inner.graph * _EXTENTS + extent[inner.code]
+    cell = inner.graph * n_extents + at[inner.code]
     share = np.exp(weight - kernel[inner.graph]) * spatial[inner.code]
-    share = _by_graph(cell, share, t.n * _EXTENTS).reshape(t.n, _EXTENTS)
+    share = _by_graph(cell, share, t.n * n_extents).reshape(t.n, n_extents)
 
     by_extent = np.concatenate([sums, *on_paths, share[:, :, None]], axis=2)
     occupied = sums[:, :, 10] > 0
-    last = np.where(occupied.any(axis=1), occupied.argmax(axis=1), 0)
+    last = np.where(occupied.any(axis=1), present[occupied.argmax(axis=1)], 0)
     staged = np.zeros((t.n, _STAGES, by_extent.shape[2]))
-    rank = np.arange(_EXTENTS)[None, :] - last[:, None]
+    rank = present[None, :] - last[:, None]
     for stage in range(_STAGES):
         mask = (rank == stage) if stage < _STAGES - 1 else (rank >= stage)
         staged[:, stage] = (by_extent * mask[:, :, None]).sum(axis=1)
@@ -384,11 +392,12 @@ def _pairs(batch: Any, f: SignatureFeatures) -> Floats:
             stand_in = further
         keep = ~looked_through[target]
         source, target = stand_in[source[keep]], target[keep]
-    silent = f.is_io[codes] > 0
-    keep = ~(silent[source] | silent[target] | looked_through[source])
+    silent = (f.is_io[codes] > 0) | looked_through
+    keep = ~(silent.take(source) | silent.take(target))
     source, target = source[keep], target[keep]
-    pair = f.pair[codes].astype(np.int64)
-    cell = np.asarray(batch.graph_index, dtype=np.int64)[target] * (c * c) + pair[source] * c + pair[target]
+    pair = f.pair.astype(np.int64)[codes]
+    in_graph = np.asarray(batch.graph_index, dtype=np.int64) * (c * c) + pair
+    cell = in_graph.take(target) + c * pair.take(source)
     counts = np.bincount(cell, minlength=n * c * c).reshape(n, c * c).astype(np.float64)
     return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 

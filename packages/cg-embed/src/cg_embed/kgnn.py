@@ -29,7 +29,7 @@ from .path_encoder import N_FEATURES, NUMBERS, node_features
 from .signature_features import CLASSES, signature_features
 from .spectrum import spectrum_vectors
 
-__all__ = ["GraphBatch", "GraphEncoder", "convolve", "graph_batch", "n_node_features", "node_means", "prepare_graph"]
+__all__ = ["GraphBatch", "GraphEncoder", "class_means", "convolve", "graph_batch", "n_node_features", "prepare_graph"]
 
 # columns of `path_encoder.node_features` that the paper's node features lack
 _BEYOND_PAPER = ("stride", "dilation", "groups", "gain", "moment", "macs", "params")
@@ -148,14 +148,13 @@ def _neighbours(edges: np.ndarray[Any, Any], round_: Round) -> tuple[Tensor, Ten
     return torch.from_numpy(edges[0].copy()), torch.from_numpy(first)
 
 
-def node_means(x: Tensor, batch: GraphBatch) -> Tensor:
-    """Mean over the nodes of each graph of (N, width), in the graphs' own order."""
-    count = (batch.ptr[1:] - batch.ptr[:-1])[:, None]
-    return (segment(x, batch.ptr) / count).index_select(0, batch.order)
+def class_means(x: Tensor, batch: GraphBatch) -> Tensor:
+    """Mean over the nodes of each graph of their classes' states (C, width), in the graphs' own order."""
+    return embedding_bag(batch.node, x, batch.ptr, mode="mean", include_last_offset=True).index_select(0, batch.order)
 
 
 def convolve(along: nn.ModuleList, x: Tensor, batch: GraphBatch, against: nn.ModuleList | tuple[()] = ()) -> Tensor:
-    """Graph convolutions and tanh, layer by layer, to states of the nodes (N, width).
+    """Graph convolutions and tanh, layer by layer, to states of the last classes of nodes (C, width).
 
     What `GraphConv` computes for every node is computed once for each class of nodes with the same state.
 
@@ -169,7 +168,7 @@ def convolve(along: nn.ModuleList, x: Tensor, batch: GraphBatch, against: nn.Mod
         if len(against):
             message = message + _convolve(against[i], x, classes.before, classes.consumers, classes.consumer_ptr)
         x = torch.tanh(message)
-    return embedding(batch.node, x)
+    return x
 
 
 def _convolve(layer: Any, x: Tensor, before: Tensor, neighbours: Any, ptr: Any) -> Tensor:
@@ -218,11 +217,26 @@ class GraphEncoder(nn.Module):
         """Mean of both branches over operators, (G, 2 width)."""
         start = self.embed(batch.x)
         x = convolve(self.along, start, batch, self.against)
-        tokens = embedding(batch.code, start) + self.place(batch.positions)
-        for layer in self.attention:
+        count = (batch.ptr[1:] - batch.ptr[:-1])[:, None]
+        attended = (segment(self._attend(start, batch), batch.ptr) / count).index_select(0, batch.order)
+        return torch.cat([class_means(x, batch), attended], dim=1)
+
+    def _attend(self, start: Tensor, batch: GraphBatch) -> Tensor:
+        """States of the operators after the Transformer branch, (N, width).
+
+        An operator starts as the sum of what its signature and its position say, so the first layer's queries, keys and values are sums of maps of
+        the few signatures and of the short positions.
+        """
+        x = torch.addmm(embedding(batch.code, start), batch.positions, self.place.weight.t())
+        for i, layer in enumerate(self.attention):
             assert isinstance(layer, nn.TransformerEncoderLayer)
-            tokens = transformer_layer(layer, tokens, batch.sizes)
-        return torch.cat([node_means(x, batch), node_means(tokens, batch)], dim=1)
+            joint = None
+            if not i:
+                weight, bias = layer.self_attn.in_proj_weight, layer.self_attn.in_proj_bias
+                kinds = embedding(batch.code, linear(start, weight, bias))
+                joint = torch.addmm(kinds, batch.positions, (weight @ self.place.weight).t())
+            x = transformer_layer(layer, x, batch.sizes, joint)
+        return x
 
     def forward(self, batch: GraphBatch) -> Tensor:
         return self.head(self.readout(batch))

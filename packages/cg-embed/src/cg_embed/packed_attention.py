@@ -14,17 +14,21 @@ from torch.nn import functional as F
 __all__ = ["transformer_layer"]
 
 
-def transformer_layer(layer: nn.TransformerEncoderLayer, x: Tensor, sizes: Sequence[tuple[int, int]]) -> Tensor:
+def transformer_layer(
+    layer: nn.TransformerEncoderLayer, x: Tensor, sizes: Sequence[tuple[int, int]], joint: Tensor | None = None
+) -> Tensor:
     """One layer, without dropout.
 
     Args:
         layer: weights; normalisation after each part (``norm_first`` off), no dropout.
         x: (N, width), graph after graph.
         sizes: how many graphs of how many operators follow each other, ``(graphs, operators)``.
+        joint: queries, keys and values (N, 3 width), where they are known.
     """
     attention = layer.self_attn
     heads = attention.num_heads
-    joint = F.linear(x, attention.in_proj_weight, attention.in_proj_bias)
+    if joint is None:
+        joint = F.linear(x, attention.in_proj_weight, attention.in_proj_bias)
     parts = []
     for part, (graphs, operators) in zip(joint.split([g * n for g, n in sizes]), sizes, strict=True):
         q, k, v = part.view(graphs, operators, 3, heads, -1).permute(2, 0, 3, 1, 4)

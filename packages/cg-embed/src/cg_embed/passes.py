@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .plan import Plan
+from .scratch import Scratch
 from .signature_features import JOIN_RULES, PATH_COUNTS, SignatureFeatures
 
 __all__ = ["WEIGHTINGS", "Inner", "Passes", "run_passes"]
@@ -80,11 +81,12 @@ class Passes:
     inner: Inner
 
 
-def run_passes(plan: Plan, features: SignatureFeatures) -> Passes:
-    """Both passes over a batch."""
+def run_passes(plan: Plan, features: SignatureFeatures, scratch: Scratch | None = None) -> Passes:
+    """Both passes over a batch; the means lie in ``scratch``."""
+    scratch = scratch or Scratch()
     tables = _type_tables(plan, features)
     log_share, rule = _edge_terms(plan, features)
-    log_weight, carried, share, mean, longest = _forward(plan, tables, log_share, rule)
+    log_weight, carried, share, mean, longest = _forward(plan, tables, log_share, rule, scratch)
     start = _sink_weights(plan, log_weight)
     occupancy, energy = _backward(plan, tables, log_share, rule, log_weight, carried, share, start)
     graph_mean, graph_variance, entropy = _moments(plan, tables, share, mean, occupancy, start)
@@ -148,48 +150,53 @@ def _edge_terms(plan: Plan, f: SignatureFeatures) -> tuple[Floats, NDArray[np.in
 
 
 def _forward(
-    plan: Plan, t: TypeTables, log_share: Floats, rule: NDArray[np.int64]
+    plan: Plan, t: TypeTables, log_share: Floats, rule: NDArray[np.int64], scratch: Scratch
 ) -> tuple[Floats, Floats, Floats, Floats, Floats]:
     """Log weights at outputs and inputs of segments, shares of edges, means over paths, longest (and minus shortest) paths."""
     n, k, c = len(plan), len(WEIGHTINGS), len(PATH_COUNTS)
     flow = plan.forward
-    s, u = np.zeros((n, k)), np.zeros((n, k))
-    m = np.zeros((n, k, c))
-    longest = np.zeros((n, t.longest.shape[1]))
+    s, u = np.empty((n, k)), np.zeros((n, k))
+    m = scratch.array("mean", (n, k, c))
+    longest = np.empty((n, t.longest.shape[1]))
     share = np.ones((len(flow.source), k))
     product = rule == _PRODUCT
-    scale, shift, counts, steps = t.scale[plan.type], t.shift[plan.type], t.counts[plan.type], t.longest[plan.type]
+    products = bool(product.any())
     for step in flow.steps:
         lo, hi, joins = step.lo, step.hi, step.joins
-        if step.slots:
+        kind = plan.type[lo:hi]
+        counts, steps = t.counts.take(kind, axis=0)[:, None, :], t.longest.take(kind, axis=0)
+        if not step.slots:
+            m[lo:hi], longest[lo:hi] = counts, steps
+        else:
             first, last = step.slots[0]
             source = flow.source[first:last]
-            u[lo:hi] = s[source]
-            acc, far = m.take(source, axis=0), longest[source]
+            s.take(source, axis=0, out=u[lo:hi], mode="clip")
+            acc, far = m.take(source, axis=0), longest.take(source, axis=0)
             if joins:
                 slots = [slice(a, min(b, a + joins)) for a, b in step.slots]
-                terms, products = [], np.zeros(joins)
+                terms, multiplied = [], np.zeros(joins)
                 for at in slots:
-                    term = s[flow.source[at]]
-                    multiplies = product[at]
-                    if multiplies.any():  # the variance of a product is the product, its shares are fixed
-                        products[: len(term)] += multiplies * term[:, _VARIANCE]
+                    term = s.take(flow.source[at], axis=0)
+                    if products:  # the variance of a product is the product, its shares are fixed
+                        multiplies = product[at]
+                        multiplied[: len(term)] += multiplies * term[:, _VARIANCE]
                         term[multiplies, _VARIANCE] = 0
                     term[:, _VARIANCE] += log_share[at]
                     term[:, _FLOW] += log_share[at]
                     terms.append(term)
                 u[lo : lo + joins] = log_sum_exp(terms)
-                u[lo : lo + joins, _VARIANCE] += products
+                u[lo : lo + joins, _VARIANCE] += multiplied
                 acc[:joins] = 0
                 for at, term in zip(slots, terms, strict=True):
                     share[at] = term
-                    acc[: len(term)] += term[:, :, None] * m.take(flow.source[at], axis=0)
-                    np.maximum(far[: len(term)], longest[flow.source[at]], out=far[: len(term)])
-            m[lo:hi] = acc
-            longest[lo:hi] = far
-        m[lo:hi] += counts[lo:hi, None, :]
-        longest[lo:hi] += steps[lo:hi]
-        s[lo:hi] = scale[lo:hi] * u[lo:hi] + shift[lo:hi]
+                    part = m.take(flow.source[at], axis=0)
+                    part *= term[:, :, None]
+                    acc[: len(term)] += part
+                    np.maximum(far[: len(term)], longest.take(flow.source[at], axis=0), out=far[: len(term)])
+            np.add(acc, counts, out=m[lo:hi])
+            np.add(far, steps, out=longest[lo:hi])
+        np.multiply(u[lo:hi], t.scale.take(kind, axis=0), out=s[lo:hi])
+        s[lo:hi] += t.shift.take(kind, axis=0)
     return s, u, share, m, longest
 
 
@@ -236,8 +243,8 @@ def _backward(
     # what an edge multiplies the energy by
     gain = np.where(
         rule == _PRODUCT, carried[forward.target, _VARIANCE] - log_weight[forward.source, _VARIANCE], log_share
-    )[flow.edge]
-    share = share[flow.edge]
+    ).take(flow.edge)
+    share = share.take(flow.edge, axis=0)
     kind = plan.type[flow.segment]
     # e_head - e_tail
     inside = t.back_gain[kind] - t.back_slope[kind] * carried[flow.segment, _VARIANCE]
@@ -250,12 +257,14 @@ def _backward(
         lo, hi = step.lo, step.hi
         if step.slots:
             for a, b in step.slots:
-                occupancy[lo : lo + b - a] += share[a:b] * occupancy[flow.source[a:b]]
-            terms = [head[flow.source[a:b]] + gain[a:b] for a, b in step.slots]
+                part = occupancy.take(flow.source[a:b], axis=0)
+                part *= share[a:b]
+                occupancy[lo : lo + b - a] += part
+            terms = [head.take(flow.source[a:b]) + gain[a:b] for a, b in step.slots]
             widest = len(terms[0])
             tail[lo : lo + widest] = log_sum_exp(terms) if step.joins else terms[0]
         head[lo:hi] = tail[lo:hi] + inside[lo:hi]
-    return occupancy[number], tail[number]
+    return occupancy.take(number, axis=0), tail.take(number)
 
 
 def _moments(
@@ -276,17 +285,20 @@ def _moments(
     for block in np.array_split(joins, max(1, len(joins) // 4096)):
         if not len(block):
             continue
-        target = flow.target[block]
-        weight = share[block] * occupancy[target]
-        spread = mean.take(flow.source[block], axis=0) - (
-            mean.take(target, axis=0) - t.counts[plan.type[target], None, :]
-        )
+        source, target = flow.source[block], flow.target[block]
+        shares = share.take(block, axis=0)
+        weight = shares * occupancy.take(target, axis=0)
+        spread = mean.take(source, axis=0)
+        joined = mean.take(target, axis=0)
+        joined -= t.counts.take(plan.type[target], axis=0)[:, None, :]
+        spread -= joined
         spread *= spread
         spread *= weight[:, :, None]
+        weight *= np.log(np.maximum(shares, 1e-300, out=shares), out=shares)
         graphs = plan.graph[target]
         first = np.flatnonzero(np.diff(graphs, prepend=-1))
         variance[graphs[first]] += np.add.reduceat(spread, first, axis=0)
-        entropy[graphs[first]] += np.add.reduceat(-weight * np.log(np.maximum(share[block], 1e-300)), first, axis=0)
+        entropy[graphs[first]] -= np.add.reduceat(weight, first, axis=0)
     return graph_mean, variance, entropy
 
 

@@ -31,6 +31,7 @@ from cg_ir import batch as make_batch
 
 from .plan import Flow, Plan, compile_plan
 from .pretrained import Pretrained
+from .scratch import Scratch
 from .signature_features import CLASSES, SignatureFeatures, signature_features
 
 __all__ = ["DIRECTIONS", "PathConfig", "PathEncoder", "node_features", "random_weights"]
@@ -138,6 +139,7 @@ class PathEncoder(Pretrained):
     def encode(self, graphs: Sequence[Any]) -> NDArray[np.float32]:
         """Vectors of the graphs, float32 (len(graphs), 8 * channels). A vector depends on its graph alone."""
         out = np.zeros((len(graphs), len(self)), dtype=np.float32)
+        scratch = Scratch()
         begin = 0
         while begin < len(graphs):
             end, nodes = begin, 0
@@ -147,18 +149,21 @@ class PathEncoder(Pretrained):
             batch = make_batch(graphs[begin:end])
             features = signature_features(batch.signatures)
             plan = compile_plan(batch, features.is_input > 0)
-            out[begin:end] = self.encode_plan(plan, features)
+            out[begin:end] = self.encode_plan(plan, features, scratch)
             begin = end
         return out
 
-    def encode_plan(self, plan: Plan, features: SignatureFeatures) -> NDArray[np.float32]:
+    def encode_plan(
+        self, plan: Plan, features: SignatureFeatures, scratch: Scratch | None = None
+    ) -> NDArray[np.float32]:
         """Vectors of the graphs of a compiled batch."""
+        scratch = scratch or Scratch()
         parts = []
         for direction in DIRECTIONS:
             w = {part: self.weights[f"{direction}.{part}"] for part in (*_PARTS, "mu")}
             tables = type_tables(plan, features, w, direction)
             flow = plan.forward if direction == "along" else plan.backward
-            parts.append(_readout(plan, flow, tables, *_walk(plan, flow, tables, _logistic(w["mu"]))))
+            parts.append(_readout(plan, flow, tables, scratch, *_walk(plan, flow, tables, _logistic(w["mu"]), scratch)))
         return np.concatenate(parts, axis=1)
 
     # --- files --------------------------------------------------------------------------------------------------------
@@ -241,48 +246,49 @@ def _positions(plan: Plan, direction: str) -> list[tuple[int, Array, Array]]:
     return steps if direction == "along" else steps[::-1]
 
 
-def _walk(plan: Plan, flow: Flow, t: PathTables, mu: Array) -> tuple[Array, Array, Array]:
+def _walk(plan: Plan, flow: Flow, t: PathTables, mu: Array, scratch: Scratch) -> tuple[Array, Array, Array]:
     """s and m at the end of every segment and h at its start, (S, D) in the flow's numbers."""
     n, d = len(plan), t.a.shape[1]
     kind = plan.type[flow.segment]
-    s, m, h = (np.zeros((n, d), dtype=np.float32) for _ in range(3))
+    s, m, h = (scratch.array(name, (n, d), np.float32) for name in "smh")
+    log_count = np.log(np.maximum(np.bincount(flow.target, minlength=n), 1)).astype(np.float32)[:, None]
     for step in flow.steps:
-        lo, hi, joins = step.lo, step.hi, step.joins
-        if step.slots:
-            first, last = step.slots[0]
-            source = flow.source[first:last]
-            hi = lo + len(source)
-            rows = kind[lo:hi]
-            u, mean = s.take(source, axis=0), m.take(source, axis=0)
-            if joins:
-                slots = [flow.source[a : min(b, a + joins)] for a, b in step.slots]
-                top = u[:joins].copy()
-                for at in slots[1:]:
-                    np.maximum(top[: len(at)], s.take(at, axis=0), out=top[: len(at)])
-                total, sums = np.zeros_like(top), np.zeros_like(top)
-                for at in slots:
-                    weight = s.take(at, axis=0)
-                    weight -= top[: len(at)]
-                    np.exp(weight, out=weight)
-                    total[: len(at)] += weight
+        first, last = step.slots[0] if step.slots else (0, 0)
+        source, joins = flow.source[first:last], step.joins
+        lo, hi = step.lo, step.lo + len(source)
+        rows = kind[lo:hi]
+        u, mean = s.take(source, axis=0), m.take(source, axis=0)
+        if joins:
+            slots = [flow.source[a : min(b, a + joins)] for a, b in step.slots]
+            terms = [u[:joins].copy(), *(s.take(at, axis=0) for at in slots[1:])]
+            top = u[:joins]
+            for term in terms[1:]:
+                np.maximum(top[: len(term)], term, out=top[: len(term)])
+            total, sums = np.zeros_like(top), mean[:joins]
+            for slot, (at, weight) in enumerate(zip(slots, terms, strict=True)):
+                weight -= top[: len(weight)]
+                np.exp(weight, out=weight)
+                total[: len(weight)] += weight
+                if slot:
                     weight *= m.take(at, axis=0)
-                    sums[: len(at)] += weight
-                count = np.zeros((joins, 1), dtype=np.float32)
-                for at in slots:
-                    count[: len(at)] += 1
-                u[:joins] = top + np.log(total) - mu * np.log(count)
-                mean[:joins] = sums / total
-            h[lo:hi] = mean
-            s[lo:hi] = t.a.take(rows, axis=0) * u + t.b.take(rows, axis=0)
-            m[lo:hi] = t.g.take(rows, axis=0) * mean + t.phi.take(rows, axis=0)
-            lo = hi
+                    sums[: len(weight)] += weight
+                else:
+                    sums *= weight
+            sums /= total
+            top += np.log(total, out=total)
+            top -= mu * log_count[lo : lo + joins]
+        h[lo:hi] = mean
+        np.multiply(u, t.a.take(rows, axis=0), out=s[lo:hi])
+        s[lo:hi] += t.b.take(rows, axis=0)
+        np.multiply(mean, t.g.take(rows, axis=0), out=m[lo:hi])
+        m[lo:hi] += t.phi.take(rows, axis=0)
         # where the pass begins
-        rows = kind[lo : step.hi]
-        s[lo : step.hi], m[lo : step.hi] = t.b[rows], t.phi[rows]
+        rows = kind[hi : step.hi]
+        s[hi : step.hi], m[hi : step.hi], h[hi : step.hi] = t.b.take(rows, axis=0), t.phi.take(rows, axis=0), 0
     return s, m, h
 
 
-def _readout(plan: Plan, flow: Flow, t: PathTables, s: Array, m: Array, h: Array) -> Array:
+def _readout(plan: Plan, flow: Flow, t: PathTables, scratch: Scratch, s: Array, m: Array, h: Array) -> Array:
     """End values of s and m, mean and standard deviation of m over weighted operators, (G, 4 D)."""
     kind, graph, n = plan.type[flow.segment], plan.graph[flow.segment], plan.n_graphs
     feeds = np.zeros(len(plan), dtype=bool)
@@ -296,17 +302,26 @@ def _readout(plan: Plan, flow: Flow, t: PathTables, s: Array, m: Array, h: Array
     kind, graph = kind[rows], graph[rows]
     count = t.inner_count[kind]
     total = np.maximum(np.bincount(graph, weights=count, minlength=n), 1)[:, None].astype(np.float32)
-    inner = t.inner_g[kind]
-    inner *= h[rows]
-    inner += t.inner_phi[kind]
+    shape = (len(rows), s.shape[1])
+    inner, at_rows = (scratch.array(name, shape, np.float32) for name in ("inner", "rows"))
+    inner = t.inner_g.take(kind, axis=0, out=inner, mode="clip")
+    inner *= h.take(rows, axis=0, out=at_rows, mode="clip")
+    inner += t.inner_phi.take(kind, axis=0, out=at_rows, mode="clip")
     mean = _sums(np.ones(len(rows), np.float32), graph, n) @ inner / total
     # spread over the ends of segments, each as often as it has weighted operators
     weigh = _sums(count, graph, n)
-    deviation = m[rows]
-    deviation -= (weigh @ deviation / total)[graph]
+    deviation = m.take(rows, axis=0, out=inner, mode="clip")
+    deviation -= (weigh @ deviation / total).take(graph, axis=0, out=at_rows, mode="clip")
     deviation *= deviation
     spread = np.sqrt(weigh @ deviation / total)
-    return np.arcsinh(np.concatenate([at_end @ s[ends] / n_ends, at_end @ m[ends] / n_ends, mean, spread], axis=1))
+    ending = at_end @ s.take(ends, axis=0), at_end @ m.take(ends, axis=0)
+    return _arcsinh(np.concatenate([*(x / n_ends for x in ending), mean, spread], axis=1))
+
+
+def _arcsinh(x: Array) -> Array:
+    """The inverse hyperbolic sine; through the logarithm, which numpy computes many at a time."""
+    size = np.abs(x)
+    return np.copysign(np.log(size + np.sqrt(size * size + 1)), x)
 
 
 def _sums(weights: Array, graph: Array, n: int) -> csr_array:

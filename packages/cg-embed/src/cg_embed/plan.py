@@ -160,7 +160,7 @@ def compile_plan(batch: Any, is_input: NDArray[np.bool_]) -> Plan:
 
     # edges between segments enter at heads
     entering = ~continues[target]
-    source, target = segment_of[source[entering]], segment_of[target[entering]]
+    source, target = segment_of.take(source[entering]), segment_of.take(target[entering])
 
     level = _levels(source, target, len(heads))
     flow = _flow(source, target, level)
@@ -242,7 +242,7 @@ def _levels(source: Ints, target: Ints, n: int) -> Ints:
     missing = np.bincount(target, minlength=n)
     outdegree = np.bincount(source, minlength=n)
     start = np.concatenate([[0], np.cumsum(outdegree)])
-    consumer = target[np.argsort(source, kind="stable")]
+    consumer = target.take(_order(source))
     stamp = np.empty(n, dtype=np.int64)
     frontier = np.flatnonzero(missing == 0)
     depth = 0
@@ -250,8 +250,8 @@ def _levels(source: Ints, target: Ints, n: int) -> Ints:
         level[frontier] = depth
         count = outdegree[frontier]
         total = int(count.sum())
-        first = np.repeat(start[frontier] - np.cumsum(count) + count, count)
-        hit = consumer[first + np.arange(total)]
+        first = np.repeat(start.take(frontier) - np.cumsum(count) + count, count)
+        hit = consumer.take(first + np.arange(total))
         np.subtract.at(missing, hit, 1)
         ready = hit[missing[hit] == 0]
         stamp[ready] = np.arange(len(ready))
@@ -260,29 +260,36 @@ def _levels(source: Ints, target: Ints, n: int) -> Ints:
     return level
 
 
+def _order(key: Ints) -> Ints:
+    """The stable order of numbers from 0 to below 2^32, 16 bits at a time: numpy counts such small numbers instead of comparing them."""
+    order = np.argsort((key & 0xFFFF).astype(np.uint16), kind="stable")
+    if key.max(initial=0) > 0xFFFF:
+        order = order.take(np.argsort((key >> 16).astype(np.uint16).take(order), kind="stable"))
+    return order
+
+
 def _flow(source: Ints, target: Ints, level: Ints) -> Flow:
     """Number the segments by level and falling indegree, and the edges by level, slot and target."""
     n = len(level)
     indegree = np.bincount(target, minlength=n)
     widest = int(indegree.max(initial=0))
-    segment = np.argsort(level * (widest + 1) + (widest - indegree), kind="stable")
+    segment = _order(level * (widest + 1) + (widest - indegree))
     number = np.empty(n, dtype=np.int64)
     number[segment] = np.arange(n)
-    source, target = number[source], number[target]
+    source, target = number.take(source), number.take(target)
 
     # slot of an edge: its place among the edges with the same target
-    by_target = np.argsort(target, kind="stable")
-    sorted_target = target[by_target]
-    begin = np.concatenate([[0], np.cumsum(np.bincount(target, minlength=n))])[:-1]
-    slot = np.arange(len(target)) - begin[sorted_target]
-    level = level[segment]
-    key = (level[sorted_target] * max(widest, 1) + slot) * n + sorted_target
-    order = by_target[np.argsort(key, kind="stable")]
-    source, target = source[order], target[order]
+    by_target = _order(target)
+    sorted_target = target.take(by_target)
+    level = level.take(segment)
+    begin = np.concatenate([[0], np.cumsum(indegree.take(segment))])[:-1]
+    slot = np.arange(len(target)) - begin.take(sorted_target)
+    key = level.take(sorted_target) * max(widest, 1) + slot
+    order = by_target.take(_order(key))
+    source, target = source.take(order), target.take(order)
 
     depth = int(level.max(initial=-1)) + 1
-    counts = np.zeros((depth, max(widest, 1)), dtype=np.int64)
-    np.add.at(counts, (level[sorted_target], slot), 1)
+    counts = np.bincount(key, minlength=depth * max(widest, 1)).reshape(depth, max(widest, 1))
     ends = np.cumsum(counts.ravel()).reshape(counts.shape)
     bounds = np.concatenate([[0], np.cumsum(np.bincount(level, minlength=depth))])
     steps = tuple(

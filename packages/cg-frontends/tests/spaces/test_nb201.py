@@ -110,6 +110,18 @@ def test_disconnected_cell_is_a_product_with_zero() -> None:
     assert same.hash == graph.hash
 
 
+def test_cells_that_differ_without_influence_share_a_network() -> None:
+    space = NasBench201()
+    first, second = (
+        space.graph(f"|nor_conv_1x1~0|+|none~0|{op}~1|+|none~0|avg_pool_3x3~1|none~2|")
+        for op in ("none", "skip_connect")
+    )
+    assert first.codes is second.codes
+    assert first.name != second.name == "nb201/|nor_conv_1x1~0|+|none~0|skip_connect~1|+|none~0|avg_pool_3x3~1|none~2|"
+    unpruned = NasBench201(pruned=False)
+    assert unpruned.graph(first.name[6:]).hash != unpruned.graph(second.name[6:]).hash
+
+
 def test_regions_and_name() -> None:
     graph = NasBench201().graph(CELL)
     assert graph.name == f"nb201/{CELL}"

@@ -276,6 +276,13 @@ class Graph:
         """Versioned digest of the structure: equal for isomorphic graphs, whatever their names, regions and node order."""
         return digest(self.colours())
 
+    def renamed(self, name: str) -> Graph:
+        """The same network under another name. Both share their arrays and whatever is computed from them, whichever is asked first."""
+        arrays = self.signatures, self.codes, self.indptr, self.indices, self.region_names, self.region_codes
+        other = Graph(*arrays, self.weight_keys, name, self.producer, self.extras)
+        other.__dict__ = self.__dict__
+        return other
+
     def simplify(self) -> Graph:
         """The graph without layout operators: what read one reads the operator before it."""
         from cg_ir.simplify import simplify

@@ -19,7 +19,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["HASH_VERSION", "MULTIPLIERS", "Wiring", "digest", "refine", "scale", "wiring"]
+__all__ = ["HASH_VERSION", "MULTIPLIERS", "Wiring", "digest", "digest_sorted", "refine", "scale", "wiring"]
 
 #: Prefix of every digest; changes with the algorithm.
 HASH_VERSION = "cg1"
@@ -166,5 +166,10 @@ def digest(colours: Sequence[int] | NDArray[np.uint64]) -> str:
     """The graph's hash from its nodes' stable colours, any order."""
     known = np.array(colours if isinstance(colours, np.ndarray) else array("Q", colours), dtype="<u8")
     known.sort()
-    data = known.tobytes()
+    return digest_sorted(known)
+
+
+def digest_sorted(colours: NDArray[np.uint64]) -> str:
+    """The graph's hash from its nodes' stable colours in rising order."""
+    data = colours.astype("<u8", copy=False).tobytes()
     return f"{HASH_VERSION}:{hashlib.blake2b(data, digest_size=16).hexdigest()}"

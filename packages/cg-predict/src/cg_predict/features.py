@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cg_ir import hash_all
 from cg_ir.graph import Graph
 
-__all__ = ["CachedEncoder", "Encoder", "descriptors", "fingerprint", "neighbourhoods", "path_vectors"]
+__all__ = ["CachedEncoder", "Encoder", "descriptors", "distinct", "fingerprint", "neighbourhoods", "path_vectors"]
 
 #: Vectors kept, at about 2 kB each.
 CAPACITY = 150_000
@@ -44,7 +44,8 @@ class CachedEncoder:
         """Vectors of the graphs, float32 (len(graphs), d)."""
         if not len(graphs):
             return np.zeros((0, len(self.encoder)), dtype=np.float32)  # type: ignore[arg-type]
-        keys = hash_all(graphs)
+        graphs, place = distinct(graphs)
+        keys = [graph.hash for graph in graphs]
         missing = {key: graph for key, graph in zip(keys, graphs, strict=True) if key not in self._memory}
         rows: dict[str, NDArray[np.float32]] = {}
         if missing:
@@ -58,7 +59,15 @@ class CachedEncoder:
             self._memory[key] = rows[key].copy()
         while len(self._memory) > self.capacity:
             self._memory.popitem(last=False)
-        return result
+        return result if len(place) == len(result) else result[place]
+
+
+def distinct(graphs: Sequence[Graph]) -> tuple[list[Graph], NDArray[np.intp]]:
+    """The different networks, in the order in which they come first, and the place of each of ``graphs`` among them, (len(graphs),)."""
+    number: dict[str, int] = {}
+    place = [number.setdefault(key, len(number)) for key in hash_all(graphs)]
+    networks = dict(zip(place, graphs, strict=True))
+    return list(networks.values()), np.array(place, dtype=np.intp)
 
 
 _CACHED: dict[str, CachedEncoder] = {}

@@ -24,7 +24,7 @@ try:
     from torch_geometric.nn import GraphConv
 
     from cg_embed import ContrastiveConfig, ContrastiveEncoder
-    from cg_embed.kgnn import GraphBatch, convolve, graph_batch, n_node_features, node_means, prepare_graph
+    from cg_embed.kgnn import GraphBatch, class_means, convolve, graph_batch, n_node_features, prepare_graph
 except ImportError:  # pragma: no cover - the tests of this package alone run without torch
     raise MissingExtra("cg-predict", "torch", "the fine-tuned predictor") from None
 
@@ -64,7 +64,7 @@ class _KGNN(nn.Module):
 
     def forward(self, batch: GraphBatch) -> Tensor:
         x = convolve(self.layers, self.embed(batch.x), batch)
-        return self.head(node_means(x, batch))[:, 0]
+        return self.head(class_means(x, batch))[:, 0]
 
 
 class _Network:

@@ -88,7 +88,7 @@ class PooledPrior:
         pool = np.asarray(pool, dtype=np.float32)
         self._scale = scale
         ranks = scale.ranks(pool)
-        similarity = list(prior.similarities(pool).values())
+        similarity = list(prior.similarities(pool, ranks).values())
         near = np.median(prior.distances(pool)[0], axis=0)
         self._ranked = _Average(prior.ranked, _shares(similarity, SIMILARITY), ranks)
         self._raw = _Average(prior.raw, _shares((-near).tolist(), NEARNESS), pool)
@@ -99,14 +99,16 @@ class PooledPrior:
         self._sizes = [(column, _Standard(ranks[:, column])) for column in columns]
         self._general = GENERAL * (1.0 - max(similarity))
         self._means = dict.fromkeys(("ranked", "raw", "size", "effects"), 0.0)
-        parts = self.parts(pool)
+        parts = self._parts(pool, ranks)
         self._means = {name: float(values.mean()) for name, values in parts.items()}
         self._deviation = max(float(np.sum(list(parts.values()), axis=0).std()), 1e-12)
 
     def parts(self, x: NDArray[np.floating[Any]]) -> dict[str, Floats]:
         """The parts of the score, (n,) each, of about unit variance over the pool; with the weight that `score` gives them."""
         x = np.asarray(x, dtype=np.float32)
-        ranks = self._scale.ranks(x)
+        return self._parts(x, self._scale.ranks(x))
+
+    def _parts(self, x: NDArray[np.float32], ranks: NDArray[np.float32]) -> dict[str, Floats]:
         size = np.sum([standard(ranks[:, column]) for column, standard in self._sizes], axis=0)
         parts = {
             "ranked": self._ranked(ranks), "raw": self._raw(x), "size": self._general * size, "effects": self._linear(self._effects(x)),

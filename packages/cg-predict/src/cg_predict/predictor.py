@@ -18,7 +18,7 @@ from cg_embed.pretrained import Pretrained
 from cg_ir import hash_all
 from cg_ir.errors import CgError
 from cg_ir.graph import Graph
-from cg_predict.features import descriptors, fingerprint, path_vectors
+from cg_predict.features import descriptors, distinct, fingerprint, path_vectors
 from cg_predict.gp import AveragedGaussianProcess, Structure
 from cg_predict.many_labels import ManyLabels
 from cg_predict.metrics import spearman
@@ -223,14 +223,16 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
             empty = np.zeros(0)
             return (empty, empty.copy()) if return_std else empty
         pool = pool if pool is not None and len(pool) else None
+        graphs, place = distinct(graphs)
         if not getattr(self, "informative_", False):
             pool_x = None if pool is None else descriptors().encode(_spread(list(pool)))
-            return self._from_prior(descriptors().encode(graphs), pool_x, return_std)
-        fitted = self._model(pool)
-        answer = fitted.model.predict(*fitted.views(self._encoded(graphs)), return_std)
-        if fitted.placement is None:
-            return answer
-        return fitted.placement.of(*answer) if return_std else fitted.placement.scores(answer)
+            result = self._from_prior(descriptors().encode(graphs), pool_x, return_std)
+        else:
+            fitted = self._model(pool)
+            result = fitted.model.predict(*fitted.views(self._encoded(graphs)), return_std)
+            if fitted.placement is not None:
+                result = fitted.placement.of(*result) if return_std else fitted.placement.scores(result)
+        return (result[0][place], result[1][place]) if return_std else result[place]
 
     def score(self, graphs: Sequence[Graph], y: ArrayLike, pool: Sequence[Graph] | None = None) -> float:
         """Spearman's rank correlation of predictions and labels."""

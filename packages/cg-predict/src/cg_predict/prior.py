@@ -97,15 +97,18 @@ class Prior:
 
     # --- scores -------------------------------------------------------------------------------------------------------
 
-    def similarities(self, pool: NDArray[np.floating[Any]]) -> dict[str, float]:
+    def similarities(
+        self, pool: NDArray[np.floating[Any]], ranks: NDArray[np.floating[Any]] | None = None
+    ) -> dict[str, float]:
         """How similar each source family is to a pool, from -1 to 1; no label is needed.
 
         The correlation, over pairs of descriptors that vary in both, of their rank correlations in the family and in the pool.
 
         Args:
             pool: descriptors of the pool, (m, d).
+            ranks: their ranks, where they are known.
         """
-        own = correlations(PoolScale(pool).ranks(pool))
+        own = correlations(PoolScale(pool).ranks(pool) if ranks is None else ranks)
         result = {}
         for family in self.sources:
             theirs = self.correlations[family]
@@ -201,8 +204,10 @@ def correlations(ranks: NDArray[np.floating[Any]]) -> Floats:
 
 def family_distance(x: NDArray[np.floating[Any]], mean: Floats, deviation: Floats, together: Floats) -> Floats:
     """Distance of descriptors ``x`` to one family, (n,); see `Prior.distances`."""
-    z = (np.asarray(x, dtype=np.float64) - mean) / np.sqrt(deviation**2 + (0.1 * together) ** 2)
-    return np.asarray(np.sqrt(np.mean(np.minimum(z * z, 100.0), axis=1)), dtype=np.float64)
+    z = np.asarray(x, dtype=np.float64) - mean
+    z /= np.sqrt(deviation**2 + (0.1 * together) ** 2)
+    z *= z
+    return np.asarray(np.sqrt(np.mean(np.minimum(z, 100.0, out=z), axis=1)), dtype=np.float64)
 
 
 @lru_cache(maxsize=8)

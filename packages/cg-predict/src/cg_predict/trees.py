@@ -4,14 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ["Forest"]
 
-_AT_ONCE = 250_000  # pairs of network and tree walked at a time: about what fits a cache
+_AT_ONCE = 500_000  # pairs of network and inner node at a time: about what fits a cache
+
+
+class _Questions(NamedTuple):
+    """What the inner nodes ask, level by level from the roots down, M in all.
+
+    Attributes:
+        columns: those that any of them looks at, (c,).
+        column: of each question, among these, (M,).
+        threshold: of each question, (M, 1).
+        levels: of each level, numbers of its nodes within their trees, which of the nodes are inner ones, and their questions.
+    """
+
+    columns: NDArray[np.int16]
+    column: NDArray[np.int64]
+    threshold: NDArray[np.float32]
+    levels: list[tuple[NDArray[np.unsignedinteger[Any]], NDArray[np.int64], slice]]
 
 
 @dataclass(frozen=True)
@@ -76,24 +93,43 @@ class Forest:
             np.concatenate(value), depth, float(offset),
         )  # fmt: skip
 
+    @cached_property
+    def _questions(self) -> _Questions:
+        sizes = np.diff(self.roots, append=len(self.feature))
+        number = np.arange(len(self.feature)) - np.repeat(self.roots, sizes)
+        small = np.min_scalar_type(int(sizes.max(initial=1)) - 1)
+        nodes, levels, asking, first = self.roots, [], [self.roots[:0]], 0
+        while len(nodes):
+            inner = np.flatnonzero(self.feature[nodes] >= 0)
+            levels.append((number[nodes].astype(small), inner, slice(first, first + len(inner))))
+            asking.append(nodes[inner])
+            first += len(inner)
+            left = self.left[nodes[inner]]
+            nodes = np.stack([left, left + 1], axis=1).ravel()
+        asked = np.concatenate(asking)
+        columns, column = np.unique(self.feature[asked], return_inverse=True)
+        return _Questions(columns, column, self.threshold[asked, None], levels)
+
     def predict(self, x: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-        """The sums, (n,), for features ``x``, (n, d)."""
-        x = np.ascontiguousarray(x, dtype=np.float32)
-        n, d = x.shape
-        result = np.full(n, self.offset)
-        flat_feature = np.maximum(self.feature, 0).astype(np.int32)
-        step = max(1, _AT_ONCE // max(1, len(self)))
-        for begin in range(0, n, step):
-            block = x[begin : begin + step]
-            flat = block.ravel()
-            base = (np.arange(len(block), dtype=np.int32) * d)[:, None]
-            node = np.broadcast_to(self.roots, (len(block), len(self))).copy()
-            for _ in range(self.depth):
-                # A leaf's threshold is infinite, so it stays where it is.
-                right = flat[flat_feature[node] + base] > self.threshold[node]
-                node = self.left[node]
-                node += right
-            result[begin : begin + step] += self.value[node].sum(axis=1, dtype=np.float64)
+        """The sums, (n,), for features ``x``, (n, d).
+
+        Every inner node asks its question of every network, and the numbers of leaves rise to the roots. That is more comparisons than a walk down each
+        tree takes, but all of them on neighbouring values, without a branch.
+        """
+        x = np.asarray(x, dtype=np.float32)
+        result = np.full(len(x), self.offset)
+        columns, column, threshold, levels = self._questions
+        step = max(16, _AT_ONCE // max(1, len(column)))
+        for begin in range(0, len(x), step):
+            block = np.ascontiguousarray(x[begin : begin + step, columns].T)
+            right = (block.take(column, axis=0) > threshold).view(np.uint8)
+            leaf = np.zeros((0, block.shape[1]), dtype=levels[0][0].dtype)
+            for number, inner, questions in reversed(levels):
+                left = leaf[0::2]
+                chosen = left ^ ((left ^ leaf[1::2]) & np.negative(right[questions], dtype=leaf.dtype))
+                leaf = np.repeat(number[:, None], block.shape[1], axis=1)
+                leaf[inner] = chosen
+            result[begin : begin + step] += self.value.take(leaf + self.roots[:, None]).sum(axis=0, dtype=np.float64)
         return result
 
     # --- files --------------------------------------------------------------------------------------------------------

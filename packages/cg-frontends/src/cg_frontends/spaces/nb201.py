@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakValueDictionary
+
+import numpy as np
 
 from cg_frontends.spaces.blocks import (
     average_pool,
@@ -17,12 +21,21 @@ from cg_frontends.spaces.blocks import (
     zero,
 )
 from cg_frontends.spaces.categorical import CategoricalSpace
-from cg_frontends.spaces.fragments import Assembly, Fragment, FragmentCache, Piece, Shape, capture, chain
+from cg_frontends.spaces.fragments import (
+    PRODUCER,
+    Assembly,
+    Fragment,
+    FragmentCache,
+    Layout,
+    Piece,
+    Shape,
+    capture,
+    lay_out,
+)
 from cg_frontends.spaces.options import read_choice, read_flag
 from cg_ir import ArchError, Graph
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from cg_ir import SignatureTable
@@ -61,6 +74,28 @@ _BLOCKS: dict[str, Callable[..., int]] = {
 }
 
 
+#: An operator whose block is wired alike; the operators' symbols alone differ.
+_SAME_FORM = {"nor_conv_3x3": "nor_conv_1x1"}
+
+
+class _Skeleton(NamedTuple):
+    """What all networks of the space have in common.
+
+    Attributes:
+        table: the table that ``codes`` refer to.
+        codes: of stem, blocks at the first stage's shape, residual block, blocks at the second stage's shape, ..., head.
+        parts: stem, residual blocks and head, with positions in ``codes`` instead of codes.
+        stages: where the blocks of each stage begin in ``codes``.
+        moves: how far the block of each operator lies behind that of the operator of the same form.
+    """
+
+    table: SignatureTable
+    codes: NDArray[np.int32]
+    parts: list[Piece]
+    stages: list[int]
+    moves: dict[str, int]
+
+
 class NasBench201(CategoricalSpace):
     """The search space ``nb201``: 5^6 cells in the official CIFAR network.
 
@@ -88,7 +123,10 @@ class NasBench201(CategoricalSpace):
         self.dataset = read_choice(self.name, "dataset", dataset, _DATASETS)
         self.resolution, self.classes = _DATASETS[self.dataset]
         self._cache = FragmentCache()
-        self._skeleton: tuple[SignatureTable, list[Piece], list[NDArray[np.int32]]] | None = None
+        self._skeleton: _Skeleton | None = None
+        self._forms: dict[tuple[str, ...], tuple[Layout, NDArray[np.intp]]] = {}
+        # networks that are still in use: cells that differ in operators without influence share them
+        self._networks: WeakValueDictionary[tuple[str, ...], Graph] = WeakValueDictionary()
 
     # --- notation -----------------------------------------------------------------------------------------------------
 
@@ -159,18 +197,59 @@ class NasBench201(CategoricalSpace):
             ArchError: see ``parse``.
         """
         ops = self.parse(arch)
+        name = f"{self.name}/{self.format(ops)}"
         table = self._cache.begin()
-        if self._skeleton is None or self._skeleton[0] is not table:
-            stages = range(len(_CHANNELS))
-            parts = [self._part(place) for place in range(len(_CHANNELS) + 1)]
-            self._skeleton = table, parts, [self._symbols(stage) for stage in stages]
-        _, parts, symbols = self._skeleton
-        symbolic, counts, indices, output = self._cell(ops).piece
-        pieces = [parts[0]]
-        for codes, part in zip(symbols, parts[1:], strict=True):
-            pieces += [Piece(codes[symbolic], counts, indices, output)] * _CELLS
-            pieces.append(part)
-        return chain(pieces, _NAMES, table, f"{self.name}/{self.format(ops)}")
+        if self._skeleton is None or self._skeleton.table is not table:
+            self._skeleton = self._make_skeleton(table)
+            self._networks.clear()
+        kept = self._kept(ops)
+        twin = self._networks.get(kept)
+        if twin is not None:
+            return twin.renamed(name)
+        graph = self._networks[kept] = self._build(self._skeleton, kept, name)
+        return graph
+
+    def _kept(self, ops: tuple[str, ...]) -> tuple[str, ...]:
+        """The operators, with ``none`` for those that cannot influence the output of a pruned cell: equal for cells with the same network."""
+        if not self.pruned:
+            return ops
+        used = _USED[tuple([op != "none" for op in ops])]
+        return tuple([op if keep else "none" for op, keep in zip(ops, used)])  # noqa: B905 - both have six
+
+    def _build(self, skeleton: _Skeleton, ops: tuple[str, ...], name: str) -> Graph:
+        form = tuple([_SAME_FORM.get(op, op) for op in ops])
+        known = self._forms.get(form)
+        if known is None:
+            known = self._forms[form] = self._lay_out(skeleton, form)
+        layout, edge = known
+        moves = np.array([*map(skeleton.moves.__getitem__, ops), 0])
+        codes = skeleton.codes[layout.codes + moves[edge]]
+        return Graph(skeleton.table, codes, layout.indptr, layout.indices, _NAMES, layout.regions, None, name, PRODUCER)
+
+    def _lay_out(self, skeleton: _Skeleton, ops: Sequence[str]) -> tuple[Layout, NDArray[np.intp]]:
+        """The network with positions in the skeleton's codes instead of codes; and the edge that each node belongs to, -1 where none."""
+        cell, origin = self._cell(ops)
+        no_edge = [np.full(len(part.codes), -1) for part in skeleton.parts]
+        pieces, edge = [skeleton.parts[0]], [no_edge[0]]
+        for start, part, none in zip(skeleton.stages, skeleton.parts[1:], no_edge[1:], strict=True):
+            pieces += [cell._replace(codes=cell.codes + start)] * _CELLS + [part]
+            edge += [origin] * _CELLS + [none]
+        return lay_out(pieces), np.concatenate(edge)
+
+    def _make_skeleton(self, table: SignatureTable) -> _Skeleton:
+        codes: list[NDArray[np.int32]] = []
+        parts, stages = [], []
+        for place in range(len(_CHANNELS) + 1):
+            part = self._part(place)
+            start = sum(map(len, codes))
+            parts.append(part._replace(codes=np.arange(start, start + len(part.codes), dtype=np.int32)))
+            codes.append(part.codes)
+            if place < len(_CHANNELS):
+                stages.append(start + len(part.codes))
+                codes.append(self._symbols(place))
+        starts = {op: 0 if op == "skip_connect" else self._block(op).codes[0] for op in OPERATIONS}
+        moves = {op: starts[op] - starts[_SAME_FORM.get(op, op)] for op in OPERATIONS}
+        return _Skeleton(table, np.concatenate(codes), parts, stages, moves)
 
     def _shape(self, stage: int) -> Shape:
         side = self.resolution >> stage
@@ -215,24 +294,27 @@ class NasBench201(CategoricalSpace):
             assert found is not None
         return found
 
-    def _cell(self, ops: Sequence[str]) -> Fragment:
-        """The cell with positions in ``_symbols`` instead of codes."""
+    def _cell(self, ops: Sequence[str]) -> tuple[Piece, NDArray[np.intp]]:
+        """The cell with positions in ``_symbols`` instead of codes; and the edge that each node belongs to, -1 for sums."""
         edges = {edge: op for edge, op in zip(EDGES, ops, strict=True) if op != "none" or not self.pruned}
-        used = {3}
-        for target in (3, 2, 1):
-            if target in used:
-                used.update(source for source, end in edges if end == target)
         cell = Assembly()
+        origin: list[int] = []
+
+        def add(block: str, edge: int, *inputs: int) -> int:
+            found = self._block(block)
+            origin.extend([edge] * len(found.codes))
+            return cell.append(found, *inputs)
+
         values: dict[int, int] = {0: ~0}
         sums: dict[int, list[int]] = {}
         for target in (1, 2, 3):
             terms: list[int] = []
             for source in range(target):
                 op = edges.get((source, target))
-                if op is None or target not in used or source not in values:
+                if op is None:
                     continue
                 if op != "skip_connect":
-                    terms.append(cell.append(self._block(op), values[source]))
+                    terms.append(add(op, EDGES.index((source, target)), values[source]))
                 elif source in sums:
                     terms += sums[source]
                 else:
@@ -244,10 +326,27 @@ class NasBench201(CategoricalSpace):
                 sums[2] = terms
                 values[2] = ~0
             elif terms:
-                values[target] = cell.append(self._block(f"sum_{len(terms)}"), *terms)
-        if 3 not in values:
-            return self._block("none")
-        return cell.finish(values[3])
+                values[target] = add(f"sum_{len(terms)}", -1, *terms)
+        output = values[3] if 3 in values else add("none", -1, ~0)
+        return cell.finish(output).piece, np.array(origin, dtype=np.intp)
+
+
+def _used(present: tuple[bool, ...]) -> tuple[bool, ...]:
+    """Which of the edges that are present lie on a way from the cell's input to its output."""
+    reached, needed = {0}, {3}
+    for (source, target), here in zip(EDGES, present, strict=True):
+        if here and source in reached:
+            reached.add(target)
+    for (source, target), here in reversed(list(zip(EDGES, present, strict=True))):
+        if here and target in needed:
+            needed.add(source)
+    return tuple(
+        here and source in reached and target in needed for (source, target), here in zip(EDGES, present, strict=True)
+    )
+
+
+#: The edges that matter, by those that are not ``none``.
+_USED = {present: _used(present) for present in itertools.product((False, True), repeat=len(EDGES))}
 
 
 def _arity(block: str) -> int:
