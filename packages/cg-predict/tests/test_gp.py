@@ -44,6 +44,31 @@ def test_evidence_is_scikit_learns():
     assert process._evaluate(draw)[0] == pytest.approx(oracle.log_marginal_likelihood_value_, abs=1e-6)
 
 
+def test_labels_left_out_are_predicted_as_by_fits_without_them():
+    x, y, _, _ = data()
+    process = AveragedGaussianProcess([Structure(("x",))], rng=np.random.default_rng(1)).fit({"x": x}, y)
+    draw = process.draws_[0]
+    mean, variance = process._left_out([0], np.ones(1))
+    length = LENGTHS[draw.lengths[0]] * process.scales_["x"]
+    kernel = ConstantKernel(draw.signal) * Matern(length, nu=2.5) + ConstantKernel(OFFSET)
+    for i in range(0, len(y), 7):
+        rest = np.delete(np.arange(len(y)), i)
+        oracle = GaussianProcessRegressor(kernel, alpha=draw.noise, optimizer=None).fit(x[rest], y[rest])
+        expected, spread = oracle.predict(x[i : i + 1], return_std=True)
+        assert mean[i] == pytest.approx(expected[0], abs=1e-8)
+        assert variance[i] == pytest.approx(spread[0] ** 2 + draw.noise, abs=1e-8)
+
+
+@pytest.mark.parametrize("left_out", [True, False])
+def test_the_kernel_that_fits_takes_the_weight(left_out):
+    x, y, _, _ = data(80)
+    noise = np.random.default_rng(5).normal(size=x.shape)
+    structures = [Structure(("noise",)), Structure(("x",))]
+    process = AveragedGaussianProcess(structures, rng=np.random.default_rng(3), left_out=left_out)
+    process.fit({"x": x, "noise": noise}, y)
+    assert sum(w for w, d in zip(process.weights_, process.draws_, strict=True) if d.structure == 1) > 0.8
+
+
 def test_weights_add_up_and_equal_seeds_agree():
     x, y, new, _ = data()
     structures = [Structure(("x",)), Structure(("x", "z")), Structure(("z",), mean=True)]

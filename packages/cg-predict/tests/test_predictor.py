@@ -13,7 +13,9 @@ from cg_ir.errors import CgError
 from cg_ir.testing import ScorerSuite
 from cg_predict import LabelError, Predictor, UnfamiliarWarning
 from cg_predict.features import descriptors
+from cg_predict.metrics import spearman
 from cg_predict.prior import load_prior, shipped_directory
+from cg_predict.targets import normal_scores
 
 FAMILIES = ("nb101", "nb201", "nb301", "mobilenetv3", "mnasnet", "natssize")
 
@@ -76,6 +78,23 @@ def test_labels_sharpen_the_ranking(family):
     before = predictor.score(graphs[60:], labels[60:], pool=graphs)
     after = predictor.fit(graphs[:60], labels[:60]).score(graphs[60:], labels[60:], pool=graphs)
     assert after > max(before, 0.95)
+
+
+@pytest.mark.parametrize("which", ["drawn", "best by the prior", "worst by the prior"])
+def test_scores_are_those_in_the_pool_whichever_networks_were_labelled(family, which):
+    graphs, labels = family
+    order = np.argsort(Predictor(warn=False).predict(graphs, pool=graphs))
+    part = {"drawn": slice(0, None, 4), "best by the prior": slice(-25, None), "worst by the prior": slice(0, 25)}[
+        which
+    ]
+    chosen = order[part]
+    predictor = Predictor().fit([graphs[i] for i in chosen], labels[chosen])
+    score, std = predictor.predict(graphs, return_std=True, pool=graphs)
+    truth = normal_scores(labels)
+    assert abs(score.mean()) < 0.3  # among themselves the labelled would be at 0
+    assert abs(score[chosen].mean() - truth[chosen].mean()) < 0.6
+    assert np.mean(np.abs(score - truth) < 1.645 * std) > 0.7
+    assert spearman(score, truth) > 0.8
 
 
 def test_only_the_order_of_labels_counts(family):

@@ -76,7 +76,8 @@ class AveragedGaussianProcess:
         draws: hyper-parameter settings drawn at first for each structure.
         refinements: rounds in which the best settings are varied.
         keep: how many settings of each structure take part in predictions at most.
-        temper: divides differences of log predictive density between structures.
+        temper: divides differences of log density between structures.
+        left_out: whether labels that are left out say how structures share; otherwise the marginal likelihood does.
         rng: source of randomness.
 
     Attributes:
@@ -94,6 +95,7 @@ class AveragedGaussianProcess:
         refinements: int = 6,
         keep: int = 4,
         temper: float = 8.0,
+        left_out: bool = True,
     ) -> None:
         self.structures = tuple(structures)
         self.rng = rng
@@ -101,6 +103,7 @@ class AveragedGaussianProcess:
         self.refinements = refinements
         self.keep = keep
         self.temper = temper
+        self.left_out = left_out
 
     # --- hyper-parameters ---------------------------------------------------------------------------------------------
 
@@ -210,6 +213,16 @@ class AveragedGaussianProcess:
         self._cache.clear()
         return self
 
+    def relabel(self, y: NDArray[np.floating[Any]]) -> AveragedGaussianProcess:
+        """Condition on other labels of the same networks, with the settings that ``fit`` found."""
+        self._y = np.asarray(y, dtype=np.float64)
+        self._solutions = [
+            dpotrs(factor, self._y - draw.slope * self._mean, lower=1)[0]
+            for draw, factor in zip(self.draws_, self._factors, strict=True)
+        ]
+        self.inflation_ = self._calibrate()
+        return self
+
     def _left_out(self, members: Iterable[int], weights: Floats) -> tuple[Floats, Floats]:
         """Mean and variance of each label as a mixture of settings predicts it from the others (Rasmussen and Williams 2006, eqs. 5.10 to 5.12)."""
         mean, second = np.zeros(self._n), np.zeros(self._n)
@@ -235,7 +248,8 @@ class AveragedGaussianProcess:
 
         Within a structure the marginal likelihood decides. Between structures it is too noisy an arbiter at these numbers of labels, and holds for
         the kernel that is the least wrong over all functions, not for the one that predicts best: the log density of left-out labels decides
-        (pseudo-Bayesian model averaging, Yao et al. 2018). Tempering keeps an average of several kernels, which errs less than the one that
+        (pseudo-Bayesian model averaging, Yao et al. 2018), unless ``left_out`` is off: where labels are crowded, what is left out is easily told from
+        its neighbours. Tempering keeps an average of several kernels, which errs less than the one that
         chance preferred.
         """
         structure = np.array([d.structure for d in candidates])
@@ -257,9 +271,12 @@ class AveragedGaussianProcess:
                 self._solutions.append(solution)
                 self._precisions.append(np.einsum("ij,ij->j", half, half))
             groups.append((members, weights / weights.sum()))
-            mean, variance = self._left_out(*groups[-1])
-            density = -0.5 * ((self._y - mean) ** 2 / variance + np.log(variance)).sum()
-            evidence.append(float(density) + float(np.log(self.structures[int(index)].weight)))
+            if self.left_out:
+                mean, variance = self._left_out(*groups[-1])
+                density = -0.5 * float(((self._y - mean) ** 2 / variance + np.log(variance)).sum())
+                evidence.append(density + float(np.log(self.structures[int(index)].weight)))
+            else:
+                evidence.append(float(values[best[0]]))
         shares = np.exp((np.array(evidence) - max(evidence)) / self.temper)
         shares /= shares.sum()
         weight = np.concatenate([share * weights for share, (_, weights) in zip(shares, groups, strict=True)])

@@ -46,6 +46,9 @@ STRUCTURES = (
     Structure(("descriptors_soft", "embedding_soft"), mean=True),
     Structure(("descriptors", "embedding", "neighbourhoods"), mean=True),
     Structure(("descriptors_sharp", "components", "embedding_sharp", "prior"), mean=True),
+)
+#: Those that take part besides where the labelled networks were not picked for being good.
+EVEN = (
     Structure(("embedding",)),
     Structure(("embedding_soft",), mean=True),
     Structure(("embedding_sharp", "prior")),
@@ -64,6 +67,8 @@ EXACT = 1500
 SAMPLE = 2048
 #: Networks of a pool among which scores are placed.
 STAND_INS = 512
+#: Mean score by the prior, whose scores are standard normal in the pool, from which on labelled networks count as picked for being good.
+PICKED = 0.5
 #: Candidates, and networks of the pool, that `suggest` weighs against each other.
 WEIGHED = 1000
 
@@ -329,34 +334,42 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
             weights = {k: v for k, v in weights.items() if not k.startswith("embedding")}
         return weights
 
-    def _process(self) -> AveragedGaussianProcess:
+    def _process(self, picked: bool = False) -> AveragedGaussianProcess:
+        """The model; ``picked`` where the labelled networks are, by the prior, far better than the pool's, as those of a search."""
         usable = {"descriptors", "components", *self._relevance()}
         usable |= {"neighbourhoods"} if self.neighbourhoods else set()
         usable |= {"embedding"} if self.embedding else set()
         usable |= {"prior"} if self.prior.sources else set()
         learned = "descriptors_sharp" in usable
         structures = [
-            Structure(tuple(v for v in s.views if v in usable), mean=s.mean) for s in (STRUCTURES if learned else PLAIN)
+            Structure(tuple(v for v in s.views if v in usable), mean=s.mean)
+            for s in (PLAIN if not learned else STRUCTURES if picked else STRUCTURES + EVEN)
         ]
         if self.prior.sources and not learned:
             structures += [replace(s, mean=True) for s in structures]
         structures = list(dict.fromkeys(s for s in structures if s.views))
         return AveragedGaussianProcess(
-            structures, rng=np.random.default_rng([self.seed, 0]), draws=max(12, 160 // len(structures))
-        )
+            structures, rng=np.random.default_rng([self.seed, 0]), draws=max(12, 160 // len(structures)),
+            left_out=not picked,
+        )  # fmt: skip
 
     def _model(self, pool: Sequence[Graph] | None) -> _Fitted:
         key = _key(pool)
         if key not in self._fitted:
             views = self._views(pool)
             known, mean = views(self._known)
-            process = self._process()
+            picked = pool is not None and float(mean.mean()) > PICKED
+            process = self._process(picked)
             placement = None
             model: AveragedGaussianProcess | ManyLabels
             if len(self.labels_) <= EXACT:
                 model = process.fit(known, self._scores, mean)
                 if views.sample is not None:
                     placement = Placement(*model.predict(*views.sample, True))
+                    if (
+                        picked
+                    ):  # ranks among the best make too much of their differences: say where they stand in the pool
+                        model, placement = process.relabel(placement.scores(self._scores)), None
             else:
                 model = ManyLabels(process, EXACT, np.random.default_rng([self.seed, 2])).fit(known, self._scores, mean)
             self._fitted = {"": self._fitted[""]} if "" in self._fitted else {}  # one pool at a time

@@ -149,8 +149,8 @@ class Baseline:
 class WithoutMean(Predictor):
     """A `Predictor` whose prior is a view of the kernels, but never their mean."""
 
-    def _process(self) -> AveragedGaussianProcess:
-        process = super()._process()
+    def _process(self, picked: bool = False) -> AveragedGaussianProcess:
+        process = super()._process(picked)
         total = process.draws * len(process.structures)
         process.structures = tuple(dict.fromkeys(replace(s, mean=False) for s in process.structures))
         process.draws = total // len(process.structures)
