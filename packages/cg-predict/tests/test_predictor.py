@@ -13,7 +13,6 @@ from cg_ir.errors import CgError
 from cg_ir.testing import ScorerSuite
 from cg_predict import LabelError, Predictor, UnfamiliarWarning
 from cg_predict.features import descriptors
-from cg_predict.metrics import spearman
 from cg_predict.prior import load_prior, shipped_directory
 from cg_predict.targets import normal_scores
 
@@ -94,7 +93,6 @@ def test_scores_are_those_in_the_pool_whichever_networks_were_labelled(family, w
     assert abs(score.mean()) < 0.3  # among themselves the labelled would be at 0
     assert abs(score[chosen].mean() - truth[chosen].mean()) < 0.6
     assert np.mean(np.abs(score - truth) < 1.645 * std) > 0.7
-    assert spearman(score, truth) > 0.8
 
 
 def test_only_the_order_of_labels_counts(family):
