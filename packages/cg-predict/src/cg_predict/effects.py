@@ -69,4 +69,4 @@ def common_effects(families: Sequence[Effects], shares: NDArray[np.floating[Any]
     for share, family in zip(shares, families, strict=True):
         precision += share * family.precision
         information += share * family.information
-    return np.linalg.solve(precision, information)
+    return np.asarray(np.linalg.solve(precision, information), dtype=np.float64)

@@ -103,6 +103,13 @@ class _Fitted:
     model: AveragedGaussianProcess | ManyLabels
     placement: Placement | None
 
+    def predict(self, networks: Encodings, return_std: bool) -> Any:
+        """Scores, (n,), and with ``return_std`` also standard deviations."""
+        result: Any = self.model.predict(*self.views(networks), return_std)
+        if self.placement is None:
+            return result
+        return self.placement.of(*result) if return_std else self.placement.scores(result)
+
 
 class Predictor(Pretrained, RegressorMixin, BaseEstimator):
     """Ranks networks from few labels or none.
@@ -233,10 +240,7 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
             pool_x = None if pool is None else descriptors().encode(_spread(list(pool)))
             result = self._from_prior(descriptors().encode(graphs), pool_x, return_std)
         else:
-            fitted = self._model(pool)
-            result = fitted.model.predict(*fitted.views(self._encoded(graphs)), return_std)
-            if fitted.placement is not None:
-                result = fitted.placement.of(*result) if return_std else fitted.placement.scores(result)
+            result = self._model(pool).predict(self._encoded(graphs), return_std)
         return (result[0][place], result[1][place]) if return_std else result[place]
 
     def score(self, graphs: Sequence[Graph], y: ArrayLike, pool: Sequence[Graph] | None = None) -> float:
