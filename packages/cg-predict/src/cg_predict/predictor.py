@@ -345,10 +345,10 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         usable |= {"embedding"} if self.embedding else set()
         usable |= {"prior"} if self.prior.sources else set()
         learned = "descriptors_sharp" in usable
-        structures = [
-            Structure(tuple(v for v in s.views if v in usable), mean=s.mean)
-            for s in (PLAIN if not learned else STRUCTURES if picked else STRUCTURES + EVEN)
-        ]
+        full: tuple[Structure, ...] = PLAIN
+        if learned:
+            full = STRUCTURES if picked else STRUCTURES + EVEN
+        structures = [Structure(tuple(v for v in s.views if v in usable), mean=s.mean) for s in full]
         if self.prior.sources and not learned:
             structures += [replace(s, mean=True) for s in structures]
         structures = list(dict.fromkeys(s for s in structures if s.views))
@@ -370,9 +370,8 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
                 model = process.fit(known, self._scores, mean)
                 if views.sample is not None:
                     placement = Placement(*model.predict(*views.sample, True))
-                    if (
-                        picked
-                    ):  # ranks among the best make too much of their differences: say where they stand in the pool
+                    if picked:
+                        # Ranks among the best make too much of their differences: say where the labels stand in the pool.
                         model, placement = process.relabel(placement.scores(self._scores)), None
             else:
                 model = ManyLabels(process, EXACT, np.random.default_rng([self.seed, 2])).fit(known, self._scores, mean)
