@@ -29,8 +29,8 @@ def test_each_draw_predicts_as_scikit_learn_does():
     kernel = ConstantKernel(draw.signal) * Matern(length, nu=2.5) + ConstantKernel(OFFSET)
     oracle = GaussianProcessRegressor(kernel, alpha=draw.noise, optimizer=None).fit(x, y)
     expected, spread = oracle.predict(new, return_std=True)
-    np.testing.assert_allclose(mean, expected, atol=1e-8)
-    np.testing.assert_allclose(std, np.sqrt(spread**2 + draw.noise), atol=1e-6)
+    np.testing.assert_allclose(mean, expected, atol=1e-5)  # covariances with new networks are of single precision
+    np.testing.assert_allclose(std, np.sqrt(spread**2 + draw.noise), atol=1e-5)
 
 
 def test_evidence_is_scikit_learns():

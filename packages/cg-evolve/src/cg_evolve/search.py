@@ -70,6 +70,7 @@ class Search:
         self.problem = Problem.make(objectives, constraints)
         self.domain = Domain(self.space, pool, self.problem.admits)
         self.history = History()
+        self._best: Evaluation | None = None
         self.algorithm = (
             make_algorithm(algorithm, scorer, tuple(exclude), self.problem) if isinstance(algorithm, str) else algorithm
         )
@@ -181,6 +182,8 @@ class Search:
             return
         row.metrics = metrics
         row.status = DONE
+        if row.good and (self._best is None or (row.utilities[0], -row.id) > (self._best.utilities[0], -self._best.id)):
+            self._best = row
 
     def _metrics(self, candidate: Candidate, value: float | Mapping[str, float]) -> dict[str, float]:
         if not isinstance(value, Mapping):
@@ -195,9 +198,8 @@ class Search:
 
     @property
     def best(self) -> Evaluation | None:
-        """The best evaluation by the first objective among those within the constraints; none before the first result."""
-        good = [row for row in self.history if row.good]
-        return max(good, key=lambda row: row.utilities[0], default=None)
+        """The best evaluation by the first objective among those within the constraints, the first of equals; none before the first result."""
+        return self._best
 
     @property
     def front(self) -> list[Evaluation]:

@@ -238,14 +238,14 @@ class Graph:
     def depth(self) -> int:
         """Operators on the longest path from a source to an output, layout operators, sources and sinks not counted."""
         ops = self.op_codes
-        counts = ~_LAYOUT[ops]
+        counts = (~_LAYOUT[ops]).tolist()
+        outputs = (ops == OPERATOR_NAMES.index("Output")).tolist()
         result = [0] * len(self)
-        inputs = self.input_lists()
         longest = 0
-        for i, (ins, counted) in enumerate(zip(inputs, counts.tolist(), strict=True)):
+        for i, ins in enumerate(self.input_lists()):
             if ins:
-                result[i] = max([result[j] for j in ins]) + counted
-                longest = max(longest, result[i] - (OPERATOR_NAMES[ops[i]] == "Output"))
+                result[i] = max([result[j] for j in ins]) + counts[i]
+                longest = max(longest, result[i] - outputs[i])
         return longest
 
     def input_lists(self) -> list[list[int]]:

@@ -295,29 +295,30 @@ class AveragedGaussianProcess:
         """Mean of the mixture, (m,), and with ``return_std`` the standard deviation of a label, noise included."""
         count = len(next(iter(views.values())))
         mu, second = np.empty(count), np.empty(count)
+        prior = np.zeros(count) if mean is None else np.asarray(mean, dtype=np.float64)
+        # Covariances with labelled networks need no more than single precision, in which they take a third of the time.
+        train = {name: x.astype(np.float32) for name, x in self._train.items()}
+        factors = [factor.astype(np.float32) for factor in self._factors] if return_std else self._factors
         for begin in range(0, count, _BLOCK):
             block = slice(begin, begin + _BLOCK)
-            part = {name: np.asarray(x[block], dtype=np.float64) for name, x in views.items()}
-            prior = (
-                np.zeros(len(next(iter(part.values())))) if mean is None else np.asarray(mean[block], dtype=np.float64)
-            )
-            mu[block], second[block] = self._predict_block(part, prior, return_std)
+            part = {name: np.asarray(x[block], dtype=np.float32) for name, x in views.items()}
+            mu[block], second[block] = self._predict_block(part, prior[block], train, factors, return_std)
         if not return_std:
             return mu
         return mu, self.inflation_ * np.sqrt(np.maximum(second - mu * mu, 1e-12))
 
-    def _predict_block(self, views: Views, mean: Floats, return_std: bool) -> tuple[Floats, Floats]:
+    def _predict_block(
+        self, views: Views, mean: Floats, train: Views, factors: Sequence[Floats], return_std: bool
+    ) -> tuple[Floats, Floats]:
         squared: dict[str, Floats] = {}
         cache: dict[tuple[str, int], Floats] = {}
         mu, second = np.zeros(len(mean)), np.zeros(len(mean))
-        for weight, draw, factor, solution in zip(
-            self.weights_, self.draws_, self._factors, self._solutions, strict=True
-        ):
-            cross = np.full((len(mean), self._n), OFFSET)
+        for weight, draw, factor, solution in zip(self.weights_, self.draws_, factors, self._solutions, strict=True):
+            cross = np.full((len(mean), self._n), OFFSET, dtype=np.float32)
             names = self.structures[draw.structure].views
             for name, share, length in zip(names, draw.shares, draw.lengths, strict=True):
                 if name not in squared:
-                    squared[name] = squared_distances(views[name], self._train[name])
+                    squared[name] = squared_distances(views[name], train[name])
                 if (name, length) not in cache:
                     cache[name, length] = matern52(squared[name], LENGTHS[length] * self.scales_[name])
                 cross += (draw.signal * share) * cache[name, length]

@@ -66,7 +66,7 @@ EXACT = 1500
 #: Networks of a pool that standardisation, whitening and the prior's scale look at.
 SAMPLE = 2048
 #: Networks of a pool among which scores are placed.
-STAND_INS = 512
+STAND_INS = 256
 #: Mean score by the prior, whose scores are standard normal in the pool, from which on labelled networks count as picked for being good.
 PICKED = 0.5
 #: Candidates, and networks of the pool, that `suggest` weighs against each other.
@@ -354,7 +354,7 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         structures = list(dict.fromkeys(s for s in structures if s.views))
         return AveragedGaussianProcess(
             structures, rng=np.random.default_rng([self.seed, 0]), draws=max(12, 160 // len(structures)),
-            left_out=not picked,
+            refinements=3 if picked else 6, left_out=not picked,
         )  # fmt: skip
 
     def _model(self, pool: Sequence[Graph] | None) -> _Fitted:

@@ -294,16 +294,21 @@ class BayesianSearch:
         Thompson sampling (1933) of the share of each kind's last proposals whose results were among the best 8 when they came.
         """
         values = np.array([row.utilities[0] if row.good else -np.inf for row in view.results])
-        lately: dict[str, list[bool]] = {"acquisition": [], "neighbour": []}
+        lately: dict[str, list[int]] = {"acquisition": [], "neighbour": []}
         for i in reversed(range(len(values))[-8 * _LATELY :]):
             row = view.results[i]
             if row.id < self.wander:  # success is cheap before
                 break
             own = lately.get(row.candidate.origin)
             if own is not None and len(own) < _LATELY:
-                own.append(int((values[:i] >= values[i]).sum()) < _LASTING)
+                own.append(i)
         rng = view.rng(4, view.number)
-        shares = {kind: rng.beta(1 + sum(own), 1 + len(own) - sum(own)) for kind, own in lately.items()}
+        shares = {}
+        for kind, own in lately.items():
+            earlier = np.arange(len(values)) < np.array(own, dtype=int)[:, None]
+            better = (values >= values[own][:, None]) & earlier
+            lasting = int((better.sum(axis=1) < _LASTING).sum())
+            shares[kind] = rng.beta(1 + lasting, 1 + len(own) - lasting)
         return bool(shares["neighbour"] > shares["acquisition"])
 
     def _neighbour(self, view: View, state: _State) -> Proposal | None:
