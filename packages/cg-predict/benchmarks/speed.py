@@ -87,6 +87,9 @@ def synflow(archs: Sequence[str], count: int) -> Took:
     scorer = get_scorer("synflow")
     chosen = np.random.default_rng(1).permutation(len(archs))[: count + 1]
     scorer.predict([space.graph(archs[chosen[0]])])  # torch is imported
+    import torch
+
+    torch.set_num_threads(1)  # as the predictor has one
     _, took = timed(lambda: scorer.predict([space.graph(archs[i]) for i in chosen[1:]]))
     return Took(took.wall / count, took.cpu / count)
 

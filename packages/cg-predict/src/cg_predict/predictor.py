@@ -23,7 +23,6 @@ from cg_predict.gp import AveragedGaussianProcess, Structure
 from cg_predict.many_labels import ManyLabels
 from cg_predict.metrics import spearman
 from cg_predict.placement import Placement
-from cg_predict.pool import PoolScale
 from cg_predict.prior import Prior, load_prior
 from cg_predict.targets import LabelError, check_labels, merge_duplicates, normal_scores
 from cg_predict.threads import single_threaded
@@ -237,8 +236,7 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         pool = pool if pool is not None and len(pool) else None
         graphs, place = distinct(graphs)
         if not getattr(self, "informative_", False):
-            pool_x = None if pool is None else descriptors().encode(_spread(list(pool)))
-            result = self._from_prior(descriptors().encode(graphs), pool_x, return_std)
+            result = self._from_prior(graphs, pool, return_std)
         else:
             result = self._model(pool).predict(self._encoded(graphs), return_std)
         return (result[0][place], result[1][place]) if return_std else result[place]
@@ -291,11 +289,12 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
-    def _from_prior(self, x: NDArray[np.float32], pool_x: NDArray[np.float32] | None, return_std: bool) -> Any:
+    def _from_prior(self, graphs: Sequence[Graph], pool: Sequence[Graph] | None, return_std: bool) -> Any:
         prior = self.prior
         if not prior.sources:
-            zero = np.zeros(len(x))
-            return (zero, np.ones(len(x))) if return_std else zero
+            zero = np.zeros(len(graphs))
+            return (zero, np.ones(len(graphs))) if return_std else zero
+        x = descriptors().encode(graphs)
         if self.warn:
             distances, families = prior.distances(x)
             nearest = distances.min(axis=1)
@@ -309,25 +308,30 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
                     stacklevel=3,
                 )
         expected = float(prior.card.get("expected_correlation", 0.7))
-        score = expected * (prior if pool_x is None else prior.among(pool_x, PoolScale(pool_x))).score(x)
+        if pool is None:
+            score = expected * prior.score(x)
+        else:  # no kernel looks at vectors of the encoder yet
+            views, networks = self._views(pool, embedding=False), self._encoded(graphs, embedding=False)
+            score = expected * views.agreed_scores(networks)
         if not return_std:
             return score
         return score, np.full(len(x), float(np.sqrt(1.0 - expected**2)))
 
-    def _encoded(self, graphs: Sequence[Graph]) -> Encodings:
-        return Encodings.of(graphs, self.embedding, self.neighbourhoods)
+    def _encoded(self, graphs: Sequence[Graph], embedding: bool | None = None) -> Encodings:
+        return Encodings.of(graphs, self.embedding if embedding is None else embedding, self.neighbourhoods)
 
-    def _views(self, pool: Sequence[Graph] | None) -> PoolViews:
+    def _views(self, pool: Sequence[Graph] | None, embedding: bool | None = None) -> PoolViews:
         """Views relative to a pool; those of the last one are kept, whatever labels come."""
         prior = self.prior  # settles its key
-        settings = (_key(pool), self.embedding, self.neighbourhoods, self._prior_key)
+        embedding = self.embedding if embedding is None else embedding
+        settings = (_key(pool), embedding, self.neighbourhoods, self._prior_key)
         kept = getattr(self, "_last_views", None)
         if pool is not None and kept is not None and kept[0] == settings:
             return kept[1]
         if pool is None:
             return PoolViews(self._known, prior, self._relevance())
-        sample = self._encoded(_spread(list(pool), STAND_INS))
-        views = PoolViews(self._encoded(_spread(list(pool))), prior, self._relevance(), sample)
+        around, sample = (self._encoded(_spread(list(pool), size), embedding) for size in (SAMPLE, STAND_INS))
+        views = PoolViews(around, prior, self._relevance(), sample)
         self._last_views = (settings, views)
         return views
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,15 @@ from cg_predict.kernels import Whitening
 from cg_predict.pool import PoolScale
 from cg_predict.pooled_prior import PooledPrior
 from cg_predict.prior import Prior
+from cg_predict.smoothing import Smoother
 
 __all__ = ["Encodings", "PoolViews"]
 
 Floats = NDArray[np.float64]
 
 _COMPONENTS = 48
+#: Networks of a pool that the prior's scores are smoothed over.
+_SMOOTHED = 1024
 #: Networks that the spread within known families counts for, where labelled networks alone set the scale.
 _PSEUDO = 5.0
 
@@ -57,6 +61,14 @@ class Encodings:
             neighbourhoods().encode(graphs) if counts else None,
         )
 
+    def some(self, count: int) -> Encodings:
+        """At most ``count`` of them, evenly spaced."""
+        if len(self.hashes) <= count:
+            return self
+        places = np.linspace(0, len(self.hashes) - 1, count).astype(int)
+        rest = (None if x is None else x[places] for x in (self.vectors, self.neighbourhoods))
+        return Encodings([self.hashes[i] for i in places], self.descriptors[places], *rest)
+
 
 class PoolViews:
     """Features on the scale of a pool, or of the labelled networks where there is none.
@@ -89,6 +101,7 @@ class PoolViews:
         self.whitening = Whitening(0.5, _COMPONENTS).fit(self.scale.standardise(around.descriptors))
         self.vector_scale = None if around.vectors is None else PoolScale(around.vectors)
         self._scores: dict[str, float] = {}  # of the prior, by hash: refits need not ask again
+        self._around = around
         self.sample = None if sample is None else self(sample)
 
     def _widen(self, count: int) -> None:
@@ -108,6 +121,16 @@ class PoolViews:
             known.update(zip((networks.hashes[i] for i in missing), fresh.tolist(), strict=True))
         return np.array([known[key] for key in networks.hashes])
 
+    @cached_property
+    def _smoother(self) -> Smoother:
+        views, scores = self(self._around.some(_SMOOTHED))
+        compared = ("descriptors_sharp" if "descriptors_sharp" in views else "descriptors", "neighbourhoods")
+        return Smoother({name: views[name] for name in compared if name in views}, scores)
+
+    def agreed_scores(self, networks: Encodings) -> Floats:
+        """The prior's scores as networks of the pool that are alike agree on them, (n,)."""
+        return self._smoother(*self(networks))
+
     def __call__(self, networks: Encodings) -> tuple[dict[str, NDArray[Any]], Floats]:
         """The views of networks by name, (n, features) each, and the prior's scores, (n,)."""
         scores = self.prior_scores(networks)
@@ -123,6 +146,6 @@ class PoolViews:
             views["embedding"] = self.vector_scale.standardise(networks.vectors)
         for name, weights in self.relevance.items():
             base = self.vector_scale if name.startswith("embedding") else self.scale
-            assert base is not None
-            views[name] = views[name.split("_")[0]] * weights[base.varies]
+            if base is not None:
+                views[name] = views[name.split("_")[0]] * weights[base.varies]
         return views, scores
