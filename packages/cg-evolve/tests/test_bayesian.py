@@ -62,6 +62,25 @@ def test_neighbours_are_proposals_with_their_parent() -> None:
         assert search.history[parent].value in best
 
 
+def test_the_most_promising_near_the_best_are_proposals_with_their_parent() -> None:
+    space = get_space("toy")
+    rng = np.random.default_rng(4)
+    pool = sorted({space.sample(rng) for _ in range(300)})
+    algorithm = ALGORITHMS["bayesian"]("toy-gp", around=(1, 2, 3), kinds=(0.0, 1.0, 0.0))
+    search = Search("toy", algorithm, q=1, pool=pool)
+    for _ in range(30):
+        candidates = search.ask()
+        search.tell(candidates, [worth(candidates[0].arch)])
+    near = [row for row in search.history if row.candidate.origin == "nearby"]
+    assert near
+    assert min(row.id for row in near) >= 16
+    for row in near:
+        (parent,) = row.candidate.parents
+        assert row.arch in search.domain.around(search.history[parent].arch, 3)
+    # Where nothing near is left, the others follow.
+    assert {row.candidate.origin for row in list(search.history)[16:]} == {"nearby", "acquisition"}
+
+
 def test_around_lists_the_nearest_first_and_neither_itself_nor_a_twin() -> None:
     space = get_space("toy")
     domain = Domain(space, ["cckkpp", "icckkp", "cckkpc", "kkkkpp", "pppppp", "cikkpp"], lambda graph: True)

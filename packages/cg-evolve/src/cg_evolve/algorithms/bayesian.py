@@ -31,8 +31,8 @@ __all__ = ["BayesianSearch"]
 _REFERENCE = 1024
 #: Samples of a space that is too large to list, among which the first networks are chosen and the scorer ranks.
 _SAMPLES = 600
-#: A result is a success if it is among so many best when it comes; so many proposals of each kind say how often theirs are.
-_LASTING, _LATELY = 8, 16
+#: What a proposal in a listed space comes from, see ``kinds``.
+_KINDS = ("acquisition", "nearby", "neighbour")
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,10 @@ class BayesianSearch:
        each proposal, so that proposals that use the same results differ. With several objectives a proposal maximises, by turns of chance, the hypervolume
        that an optimistic draw of its objectives would add, a randomly weighted scalarisation of it, or the expected improvement of one objective at a
        random level of the others (:mod:`cg_evolve.algorithms.acquisition`).
-    3. Where the networks can be listed and there is one objective, some proposals from ``wander`` on are the free networks nearest to the best results:
-       the nearest to the best first, then its second nearest and the nearest to the second best, and so on. What lies beside good networks is looked at
-       whether or not the predictor thinks much of it, which is how a search comes by a network that the predictor is wrong about. How many are of this
-       kind is learned: each kind is taken as often as it seems to be the one whose results last among the best.
+    3. Where the networks can be listed and there is one objective, most proposals from ``wander`` on stay beside the best results, by turns of chance.
+       Some are the network with the greatest predicted mean among those near one of them: the predictor is surest there. Some are the free networks
+       nearest to them, whatever is predicted: the nearest to the best first, then its second nearest and the nearest to the second best, and so on, which is
+       how a search comes by a network that the predictor is wrong about.
     4. Candidates are all architectures of the pool or of a space that is small enough to list; otherwise mutations and crossovers of the best (of several
        objectives, of the front) and samples, and a second generation from those of them that may be the best by mean and deviation.
 
@@ -87,7 +87,8 @@ class BayesianSearch:
             is one whenever the results have doubled.
         widths: factors on the deviation among which each proposal draws; at 0 it takes the greatest mean.
         wander: first proposal that may be a neighbour of the best results.
-        around: how many of the best results have neighbours, and how many neighbours each.
+        around: how many of the best results are looked around, how many nearest neighbours each has, and how many networks are near it.
+        kinds: shares of proposals from ``wander`` on by expected improvement, by the greatest mean near the best, and of nearest neighbours.
         design: whether the first networks are chosen; otherwise they are random.
     """
 
@@ -105,7 +106,8 @@ class BayesianSearch:
         shortlist: int = 300,
         widths: tuple[float, ...] = (0.5, 1.0, 2.0),
         wander: int = 16,
-        around: tuple[int, int] = (4, 16),
+        around: tuple[int, int, int] = (4, 16, 100),
+        kinds: tuple[float, float, float] = (0.2, 0.4, 0.4),
         design: bool = True,
     ) -> None:
         self.scorer = scorer
@@ -119,6 +121,7 @@ class BayesianSearch:
         self.widths = widths
         self.wander = wander
         self.around = around
+        self.kinds = kinds
         self.design = design
         self._surrogate: Surrogate | None = None
         self._design: list[Proposal] | None = None
@@ -288,71 +291,68 @@ class BayesianSearch:
             self._keep(used, state)
         return state
 
-    def _local(self, view: View) -> bool:
-        """Whether the next proposal is a neighbour of the best rather than the predictor's choice: the kind that lately did better, as far as one can tell.
-
-        Thompson sampling (1933) of the share of each kind's last proposals whose results were among the best 8 when they came.
-        """
-        values = np.array([row.utilities[0] if row.good else -np.inf for row in view.results])
-        lately: dict[str, list[int]] = {"acquisition": [], "neighbour": []}
-        for i in reversed(range(len(values))[-8 * _LATELY :]):
-            row = view.results[i]
-            if row.id < self.wander:  # success is cheap before
-                break
-            own = lately.get(row.candidate.origin)
-            if own is not None and len(own) < _LATELY:
-                own.append(i)
-        rng = view.rng(4, view.number)
-        shares = {}
-        for kind, own in lately.items():
-            earlier = np.arange(len(values)) < np.array(own, dtype=int)[:, None]
-            better = (values >= values[own][:, None]) & earlier
-            lasting = int((better.sum(axis=1) < _LASTING).sum())
-            shares[kind] = rng.beta(1 + lasting, 1 + len(own) - lasting)
-        return bool(shares["neighbour"] > shares["acquisition"])
+    def _looked_around(self, view: View) -> list[tuple[Evaluation, list[str]]]:
+        """The best results, each with the networks near it, nearest first."""
+        good = view.good
+        count, _, near = self.around
+        best = [good[i] for i in np.argsort(-fitness(good), kind="stable")[:count].tolist()]
+        for row in best:
+            if row.arch not in self._around:
+                self._around[row.arch] = view.domain.around(row.arch, near)
+        return [(row, self._around[row.arch]) for row in best]
 
     def _neighbour(self, view: View, state: _State) -> Proposal | None:
         """The free network nearest to the best results, by the sum of their rank and the rank of its distance."""
-        good = view.good
-        best = [good[i] for i in np.argsort(-fitness(good), kind="stable")[: self.around[0]].tolist()]
-        places: list[tuple[int, int, str]] = []
-        for rank, row in enumerate(best):
-            if row.arch not in self._around:
-                self._around[row.arch] = view.domain.around(row.arch, self.around[1])
-            places += [(rank + place, rank, arch) for place, arch in enumerate(self._around[row.arch])]
-        for _, rank, arch in sorted(places, key=lambda entry: entry[:2]):
+        places = [
+            (rank + place, rank, arch, row.id)
+            for rank, (row, near) in enumerate(self._looked_around(view))
+            for place, arch in enumerate(near[: self.around[1]])
+        ]
+        for _, _, arch, parent in sorted(places, key=lambda entry: entry[:2]):
             if view.domain.fresh(arch, view.history):
                 known = state.index.get(arch)
-                mean, std = (None, None) if known is None else (state.means[known, 0], state.stds[known, 0])
-                return Proposal(
-                    arch, (best[rank].id,), "neighbour", *(None if x is None else float(x) for x in (mean, std))
+                mean, std = (
+                    (None, None) if known is None else (float(state.means[known, 0]), float(state.stds[known, 0]))
                 )
+                return Proposal(arch, (parent,), "neighbour", mean, std)
         return None
 
     def _acquire(self, view: View, state: _State) -> Proposal | None:
+        rng = view.rng()
         listed = view.domain.members is not None and len(view.problem.objectives) == 1
-        if listed and view.number >= self.wander and self._local(view):
+        kind = str(rng.choice(_KINDS, p=self.kinds)) if listed and view.number >= self.wander else "acquisition"
+        if kind == "neighbour":
             proposal = self._neighbour(view, state)
             if proposal is not None:
                 return proposal
-        rng = view.rng()
-        width = float(rng.choice(self.widths))
-        if state.means.shape[1] > 1:
-            order = self._by_front(state, width, rng).tolist()
-        elif width in state.orders:
-            order = state.orders[width]
+        parents: dict[str, tuple[int, ...]] = {}
+        if kind == "nearby":
+            for row, near in self._looked_around(view):
+                parents |= {arch: (row.id,) for arch in near if arch not in parents}
+            width = 0.0
         else:
-            scores = expected_improvement(
-                state.means[:, 0], width * state.stds[:, 0], float(state.incumbents[:, 0].max())
-            )
-            order = state.orders[width] = np.argsort(-scores, kind="stable").tolist()
+            width = float(rng.choice(self.widths))
+        order = self._order(state, width, rng)
+        if parents:
+            order = sorted(order, key=lambda i: state.archs[i] not in parents)
         for i in order:
             arch = state.archs[i]
             if view.domain.fresh(arch, view.history):
-                return Proposal(
-                    arch, state.parents[i], "acquisition", float(state.means[i, 0]), float(state.stds[i, 0])
-                )
+                origin = "nearby" if arch in parents else "acquisition"
+                mean, std = float(state.means[i, 0]), float(state.stds[i, 0])
+                return Proposal(arch, parents.get(arch, state.parents[i]), origin, mean, std)
         return None
+
+    def _order(self, state: _State, width: float, rng: np.random.Generator) -> list[int]:
+        """Candidates, best first."""
+        if state.means.shape[1] > 1:
+            return self._by_front(state, width, rng).tolist()
+        if width not in state.orders:
+            improvement = expected_improvement(
+                state.means[:, 0], width * state.stds[:, 0], float(state.incumbents[:, 0].max())
+            )
+            state.orders[width] = np.argsort(-improvement, kind="stable").tolist()
+        return state.orders[width]
 
     def _by_front(self, state: _State, width: float, rng: np.random.Generator) -> NDArray[np.int64]:
         """Candidates for several objectives, best first: at a level of the front, by hypervolume, or scalarised."""

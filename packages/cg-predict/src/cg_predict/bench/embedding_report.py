@@ -166,7 +166,7 @@ def markdown(rows: Sequence[Row], training: Sequence[Row], settings: str) -> str
         "",
         "Written by `cg bench embedding`. Spearman's rank correlation over the networks that were not labelled, means over draws of labels",
         f"({said}), the same for all rows. The Gaussian process of every row averages over several kernels",
-        "by marginal likelihood: *alone* over those of the vectors and their half-whitened principal components, *beside descriptors* over those of",
+        "by how well they predict labels left out: *alone* over those of the vectors and their half-whitened principal components, *beside descriptors* over those of",
         "the descriptors, their components, and both with the vectors. *noise* are as many columns of random numbers as the path encoder has.",
         "Rows with several seeds of the weights say so. `path` is the path-weighted encoder, `paper's` the paper's",
         "k-GNN and Transformer. Trained encoders saw unlabelled graphs of all spaces; how is said below.",
