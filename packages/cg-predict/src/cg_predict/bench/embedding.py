@@ -1,8 +1,8 @@
 """``cg bench embedding``: what learned vectors of networks add to descriptors, and what training adds to random weights.
 
 A Gaussian process is fitted to the same labels on descriptors, on vectors alone and on both. Each averages over several kernels by how well
-they predict labels left out, the one on descriptors too, and noise of as many columns stands beside every claim that vectors add something. Encoders are trained
-without labels, on graphs sampled from all spaces, with several seeds.
+they predict labels left out, the one on descriptors too, and noise of as many columns stands beside every claim that vectors add something.
+Encoders are trained without labels, on graphs sampled from all spaces, with several seeds.
 """
 
 from __future__ import annotations
