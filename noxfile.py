@@ -27,6 +27,9 @@ PROJECTS = {
     path.parent.name: nox.project.load_toml(path)["project"] for path in sorted(ROOT.glob("packages/*/pyproject.toml"))
 }
 SHARED = ROOT / ".nox" / "torch"
+#: One worker process a core, one thread each; the tests of a file share fixtures, so a file stays with one worker.
+IN_PARALLEL = ("-n", "auto", "--dist", "loadfile")
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 TEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis", "selenium", "axe-core-python")
 #: What the plugin template and one guide need beside the packages.
 GUIDE_TOOLS = ("copier", "optuna", "ruff")
@@ -110,9 +113,7 @@ def install(session: nox.Session, *requirements: str) -> None:
 def tests(session: nox.Session) -> None:
     """All tests, in one environment with all packages and extras."""
     python = shared_python(session)
-    # one worker process a core, one thread each; the tests of a file share fixtures, so a file stays with one worker
-    threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    run(session, python, "-m", "pytest", "-n", "auto", "--dist", "loadfile", *session.posargs, env=threads)
+    run(session, python, "-m", "pytest", *IN_PARALLEL, *session.posargs, env=ONE_THREAD)
 
 
 @nox.session(venv_backend="none")
@@ -128,7 +129,7 @@ def tests_of(package: str) -> None:
     @nox.session(name=f"tests-{package}", reuse_venv=True)
     def alone(session: nox.Session) -> None:
         install(session, *TEST_TOOLS, *(part for name in siblings(package) for part in editable(name)))
-        session.run("python", "-m", "pytest", f"packages/{package}/tests", *session.posargs)
+        session.run("python", "-m", "pytest", *IN_PARALLEL, f"packages/{package}/tests", *session.posargs, env=ONE_THREAD)
 
     alone.__doc__ = f"Tests of {package}, with only its declared dependencies."
 
