@@ -129,7 +129,9 @@ def tests_of(package: str) -> None:
     @nox.session(name=f"tests-{package}", reuse_venv=True)
     def alone(session: nox.Session) -> None:
         install(session, *TEST_TOOLS, *(part for name in siblings(package) for part in editable(name)))
-        session.run("python", "-m", "pytest", *IN_PARALLEL, f"packages/{package}/tests", *session.posargs, env=ONE_THREAD)
+        session.run(
+            "python", "-m", "pytest", *IN_PARALLEL, f"packages/{package}/tests", *session.posargs, env=ONE_THREAD
+        )
 
     alone.__doc__ = f"Tests of {package}, with only its declared dependencies."
 
