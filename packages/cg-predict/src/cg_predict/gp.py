@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from scipy.linalg.lapack import dpotrf, dpotrs
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtri
 
 from cg_predict.kernels import matern52, squared_distances
 
@@ -78,7 +78,7 @@ class AveragedGaussianProcess:
         keep: how many settings of each structure take part in predictions at most.
         temper: divides differences of log density between structures.
         left_out: whether labels that are left out say how structures share; otherwise the marginal likelihood does.
-        rank_noise: how much of what a rank among the labels leaves open is no error of a prediction, where labels are normal scores of their ranks.
+        caution: the factor of standard deviations that five pseudo-labels speak for.
         rng: source of randomness.
 
     Attributes:
@@ -97,7 +97,7 @@ class AveragedGaussianProcess:
         keep: int = 4,
         temper: float = 8.0,
         left_out: bool = True,
-        rank_noise: float = 0.0,
+        caution: float = 1.0,
     ) -> None:
         self.structures = tuple(structures)
         self.rng = rng
@@ -106,7 +106,7 @@ class AveragedGaussianProcess:
         self.keep = keep
         self.temper = temper
         self.left_out = left_out
-        self.rank_noise = rank_noise
+        self.caution = caution
 
     # --- hyper-parameters ---------------------------------------------------------------------------------------------
 
@@ -238,18 +238,12 @@ class AveragedGaussianProcess:
     def _calibrate(self) -> float:
         """Factor of standard deviations that makes left-out labels as surprising as they should be.
 
-        Where nine tenths of the standardised errors end says whether the mixture is too sure or not sure enough; five pseudo-labels say that it is
-        right. Part of the errors may be no error of the prediction: the rank among n networks tells a normal score only up to a variance of
-        p (1 - p) / (n density^2) at the quantile p (David and Nagaraja 2003, section 10.3).
+        Where nine tenths of the standardised errors end says whether the mixture is too sure or not sure enough; so do five pseudo-labels.
         """
         mean, variance = self._left_out(range(len(self.draws_)), self.weights_)
-        if self.rank_noise:
-            shares = np.clip(ndtr(self._y), 0.5 / self._n, 1.0 - 0.5 / self._n)
-            density = np.exp(-0.5 * ndtri(shares) ** 2) / np.sqrt(2.0 * np.pi)
-            variance = variance + self.rank_noise * shares * (1.0 - shares) / (self._n * density**2)
         errors = np.abs(self._y - mean) / np.sqrt(variance)
         factor = float(np.quantile(errors, 0.9)) / ndtri(0.95)
-        return float(np.clip((self._n * factor + 5.0) / (self._n + 5.0), 0.5, 2.0))
+        return float(np.clip((self._n * factor + 5.0 * self.caution) / (self._n + 5.0), 0.5, 2.0))
 
     def _select(self, candidates: list[Draw], values: Floats) -> None:
         """Keep the best draws of each structure; structures share by how well they predict labels that are left out.

@@ -68,8 +68,8 @@ SAMPLE = 2048
 STAND_INS = 256
 #: Mean score by the prior, whose scores are standard normal in the pool, from which on labelled networks count as picked for being good.
 PICKED = 0.5
-#: How much of what a rank among few labels leaves open its prediction need not know: networks of like rank share the rest.
-RANK_NOISE = 0.5
+#: What pseudo-labels say of errors at labels left out: these count less the fewer there are, for ranks among few labels are uncertain themselves.
+CAUTION = 0.0
 #: Candidates, and networks of the pool, that `suggest` weighs against each other.
 WEIGHED = 1000
 
@@ -360,7 +360,7 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         structures = list(dict.fromkeys(s for s in structures if s.views))
         return AveragedGaussianProcess(
             structures, rng=np.random.default_rng([self.seed, 0]), draws=max(12, 160 // len(structures)),
-            refinements=3 if picked else 6, left_out=not picked, rank_noise=0.0 if picked else RANK_NOISE,
+            refinements=3 if picked else 6, left_out=not picked, caution=1.0 if picked else CAUTION,
         )  # fmt: skip
 
     def _model(self, pool: Sequence[Graph] | None) -> _Fitted:
