@@ -64,7 +64,7 @@ PLAIN = (
 EXACT = 1500
 #: Networks of a pool that standardisation, whitening and the prior's scale look at.
 SAMPLE = 2048
-#: Networks of a pool among which scores are placed.
+#: Networks of a pool among which labels that a search picked are placed.
 STAND_INS = 256
 #: Mean score by the prior, whose scores are standard normal in the pool, from which on labelled networks count as picked for being good.
 PICKED = 0.5
@@ -375,7 +375,8 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
             if len(self.labels_) <= EXACT:
                 model = process.fit(known, self._scores, mean)
                 if views.sample is not None:
-                    placement = Placement(*model.predict(*views.sample, True))
+                    # The more labels, the finer predictions differ, and few networks place them coarsely. In a search, which predicts often, few do.
+                    placement = Placement(*model.predict(*(views.sample if picked else views.many), True))
                     if picked:
                         # Ranks among the best make too much of their differences: say where the labels stand in the pool.
                         model, placement = process.relabel(placement.scores(self._scores)), None

@@ -23,8 +23,8 @@ __all__ = ["Encodings", "PoolViews"]
 Floats = NDArray[np.float64]
 
 _COMPONENTS = 48
-#: Networks of a pool that the prior's scores are smoothed over.
-_SMOOTHED = 1024
+#: Networks of a pool that the prior's scores are smoothed over, and among which predictions are placed.
+_MANY = 1024
 #: Networks that the spread within known families counts for, where labelled networks alone set the scale.
 _PSEUDO = 5.0
 
@@ -122,8 +122,13 @@ class PoolViews:
         return np.array([known[key] for key in networks.hashes])
 
     @cached_property
+    def many(self) -> tuple[dict[str, NDArray[Any]], Floats]:
+        """Views and the prior's scores of up to a thousand networks of the pool."""
+        return self(self._around.some(_MANY))
+
+    @cached_property
     def _smoother(self) -> Smoother:
-        views, scores = self(self._around.some(_SMOOTHED))
+        views, scores = self.many
         compared = ("descriptors_sharp" if "descriptors_sharp" in views else "descriptors", "neighbourhoods")
         return Smoother({name: views[name] for name in compared if name in views}, scores)
 
