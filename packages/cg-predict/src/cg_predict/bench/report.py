@@ -118,6 +118,10 @@ def plot(rows: Sequence[Row], path: Path) -> None:
     figure, axes = pyplot.subplots(
         2, (len(targets) + 1) // 2, figsize=(4 * ((len(targets) + 1) // 2), 7), squeeze=False
     )
+    curves = [m for m in methods if sum(any((t, m, c) in groups for t in targets) for c in counts) > 1]
+    colours = {
+        method: f"C{k}" for k, method in enumerate(curves)
+    }  # the same in every panel, also where a method is missing
     for axis, target in zip(axes.flat, targets, strict=False):
         for method in methods:
             points = [(c, [r["spearman"] for r in groups.get((target, method, c), ())]) for c in counts]
@@ -126,8 +130,8 @@ def plot(rows: Sequence[Row], path: Path) -> None:
                 x = [np.log10(c + 5) for c, _ in points]
                 mean = np.array([np.mean(v) for _, v in points])
                 spread = np.array([np.std(v) for _, v in points])
-                (line,) = axis.plot(x, mean, marker="o", markersize=3, label=method)
-                axis.fill_between(x, mean - spread, mean + spread, color=line.get_color(), alpha=0.12, linewidth=0)
+                axis.plot(x, mean, marker="o", markersize=3, label=method, color=colours[method])
+                axis.fill_between(x, mean - spread, mean + spread, color=colours[method], alpha=0.12, linewidth=0)
             elif points and method in ("params", "synflow"):
                 axis.axhline(points[0][1][0], linestyle=":", color="grey")
                 axis.text(
