@@ -143,7 +143,7 @@ def page(ranked: dict[str, Any], proxy: Took, many: dict[str, Any] | None) -> st
         "",
         "Written by `python packages/cg-predict/benchmarks/speed.py`, which `nox -s bench` runs. Wall-clock seconds and, in brackets, seconds of",
         "the process's CPU; one process,",
-        "linear algebra on one thread, on a machine that had other work to do: what holds is judged by the CPU's seconds, which an idle machine would take.",
+        "linear algebra on one thread. What holds is judged by the CPU's seconds, which an idle machine would take.",
         "Labels are a formula: only the time is looked at.",
         "",
         f"| {n:,} cells of NAS-Bench-201 | |",

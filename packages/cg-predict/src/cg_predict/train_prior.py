@@ -223,7 +223,8 @@ def model_card(config: Mapping[str, Any]) -> str:
     lines += [f"| {n} | {card['sample'][n]} | `{known[n].metric}` | `{known[n].file}` |" for n in config["families"]]
     lines += ["", "## Families left out", ""]
     lines += [
-        "Rank correlation on each family of the prior that has not seen it, on the training sample of that family as pool.",
+        "Rank correlation on each family of the prior that has not seen it, on the training sample of that family as pool. `Predictor` smooths the",
+        "prior's scores over the pool, which is not in this table.",
         "",
     ]
     lines += ["| family | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
