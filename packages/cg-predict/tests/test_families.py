@@ -10,6 +10,7 @@ pytest.importorskip("cg_frontends")
 from cg_ir import get_space
 from cg_predict import Predictor
 from cg_predict.features import descriptors
+from cg_predict.pool import PoolScale
 from cg_predict.prior import load_prior
 from cg_predict.tables import FAMILIES, read_family
 
@@ -34,6 +35,15 @@ def test_the_source_most_like_a_pool_is_its_own_family(name):
     assert set(load_prior().similarities(np.repeat(x[:1], 5, axis=0)).values()) == {0.0}
 
 
+def test_size_counts_for_more_where_parameters_and_flow_agree():
+    said = {}
+    for name in ("natssize", "nb101"):  # only widths differ; wiring does
+        space, rng = get_space(name), np.random.default_rng(2)
+        x = descriptors().encode([space.graph(space.sample(rng)) for _ in range(200)])
+        said[name] = load_prior((name,)).among(x, PoolScale(x)).parts(x)["size"].std()
+    assert said["natssize"] > 2 * said["nb101"] > 0
+
+
 @pytest.mark.realdata
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LEAST)
@@ -44,6 +54,7 @@ def test_a_family_is_ranked_by_what_others_taught(name, data_dir):
     predictor = Predictor(exclude=(name,), warn=False)
     zero = predictor.score(graphs, labels, pool=graphs)
     alone = predictor.score(graphs, labels)
-    few = predictor.fit(graphs[:50], labels[:50]).score(graphs[50:], labels[50:], pool=graphs)
+    three, few = (predictor.fit(graphs[:n], labels[:n]).score(graphs[n:], labels[n:], pool=graphs) for n in (3, 50))
     for measured, least in zip((zero, alone, few), LEAST[name], strict=True):
         assert measured > least
+    assert three > zero - 0.03

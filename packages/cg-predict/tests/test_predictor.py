@@ -13,6 +13,7 @@ from cg_ir.errors import CgError
 from cg_ir.testing import ScorerSuite
 from cg_predict import LabelError, Predictor, UnfamiliarWarning
 from cg_predict.features import descriptors
+from cg_predict.metrics import spearman
 from cg_predict.prior import load_prior, shipped_directory
 from cg_predict.targets import normal_scores
 
@@ -77,6 +78,32 @@ def test_labels_sharpen_the_ranking(family):
     before = predictor.score(graphs[60:], labels[60:], pool=graphs)
     after = predictor.fit(graphs[:60], labels[:60]).score(graphs[60:], labels[60:], pool=graphs)
     assert after > max(before, 0.95)
+
+
+def test_two_labels_do_not_overthrow_what_other_families_taught(family):
+    graphs, labels = family
+    known = Predictor(warn=False).predict(graphs, pool=graphs)
+    order = np.argsort(known)
+    for pair in ([order[-50], order[-40]], [order[40], order[-40]]):  # both good by chance; told apart
+        predictor = Predictor().fit([graphs[i] for i in pair], labels[pair])
+        score, std = predictor.predict(graphs, return_std=True, pool=graphs)
+        assert spearman(score, known) > 0.9
+        np.testing.assert_allclose(score, predictor.predict(graphs, pool=graphs))
+        assert std.min() > 0.2
+
+
+@pytest.mark.parametrize("pool", [True, False])
+def test_the_score_without_labels_fades(family, pool):
+    graphs, labels = family
+    among = graphs if pool else None
+    known = Predictor(warn=False).predict(graphs, pool=among)
+    backwards = Predictor(warn=False)  # labels that contradict it
+    agreement = [
+        spearman(backwards.fit(graphs[:n], -labels[:n]).predict(graphs, pool=among), known) for n in (2, 10, 60)
+    ]
+    assert agreement[0] > agreement[1] > agreement[2]
+    assert agreement[0] > 0.5
+    assert agreement[2] < -0.5
 
 
 @pytest.mark.parametrize("which", ["drawn", "best by the prior", "worst by the prior"])

@@ -26,8 +26,12 @@ SIMILARITY = 0.15
 AGREEMENT = 0.3
 #: Difference in distance (see `Prior.distances`) that does so for trees on raw descriptors.
 NEARNESS = 0.2
-#: Weight of each rank of the size beside trees on ranks and trees on raw descriptors, where nothing is similar.
-GENERAL = 0.6
+#: Weight of each rank of the size beside the other parts, where nothing is similar and the two say the same.
+GENERAL = 3.0
+#: Where they contradict each other, networks of the pool differ in more than size: the weight falls by this power of their correlation,
+ACCORD = 6
+#: but not below this share.
+DISCORD = 0.2
 #: Families of less weight are not asked.
 _LEAST = 0.02
 
@@ -97,7 +101,8 @@ class PooledPrior:
         self._linear = _Standard(self._effects(pool))
         columns = [prior.names.index(name) for name in SIZE if name in prior.names]
         self._sizes = [(column, _Standard(ranks[:, column])) for column in columns]
-        self._general = GENERAL * (1.0 - max(similarity))
+        accord = float(np.prod([standard(ranks[:, column]) for column, standard in self._sizes], axis=0).mean())
+        self._general = GENERAL * (1.0 - max(similarity)) * max(max(accord, 0.0) ** ACCORD, DISCORD)
         self._means = dict.fromkeys(("ranked", "raw", "size", "effects"), 0.0)
         parts = self._parts(pool, ranks)
         self._means = {name: float(values.mean()) for name, values in parts.items()}

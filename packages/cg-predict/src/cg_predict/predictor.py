@@ -68,8 +68,13 @@ SAMPLE = 2048
 STAND_INS = 256
 #: Mean score by the prior, whose scores are standard normal in the pool, from which on labelled networks count as picked for being good.
 PICKED = 0.5
+#: Standard errors of the mean that few networks, drawn at random, hardly reach.
+BY_CHANCE = 2.0
 #: What pseudo-labels say of errors at labels left out: these count less the fewer there are, for ranks among few labels are uncertain themselves.
 CAUTION = 0.0
+#: Labels with every so many of which the share of the score without labels falls by e; it is left out where less than `_LEAST_SHARE` remains.
+FADING = 10.0
+_LEAST_SHARE = 0.01
 #: Candidates, and networks of the pool, that `suggest` weighs against each other.
 WEIGHED = 1000
 
@@ -98,18 +103,39 @@ class Familiarity:
 
 @dataclass(frozen=True)
 class _Fitted:
-    """What the labels taught, on the scale of one pool."""
+    """What the labels taught, on the scale of one pool.
+
+    Args:
+        views: of the pool.
+        model: conditioned on the labels.
+        expected: correlation of labels with the score without them.
+        share: weight of that score in the mixture with the model.
+        placement: where scores stand in the pool.
+    """
 
     views: PoolViews
     model: AveragedGaussianProcess | ManyLabels
-    placement: Placement | None
+    expected: float = 0.0
+    share: float = 0.0
+    placement: Placement | None = None
 
     def predict(self, networks: Encodings, return_std: bool) -> Any:
         """Scores, (n,), and with ``return_std`` also standard deviations."""
         result: Any = self.model.predict(*self.views(networks), return_std)
+        if self.share:
+            result = self._mixed(result, *_expectation(self.views.agreed_scores(networks), self.expected), return_std)
         if self.placement is None:
             return result
         return self.placement.of(*result) if return_std else self.placement.scores(result)
+
+    def _mixed(self, result: Any, other: Floats, deviation: Floats, return_std: bool) -> Any:
+        """The mixture with another normal distribution: means, and with ``return_std`` also standard deviations."""
+        mean = result[0] if return_std else result
+        mixed = (1.0 - self.share) * mean + self.share * other
+        if not return_std:
+            return mixed
+        second = (1.0 - self.share) * (result[1] ** 2 + mean**2) + self.share * (deviation**2 + other**2)
+        return mixed, np.sqrt(np.maximum(second - mixed**2, 1e-12))
 
 
 class Predictor(Pretrained, RegressorMixin, BaseEstimator):
@@ -309,15 +335,13 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
                     UnfamiliarWarning,
                     stacklevel=3,
                 )
-        expected = float(prior.card.get("expected_correlation", 0.7))
         if pool is None:
-            score = expected * prior.score(x)
+            scores = prior.score(x)
         else:  # no kernel looks at vectors of the encoder yet
             views, networks = self._views(pool, embedding=False), self._encoded(graphs, embedding=False)
-            score = expected * views.agreed_scores(networks)
-        if not return_std:
-            return score
-        return score, np.full(len(x), float(np.sqrt(1.0 - expected**2)))
+            scores = views.agreed_scores(networks)
+        result = _expectation(scores, prior.expected_correlation)
+        return result if return_std else result[0]
 
     def _encoded(self, graphs: Sequence[Graph], embedding: bool | None = None) -> Encodings:
         return Encodings.of(graphs, self.embedding if embedding is None else embedding, self.neighbourhoods)
@@ -368,22 +392,25 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         if key not in self._fitted:
             views = self._views(pool)
             known, mean = views(self._known)
-            picked = pool is not None and float(mean.mean()) > PICKED
+            picked = pool is not None and float(mean.mean()) > max(PICKED, BY_CHANCE / np.sqrt(len(mean)))
             process = self._process(picked)
-            placement = None
-            model: AveragedGaussianProcess | ManyLabels
             if len(self.labels_) <= EXACT:
-                model = process.fit(known, self._scores, mean)
-                if views.sample is not None:
+                share = float(np.exp(-len(self.labels_) / FADING))
+                if picked or share < _LEAST_SHARE or not self.prior.sources:
+                    share = 0.0
+                fitted = _Fitted(views, process.fit(known, self._scores, mean), self.prior.expected_correlation, share)
+                if views.sample is not None and picked:
+                    # Ranks among the best make too much of their differences: say where the labels stand in the pool.
+                    placement = Placement(*process.predict(*views.sample, True))
+                    fitted = replace(fitted, model=process.relabel(placement.scores(self._scores)))
+                elif views.sample is not None:
                     # The more labels, the finer predictions differ, and few networks place them coarsely. In a search, which predicts often, few do.
-                    placement = Placement(*model.predict(*(views.sample if picked else views.many), True))
-                    if picked:
-                        # Ranks among the best make too much of their differences: say where the labels stand in the pool.
-                        model, placement = process.relabel(placement.scores(self._scores)), None
+                    fitted = replace(fitted, placement=Placement(*fitted.predict(views.many, True)))
             else:
-                model = ManyLabels(process, EXACT, np.random.default_rng([self.seed, 2])).fit(known, self._scores, mean)
+                many = ManyLabels(process, EXACT, np.random.default_rng([self.seed, 2]))
+                fitted = _Fitted(views, many.fit(known, self._scores, mean))
             self._fitted = {"": self._fitted[""]} if "" in self._fitted else {}  # one pool at a time
-            self._fitted[key] = _Fitted(views, model, placement)
+            self._fitted[key] = fitted
         return self._fitted[key]
 
     # --- files --------------------------------------------------------------------------------------------------------
@@ -457,6 +484,11 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         result._scores = normal_scores(labels)
         result._fitted = {}
         return result
+
+
+def _expectation(scores: Floats, correlation: float) -> tuple[Floats, Floats]:
+    """Mean and standard deviation of labels, (n,) each, both standard normal, given scores that correlate with them."""
+    return correlation * scores, np.full(len(scores), float(np.sqrt(1.0 - correlation**2)))
 
 
 def _key(pool: Sequence[Graph] | None) -> str:

@@ -6,8 +6,8 @@ say of networks of another family is averaged:
 - the trees on *ranks* (where a network stands in its pool) by how similar the families are: by the correlation of their descriptors' rank
   correlations, which needs no label;
 - the trees on *raw* descriptors by how near the networks are to the family: such trees see absolute sizes, and go astray far from home;
-- *size*, the ranks of the number of parameters and of the flow of signal, which say the same in every family so far, the more the less any source
-  resembles the pool;
+- *size*, the ranks of the number of parameters and of the flow of signal: the larger network is the better one in every family so far. It counts for
+  more the less any source resembles the pool, and the better the two agree in it;
 - *effects*, linear effects of standardised descriptors that families share (see `cg_predict.effects`), weighted by similarity too.
 
 So any set of families can be left out by not reading what they said. Labels were turned into normal scores within their family. A checkpoint holds node
@@ -94,6 +94,11 @@ class Prior:
     def sources(self) -> tuple[str, ...]:
         """Families whose labels were learned from."""
         return tuple(self.ranked)
+
+    @property
+    def expected_correlation(self) -> float:
+        """Of scores with labels, as families that were left out let expect."""
+        return float(self.card.get("expected_correlation", 0.7))
 
     # --- scores -------------------------------------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ from cg_predict.effects import family_effects
 from cg_predict.features import descriptors, fingerprint, path_vectors
 from cg_predict.metrics import kendall, spearman
 from cg_predict.pool import PoolScale
-from cg_predict.pooled_prior import AGREEMENT, GENERAL, NEARNESS, SIMILARITY
+from cg_predict.pooled_prior import ACCORD, AGREEMENT, DISCORD, GENERAL, NEARNESS, SIMILARITY
 from cg_predict.prior import (
     ALL,
     ALONE,
@@ -232,8 +232,8 @@ def model_card(config: Mapping[str, Any]) -> str:
         lines.append(f"| {family} | " + " | ".join(f"{row.get(c, float('nan')):.3f}" for c in columns) + " |")
     lines += [
         "",
-        f"Constants, the same for every family: similarity {SIMILARITY}, agreement {AGREEMENT}, nearness {NEARNESS}, general {GENERAL}, alone {ALONE} "
-        "(see `cg_predict.prior`). They were",
+        f"Constants, the same for every family: similarity {SIMILARITY}, agreement {AGREEMENT}, nearness {NEARNESS}, general {GENERAL}, accord {ACCORD}, "
+        f"discord {DISCORD}, alone {ALONE} (see `cg_predict.prior`). They were",
         "chosen by the mean over the families of this table, which therefore flatters a little.",
         "",
         f"Digest `{card['digest']}`.",

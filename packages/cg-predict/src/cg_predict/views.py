@@ -122,19 +122,19 @@ class PoolViews:
         return np.array([known[key] for key in networks.hashes])
 
     @cached_property
-    def many(self) -> tuple[dict[str, NDArray[Any]], Floats]:
-        """Views and the prior's scores of up to a thousand networks of the pool."""
-        return self(self._around.some(_MANY))
+    def many(self) -> Encodings:
+        """Up to a thousand networks of the pool."""
+        return self._around.some(_MANY)
 
     @cached_property
     def _smoother(self) -> Smoother:
-        views, scores = self.many
+        views, scores = self(self.many)
         compared = ("descriptors_sharp" if "descriptors_sharp" in views else "descriptors", "neighbourhoods")
         return Smoother({name: views[name] for name in compared if name in views}, scores)
 
     def agreed_scores(self, networks: Encodings) -> Floats:
-        """The prior's scores as networks of the pool that are alike agree on them, (n,)."""
-        return self._smoother(*self(networks))
+        """The prior's scores as networks of the pool that are alike agree on them, (n,); without a pool each keeps its own."""
+        return self.prior_scores(networks) if self.sample is None else self._smoother(*self(networks))
 
     def __call__(self, networks: Encodings) -> tuple[dict[str, NDArray[Any]], Floats]:
         """The views of networks by name, (n, features) each, and the prior's scores, (n,)."""
