@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
@@ -57,6 +58,19 @@ def test_labels_left_out_are_predicted_as_by_fits_without_them():
         expected, spread = oracle.predict(x[i : i + 1], return_std=True)
         assert mean[i] == pytest.approx(expected[0], abs=1e-8)
         assert variance[i] == pytest.approx(spread[0] ** 2 + draw.noise, abs=1e-8)
+
+
+def test_another_prediction_weighs_what_the_labels_say_of_it():
+    x, y, _, _ = data()
+    process = AveragedGaussianProcess([Structure(("x",))], rng=np.random.default_rng(1)).fit({"x": x}, y)
+    own = process._left_out(range(len(process.draws_)), process.weights_)
+    assert process.share_against(*own, 0.3) == pytest.approx(0.3)
+    sure = np.full(len(y), 0.01)
+    assert process.share_against(y, sure, 0.3) > 0.9
+    assert process.share_against(-y, sure, 0.3) < 1e-3
+    oracle = [norm.logpdf(y, mean, np.sqrt(variance)).sum() for mean, variance in ((y / 2, sure + 0.5), own)]
+    odds = 0.3 / 0.7 * np.exp((oracle[0] - oracle[1]) / process.temper)
+    assert process.share_against(y / 2, sure + 0.5, 0.3) == pytest.approx(odds / (1 + odds))
 
 
 @pytest.mark.parametrize("left_out", [True, False])

@@ -235,6 +235,22 @@ class AveragedGaussianProcess:
             second += weight * (1.0 / self._precisions[member] + left_out * left_out)
         return mean, np.maximum(second - mean * mean, 1e-12)
 
+    def log_density(self, mean: Floats, variance: Floats) -> float:
+        """Log density of the labels under normal distributions, without the constant."""
+        return -0.5 * float(((self._y - mean) ** 2 / variance + np.log(variance)).sum())
+
+    def share_against(self, mean: Floats, variance: Floats, share: float) -> float:
+        """Weight of another prediction of the labels beside this one, tempered as between structures.
+
+        Args:
+            mean: of the labels by the other, (n,).
+            variance: theirs, (n,).
+            share: the weight before labels are seen.
+        """
+        own = self.log_density(*self._left_out(range(len(self.draws_)), self.weights_))
+        odds = share / (1.0 - share) * np.exp((self.log_density(mean, variance) - own) / self.temper)
+        return float(odds / (1.0 + odds))
+
     def _calibrate(self) -> float:
         """Factor of standard deviations that makes left-out labels as surprising as they should be.
 
@@ -274,8 +290,7 @@ class AveragedGaussianProcess:
                 self._precisions.append(np.einsum("ij,ij->j", half, half))
             groups.append((members, weights / weights.sum()))
             if self.left_out:
-                mean, variance = self._left_out(*groups[-1])
-                density = -0.5 * float(((self._y - mean) ** 2 / variance + np.log(variance)).sum())
+                density = self.log_density(*self._left_out(*groups[-1]))
                 evidence.append(density + float(np.log(self.structures[int(index)].weight)))
             else:
                 evidence.append(float(values[best[0]]))

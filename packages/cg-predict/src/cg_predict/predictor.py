@@ -72,7 +72,7 @@ PICKED = 0.5
 BY_CHANCE = 2.0
 #: What pseudo-labels say of errors at labels left out: these count less the fewer there are, for ranks among few labels are uncertain themselves.
 CAUTION = 0.0
-#: Labels with every so many of which the share of the score without labels falls by e; it is left out where less than `_LEAST_SHARE` remains.
+#: Labels with every so many of which the share of the score without labels falls by e, whatever they say of it; it is left out below `_LEAST_SHARE`.
 FADING = 10.0
 _LEAST_SHARE = 0.01
 #: Candidates, and networks of the pool, that `suggest` weighs against each other.
@@ -395,10 +395,14 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
             picked = pool is not None and float(mean.mean()) > max(PICKED, BY_CHANCE / np.sqrt(len(mean)))
             process = self._process(picked)
             if len(self.labels_) <= EXACT:
-                share = float(np.exp(-len(self.labels_) / FADING))
-                if picked or share < _LEAST_SHARE or not self.prior.sources:
-                    share = 0.0
-                fitted = _Fitted(views, process.fit(known, self._scores, mean), self.prior.expected_correlation, share)
+                fitted = _Fitted(views, process.fit(known, self._scores, mean))
+                share = 0.0 if picked or not self.prior.sources else float(np.exp(-len(self.labels_) / FADING))
+                if share > _LEAST_SHARE:
+                    scores = views.agreed_scores(self._known)
+                    # Labels stand among themselves.
+                    believed, deviation = _expectation(scores - scores.mean(), self.prior.expected_correlation)
+                    share = process.share_against(believed, deviation**2, share)
+                    fitted = replace(fitted, expected=self.prior.expected_correlation, share=share)
                 if views.sample is not None and picked:
                     # Ranks among the best make too much of their differences: say where the labels stand in the pool.
                     placement = Placement(*process.predict(*views.sample, True))
