@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cg_ir.files import atomic_path
 from cg_ir.output_formats import write_text
@@ -24,6 +25,7 @@ _TABLES = (
     ("coverage_90", "Share of networks inside their 90 % interval", 3),
 )
 _PLAIN, _OURS = "descriptors + GP", "ours"
+_TICKS = (0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
 
 
 def _groups(rows: Sequence[Row]) -> dict[tuple[str, str, int], list[Row]]:
@@ -105,8 +107,13 @@ def _paired(
     return [*lines, "Mean and standard error.", "", *head, *body, ""]
 
 
+def _nearness_to_1(correlation: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Decades between what is missing to 1 and 1."""
+    return np.asarray(-np.log10(np.clip(1 - correlation, 1e-4, None)))
+
+
 def plot(rows: Sequence[Row], path: Path) -> None:
-    """Spearman against labels, one panel a target."""
+    """Spearman against labels, one panel a target, on a logarithmic scale of what is missing to 1; what is below 0 lies beyond the edge."""
     import matplotlib
 
     matplotlib.use("svg")
@@ -132,15 +139,18 @@ def plot(rows: Sequence[Row], path: Path) -> None:
                 spread = np.array([np.std(v) for _, v in points])
                 axis.plot(x, mean, marker="o", markersize=3, label=method, color=colours[method])
                 axis.fill_between(x, mean - spread, mean + spread, color=colours[method], alpha=0.12, linewidth=0)
-            elif points and method in ("params", "synflow"):
-                axis.axhline(points[0][1][0], linestyle=":", color="grey")
-                axis.text(
-                    np.log10(counts[-1] + 5), points[0][1][0], method, ha="right", va="bottom", fontsize=7, color="grey"
-                )
+        flat = {m: groups[target, m, 0][0]["spearman"] for m in ("params", "synflow") if (target, m, 0) in groups}
+        for method, value in flat.items():
+            axis.axhline(value, linestyle=":", color="grey")
+            side = "bottom" if value == max(flat.values()) else "top"
+            axis.text(np.log10(counts[-1] + 5), value, method, ha="right", va=side, fontsize=7, color="grey")
         axis.set_title(target, fontsize=10)
         axis.set_xticks([np.log10(c + 5) for c in counts], [str(c) for c in counts])
         axis.set_xlabel("labels")
         axis.set_ylabel("Spearman")
+        axis.set_yscale("function", functions=(_nearness_to_1, lambda nearness: 1 - 10**-nearness))
+        axis.set_yticks(_TICKS, [f"{tick:g}" for tick in _TICKS])
+        axis.set_ylim(0, 0.998)
     for axis in list(axes.flat)[len(targets) :]:
         axis.axis("off")
     handles = {
@@ -164,5 +174,6 @@ def write_report(folder: Path, rows: Sequence[Row]) -> None:
     else:
         with atomic_path(folder / "results.svg") as temporary:
             plot(rows, temporary)
+        text += "\nThe scale is logarithmic in what is missing to 1; what is below 0 lies beyond the edge.\n"
         text += "\n![Spearman's rank correlation against labels, one panel a target](results.svg)\n"
     write_text(folder / "results.md", text)
