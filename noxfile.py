@@ -27,8 +27,8 @@ PROJECTS = {
     path.parent.name: nox.project.load_toml(path)["project"] for path in sorted(ROOT.glob("packages/*/pyproject.toml"))
 }
 SHARED = ROOT / ".nox" / "torch"
-#: One worker process a core, one thread each; the tests of a file share fixtures, so a file stays with one worker.
-IN_PARALLEL = ("-n", "auto", "--dist", "loadfile")
+#: One worker process a core, one thread each; neighbours share fixtures and stay together until a worker has nothing left to do.
+IN_PARALLEL = ("-n", "auto", "--dist", "worksteal")
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 TEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis", "selenium", "axe-core-python")
 #: What the plugin template and one guide need beside the packages.
