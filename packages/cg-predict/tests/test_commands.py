@@ -56,6 +56,13 @@ def test_rank_without_labels(files, capsys):
     assert "unlike every known family" in err
 
 
+def test_a_list_among_the_networks_is_told_from_them(files, capsys):
+    folder, _ = files
+    code, _, err = run(capsys, "rank", folder / "list.txt", "--space", "nb201")
+    assert code == 2
+    assert "list.txt is a list, not a network: give it as --from" in err
+
+
 def test_rank_with_labels_and_from_a_saved_model(files, capsys, tmp_path):
     folder, names = files
     code, out, err = run(

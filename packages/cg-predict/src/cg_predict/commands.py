@@ -71,6 +71,9 @@ def rank(
     from cg_predict.predictor import Predictor, UnfamiliarWarning
     from cg_predict.ranking import rank as make_ranking
 
+    for name in sources:
+        if Path(name).suffix in (".txt", ".csv") and Path(name).is_file():
+            raise SourceError(f"{name} is a list, not a network: give it as --from {name}")
     names = [*sources, *(_sources_in(from_file) if from_file else ())]
     if not names:
         raise SourceError("nothing to rank: give SOURCEs or --from FILE")
