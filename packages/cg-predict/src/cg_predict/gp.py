@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from scipy.linalg.lapack import dpotrf, dpotrs
-from scipy.special import ndtri
+from scipy.special import expit, logit, ndtri
 
 from cg_predict.kernels import matern52, squared_distances
 
@@ -235,7 +235,7 @@ class AveragedGaussianProcess:
             second += weight * (1.0 / self._precisions[member] + left_out * left_out)
         return mean, np.maximum(second - mean * mean, 1e-12)
 
-    def log_density(self, mean: Floats, variance: Floats) -> float:
+    def _log_density(self, mean: Floats, variance: Floats) -> float:
         """Log density of the labels under normal distributions, without the constant."""
         return -0.5 * float(((self._y - mean) ** 2 / variance + np.log(variance)).sum())
 
@@ -245,11 +245,10 @@ class AveragedGaussianProcess:
         Args:
             mean: of the labels by the other, (n,).
             variance: theirs, (n,).
-            share: the weight before labels are seen.
+            share: the weight before labels are seen, between 0 and 1.
         """
-        own = self.log_density(*self._left_out(range(len(self.draws_)), self.weights_))
-        odds = share / (1.0 - share) * np.exp((self.log_density(mean, variance) - own) / self.temper)
-        return float(odds / (1.0 + odds))
+        own = self._log_density(*self._left_out(range(len(self.draws_)), self.weights_))
+        return float(expit(logit(share) + (self._log_density(mean, variance) - own) / self.temper))
 
     def _calibrate(self) -> float:
         """Factor of standard deviations that makes left-out labels as surprising as they should be.
@@ -290,7 +289,7 @@ class AveragedGaussianProcess:
                 self._precisions.append(np.einsum("ij,ij->j", half, half))
             groups.append((members, weights / weights.sum()))
             if self.left_out:
-                density = self.log_density(*self._left_out(*groups[-1]))
+                density = self._log_density(*self._left_out(*groups[-1]))
                 evidence.append(density + float(np.log(self.structures[int(index)].weight)))
             else:
                 evidence.append(float(values[best[0]]))

@@ -121,9 +121,10 @@ class _Fitted:
 
     def predict(self, networks: Encodings, return_std: bool) -> Any:
         """Scores, (n,), and with ``return_std`` also standard deviations."""
-        result: Any = self.model.predict(*self.views(networks), return_std)
+        views, scores = self.views(networks)
+        result: Any = self.model.predict(views, scores, return_std)
         if self.share:
-            result = self._mixed(result, *_expectation(self.views.agreed_scores(networks), self.expected), return_std)
+            result = self._mixed(result, *_expectation(self.views.agreed(views, scores), self.expected), return_std)
         if self.placement is None:
             return result
         return self.placement.of(*result) if return_std else self.placement.scores(result)
@@ -338,8 +339,8 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         if pool is None:
             scores = prior.score(x)
         else:  # no kernel looks at vectors of the encoder yet
-            views, networks = self._views(pool, embedding=False), self._encoded(graphs, embedding=False)
-            scores = views.agreed_scores(networks)
+            views = self._views(pool, embedding=False)
+            scores = views.agreed(*views(self._encoded(graphs, embedding=False)))
         result = _expectation(scores, prior.expected_correlation)
         return result if return_std else result[0]
 
@@ -398,12 +399,12 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
                 fitted = _Fitted(views, process.fit(known, self._scores, mean))
                 share = 0.0 if picked or not self.prior.sources else float(np.exp(-len(self.labels_) / FADING))
                 if share > _LEAST_SHARE:
-                    scores = views.agreed_scores(self._known)
+                    scores = views.agreed(known, mean)
                     # Labels stand among themselves.
                     believed, deviation = _expectation(scores - scores.mean(), self.prior.expected_correlation)
                     share = process.share_against(believed, deviation**2, share)
                     fitted = replace(fitted, expected=self.prior.expected_correlation, share=share)
-                if views.sample is not None and picked:
+                if picked and views.sample is not None:
                     # Ranks among the best make too much of their differences: say where the labels stand in the pool.
                     placement = Placement(*process.predict(*views.sample, True))
                     fitted = replace(fitted, model=process.relabel(placement.scores(self._scores)))

@@ -132,9 +132,14 @@ class PoolViews:
         compared = ("descriptors_sharp" if "descriptors_sharp" in views else "descriptors", "neighbourhoods")
         return Smoother({name: views[name] for name in compared if name in views}, scores)
 
-    def agreed_scores(self, networks: Encodings) -> Floats:
-        """The prior's scores as networks of the pool that are alike agree on them, (n,); without a pool each keeps its own."""
-        return self.prior_scores(networks) if self.sample is None else self._smoother(*self(networks))
+    def agreed(self, views: Mapping[str, NDArray[Any]], scores: Floats) -> Floats:
+        """The prior's scores as networks of the pool that are alike agree on them, (n,); without a pool each keeps its own.
+
+        Args:
+            views: of the networks, (n, features) each, as calling gives them.
+            scores: of the prior, (n,), likewise.
+        """
+        return scores if self.sample is None else self._smoother(views, scores)
 
     def __call__(self, networks: Encodings) -> tuple[dict[str, NDArray[Any]], Floats]:
         """The views of networks by name, (n, features) each, and the prior's scores, (n,)."""
