@@ -12,6 +12,7 @@ import cg_ir
 from cg_ir.errors import CgError
 from cg_ir.plugins import LazyCommand
 from cg_ir.terminal import add_manners, begin
+from cg_ir.trust import command_line
 
 __all__ = ["cg", "main"]
 
@@ -120,7 +121,7 @@ add_manners(cg)
 def main(args: list[str] | None = None) -> Any:
     """Run the command line; the process's exit status is 0, or 2 after one line about bad input."""
     try:
-        with begin().polite():
+        with begin().polite(), command_line(sys.argv[1:] if args is None else args):
             return cg.main(args=args, prog_name="cg", standalone_mode=False) or 0
     except click.ClickException as error:
         message = " ".join(error.format_message().split())

@@ -1,6 +1,6 @@
 """Manners of the command line: where output goes, how much is said, and how wide tables are.
 
-Results go to standard output, everything else to standard error. ``--quiet`` and ``--verbose`` belong to every command, plugins' own
+Results go to standard output, everything else to standard error. ``--quiet``, ``--verbose`` and ``--allow-python`` belong to every command, plugins' own
 included: the ``cg`` group adds them, so that a command need not know about them.
 """
 
@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 from click.shell_completion import CompletionItem
+
+from cg_ir.trust import allow_python
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,6 +45,10 @@ class Manners:
         if not self.quiet:
             self.quiet = True
             sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - closed by `polite`
+
+    def allow_python(self) -> None:
+        """Let files that the command reads name Python to run."""
+        allow_python()
 
     def explain(self) -> None:
         """Say more: where warnings come from, what libraries log, and the traceback of an error."""
@@ -98,11 +104,12 @@ def _option(name: str, act: str, text: str) -> click.Option:
 
 
 def add_manners(command: click.Command) -> click.Command:
-    """Give a command the options ``--quiet`` and ``--verbose``, unless it has its own."""
+    """Give a command the options ``--quiet``, ``--verbose`` and ``--allow-python``, unless it has its own."""
     taken = {name for parameter in command.params for name in parameter.opts}
     for name, act, text in (
         ("--quiet", "hush", "Only results and errors: no progress, notes or warnings."),
         ("--verbose", "explain", "Say more on standard error; an error comes with its traceback."),
+        ("--allow-python", "allow_python", "Run Python that data files and run folders name, not the command line alone."),
     ):
         if name not in taken:
             command.params.append(_option(name, act, text))
