@@ -66,7 +66,8 @@ def report_data(run: Path) -> dict[str, Any]:
         rows, finished = store.rows(), store.finish_times()
     finally:
         store.close()
-    objectives = [_named(objective, rows) for objective in problem.objectives]
+    problem = problem.named(next((row.metrics for row in rows if row.metrics), ()))
+    objectives = problem.objectives
     good = [row for row in rows if row.good and row.value is not None]
     best = max(good, key=lambda row: objectives[0].utility(row.value or 0.0), default=None)
     graphs, note = _drawings(config, run, best, _shown(good, best, objectives))
@@ -89,14 +90,6 @@ def report_data(run: Path) -> dict[str, Any]:
         "graphs": graphs,
         "note": note,
     }
-
-
-def _named(objective: Objective, rows: Sequence[Evaluation]) -> Objective:
-    """The objective under the name that the evaluator gives it: the default stands for its first metric."""
-    measured = next((row.metrics for row in rows if row.metrics), {})
-    if measured and objective.metric not in measured:
-        return Objective(next(iter(measured)), objective.maximize)
-    return objective
 
 
 def _number(value: float | None) -> float | int | None:

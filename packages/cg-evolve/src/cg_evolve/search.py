@@ -71,6 +71,7 @@ class Search:
         self.domain = Domain(self.space, pool, self.problem.admits)
         self.history = History()
         self._best: Evaluation | None = None
+        self._is_named = False
         self.algorithm = (
             make_algorithm(algorithm, scorer, tuple(exclude), self.problem) if isinstance(algorithm, str) else algorithm
         )
@@ -172,7 +173,7 @@ class Search:
         if isinstance(value, Mapping) and not value:
             row.status, row.error = FAILED, "no metrics"
             return
-        metrics = self._metrics(candidate, value)
+        row.metrics = metrics = self._metrics(candidate, value)
         try:
             row.utilities = self.problem.utilities(metrics)
             row.value = self.problem.values(metrics)[0]
@@ -180,7 +181,6 @@ class Search:
         except SearchError as problem:
             row.status, row.error = FAILED, str(problem)
             return
-        row.metrics = metrics
         row.status = DONE
         if row.good and (self._best is None or (row.utilities[0], -row.id) > (self._best.utilities[0], -self._best.id)):
             self._best = row
@@ -190,9 +190,16 @@ class Search:
             main = next((o.metric for o in self.problem.objectives if not o.known), self.problem.objectives[0].metric)
             value = {main: float(value)}
         measured = {str(name): float(number) for name, number in value.items()}
+        self._name(measured)
         if not COSTS.keys() <= measured.keys():
             measured.update({name: cost for name, cost in known_costs(candidate.graph).items() if name not in measured})
         return measured
+
+    def _name(self, metrics: Iterable[str]) -> None:
+        """Learn from the first result what the evaluator's main metric is called; from then on it is that one in every result."""
+        if not self._is_named:
+            self.problem = self.problem.named(metrics)
+            self._is_named = True
 
     # --- what came of it ----------------------------------------------------------------------------------------------
 
@@ -226,3 +233,6 @@ class Search:
                 self._tell(restored, row.metrics, row.cost, row.error, row.attempts)
             elif row.status == FAILED:
                 self._tell(restored, None, row.cost, row.error, row.attempts)
+                self.history[-1].metrics = row.metrics
+                if row.metrics:
+                    self._name(row.metrics)

@@ -10,10 +10,10 @@ import json
 import math
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cg_evolve.errors import SearchError
 from cg_evolve.history import DONE, FAILED, PENDING, Candidate, Evaluation
@@ -55,8 +55,14 @@ def _connect(path: str | Path) -> sqlite3.Connection:
     return connection
 
 
-def _dumps(metrics: Any) -> str:
-    return json.dumps({k: (v if math.isfinite(v) else None) for k, v in metrics.items()})
+def _dumps(metrics: Mapping[str, float]) -> str:
+    """Metrics as JSON, in their order; what JSON has no number for is text: ``"nan"``, ``"inf"``, ``"-inf"``."""
+    return json.dumps({k: (v if math.isfinite(v) else str(float(v))) for k, v in metrics.items()})
+
+
+def _loads(text: str | None) -> dict[str, float]:
+    """What `_dumps` wrote; every metric keeps its place, whatever its value: the first one is the main one."""
+    return {str(k): math.nan if v is None else float(v) for k, v in json.loads(text or "{}").items()}
 
 
 _RESULT = (
@@ -67,6 +73,7 @@ _RESULT = (
 
 def record_result(path: str, outcome: Outcome, session: str) -> None:
     """Write a success from a worker, unless the main process has given the evaluation to somebody else since."""
+    assert outcome.metrics is not None
     with closing(_connect(path)) as connection:
         connection.execute(
             _RESULT,
@@ -147,7 +154,7 @@ class Store:
         row = self._connection.execute(
             "SELECT metrics FROM evaluations WHERE id=? AND status='done'", (number,)
         ).fetchone()
-        return None if row is None else {k: v for k, v in json.loads(row[0]).items() if v is not None}
+        return None if row is None else _loads(row[0])
 
     def complete(self, evaluation: Evaluation) -> None:
         """Fill in value and feasibility of a result that a worker wrote while no main process was there to read it."""
@@ -186,12 +193,11 @@ class Store:
                 if number != len(result) or status not in (PENDING, DONE, FAILED):
                     raise ValueError(f"evaluation {number}")
                 candidate = Candidate(number, arch, digest, seed, tuple(json.loads(parents)), origin, mean, std)
-                parsed = {k: v for k, v in json.loads(metrics or "{}").items() if v is not None}
                 result.append(
                     Evaluation(
                         candidate,
                         status,
-                        parsed,
+                        _loads(metrics),
                         (),
                         feasible is None or bool(feasible),
                         cost or 0.0,
@@ -200,7 +206,7 @@ class Store:
                         value,
                     )
                 )
-        except (sqlite3.DatabaseError, ValueError, TypeError) as error:
+        except (sqlite3.DatabaseError, ValueError, TypeError, AttributeError) as error:
             raise SearchError(f"{self.path}: is damaged: {error}") from None
         return result
 
