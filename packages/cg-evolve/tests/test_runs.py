@@ -170,7 +170,7 @@ def test_evaluators_that_raise_hang_and_die_are_recorded(tmp_path: Path) -> None
     found = {row[0]: row[1:] for row in rows(tmp_path / "run", "SELECT arch, status, attempts, error FROM evaluations")}
     assert found["pccccc"] == ("failed", 2, "RuntimeError: no memory left")
     assert found["ppcccc"] == ("failed", 2, "timeout after 4 s")
-    assert found["pppccc"] == ("failed", 2, "the worker died")
+    assert found["pppccc"] == ("failed", 2, "the worker died with exit status 7")
     assert found["ppppcc"][0] == "failed"
     assert "worth" in found["ppppcc"][2]
     assert [found[arch][0] for arch in ("cccccc", "kkkkkk", "wwwwww")] == ["done"] * 3

@@ -14,6 +14,7 @@ from cg_evolve.algorithms.base import Algorithm, View, fitness
 from cg_evolve.domain import Domain
 from cg_evolve.errors import SearchError
 from cg_evolve.history import DONE, FAILED, PENDING, Candidate, Evaluation, History
+from cg_evolve.latency import require_torch
 from cg_evolve.objectives import COSTS, Constraint, Objective, Problem, known_costs
 from cg_ir import get_space
 
@@ -68,6 +69,10 @@ class Search:
         self.seed = seed
         self.q = q
         self.problem = Problem.make(objectives, constraints)
+        if len(self.problem.objectives) > 1:
+            pareto.require()
+        if "latency" in self.problem.metrics:
+            require_torch()
         self.domain = Domain(self.space, pool, self.problem.admits)
         self.history = History()
         self._best: Evaluation | None = None
