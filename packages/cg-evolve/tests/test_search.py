@@ -236,3 +236,12 @@ def test_the_main_metric_is_the_first_of_the_first_result() -> None:
     assert search.best is not None
     assert search.best.value == 0.5
     assert "no metric 'acc'; it has loss" in search.history[2].error
+
+
+@pytest.mark.parametrize("algorithm", ["random", "bayesian"])
+def test_constraints_that_nothing_keeps_are_named(algorithm: str) -> None:
+    search = Search(
+        "toy", algorithm=algorithm, scorer="toy-gp", constraints=["params<10"], pool=["cccccc", "kkkkkk", "wwwwww"]
+    )
+    with pytest.raises(SearchError, match="no architecture of the pool is within the constraints"):
+        search.ask()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cg_ir import load
 from cg_ir.cli import main
 
 pytest.importorskip("torch")
@@ -103,3 +104,44 @@ def test_vectors_are_those_of_the_network_at_its_input(networks, capsys):
     found = [np.load(f"{kind}.npz") for kind in ("python", "graphs")]
     vectors = [next(value for name, value in file.items() if value.ndim == 2) for file in found]
     assert np.array_equal(*vectors)
+
+
+def test_a_grid_a_folder_and_a_table_of_arguments_name_networks(networks, capsys):
+    grid = "net.py:network?width=8,16&depth=1,2"
+    code, out, err = run(capsys, "rank", grid, "--input", INPUT, "--json")
+    assert code == 0, err
+    made = {row["source"]: row["hash"] for row in json.loads(out)["ranking"]}
+    assert set(made) == {f"net.py:network?width={w}&depth={d}" for w in (8, 16) for d in (1, 2)}
+    assert made["net.py:network?width=8&depth=1"] == load("small.cg.json").hash
+    Path("runs.csv").write_text("width,depth,kernel,note,acc\n8,1,,x,60\n16,2,5,y,70\n8,4,3,z,80\n")
+    code, out, err = run(capsys, "rank", grid, "--input", INPUT, "--labels", "runs.csv", "--json")
+    assert code == 0, err
+    document = json.loads(out)
+    assert document["fit"]["metric"] == "acc"
+    labelled = {row["source"]: row["label"] for row in document["ranking"] if "label" in row}
+    assert labelled == {"net.py:network?width=8&depth=1": 60.0}
+    code, out, err = run(capsys, "rank", "net.py:network", "--from", "runs.csv", "--input", INPUT, "--json")
+    assert code == 0, err
+    assert len(json.loads(out)["ranking"]) == 3
+    assert run(capsys, "fit", "net.py:network", "--labels", "runs.csv", "--input", INPUT, "-o", "model")[0] == 0
+    code, out, err = run(capsys, "rank", ".", "--model", "model", "--json")
+    assert code == 0, err
+    assert {row["source"] for row in json.loads(out)["ranking"]} == {f"./{name}.cg.json" for name in NAMES} or {
+        row["source"] for row in json.loads(out)["ranking"]
+    } == {f"{name}.cg.json" for name in NAMES}
+
+
+def test_mistakes_in_calls_are_named(networks, capsys):
+    Path("runs.csv").write_text("breadth,acc\n8,60\n")
+    Path("empty").mkdir()
+    for given, message in (
+        (["net.py:network?width"], r"should look like net.py:network?depth=3&width=32, not 'width'"),
+        (["net.py:network?width=8&width=9"], "given twice"),
+        (["net.py:network?width=8"], "missing 1 required positional argument: 'depth'"),
+        (["net.py:small", "--input", "1x3x32x32"], "Leave it out: --input 3x32x32"),
+        (["net.py:network?width=8&depth=1", "--labels", "runs.csv"], "or columns for the arguments of net.py:network"),
+        (["empty"], "empty: holds no network"),
+    ):
+        code, _, err = run(capsys, "rank", *given, *([] if "--input" in given else ["--input", INPUT]))
+        assert code == 2, given
+        assert message in err, err
