@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+from dataclasses import dataclass
 from typing import Any
 
 from cg_ir.errors import SourceError
@@ -11,12 +12,33 @@ from cg_ir.graph import Graph
 from cg_ir.registry import get_space, registry, split_options
 from cg_ir.serialization import load
 
-__all__ = ["GRAPH_SUFFIXES", "graph_of"]
+__all__ = ["GRAPH_SUFFIXES", "Reading", "graph_of"]
 
 #: File names that are graph documents.
 GRAPH_SUFFIXES = (".cg.json", ".cg.json.gz")
 
 _PACKAGE_OF_FRONTEND = "pip install 'cg-frontends[torch]' reads PyTorch models, 'cg-frontends[onnx]' ONNX files"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a command reads SOURCEs: all of them alike, those that a file lists with those that the command line names.
+
+    Args:
+        space: name of the space whose own notation they are in.
+        input: shapes of the inputs without the batch, for what a callable makes.
+        args: arguments of the callable, as JSON text.
+        strict: whether operators outside the vocabulary are an error.
+    """
+
+    space: str | None = None
+    input: tuple[str, ...] = ()
+    args: str | None = None
+    strict: bool = False
+
+    def graph(self, source: str) -> Graph:
+        """The graph of a SOURCE; errors as in :func:`graph_of`."""
+        return graph_of(source, space=self.space, input=self.input, args=self.args, strict=self.strict)
 
 
 def graph_of(source: str, *, space: str | None = None, **options: Any) -> Graph:

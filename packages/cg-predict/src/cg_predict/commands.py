@@ -6,6 +6,7 @@ import csv
 import json
 import warnings
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,8 @@ from cg_ir import get_scorer, get_space
 from cg_ir.commands import source_options
 from cg_ir.errors import CgError, SourceError
 from cg_ir.graph import Graph
-from cg_ir.sources import graph_of
+from cg_ir.output_formats import write_text
+from cg_ir.sources import Reading
 from cg_ir.terminal import json_option, say_written, table_console
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ __all__ = ["fit", "rank"]
 
 #: Ranked networks from which on they are a pool by themselves, and networks sampled from a named space to make one.
 _POOL, _SAMPLED = 40, 256
+#: File in a saved model that says how its networks were read.
+_READING = "reading.json"
 
 
 @click.command()
@@ -79,7 +83,10 @@ def rank(
         raise SourceError("nothing to rank: give SOURCEs or --from FILE")
     if model is not None and (labels is not None or exclude):
         raise CgError("--model brings its own labels and families; leave --labels and --exclude out")
-    graphs = [graph_of(name, space=space, input=inputs, args=arguments, strict=strict) for name in names]
+    reading = Reading(space, inputs, arguments, strict)
+    if model is not None:
+        reading = _as_in(model, reading)
+    graphs = [reading.graph(name) for name in names]
     if model is not None:
         made: Any = Predictor.load(model)
     elif scorer == "predictor":
@@ -92,7 +99,7 @@ def rank(
             raise CgError(
                 f"the scorer '{scorer}' learns nothing from labels; leave --labels out or use --scorer predictor"
             )
-        made.fit(*read_labels(labels, metric, space))
+        made.fit(*read_labels(labels, metric, reading))
     predictor = made if isinstance(made, Predictor) else None
     pool, pool_is = _pool(graphs, space) if predictor is not None else (None, "")
     with warnings.catch_warnings(record=True) as caught:
@@ -145,22 +152,60 @@ def _row(row: Ranked) -> dict[str, Any]:
     "-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder to write."
 )
 @json_option
+@source_options
 def fit(
-    space: str | None, labels: Path, metric: str | None, exclude: tuple[str, ...], output: Path, as_json: bool
+    space: str | None,
+    labels: Path,
+    metric: str | None,
+    exclude: tuple[str, ...],
+    output: Path,
+    as_json: bool,
+    inputs: tuple[str, ...],
+    arguments: str | None,
+    strict: bool,
 ) -> None:
-    """Fit a predictor to labels and save it for 'cg rank --model'."""
+    """Fit a predictor to labels and save it for 'cg rank --model', which reads its networks as the labelled ones were read."""
     from cg_predict.predictor import Predictor
 
+    reading = Reading(space, inputs, arguments, strict)
     predictor = Predictor(exclude=exclude)
     _check_excluded(predictor, exclude)
-    predictor.fit(*read_labels(labels, metric, space))
+    predictor.fit(*read_labels(labels, metric, reading))
     predictor.save(output)
+    write_text(output / _READING, json.dumps(asdict(reading), indent=2) + "\n")
     count = len(predictor.labels_)
     say_written(output, f"fitted to {count} networks", as_json, networks=count, sources=list(predictor.sources))
 
 
-def read_labels(path: Path, metric: str | None, space: str | None) -> tuple[list[Graph], list[float]]:
+def _as_in(model: Path, given: Reading) -> Reading:
+    """How to read the networks that a saved model ranks: as those that it was fitted to, unless the command line says otherwise, which is warned of."""
+    path = model / _READING
+    try:
+        saved = json.loads(path.read_text(encoding="utf-8"))
+        there = Reading(None, tuple(saved["input"]), saved["args"], bool(saved["strict"]))
+    except FileNotFoundError:  # saved from Python
+        return given
+    except (OSError, ValueError, TypeError, KeyError):
+        raise CgError(f"{path}: does not say how the model's networks were read; fit it again") from None
+    for name, own in (("input", there.input), ("args", there.args)):
+        if getattr(given, name) and getattr(given, name) != own:
+            said = " ".join(own) if isinstance(own, tuple) else own
+            click.echo(
+                f"cg: warning: the model was fitted to networks read {f'with --{name} {said}' if said else f'without --{name}'}",
+                err=True,
+            )
+    return replace(
+        given, input=given.input or there.input, args=given.args or there.args, strict=given.strict or there.strict
+    )
+
+
+def read_labels(path: Path, metric: str | None, reading: Reading) -> tuple[list[Graph], list[float]]:
     """Networks and labels of a CSV with a column ``arch``; rows with an empty label are left out.
+
+    Args:
+        path: of the CSV.
+        metric: column of the labels; the first one that holds numbers if none is named.
+        reading: of the networks.
 
     Raises:
         SourceError: no such column, an architecture that cannot be read, a label that is no number. Names the line.
@@ -192,7 +237,7 @@ def read_labels(path: Path, metric: str | None, space: str | None) -> tuple[list
         if value is None:
             raise SourceError(f"{path}, line {line}: the label '{text[:60]}' in column '{metric}' is no number")
         try:
-            graphs.append(graph_of((row.get("arch") or "").strip(), space=space))
+            graphs.append(reading.graph((row.get("arch") or "").strip()))
         except CgError as error:
             raise SourceError(f"{path}, line {line}: {error}") from None
         values.append(value)
