@@ -233,6 +233,7 @@ class Importer:
             self.values[name] = self._weight(name, shape, dtype, origin)
         else:
             self._constant(name, shape, dtype, array)
+            self.values[name].origin = origin
         if array is not None:
             self.arrays[name] = array
         self.types[name] = dtype

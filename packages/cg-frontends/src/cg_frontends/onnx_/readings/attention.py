@@ -112,7 +112,10 @@ def _written_out(
         if boolean:
             mask = im.add("Where", mask, im.scalar(0.0), im.scalar(im.low.finite(-np.inf)))
         scores = im.add("Add", scores, mask)
-    stages += [scores, capped] if im.opset < 24 else [capped, scores]
+    stages += [capped, scores]
     weights = im.add("Softmax", scores, axis=3)
+    if mask is not None:  # a query that may look at nothing gets nothing
+        seen = im.add("Greater", im.add("ReduceMax", scores, axes=(3,)), im.scalar(-1e38))
+        weights = im.add("Where", seen, weights, im.scalar(0.0))
     stages.append(weights)
     return im.add("MatMul", weights, value), stages[mode]

@@ -74,19 +74,29 @@ def dequantize(im: Importer, o: Operation) -> Any:
     return im.add("Mul", *im.operands([node, _along(im, o, scale, axis)]))
 
 
-def _centred(im: Importer, value: Any, zero: Any, dtype: str = "float32") -> Any:
-    """A quantised tensor without its zero point, as floats."""
+def _centred(im: Importer, value: Any, zero: Any, axis: int = -1) -> Any:
+    """A quantised tensor without its zero point, as floats.
+
+    Args:
+        axis: along which a zero point of several numbers lies.
+    """
     if isinstance(value, Value) and value.kind == WEIGHT:
         return value  # a weight stands for itself, whatever its zero point
-    node = im.add("Cast", value, to=dtype)
+    node = im.add("Cast", value, to="float32")
     if zero is None or (isinstance(zero, Value) and zero.fill == 0.0):
         return node
-    return im.add("Sub", *im.operands([node, zero if _plain(zero) else im.add("Cast", zero, to=dtype)]))
+    if _plain(zero):
+        return im.add("Sub", *im.operands([node, zero]))
+    shift = im.add("Cast", zero, to="float32")
+    if len(im.shape(shift)) == 1:
+        rank = len(im.shape(node))
+        shift = im.reshape(shift, (*im.shape(shift), *(1,) * (rank - 1 - one_axis(axis, rank))))
+    return im.add("Sub", node, shift)
 
 
 @reads("MatMulInteger")
 def matmul_integer(im: Importer, o: Operation) -> Any:
-    a, b = _centred(im, o.input(0), o.input(2)), _centred(im, o.input(1), o.input(3))
+    a, b = _centred(im, o.input(0), o.input(2), -2), _centred(im, o.input(1), o.input(3))
     if isinstance(b, Value) and len(b.shape) == 2 and len(im.shape(a)) > 1 and im.owned(b):
         product = im.add("Gemm", a, channels=b.shape[1], slots=(b,), turned=True)
     else:
@@ -96,7 +106,7 @@ def matmul_integer(im: Importer, o: Operation) -> Any:
 
 @reads("ConvInteger")
 def conv_integer(im: Importer, o: Operation) -> Any:
-    x, weight = _centred(im, o.input(0), o.input(2)), _centred(im, o.input(1), o.input(3))
+    x, weight = _centred(im, o.input(0), o.input(2)), _centred(im, o.input(1), o.input(3), 0)
     kernel = im.shape(weight)[2:]
     o.attrs.get("kernel_shape")
     attrs = {**window_attrs(o.attrs, im.shape(x), kernel), "group": int(o.attrs.get("group", 1))}
