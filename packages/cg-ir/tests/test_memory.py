@@ -99,6 +99,31 @@ def test_views_need_nothing_and_copies_do():
     assert memory_of(b.build()).activations == 3 * one
 
 
+def test_modules_hold_what_they_are_given():
+    class Block(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.wide = torch.nn.Conv2d(4, 32, 1)
+            self.act = torch.nn.ReLU()
+            self.narrow = torch.nn.Conv2d(32, 4, 1)
+
+        def forward(self, x):
+            return self.narrow(self.act(self.wide(x)))
+
+    convert = pytest.importorskip("cg_frontends.pytorch").from_module
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 1), Block(), Block()).eval()
+    x = torch.zeros(1, 3, 8, 8)
+    needs = memory_of(convert(network, x))
+    one = 4 * 64  # bytes of a channel
+    assert needs.activations == (3 + 2 * 32) * one
+    assert needs.in_modules == (3 + 4 + 2 * 32) * one
+    with torch.no_grad():
+        allocator = TracedAllocator([*network.parameters(), x])
+        with allocator:
+            network(x)
+    assert needs.in_modules == 3 * one + allocator.peak
+
+
 def test_shared_weights_count_once():
     b = GraphBuilder("shared")
     x = b.input((1, 4, 8, 8))

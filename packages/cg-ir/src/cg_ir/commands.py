@@ -91,6 +91,7 @@ def summary(graph: Graph) -> dict[str, Any]:
         "flops": 2 * graph.macs,
         "weight_bytes": needs.weights,
         "peak_activation_bytes": needs.activations,
+        "peak_activation_bytes_in_modules": needs.in_modules,
         "inputs": [list(node.shape) for node in graph.nodes if node.op == "Input"],
         "outputs": [list(node.shape) for node in graph.nodes if node.op == "Output"],
         "operators": dict(sorted(operators.items(), key=lambda item: (-item[1], item[0]))),
@@ -129,7 +130,8 @@ def info(sources: tuple[str, ...], as_json: bool, inputs: tuple[str, ...], argum
             ("MACs", f"{row['macs']:,} (FLOPs {row['flops']:,})"),
             (
                 "memory",
-                f"{in_bytes(row['weight_bytes'])} weights, {in_bytes(row['peak_activation_bytes'])} activations at the peak (float32)",
+                f"{in_bytes(row['weight_bytes'])} weights, {in_bytes(row['peak_activation_bytes'])} activations at the peak "
+                f"({in_bytes(row['peak_activation_bytes_in_modules'])} in PyTorch's modules), float32",
             ),
             ("nodes", f"{row['nodes']:,} ({row['edges']:,} edges, depth {row['depth']:,})"),
             ("inputs", shapes["inputs"]),

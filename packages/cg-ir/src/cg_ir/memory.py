@@ -9,6 +9,7 @@ counted, nor is what an allocator keeps in reserve.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
@@ -41,11 +42,13 @@ class Memory:
     Attributes:
         weights: bytes of learned scalars, those that operators share counted once.
         activations: greatest sum of the bytes of inputs, outputs and intermediate results alive at once.
-        at: index of the node that runs then.
+        in_modules: the same where what a module is given stays alive until the module returns, as in PyTorch without a compiler: its callers hold it.
+        at: index of the node that runs when `activations` are at their peak.
     """
 
     weights: int
     activations: int
+    in_modules: int
     at: int
 
 
@@ -65,14 +68,10 @@ def memory_of(graph: Graph, batch: int = 1, precision: str = "float32") -> Memor
     if batch < 1:
         raise CgError(f"a batch has 1 example or more, not {batch}")
     buffers = _Buffers(graph, batch, _BYTES[precision])
-    free_after = buffers.free_after()
-    alive = peak = at = 0
-    for index, size in enumerate(buffers.own):
-        alive += size
-        if alive + buffers.partial[index] > peak:
-            peak, at = alive + buffers.partial[index], index
-        alive -= sum(buffers.own[buffer] for buffer in free_after.get(index, ()))
-    return Memory(_BYTES[precision] * graph.params, peak, at)
+    last = buffers.last_uses()
+    peak, at = buffers.peak(last)
+    in_modules, _ = buffers.peak(_held_by_modules(graph, buffers.holder, last))
+    return Memory(_BYTES[precision] * graph.params, peak, in_modules, at)
 
 
 class _Buffers:
@@ -109,20 +108,55 @@ class _Buffers:
             return self._graph.nodes[source].op == "Split"
         return node.op in _VIEWS or (node.op in _REVIEWS and self._dense[source])
 
-    def free_after(self) -> dict[int, list[int]]:
-        """The buffers that are freed after each node; those of inputs and outputs never are."""
+    def last_uses(self) -> dict[int, int]:
+        """The last node that reads each buffer; the number of nodes for those of inputs and outputs, which stay."""
         last = {holder: holder for holder in self.holder}
-        kept = set()
         for node in self._graph.nodes:
             for i in node.inputs:
-                last[self.holder[i]] = node.index
+                last[self.holder[i]] = max(last[self.holder[i]], node.index)
+        for node in self._graph.nodes:
             if node.op in ("Input", "Output"):
-                kept.add(self.holder[node.index])
-        result: dict[int, list[int]] = {}
+                last[self.holder[node.index]] = len(self._graph)
+        return last
+
+    def peak(self, last: Mapping[int, int]) -> tuple[int, int]:
+        """The greatest number of bytes alive at once, and the node that runs then."""
+        freed: dict[int, int] = {}
         for holder, index in last.items():
-            if holder not in kept:
-                result.setdefault(index, []).append(holder)
-        return result
+            freed[index] = freed.get(index, 0) + self.own[holder]
+        alive = peak = at = 0
+        for index, (size, partial) in enumerate(zip(self.own, self.partial, strict=True)):
+            alive += size
+            if alive + partial > peak:
+                peak, at = alive + partial, index
+            alive -= freed.get(index, 0)
+        return peak, at
+
+
+def _held_by_modules(graph: Graph, holder: Sequence[int], last: Mapping[int, int]) -> dict[int, int]:
+    """Last uses where every region, a module, holds what flows into it while its nodes run one after the other."""
+    result = dict(last)
+    running: list[tuple[str, int, set[int]]] = []  # regions that are entered: name, first node, buffers from outside
+
+    def leave(depth: int, end: int) -> None:
+        while len(running) > depth:
+            _, _, given = running.pop()
+            for buffer in given:
+                result[buffer] = max(result[buffer], end)
+
+    for node in graph.nodes:
+        if node.op in ("Input", "Parameter", "Constant", "Output"):
+            continue
+        path = node.region.split(".") if node.region else []
+        common = 0
+        while common < min(len(path), len(running)) and running[common][0] == path[common]:
+            common += 1
+        leave(common, node.index - 1)
+        running += [(name, node.index, set()) for name in path[common:]]
+        for _, first, given in running:
+            given.update(holder[i] for i in node.inputs if i < first)
+    leave(0, len(graph) - 1)
+    return result
 
 
 def _element_bytes(node: Node, first: int, element: int) -> int:

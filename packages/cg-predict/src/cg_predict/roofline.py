@@ -5,6 +5,9 @@ machine computes in a second and by the elements that it moves over what its mem
 the sums, over a network, of what stands in such bounds, so that time is nearly a sum of columns with non-negative coefficients of one machine:
 multiply-accumulates, elements of weights, elements read and written, launches, and ``max(MACs / r, elements)`` for several balances r, all by kind.
 
+What depends on no input, such as weights that are standardised before a convolution uses them, does not grow with the batch (``standing``). A recurrent layer
+launches once a step.
+
 A pointwise operator that is the only reader of its input runs in the same pass as what made the input, as compilers fuse it and batch normalisation folds:
 *fused* columns count what is moved then, the others what is moved when every operator runs by itself.
 """
@@ -13,14 +16,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cg_ir import batch as make_batch
+from cg_ir.batching import Batch, ranges
 from cg_ir.graph import Graph
-from cg_ir.operators import OPERATORS
+from cg_ir.operators import OPERATORS, operator_code
 
 __all__ = ["COLUMNS", "KINDS", "roofline"]
 
@@ -49,6 +53,8 @@ KINDS = (
 _KIND = {name: i for i, name in enumerate(KINDS)}
 #: Kinds with multiply-accumulates.
 WORKING = KINDS[:8]
+#: Kinds that move anything: all but views and sources.
+_MOVING = len(KINDS) - 2
 #: Machine balances, multiply-accumulates an element moved, at which an operator turns from memory-bound to compute-bound.
 BALANCES = (4.0, 16.0, 64.0, 256.0)
 #: Kinds that run in the pass of what made their input.
@@ -67,9 +73,11 @@ COLUMNS: tuple[str, ...] = (
     *(f"tiled/{kind}" for kind in WORKING),
     *(f"weights/{kind}" for kind in WORKING),
     *(f"bound{balance:.0f}/{kind}" for kind in WORKING for balance in BALANCES),
-    *(f"moved/{kind}" for kind in KINDS[:-2]),
-    *(f"fused/{kind}" for kind in KINDS[:-2]),
-    *(f"launches/{kind}" for kind in KINDS[:-2]),
+    *(f"moved/{kind}" for kind in KINDS[:_MOVING]),
+    *(f"fused/{kind}" for kind in KINDS[:_MOVING]),
+    *(f"launches/{kind}" for kind in KINDS[:_MOVING]),
+    "standing",
+    "standing_launches",
     "fused_launches",
     "levels",
     "once",
@@ -77,7 +85,7 @@ COLUMNS: tuple[str, ...] = (
 
 
 def _row(signature: Any) -> tuple[float, ...]:
-    """Kind, multiply-accumulates, the same with channels rounded up to whole tiles, weights, elements read, elements written."""
+    """Kind, multiply-accumulates, the same with channels rounded up to whole tiles, weights, elements read, elements written, launches."""
     operator, attrs, shape = OPERATORS[signature.op], signature.attrs, signature.shape
     kind = _OF_KIND.get(operator.kind, "")
     macs = tiled = float(signature.macs)
@@ -99,7 +107,11 @@ def _row(signature: Any) -> tuple[float, ...]:
     read = float(sum(prod(s) for s in signature.input_shapes))
     if signature.op in ("Slice", "Gather", "Select", "Embedding"):
         read = float(prod(shape))  # they touch what they take
-    return _KIND[kind], macs, tiled, float(signature.params), read, float(prod(shape))
+    launches = 1.0
+    if kind == "recurrent":
+        axis = 1 if attrs["batch_first"] else 0
+        launches = float(shape[axis] * attrs["num_layers"] * (1 + attrs["bidirectional"]))
+    return _KIND[kind], macs, tiled, float(signature.params), read, float(prod(shape)), launches
 
 
 def _rounding(channels: int) -> float:
@@ -125,30 +137,37 @@ def roofline(graphs: Sequence[Graph], batch: int = 1) -> Floats:
     joined = make_batch(graphs)
     rows = joined.signatures.column(_row, np.float64)[joined.codes]
     kind = rows[:, 0].astype(np.int64)
-    macs, tiled = rows[:, 1] * batch, rows[:, 2] * batch
-    weights, read, written = rows[:, 3], rows[:, 4] * batch, rows[:, 5] * batch
+    walk = _walk(joined, np.where(kind < _MOVING, rows[:, 6], 0.0))
+    grows = np.where(walk.grows, float(batch), 1.0)
+    macs, tiled, read, written = (rows[:, k] * grows for k in (1, 2, 4, 5))
+    weights, launches = rows[:, 3], rows[:, 6]
     graph, n = joined.graph_index, len(graphs)
     fused_in = _fused_edges(joined, kind)
-    spared_read, spared_write = _spared(joined, fused_in, rows[:, 5] * batch)
+    spared_read, spared_write = _spared(joined, fused_in, written)
 
     def total(values: Floats) -> Floats:
         return _by_kind(graph, kind, values, n)
 
-    worked, moved = len(WORKING), len(KINDS) - 2
+    def summed(values: Floats, where: NDArray[np.bool_]) -> Floats:
+        return np.bincount(graph[where], weights=values[where], minlength=n)[:, None]
+
+    worked, moving = len(WORKING), kind < _MOVING
     alone = weights + read + written
     bounds = [total(np.maximum(macs / balance, alone))[:, :worked] for balance in BALANCES]
-    launches = total(np.ones(len(kind)))
-    own_pass = np.bincount(graph[~fused_in.any_into & (kind < moved)], minlength=n).astype(np.float64)
+    levels = np.zeros(n)
+    np.maximum.at(levels, graph, walk.levels)
     columns = [
         total(macs)[:, :worked],
         total(tiled)[:, :worked],
         total(weights)[:, :worked],
         np.stack(bounds, axis=2).reshape(n, -1),
-        total(read + written)[:, :moved],
-        total(np.maximum(read + written - spared_read - spared_write, 0.0))[:, :moved],
-        launches[:, :moved],
-        own_pass[:, None],
-        _levels(joined, kind < moved, n)[:, None],
+        total(read + written)[:, :_MOVING],
+        total(np.maximum(read + written - spared_read - spared_write, 0.0))[:, :_MOVING],
+        total(launches)[:, :_MOVING],
+        summed(read + written, ~walk.grows & moving),
+        summed(launches, ~walk.grows & moving),
+        summed(launches, ~fused_in.any_into & moving),
+        levels[:, None],
         np.ones((n, 1)),
     ]
     return np.concatenate(columns, axis=1)
@@ -169,7 +188,7 @@ class _FusedEdges:
         self.any_into[reader[edge]] = True
 
 
-def _fused_edges(joined: Any, kind: NDArray[np.int64]) -> _FusedEdges:
+def _fused_edges(joined: Batch, kind: NDArray[np.int64]) -> _FusedEdges:
     """The first edge into every pointwise operator whose source has no other reader and is no source or view."""
     nodes = len(kind)
     reader = np.repeat(np.arange(nodes), np.diff(joined.indptr))
@@ -183,7 +202,7 @@ def _fused_edges(joined: Any, kind: NDArray[np.int64]) -> _FusedEdges:
     return _FusedEdges(edge, reader, nodes)
 
 
-def _spared(joined: Any, fused: _FusedEdges, written: Floats) -> tuple[Floats, Floats]:
+def _spared(joined: Batch, fused: _FusedEdges, written: Floats) -> tuple[Floats, Floats]:
     """Elements that each node need not read, and need not write, (nodes,) each."""
     sources, readers = joined.indices[fused.edge], fused.reader[fused.edge]
     nodes = len(written)
@@ -193,17 +212,25 @@ def _spared(joined: Any, fused: _FusedEdges, written: Floats) -> tuple[Floats, F
     )
 
 
-def _levels(joined: Any, counted: NDArray[np.bool_], n: int) -> Floats:
-    """Operators on the longest path of each graph, (n,): what no parallelism shortens."""
-    depth = np.zeros(len(counted))
-    starts, ends = joined.indptr[:-1], joined.indptr[1:]
-    for level in joined.levels[1:]:
-        from cg_ir.batching import ranges
+class _Walk(NamedTuple):
+    """What paths into each node tell.
 
-        edges = ranges(starts[level], ends[level])
-        sizes = ends[level] - starts[level]
-        depth[level] = np.maximum.reduceat(depth[joined.indices[edges]], np.cumsum(sizes) - sizes)
-        depth[level] += counted[level]
-    result = np.zeros(n)
-    np.maximum.at(result, joined.graph_index, depth)
-    return result
+    Attributes:
+        levels: launches on the longest path to it, (nodes,): what no parallelism shortens.
+        grows: whether an input leads to it, (nodes,).
+    """
+
+    levels: Floats
+    grows: NDArray[np.bool_]
+
+
+def _walk(joined: Batch, launches: Floats) -> _Walk:
+    levels = np.zeros(len(launches))
+    grows = joined.signatures.op_codes[joined.codes] == operator_code("Input")
+    starts, ends = joined.indptr[:-1], joined.indptr[1:]
+    for nodes in joined.levels[1:]:
+        sources = joined.indices[ranges(starts[nodes], ends[nodes])]
+        first = np.cumsum(ends[nodes] - starts[nodes]) - (ends[nodes] - starts[nodes])
+        levels[nodes] = np.maximum.reduceat(levels[sources], first) + launches[nodes]
+        grows[nodes] = np.logical_or.reduceat(grows[sources], first)
+    return _Walk(levels, grows)
