@@ -14,6 +14,18 @@ if TYPE_CHECKING:
 __all__ = ["measure_latency"]
 
 
+def require_torch() -> None:
+    """Make sure that latency can be measured.
+
+    Raises:
+        MissingExtra: torch is not installed.
+    """
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        raise MissingExtra("cg-evolve", "torch", "measured latency") from None
+
+
 def measure_latency(graph: Graph, repeats: int = 11, warm_up: int = 3) -> float:
     """Median time of one forward pass at batch size 1, in milliseconds, on the CPU.
 
@@ -22,10 +34,9 @@ def measure_latency(graph: Graph, repeats: int = 11, warm_up: int = 3) -> float:
         repeats: passes that are timed.
         warm_up: passes before.
     """
-    try:
-        import torch
-    except ImportError:
-        raise MissingExtra("cg-evolve", "torch", "measured latency") from None
+    require_torch()
+    import torch
+
     from cg_ir import to_module
 
     module: Any = to_module(graph).eval()

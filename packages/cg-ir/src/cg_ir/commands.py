@@ -11,6 +11,7 @@ import click
 
 from cg_ir.errors import CgError
 from cg_ir.graph import Graph
+from cg_ir.memory import in_bytes, memory_of
 from cg_ir.operators import OPERATORS
 from cg_ir.output_formats import endings, write
 from cg_ir.registry import KINDS, registry
@@ -77,6 +78,7 @@ def summary(graph: Graph) -> dict[str, Any]:
     """What ``cg info`` says of a graph."""
     operators = Counter(node.op for node in graph.nodes)
     custom = Counter(str(node.attrs["name"]) for node in graph.nodes if node.op == "Custom")
+    needs = memory_of(graph)
     return {
         "name": graph.name,
         "hash": graph.hash,
@@ -87,6 +89,9 @@ def summary(graph: Graph) -> dict[str, Any]:
         "unused_parameters": graph.extras.get("unused_parameters", 0),
         "macs": graph.macs,
         "flops": 2 * graph.macs,
+        "weight_bytes": needs.weights,
+        "peak_activation_bytes": needs.activations,
+        "peak_activation_bytes_in_modules": needs.in_modules,
         "inputs": [list(node.shape) for node in graph.nodes if node.op == "Input"],
         "outputs": [list(node.shape) for node in graph.nodes if node.op == "Output"],
         "operators": dict(sorted(operators.items(), key=lambda item: (-item[1], item[0]))),
@@ -123,6 +128,11 @@ def info(sources: tuple[str, ...], as_json: bool, inputs: tuple[str, ...], argum
                 + (f" (and {row['unused_parameters']:,} never used)" if row["unused_parameters"] else ""),
             ),
             ("MACs", f"{row['macs']:,} (FLOPs {row['flops']:,})"),
+            (
+                "memory",
+                f"{in_bytes(row['weight_bytes'])} weights, {in_bytes(row['peak_activation_bytes'])} activations at the peak "
+                f"({in_bytes(row['peak_activation_bytes_in_modules'])} in PyTorch's modules), float32",
+            ),
             ("nodes", f"{row['nodes']:,} ({row['edges']:,} edges, depth {row['depth']:,})"),
             ("inputs", shapes["inputs"]),
             ("outputs", shapes["outputs"]),
