@@ -14,7 +14,7 @@ from typing import TextIO
 from cg_frontends.benchmarks.table import LabelTable, Rows
 from cg_ir import SourceError, get_space
 
-__all__ = ["LAYOUTS", "Layout", "read_csv"]
+__all__ = ["LAYOUTS", "Layout", "csv_rows", "open_text", "read_csv"]
 
 
 @dataclass(frozen=True)
@@ -66,16 +66,19 @@ LAYOUTS = (
     Layout("naap440", ("layers",), lambda row: row["layers"], ("model_id", "is_test"), ("max_test_acc",)),
 )
 
+#: The column that names an architecture's relatives.
+_GROUP = "group"
+
 #: Tables of NAS-Bench-201 that name a cell by its official number, and the table beside them that spells the numbers out.
 _INDEX = "index"
 _SPELLED = ("nb201_cifar10.csv.gz", "nb201_cifar10.csv")
 
 
 @contextmanager
-def _rows(path: Path) -> Iterator[tuple[list[str], Iterator[tuple[int, dict[str, str]]]]]:
+def csv_rows(path: Path) -> Iterator[tuple[list[str], Iterator[tuple[int, dict[str, str]]]]]:
     """The header of a CSV, and its rows with their line numbers."""
     try:
-        with _open(path) as file:
+        with open_text(path) as file:
             reader = csv.reader(file)
             header = next(reader, [])
             yield header, _read(reader, header, path)
@@ -84,7 +87,8 @@ def _rows(path: Path) -> Iterator[tuple[list[str], Iterator[tuple[int, dict[str,
         raise SourceError(f"{path}: cannot be read as a CSV table: {reason}") from None
 
 
-def _open(path: Path) -> TextIO:
+def open_text(path: Path) -> TextIO:
+    """A text file, decompressed where it is gzip."""
     with open(path, "rb") as file:
         compressed = file.read(2) == b"\x1f\x8b"
     if compressed:
@@ -120,7 +124,7 @@ def _numbered(path: Path) -> dict[str, str]:
     for name in _SPELLED:
         other = path.with_name(name)
         if other.is_file() and other != path:
-            with _rows(other) as (header, rows):
+            with csv_rows(other) as (header, rows):
                 if {"index", "arch_str"} <= set(header):
                     return {row["index"]: row["arch_str"] for _, row in rows}
     raise SourceError(
@@ -131,7 +135,8 @@ def _numbered(path: Path) -> dict[str, str]:
 def read_csv(path: Path, space: str = "") -> tuple[str, LabelTable]:
     """The table in a CSV file and the space that its columns belong to ('' where they do not tell).
 
-    Every column whose first entry is a number is a metric; an empty cell means no label. Several rows of one architecture are averaged.
+    Every column whose first entry is a number is a metric; an empty cell means no label. Several rows of one architecture are averaged. A
+    column ``group`` names relatives, which are left out together.
 
     Args:
         path: the file; it may be compressed with gzip.
@@ -140,14 +145,15 @@ def read_csv(path: Path, space: str = "") -> tuple[str, LabelTable]:
     Raises:
         SourceError: the file cannot be read, no column names an architecture, or a cell of a metric is no number.
     """
-    with _rows(path) as (header, lines):
+    with csv_rows(path) as (header, lines):
         if len(set(header)) != len(header):
             raise SourceError(f"{path}: two columns have the same name")
         layout = _layout(header, path, space)
-        candidates = [c for c in header if c not in layout.columns and c not in layout.ignored]
+        candidates = [c for c in header if c not in layout.columns and c not in layout.ignored and c != _GROUP]
         texts: set[str] = set()
         numbers: set[str] = set()
         rows = Rows()
+        groups: dict[str, str] = {}
         for line, row in lines:
             try:
                 arch = layout.arch(row)
@@ -167,6 +173,7 @@ def read_csv(path: Path, space: str = "") -> tuple[str, LabelTable]:
                 else:
                     texts.add(column)
             rows.add(arch, labels)
+            groups.setdefault(arch, row.get(_GROUP, ""))
     found = layout.space or space
     canonical = getattr(get_space(found), "canonical", None) if found else None
     table = rows.table(str(path), layout.main, canonical)
@@ -174,7 +181,8 @@ def read_csv(path: Path, space: str = "") -> tuple[str, LabelTable]:
     if not kept:
         raise SourceError(f"{path}: no column of numbers beside {', '.join(layout.columns)}")
     columns = [table.metrics.index(metric) for metric in kept]
-    return found, LabelTable(list(table.archs()), kept, table.values[:, columns], canonical)
+    named = list(groups.values()) if any(groups.values()) else ()
+    return found, LabelTable(list(table.archs()), kept, table.values[:, columns], canonical, named)
 
 
 def _number(cell: str) -> float | None:
