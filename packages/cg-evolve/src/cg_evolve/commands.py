@@ -29,7 +29,7 @@ __all__ = ["report", "search"]
 @click.option(
     "--evaluator",
     metavar="KIND:TARGET",
-    help="benchmark:NAME=PATH, benchmark:FILE.csv, scorer:NAME, scorer:DIR, train:digits, or a plugin's.",
+    help="file.py:function, benchmark:NAME=PATH, benchmark:FILE.csv, scorer:NAME, scorer:DIR, train:digits, or a plugin's.",
 )
 @click.option("--objective", "objectives", multiple=True, metavar="METRIC[:min|:max]", help="May be repeated.")
 @click.option("--constraint", "constraints", multiple=True, metavar="'METRIC<NUMBER'", help="May be repeated.")
@@ -39,6 +39,12 @@ __all__ = ["report", "search"]
 @click.option("--scorer", default="predictor", show_default=True, help="The predictor that guides.")
 @click.option("--exclude", multiple=True, metavar="FAMILY", help="The predictor must not have learned from it.")
 @click.option("--pool", metavar="FILE", help="Restrict the search to these architectures, one a line.")
+@click.option(
+    "--input",
+    multiple=True,
+    metavar="SHAPE",
+    help="What the networks of a callable take, such as 3x32x32; once an input.",
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option(
     "-q",
@@ -84,7 +90,11 @@ def search(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Find the best architectures of SPACE and keep every evaluation in a folder."""
+    """Find the best architectures of SPACE and keep every evaluation in a folder.
+
+    SPACE is a search space with its options, 'graph?file=net.cg.json' for the changes of a network, or a function with typed arguments, file.py:make. An
+    evaluator file.py:function is called with the runnable network and returns a number (higher is better) or metrics by name.
+    """
     from cg_evolve.memory import parse_size
     from cg_evolve.runs import GaveUp, Run
     from cg_evolve.winner import export_winner

@@ -29,6 +29,7 @@ class Config:
         budget: evaluations.
         pool: file of architectures, one a line, to which the search is restricted; where the evaluator is a table, its architectures are
             the pool.
+        input: shapes of the inputs without the batch, where a callable makes the networks.
         retries: further tries of an evaluation that failed.
         give_up: failures of one kind, one after another, at which the run stops; 0 goes on whatever happens.
     """
@@ -44,6 +45,7 @@ class Config:
     constraints: tuple[str, ...] = ()
     pool: str | None = None
     q: int = 4
+    input: tuple[str, ...] = ()
     retries: int = 1
     give_up: int = 5
 

@@ -6,13 +6,14 @@ import os
 import re
 import uuid
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from cg_evolve.callable_space import shared_space
 from cg_evolve.config import CONFIG, Config, agree, read_inputs, read_pool
 from cg_evolve.errors import Exhausted, SearchError
 from cg_evolve.executors import Backend, InlineBackend
@@ -63,6 +64,9 @@ class Run:
         resume: bool = False,
         retry_failed: bool = False,
         allow_python: bool | None = None,
+        space: Any = None,
+        evaluator: Any = None,
+        code: Mapping[str, str] | None = None,
     ) -> Run:
         """Start a run, or go on with one.
 
@@ -72,6 +76,9 @@ class Run:
             resume: whether a run in the folder goes on; a folder without one starts it.
             retry_failed: whether evaluations that failed are tried again.
             allow_python: whether Python code that the folder's configuration names may run; by default where ``config`` names it too.
+            space: a search space to use instead of what the configuration's text makes.
+            evaluator: an evaluator to use instead, likewise.
+            code: source code of functions that the texts stand for, see :func:`cg_evolve.inputs.inputs_of`.
 
         Raises:
             SearchError: the folder already has a run and ``resume`` was not asked for, has none and there is no ``config``, has one with
@@ -86,10 +93,10 @@ class Run:
             config = _taken_up(folder, config, allow_python)
         elif config is None:
             raise SearchError(f"{folder}: holds no run to go on with")
-        inputs = inputs_of(config)
+        inputs = inputs_of(config, code)
         if there:
             refuse_others(folder, read_inputs(path), inputs)
-        search = _search(config)  # before the folder is made: a mistake leaves nothing behind
+        search = _search(config, space, evaluator)  # before the folder is made: a mistake leaves nothing behind
         try:
             folder.mkdir(parents=True, exist_ok=True)
             lock = Lock(folder / LOCK)
@@ -106,13 +113,13 @@ class Run:
         except BaseException:
             lock.release()
             raise
-        run = cls(folder, config, search, store, uuid.uuid4().hex, lock)
+        run = cls(folder, config, search, store, uuid.uuid4().hex, lock, evaluator)
         try:
             store.claim(run.session)
             if retry_failed:
                 store.again(run.session)
             config.write(path, inputs)
-            copy_code(folder, inputs)
+            copy_code(folder, inputs, code)
             run._restore()
         except BaseException:
             run.close()
@@ -235,6 +242,7 @@ class Run:
             self.config.space,
             attempt,
             latency="latency" in wanted,
+            input=self.config.input,
             store=str(self.directory.resolve() / HISTORY) if direct else None,
             session=self.session,
         )
@@ -329,15 +337,18 @@ def _taken_up(folder: Path, given: Config | None, allow_python: bool | None) -> 
     return config
 
 
-def _search(config: Config) -> Search:
-    evaluator = shared_evaluator(config.evaluator, config.space)
+def _search(config: Config, space: Any, evaluator: Any) -> Search:
+    if space is None:
+        space = shared_space(config.space, config.input)
+    if evaluator is None:
+        evaluator = shared_evaluator(config.evaluator, config.space, config.input)
     pool: list[str] | None = None
     if config.pool is not None:
         pool = read_pool(config.pool)
     elif hasattr(evaluator, "archs"):
         pool = list(evaluator.archs())
     return Search(
-        config.space,
+        space,
         algorithm=config.algorithm,
         seed=config.seed,
         exclude=config.exclude,

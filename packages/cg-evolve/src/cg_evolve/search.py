@@ -11,12 +11,12 @@ import numpy as np
 from cg_evolve import pareto
 from cg_evolve.algorithms import make_algorithm
 from cg_evolve.algorithms.base import Algorithm, View, fitness
+from cg_evolve.callable_space import make_space
 from cg_evolve.domain import Domain
 from cg_evolve.errors import SearchError
 from cg_evolve.history import DONE, FAILED, PENDING, Candidate, Evaluation, History
 from cg_evolve.latency import require_torch
 from cg_evolve.objectives import COSTS, Constraint, Objective, Problem, known_costs
-from cg_ir import get_space
 
 if TYPE_CHECKING:
     from cg_evolve.pool import Pool
@@ -65,7 +65,7 @@ class Search:
             raise SearchError(f"a seed should not be negative, not {seed}")
         if isinstance(exclude, str):
             exclude = (exclude,)
-        self.space: SearchSpace = get_space(space) if isinstance(space, str) else space
+        self.space: SearchSpace = make_space(space) if isinstance(space, str) else space
         self.seed = seed
         self.q = q
         self.problem = Problem.make(objectives, constraints)
