@@ -14,7 +14,7 @@ from cg_evolve.algorithms.base import Algorithm, View, fitness
 from cg_evolve.domain import Domain
 from cg_evolve.errors import SearchError
 from cg_evolve.history import DONE, FAILED, PENDING, Candidate, Evaluation, History
-from cg_evolve.objectives import COSTS, Constraint, Objective, Problem, known_costs
+from cg_evolve.objectives import COSTS, Constraint, Objective, Problem, costs_of, known_costs
 from cg_ir import get_space
 
 if TYPE_CHECKING:
@@ -192,6 +192,9 @@ class Search:
         measured = {str(name): float(number) for name, number in value.items()}
         if not COSTS.keys() <= measured.keys():
             measured.update({name: cost for name, cost in known_costs(candidate.graph).items() if name not in measured})
+        for metric in self.problem.predicted:
+            if metric not in measured:
+                measured[metric] = costs_of(metric, [candidate.graph])[0]
         return measured
 
     # --- what came of it ----------------------------------------------------------------------------------------------

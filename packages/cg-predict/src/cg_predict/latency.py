@@ -1,7 +1,7 @@
 """Latency of networks on machines: of those that were measured before, and of any other from a few measurements.
 
-`LatencyPredictor` computes a roofline over the graph and corrects it by what was learned from measurements (`cg_predict.device_model`); nothing is run and torch is
-not imported. `fit` turns a handful of one's own measurements into a predictor of one's own machine (`cg_predict.device_transfer`).
+`LatencyPredictor` computes a roofline over the graph and corrects it by what was learned from measurements (`cg_predict.device_model`); nothing is run and
+torch is not imported. `fit` turns a handful of one's own measurements into a predictor of one's own machine (`cg_predict.device_transfer`).
 """
 
 from __future__ import annotations
@@ -198,7 +198,12 @@ class LatencyPredictor(Pretrained, BaseEstimator):
         """
         if not hasattr(self, "_transfer"):
             raise CgError("there is nothing to save before fit: the known devices ship with the package")
-        config = {"device": self.device, "exclude": list(self.exclude), "batch": self.batch, "devices": list(self.devices)}
+        config = {
+            "device": self.device,
+            "exclude": list(self.exclude),
+            "batch": self.batch,
+            "devices": list(self.devices),
+        }
         write_checkpoint(
             directory, "latency of a device", {**config, "scorer": "latency"}, {"others": self._others_measured, "log_ms": self._log_measured}
         )  # fmt: skip

@@ -83,7 +83,10 @@ def model_card(config: Mapping[str, Any], tables: Sequence[Measured]) -> str:
 
 @click.command()
 @click.option(
-    "--data", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder with the tables."
+    "--data",
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder with the tables.",
 )
 @click.option(
     "--graphs",
@@ -92,7 +95,9 @@ def model_card(config: Mapping[str, Any], tables: Sequence[Measured]) -> str:
     help="File of the timm models' graphs (.jsonl.gz); made with timm and torch where it is not there.",
 )
 @click.option("--seed", default=0, show_default=True, help="Seed of the folds and trees.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder to write; the package's own checkpoint if absent.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Folder to write; the package's own checkpoint if absent."
+)
 def main(data: Path, graphs: Path, seed: int, output: Path | None) -> None:
     """Train the device models and write their checkpoint."""
     from cg_embed.checkpoint import write_checkpoint
