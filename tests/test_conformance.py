@@ -123,7 +123,13 @@ class TestBenchmarkEvaluator(EvaluatorSuite):
         return [(CELL, get_space("nb201").graph(CELL))]
 
 
-@pytest.mark.parametrize("name", ["nb101", "nb201", "nb301", "mobilenetv3", "natssize", "mnasnet"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "nb101", "nb201", "nb301", "mobilenetv3", "natssize", "mnasnet",
+        "transnas", "autoformer", "metaqnn", "naap440",
+    ],
+)  # fmt: skip
 def test_the_spaces_of_the_mission_are_registered(name: str) -> None:
     assert name in registry().entries("space")
     assert name in registry().entries("benchmark")

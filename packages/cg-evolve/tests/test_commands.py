@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from toy_plugin import worth
 
 from cg_evolve.commands import search
@@ -63,17 +64,93 @@ def test_measured_latency_is_an_objective(tmp_path: Path) -> None:
         (["--budget", "3"], "needs SPACE, --evaluator"),
         (["toy", "--budget", "3", "--evaluator", "toy", "--workers", "-1"], "workers should not be negative"),
         (["toy", "--budget", "3", "--evaluator", "toy", "--algorithm", "magic"], "no algorithm is called 'magic'"),
-        (["toy", "--budget", "3", "--evaluator", "toy", "--algorithm", "local", "--objective", "loss:min"], None),
+        (
+            ["toy", "--budget", "3", "--evaluator", "toy", "--algorithm", "local", "--objective", "loss:min"],
+            "objective 'loss': the evaluator gives no such metric; it gives worth",
+        ),
     ],
 )
-def test_mistakes(tmp_path: Path, arguments: list[str], message: str | None) -> None:
+def test_mistakes(tmp_path: Path, arguments: list[str], message: str) -> None:
     run = tmp_path / "run"
     result = CliRunner().invoke(search, [*arguments, "-o", str(run)])
-    if message is None:  # a metric that the evaluator does not give: recorded as failures
-        assert result.exit_code == 0
-        assert "3 failed" in result.stdout
-        return
     text = str(result.exception) if isinstance(result.exception, CgError) else result.output
     assert message in text
     assert result.exit_code != 0
-    assert not run.exists()
+    assert not run.exists() or "objective" in message  # what the evaluator gives is known when it has
+
+
+def fails(*arguments: str) -> Result:
+    result = CliRunner().invoke(search, [*arguments])
+    assert isinstance(result.exception, CgError), result.output
+    return result
+
+
+def test_a_failing_evaluator_is_named_at_once_and_ends_the_search(tmp_path: Path) -> None:
+    new = ("toy", "--budget", "8", "--evaluator", "broken", "--algorithm", "random", "--retries", "0")
+    result = fails(*new, "-o", str(tmp_path / "all"), "--give-up", "0", "--json")
+    document = json.loads(result.stdout)
+    assert document["best"] is None
+    assert [row["evaluations"] for row in document["failures"]] == [8]
+    assert "RuntimeError: no weights for layer" in document["failures"][0]["reason"]
+    assert "no evaluation succeeded; --resume --retry-failed" in str(result.exception)
+    warnings = [line for line in result.stderr.splitlines() if "warning: evaluation 0 " in line]
+    assert len(warnings) == 1
+    assert "no weights for layer" in warnings[0]
+    stopped = fails(*new, "-o", str(tmp_path / "early"))
+    assert "stopped: 5 evaluations in a row failed alike" in str(stopped.exception)
+    assert "5 failed: RuntimeError: no weights for layer" in stopped.stdout
+
+
+def test_failed_evaluations_are_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = str(tmp_path / "run")
+    new = ("toy", "--budget", "4", "--evaluator", "broken", "--algorithm", "random", "--retries", "0")
+    fails(*new, "-o", run)
+    monkeypatch.setenv("TOY_MENDED", "1")
+    result = fails("--resume", "-o", run)
+    assert "all 4 evaluations are there, nothing is left to do" in result.stderr
+    assert "--retry-failed tries the failed ones again" in result.stderr
+    document = invoke("--resume", "--retry-failed", "-o", run)
+    assert (document["evaluations"], document["failed"]) == (4, 0)
+
+
+def test_what_the_command_line_says_is_not_ignored_at_resume(tmp_path: Path) -> None:
+    run = str(tmp_path / "run")
+    invoke("toy", "--budget", "4", "--evaluator", "toy", "--algorithm", "random", "--seed", "3", "-o", run)
+    for option, message in (
+        (("--seed", "99"), "has seed 3, not 99"),
+        (("--algorithm", "local"), "has algorithm 'random', not 'local'"),
+        (("--evaluator", "moody"), "has evaluator 'toy', not 'moody'"),
+        (("--objective", "length:min"), "has objectives"),
+    ):
+        assert message in str(fails("--resume", "-o", run, *option).exception)
+    again = invoke("toy", "--resume", "--budget", "6", "-o", run)  # what is left out is as it was
+    assert again["evaluations"] == 6
+    assert "goes with --resume" in str(fails("toy", "--retry-failed", "-o", run).exception)
+
+
+def test_values_are_named_as_the_evaluator_names_them(tmp_path: Path) -> None:
+    arguments = [
+        "toy",
+        "--budget",
+        "3",
+        "--evaluator",
+        "scorer:macs",
+        "--algorithm",
+        "random",
+        "-o",
+        str(tmp_path / "run"),
+    ]
+    result = CliRunner().invoke(search, arguments, catch_exceptions=False)
+    assert "score" in result.stdout
+    assert "accuracy" not in result.stdout
+
+
+def test_extras_are_missed_before_a_run_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    new = ("toy", "--budget", "3", "--evaluator", "toy", "-o", str(tmp_path / "run"))
+    monkeypatch.setitem(sys.modules, "moocore", None)
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    assert "cg-evolve[pareto]" in str(fails(*new, "--objective", "accuracy", "--objective", "macs").exception)
+    assert "cg-evolve[dask]" in str(fails(*new, "--dask", "local").exception)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert "cg-evolve[torch]" in str(fails(*new, "--constraint", "latency<5").exception)
+    assert not (tmp_path / "run").exists()

@@ -35,13 +35,16 @@ def test_bad_constraints_are_refused(text: str) -> None:
 
 
 def test_accuracy_stands_for_the_first_metric() -> None:
-    problem = Problem.make()
-    assert problem.values({"valid": 91.0, "test": 94.0}) == (91.0,)
-    assert problem.values({"test": 1.0, "accuracy": 2.0}) == (2.0,)
+    problem = Problem.make((), ["accuracy>90"])
+    named = problem.named(["valid", "test"])
+    assert named.values({"test": 94.0, "valid": 91.0}) == (91.0,)
+    assert [str(c) for c in named.constraints] == ["valid>90"]
+    assert problem.named(["test", "accuracy"]).values({"test": 1.0, "accuracy": 2.0}) == (2.0,)
+    assert problem.named(["valid"]).missing(["loss"]) == ["objective 'valid'", "constraint 'valid>90'"]
     with pytest.raises(SearchError, match="no metric 'loss'; it has valid"):
         Problem.make(["loss:min"]).values({"valid": 91.0})
     with pytest.raises(SearchError, match="is nan"):
-        problem.values({"valid": float("nan")})
+        named.values({"valid": float("nan")})
     with pytest.raises(SearchError, match="named twice"):
         Problem.make(["macs", "macs:max"])
 

@@ -170,7 +170,7 @@ def test_evaluators_that_raise_hang_and_die_are_recorded(tmp_path: Path) -> None
     found = {row[0]: row[1:] for row in rows(tmp_path / "run", "SELECT arch, status, attempts, error FROM evaluations")}
     assert found["pccccc"] == ("failed", 2, "RuntimeError: no memory left")
     assert found["ppcccc"] == ("failed", 2, "timeout after 4 s")
-    assert found["pppccc"] == ("failed", 2, "the worker died")
+    assert found["pppccc"] == ("failed", 2, "the worker died with exit status 7")
     assert found["ppppcc"][0] == "failed"
     assert "worth" in found["ppppcc"][2]
     assert [found[arch][0] for arch in ("cccccc", "kkkkkk", "wwwwww")] == ["done"] * 3
@@ -297,3 +297,24 @@ def test_a_result_of_an_older_session_is_not_taken(tmp_path: Path) -> None:
     with Run.open(tmp_path / "run", resume=True) as run:  # the result was written, the main process never read it
         assert run.search.history[0].value == 1.0
     assert rows(tmp_path / "run", "SELECT value FROM evaluations WHERE id=0") == [(1.0,)]
+
+
+def test_a_result_that_is_no_number_stays_a_failure_after_a_kill(tmp_path: Path) -> None:
+    from cg_evolve.jobs import Outcome
+    from cg_evolve.store import record_result
+
+    with Run.open(tmp_path / "run", config(budget=4)) as run:
+        candidates = run.search.ask(3)
+        for candidate, accuracy in zip(candidates, (float("nan"), 0.9, float("-inf")), strict=True):
+            run.store.propose(candidate, run.session)
+            record_result(
+                str(run.store.path), Outcome(candidate.id, {"accuracy": accuracy, "loss": 5.1}), run.session
+            )  # by a worker; the main process is killed before it reads the result
+    with Run.open(tmp_path / "run", resume=True) as run:
+        assert [row.status for row in run.search.history] == ["failed", "done", "failed"]
+        assert run.search.best is not None
+        assert run.search.best.value == 0.9
+        assert run.search.history[0].error == "the metric 'accuracy' is nan"
+        assert run.search.history[2].error == "the metric 'accuracy' is -inf"
+    stored = rows(tmp_path / "run", "SELECT json_extract(metrics, '$.accuracy') FROM evaluations ORDER BY id")
+    assert stored == [("nan",), (0.9,), ("-inf",)]

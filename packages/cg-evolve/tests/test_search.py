@@ -224,3 +224,24 @@ def test_an_own_algorithm_plugs_in() -> None:
 
     search = Search("toy", algorithm=Backwards(), **FAST)
     assert finish(search, 3)[0][0] == "ipiipi" or search.history[0].candidate.origin == "end"
+
+
+def test_the_main_metric_is_the_first_of_the_first_result() -> None:
+    search = Search("toy", algorithm="random", seed=0)
+    first, second, third = search.ask(3)
+    search.tell(first, {"acc": float("nan"), "loss": 5.1})
+    search.tell(second, {"loss": 3.0, "acc": 0.5})
+    search.tell(third, {"loss": 3.0})
+    assert [row.status for row in search.history] == ["failed", "done", "failed"]
+    assert search.best is not None
+    assert search.best.value == 0.5
+    assert "no metric 'acc'; it has loss" in search.history[2].error
+
+
+@pytest.mark.parametrize("algorithm", ["random", "bayesian"])
+def test_constraints_that_nothing_keeps_are_named(algorithm: str) -> None:
+    search = Search(
+        "toy", algorithm=algorithm, scorer="toy-gp", constraints=["params<10"], pool=["cccccc", "kkkkkk", "wwwwww"]
+    )
+    with pytest.raises(SearchError, match="no architecture of the pool is within the constraints"):
+        search.ask()

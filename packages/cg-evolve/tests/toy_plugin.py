@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import itertools
 import os
+import signal
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -171,6 +175,171 @@ class MoodyEvaluator:
         return {"worth": worth(arch)}
 
 
+class BrokenEvaluator:
+    """Fails for one reason, until it is mended."""
+
+    name = "broken"
+
+    def evaluate(self, arch: str, graph: Graph, seed: int) -> dict[str, float]:
+        if "TOY_MENDED" not in os.environ:
+            raise RuntimeError(f"no weights for layer {seed}")
+        return {"worth": worth(arch)}
+
+
+class Unprintable(Exception):
+    """Has no text."""
+
+    def __str__(self) -> str:
+        raise ValueError("no text")
+
+
+class WildEvaluator:
+    """Ends in as many ways as an evaluation can; the architecture decides, see `wild_archs`."""
+
+    name = "wild"
+    #: What happens, and what the row should say of it; `None` where it succeeds.
+    ways = {
+        "succeeds": None,
+        "raises": "ValueError: of two lines",
+        "exits": "SystemExit: 0",
+        "interrupts": "KeyboardInterrupt",
+        "ends as a generator": "GeneratorExit",
+        "has no text": "Unprintable",
+        "recurses": "RecursionError",
+        "stops iteration": "StopIteration",
+        "returns None": "should return metrics by name, not None",
+        "returns text": "should return metrics by name, not 'good'",
+        "returns no metrics": "returned no metrics",
+        "returns NaN": "the metric 'worth' is nan",
+        "returns infinity": "the metric 'worth' is inf",
+        "returns text as a metric": "the metric 'worth' is no number but 'high'",
+        "returns a list as a metric": "the metric 'worth' is no number but [1]",
+        "changes the folder": None,
+        "prints": None,
+        "forks": None,
+        "forks and raises": "ValueError: in both",
+        "leaves a thread": None,
+    }
+    #: Further ways for workers only: they end the process.
+    deadly = {
+        "dies": "died with exit status 7",
+        "dies quietly": "died with exit status 0",
+        "is killed": "killed by SIGKILL, as the system does when memory runs out",
+        "crashes": "killed by SIG",
+        "closes its files": None,
+        "hangs": "timeout after 3 s",
+        "hangs deaf": "timeout after 3 s",
+        "hoards": "memory: more than 0.5 GiB",
+    }
+
+    def evaluate(self, arch: str, graph: Graph, seed: int) -> object:
+        way = next(way for way, own in wild_archs().items() if own == arch)
+        return getattr(self, "_" + way.replace(" ", "_"))(arch)
+
+    def _succeeds(self, arch):
+        return {"worth": worth(arch)}
+
+    def _raises(self, arch):
+        raise ValueError("of\ntwo lines")
+
+    def _exits(self, arch):
+        sys.exit(0)
+
+    def _interrupts(self, arch):
+        raise KeyboardInterrupt
+
+    def _ends_as_a_generator(self, arch):
+        raise GeneratorExit
+
+    def _has_no_text(self, arch):
+        raise Unprintable
+
+    def _recurses(self, arch):
+        return self._recurses(arch)
+
+    def _stops_iteration(self, arch):
+        raise StopIteration
+
+    def _returns_None(self, arch):
+        return None
+
+    def _returns_text(self, arch):
+        return "good"
+
+    def _returns_no_metrics(self, arch):
+        return {}
+
+    def _returns_NaN(self, arch):
+        return {"worth": float("nan"), "loss": 1.0}
+
+    def _returns_infinity(self, arch):
+        return {"worth": float("inf")}
+
+    def _returns_text_as_a_metric(self, arch):
+        return {"worth": "high"}
+
+    def _returns_a_list_as_a_metric(self, arch):
+        return {"worth": [1]}
+
+    def _changes_the_folder(self, arch):
+        os.chdir("/")
+        return self._succeeds(arch)
+
+    def _prints(self, arch):
+        print("{this is no result}", flush=True)
+        return self._succeeds(arch)
+
+    def _forks(self, arch):
+        os.fork()
+        return self._succeeds(arch)
+
+    def _forks_and_raises(self, arch):
+        os.fork()
+        raise ValueError("in both")
+
+    def _leaves_a_thread(self, arch):
+        threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()
+        return self._succeeds(arch)
+
+    def _dies(self, arch):
+        os._exit(7)
+
+    def _dies_quietly(self, arch):
+        os._exit(0)
+
+    def _is_killed(self, arch):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def _crashes(self, arch):
+        os.kill(os.getpid(), signal.SIGSEGV)
+        time.sleep(3600)
+
+    def _closes_its_files(self, arch):
+        os.closerange(0, 256)
+        return self._succeeds(arch)
+
+    def _hangs(self, arch):
+        time.sleep(3600)
+
+    def _hangs_deaf(self, arch):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        while True:
+            with contextlib.suppress(BaseException):
+                time.sleep(3600)
+
+    def _hoards(self, arch):
+        kept = [bytearray(b"x") * 2**26 for _ in range(10)]
+        time.sleep(3600)
+        return {"worth": len(kept)}
+
+
+def wild_archs(deadly: bool = True) -> dict[str, str]:
+    """The architecture that leads to each way."""
+    ways = [*WildEvaluator.ways, *(WildEvaluator.deadly if deadly else ())]
+    return dict(zip(ways, map("".join, itertools.product("ckwp", repeat=_LENGTH)), strict=False))
+
+
 class ToyTable:
     """Labels from a CSV with a column `arch` and columns of numbers."""
 
@@ -215,4 +384,4 @@ def cg_scorers() -> list[type]:
 
 @hookimpl
 def cg_evaluators() -> list[type]:
-    return [ToyEvaluator, MoodyEvaluator]
+    return [ToyEvaluator, MoodyEvaluator, BrokenEvaluator, WildEvaluator]

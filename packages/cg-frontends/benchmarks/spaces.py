@@ -21,7 +21,13 @@ from cg_ir import get_space
 from cg_ir.batch_hashing import hash_all
 
 #: Graphs a second that each space should reach.
-TARGETS = {"nb201": 10_000, "nb101": 5_000, "nb301": 2_000, "mobilenetv3": 5_000, "natssize": None, "mnasnet": None}
+TARGETS = {
+    "nb201": 10_000,
+    "nb101": 5_000,
+    "nb301": 2_000,
+    "mobilenetv3": 5_000,
+    **dict.fromkeys(("natssize", "mnasnet", "transnas", "autoformer", "metaqnn", "naap440")),
+}
 ROUNDS = 5
 
 

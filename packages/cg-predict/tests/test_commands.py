@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 
 import pytest
@@ -12,6 +13,7 @@ from cg_predict import Predictor
 from cg_predict import rank as make_ranking
 from cg_predict.bench.report import markdown
 from cg_predict.bench.transfer import COLUMNS, Rows
+from cg_predict.ranking import pool_weight
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +85,8 @@ def test_the_table_is_that_of_a_ranking(files, capsys, monkeypatch):
     code, out, _ = run(capsys, "rank", *names[:5])
     assert code == 0
     predictor = Predictor(warn=False)
-    expected = make_ranking(predictor, [cg_ir.load(name) for name in names[:5]], names[:5], nearest=True)
+    graphs = [cg_ir.load(name) for name in names[:5]]
+    expected = make_ranking(predictor, graphs, names[:5], graphs, nearest=True, weight=pool_weight(5))
     assert [line.split() for line in out.splitlines()] == [line.split() for line in str(expected).splitlines()]
     assert "nearest known network" in out
 
@@ -103,7 +106,13 @@ def test_rank_by_cost_prints_a_table(files, capsys):
         ("arch,acc\nmissing.cg.json,1\n", "line 2"),
         ("network,acc\nBEST,1\n", "column 'arch'"),
         ("arch,note\nBEST,x\n", "holds numbers"),
-        ("arch,acc\nBEST,nan\n", "finite"),
+        ("arch,acc\nBEST,1\nBEST,nan\n", "bad.csv, line 3: the label 'nan' in column 'acc' is no finite number"),
+        ("arch,acc\nBEST,1e999\n", "line 2.*no finite number"),
+        ("arch;acc\nBEST;1\n", "bad.csv: its columns are separated by semicolons; save it with commas"),
+        ("arch\tacc\nBEST\t1\n", "separated by tabs"),
+        ("PK\x03\x04rest", "bad.csv: is a spreadsheet; save it as CSV"),
+        ("arch,acc,acc\nBEST,1,2\n", "two columns are called 'acc'"),
+        ("arch,acc\nBEST,1,2\n", "line 2: has 3 cells"),
         ("", "column 'arch'"),
     ],
 )
@@ -127,6 +136,23 @@ def test_other_mistakes(files, capsys, tmp_path):
     (tmp_path / "empty").mkdir()
     assert run(capsys, "rank", names[0], "--model", tmp_path / "empty")[0] == 2
     assert run(capsys, "bench", "transfer", "--data", tmp_path, "--target", "nb999", "-o", tmp_path / "out")[0] == 2
+
+
+def test_the_ranking_is_written_and_says_what_it_rests_on(files, capsys, tmp_path):
+    folder, names = files
+    out = tmp_path / "ranking.csv"
+    code, _, err = run(capsys, "rank", *names, names[0], "--labels", folder / "labels.csv", "-o", out)
+    assert code == 0, err
+    assert "scores: among the 12 ranked networks, which count for 54 %" in err
+    assert "fitted to 12 labels of 'acc'; rank correlation with labels left out of the fit: " in err
+    rows = list(csv.DictReader(out.read_text().splitlines()))
+    assert len(rows) == 12
+    assert all(row["label"] for row in rows)
+    assert run(capsys, "rank", *names, "-o", tmp_path / "ranking.xls")[0] == 2
+    code, text, _ = run(capsys, "fit", "--labels", folder / "labels.csv", "-o", tmp_path / "model", "--json")
+    fit = json.loads(text)["fit"]
+    assert (fit["metric"], fit["left_out_networks"]) == ("acc", 12)
+    assert -1 <= fit["left_out_spearman"] <= 1
 
 
 def row(method: str, labels: int, draw: int, spearman: float) -> dict[str, object]:

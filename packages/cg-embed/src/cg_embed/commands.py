@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import cg_ir
+from cg_ir.commands import source_options
 from cg_ir.errors import CgError, MissingExtra, SourceError
 from cg_ir.files import atomic_path
+from cg_ir.sources import Reading
 from cg_ir.terminal import json_option, say_written
 
 __all__ = ["embed", "pretrain"]
@@ -37,12 +39,22 @@ _SUFFIXES = (".parquet", ".csv", ".npz")
     help="Table to write: .parquet, .csv or .npz.",
 )  # fmt: skip
 @json_option
-def embed(space: str | None, file: Path, encoders: tuple[str, ...], output: Path, as_json: bool) -> None:
+@source_options
+def embed(
+    space: str | None,
+    file: Path,
+    encoders: tuple[str, ...],
+    output: Path,
+    as_json: bool,
+    inputs: tuple[str, ...],
+    arguments: str | None,
+    strict: bool,
+) -> None:
     """Turn architectures into vectors: one row each, in the order of FILE."""
     if output.suffix not in _SUFFIXES:
         raise SourceError(f"{output}: the name should end in {', '.join(_SUFFIXES)}")
     write = _writer(output)
-    names, graphs = _read(file, space)
+    names, graphs = _read(file, Reading(space, inputs, arguments, strict))
     columns: list[str] = []
     parts = []
     for encoder in encoders:
@@ -54,7 +66,7 @@ def embed(space: str | None, file: Path, encoders: tuple[str, ...], output: Path
     say_written(output, text, as_json, vectors=len(names), columns=columns)
 
 
-def _read(file: Path, space: str | None) -> tuple[list[str], list[Any]]:
+def _read(file: Path, reading: Reading) -> tuple[list[str], list[Any]]:
     """Names and graphs of a file of sources; errors name the line."""
     if file.name.endswith((".jsonl", ".jsonl.gz")):
         graphs = list(cg_ir.load_set(file))
@@ -76,7 +88,7 @@ def _read(file: Path, space: str | None) -> tuple[list[str], list[Any]]:
         names, graphs = [], []
         for number, source in lines:
             try:
-                graphs.append(cg_ir.graph_of(source, space=space))
+                graphs.append(reading.graph(source))
             except CgError as error:
                 raise SourceError(f"{file}, line {number}: {error}") from None
             names.append(source)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from cg_evolve.errors import SearchError
+from cg_evolve.interrupts import interruptible, undisturbed
+from cg_ir.errors import MissingExtra
 from cg_ir.terminal import json_option, say_written, table_console
 
 if TYPE_CHECKING:
+    from cg_evolve.config import Config
     from cg_evolve.executors import Backend
     from cg_evolve.history import Evaluation
     from cg_evolve.runs import Run
@@ -51,86 +52,143 @@ __all__ = ["report", "search"]
 @click.option("--workers", type=int, default=0, help="Worker processes; 0 evaluates in this process.  [default: 0]")
 @click.option("--dask", metavar="ADDRESS", help="Evaluate on a Dask cluster; 'local' starts one.")
 @click.option("--timeout", type=float, help="Seconds that one evaluation may take.")
+@click.option("--memory", metavar="SIZE", help="Main memory that one worker may hold, such as 4G.")
 @click.option("--retries", type=int, default=1, show_default=True, help="Further tries of an evaluation that failed.")
+@click.option(
+    "--give-up",
+    type=int,
+    default=5,
+    show_default=True,
+    help="Stop after so many failures for one reason in a row; 0 never does.",
+)
 @click.option(
     "-o", "--output", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder of the run."
 )
-@click.option("--resume", is_flag=True, help="Go on with the run in the folder; without SPACE, as it was configured.")
+@click.option(
+    "--resume", is_flag=True, help="Go on with the run in the folder; what the command line leaves out is as it was."
+)
+@click.option("--retry-failed", is_flag=True, help="With --resume: try the evaluations that failed again.")
+@click.option("--allow-python", is_flag=True, help="With --resume: run Python code that only the folder names.")
 @json_option
+@click.pass_context
 def search(
-    space: str | None,
-    budget: int | None,
-    evaluator: str | None,
+    context: click.Context,
     workers: int,
     dask: str | None,
     timeout: float | None,
+    memory: str | None,
     output: Path,
     resume: bool,
+    retry_failed: bool,
+    allow_python: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
     """Find the best architectures of SPACE and keep every evaluation in a folder."""
-    from cg_evolve.runs import CONFIG, Config, Run
+    from cg_evolve.memory import parse_size
+    from cg_evolve.runs import GaveUp, Run
+    from cg_evolve.winner import export_winner
 
     if workers < 0 or (timeout is not None and timeout <= 0):
         raise SearchError("workers should not be negative, a timeout should be positive")
-    there = output / CONFIG
-    if space is None and resume and there.exists():
-        config = Config.read(there)
-        if budget is not None:
-            config = Config(**{**config.__dict__, "budget": budget})
-    else:
-        missing = [n for n, v in (("SPACE", space), ("--budget", budget), ("--evaluator", evaluator)) if v is None]
-        if missing:
-            raise click.UsageError(f"a new run needs {', '.join(missing)}")
-        assert space is not None
-        assert budget is not None
-        assert evaluator is not None
-        config = Config(space, evaluator, budget, **options)
-    with Run.open(output, config, resume=resume) as run:
-        _execute(run, workers, dask, timeout)
-        from cg_evolve.winner import export_winner
-
+    limits = {"timeout": timeout, "memory": None if memory is None else parse_size(memory)}
+    if dask is not None and memory is not None:
+        raise SearchError(
+            "--memory limits worker processes of this machine; set the limits of Dask's workers where they are started"
+        )
+    if dask is not None:
+        _need_dask()
+    if retry_failed and not resume:
+        raise SearchError("--retry-failed goes with --resume")
+    given = {name: value for name, value in options.items() if _is_given(context, name)}
+    config = _config(output, options, given, resume)
+    named = allow_python or {"space", "evaluator"} <= given.keys()
+    with Run.open(output, config, resume=resume, retry_failed=retry_failed, allow_python=named) as run:
+        _say_state(run, resume)
+        try:
+            _execute(run, workers, dask, limits)
+            stopped = None
+        except GaveUp as error:
+            stopped = error
         files = export_winner(run.search, output)
         document = _result(run, files)
         if as_json:
             click.echo(json.dumps(document, indent=2))
         else:
             _print(run, document)
+        if stopped is not None:
+            raise stopped
+        if document["failed"] == document["evaluations"] > 0:
+            raise SearchError("no evaluation succeeded; --resume --retry-failed tries them again")
 
 
-def _backend(run: Run, workers: int, dask: str | None, timeout: float | None) -> Backend:
+def _need_dask() -> None:
+    """Fail before a run begins where Dask is not installed."""
+    try:
+        import distributed  # noqa: F401
+    except ImportError:
+        raise MissingExtra("cg-evolve", "dask", "--dask") from None
+
+
+def _is_given(context: click.Context, name: str) -> bool:
+    """Whether an option stands on the command line."""
+    return context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+
+
+def _config(output: Path, options: dict[str, Any], given: dict[str, Any], resume: bool) -> Config:
+    """What to run: of a run that goes on what it was, with what the command line says otherwise.
+
+    Raises:
+        UsageError: a new run lacks something.
+    """
+    from cg_evolve.config import CONFIG, Config
+
+    there = output / CONFIG
+    if resume and there.exists():
+        return replace(Config.read(there), **given)
+    missing = [
+        n
+        for n, key in (("SPACE", "space"), ("--budget", "budget"), ("--evaluator", "evaluator"))
+        if options[key] is None
+    ]
+    if missing:
+        raise click.UsageError(f"a new run needs {', '.join(missing)}")
+    return Config(**options)
+
+
+def _say_state(run: Run, resume: bool) -> None:
+    """Say what a run that goes on has and what is left."""
+    done, budget = len(run.search.history.finished()), run.config.budget
+    if not resume or not len(run.search.history):
+        return
+    if done >= budget:
+        failed = sum(row.status == "failed" for row in run.search.history)
+        hints = [f"--budget {2 * budget} goes on", *(["--retry-failed tries the failed ones again"] if failed else [])]
+        click.echo(
+            f"{run.directory}: all {budget} evaluations are there, nothing is left to do ({', '.join(hints)})", err=True
+        )
+    else:
+        click.echo(f"{run.directory}: goes on after {done} of {budget} evaluations", err=True)
+
+
+def _backend(run: Run, workers: int, dask: str | None, limits: dict[str, float | None]) -> Backend:
     from cg_evolve import executors
 
     if dask is not None:
-        return executors.DaskBackend(dask, timeout, workers or 2)
-    if workers or timeout is not None:  # only a process of its own can be stopped
-        return executors.ProcessBackend(workers or 1, timeout, run.workers_lock)
+        return executors.DaskBackend(dask, limits["timeout"], workers or 2)
+    if workers or any(limits.values()):  # only a process of its own can be stopped
+        return executors.ProcessBackend(workers or 1, limits["timeout"], run.workers_lock, memory=limits["memory"])
     return executors.InlineBackend()
 
 
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Make a request to terminate end the run as Ctrl-C does."""
-
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _execute(run: Run, workers: int, dask: str | None, timeout: float | None) -> None:
+def _execute(run: Run, workers: int, dask: str | None, limits: dict[str, float | None]) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
     finished = len(run.search.history.finished())
-    with _terminable():
-        backend = _backend(run, workers, dask, timeout)
+    with interruptible():
+        backend = _backend(run, workers, dask, limits)
         try:
             with Progress(
                 TextColumn("{task.description}"),
@@ -142,7 +200,12 @@ def _execute(run: Run, workers: int, dask: str | None, timeout: float | None) ->
             ) as progress:
                 task = progress.add_task("evaluations", total=run.config.budget, completed=finished)
 
+                told: set[str] = set()
+
                 def advance(row: Evaluation) -> None:
+                    if row.status == "failed" and row.error not in told:
+                        told.add(row.error)
+                        click.echo(f"cg: warning: evaluation {row.id} ({row.arch[:60]}) failed: {row.error}", err=True)
                     best = run.search.best
                     text = "evaluations" if best is None else f"best {best.value:.6g}"
                     progress.update(task, advance=1, description=text)
@@ -153,7 +216,8 @@ def _execute(run: Run, workers: int, dask: str | None, timeout: float | None) ->
             click.echo(f"{run.directory}: stopped after {done} evaluations; --resume goes on", err=True)
             raise
         finally:
-            backend.stop()
+            with undisturbed():
+                backend.stop()
 
 
 def _row(row: Evaluation) -> dict[str, Any]:
@@ -168,6 +232,8 @@ def _row(row: Evaluation) -> dict[str, Any]:
 
 
 def _result(run: Run, files: dict[str, str]) -> dict[str, Any]:
+    from cg_evolve.runs import reasons
+
     rows = run.search.history.finished()
     best = run.search.best
     several = len(run.search.problem.objectives) > 1
@@ -176,6 +242,7 @@ def _result(run: Run, files: dict[str, str]) -> dict[str, Any]:
         "space": run.config.space,
         "evaluations": len(rows),
         "failed": sum(row.status == "failed" for row in rows),
+        "failures": [{"reason": reason, "evaluations": count} for reason, count in reasons(run.search)],
         "objectives": [str(o) for o in run.search.problem.objectives],
         "best": None if best is None else _row(best),
         "front": [_row(row) for row in run.search.front] if several else None,
@@ -185,12 +252,16 @@ def _result(run: Run, files: dict[str, str]) -> dict[str, Any]:
 
 def _print(run: Run, document: dict[str, Any]) -> None:
     from rich.table import Table
+    from rich.text import Text
 
     console = table_console()
     best = document["best"]
     title = f"{document['evaluations']} evaluations" + (f", {document['failed']} failed" if document["failed"] else "")
     if best is None:
-        console.print(f"{title}; none within the constraints")
+        console.print(
+            title if document["failed"] == document["evaluations"] else f"{title}; none within the constraints"
+        )
+        _print_failures(document)
         return
     several = document["front"] is not None
     shown = run.search.front if several else run.search.ranking[:5]
@@ -201,12 +272,22 @@ def _print(run: Run, document: dict[str, Any]) -> None:
         table.add_column(metric, justify="right")
     table.add_column("architecture", overflow="fold")
     for row in shown:
-        values = [row.metrics.get(metric, next(iter(row.metrics.values()))) for metric in metrics]
-        table.add_row(str(row.id), *(f"{value:.6g}" for value in values), row.arch)
+        table.add_row(str(row.id), *(f"{row.metrics[metric]:.6g}" for metric in metrics), Text(row.arch))
     console.print(table)
+    _print_failures(document)
     for kind, path in document["files"].items():
         console.print(f"winner ({kind}): {path}", soft_wrap=True)
     console.print(f"report: cg report {document['run']} -o report.html", soft_wrap=True)
+
+
+def _print_failures(document: dict[str, Any]) -> None:
+    """Why evaluations failed, the most frequent reasons first."""
+    for failure in document["failures"][:5]:
+        table_console().print(f"{failure['evaluations']} failed: {failure['reason']}", markup=False, soft_wrap=True)
+    if len(document["failures"]) > 5:
+        table_console().print(
+            f"and {len(document['failures']) - 5} further reasons, in the column 'error' of the history"
+        )
 
 
 @click.command()

@@ -78,6 +78,10 @@ class Domain:
         for arch, graph, graph_hash in zip(written.values(), graphs, hash_all(graphs), strict=True):
             if graph_hash not in distinct and self._admits(graph):
                 distinct[graph_hash] = arch
+        if not distinct:
+            raise SearchError(
+                f"no architecture {'of the pool' if self.pool else 'of the space'} is within the constraints"
+            )
         return list(distinct.values())
 
     @cached_property
@@ -167,8 +171,6 @@ class Domain:
             for index in rng.permutation(len(members)).tolist():
                 if self.fresh(members[index], history):
                     return members[index]
-            if not members:
-                raise SearchError("no architecture of the space is within the constraints")
             raise Exhausted(f"all {len(history)} distinct networks have been proposed")
         if arch is None:
             arch = self._wander(history, rng)

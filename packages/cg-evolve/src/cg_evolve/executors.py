@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import concurrent.futures as futures
 import contextlib
-import multiprocessing
-import os
-import pickle
-import signal
-import threading
+import sys
 import time
 from collections import deque
-from concurrent.futures.process import BrokenProcessPool
-from pathlib import Path
+from concurrent.futures import BrokenExecutor
 from typing import Any, Protocol
 
 from cg_evolve.errors import SearchError
-from cg_evolve.jobs import Job, Outcome, one_line, prepare, run_job
-from cg_evolve.locks import Lock
+from cg_evolve.interrupts import Interrupted
+from cg_evolve.jobs import Job, Outcome, one_line, run_job
+from cg_evolve.workers import ProcessBackend
 from cg_ir.errors import MissingExtra
 
 __all__ = ["Backend", "DaskBackend", "ExecutorBackend", "InlineBackend", "ProcessBackend"]
-
-#: Seconds that a worker whose main process has died gets to finish and record what it is at.
-GRACE = 1.0
-#: Seconds that a worker gets to start and to load the evaluator.
-PREPARATION = 600.0
 
 
 class Backend(Protocol):
@@ -65,7 +56,8 @@ class InlineBackend:
         self._jobs.append(job)
 
     def wait(self) -> list[Outcome]:
-        return [run_job(self._jobs.popleft())]
+        with contextlib.redirect_stdout(sys.stderr):  # what an evaluator prints must not mix with results
+            return [run_job(self._jobs.popleft())]
 
     def stop(self) -> None:
         self._jobs.clear()
@@ -121,147 +113,16 @@ def _outcome(future: Any, job: Job) -> Outcome:
     try:
         outcome: Outcome = future.result()
         return outcome
-    except BrokenProcessPool:
+    except BrokenExecutor:
         return Outcome(job.id, None, "the worker died", attempt=job.attempt)
-    except (Exception, futures.CancelledError) as error:
+    except Interrupted:
+        raise
+    except BaseException as error:  # of the executor, or the job was cancelled
         return Outcome(job.id, None, one_line(error), attempt=job.attempt)
 
 
 def _timed_out(job: Job, timeout: float) -> Outcome:
     return Outcome(job.id, None, f"timeout after {timeout:g} s", cost=timeout, attempt=job.attempt)
-
-
-# --- worker processes -------------------------------------------------------------------------------------------------
-
-_busy = threading.Lock()
-
-
-def _start_worker(lock: str | None, threads: int) -> None:
-    """Prepare a worker: leave Ctrl-C to the main process, hold the run's worker lock, and end with the main process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
-    if lock is not None:
-        Lock(Path(lock), shared=True).acquire()
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        from multiprocessing.connection import wait
-
-        wait([parent.sentinel])
-        _busy.acquire(timeout=GRACE)  # what is nearly done may still be recorded
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def _work(job: Job) -> Outcome:
-    with _busy:
-        return run_job(job)
-
-
-class _Slot:
-    """One worker process in a pool of its own, so that it can be killed alone."""
-
-    def __init__(self, lock: str | None, threads: int) -> None:
-        self._arguments = (lock, threads)
-        self.future: futures.Future[Outcome] | None = None
-        self.job: Job | None = None
-        self.start()
-
-    def start(self) -> None:
-        self._pool = futures.ProcessPoolExecutor(
-            1, multiprocessing.get_context("spawn"), initializer=_start_worker, initargs=self._arguments
-        )
-        self._pid = self._pool.submit(os.getpid)
-
-    def submit(self, job: Job) -> None:
-        self.job = job
-        self.submitted = time.monotonic()
-        self.started: float | None = None
-        ready = self._pool.submit(prepare, job)
-        self.future = self._pool.submit(_work, job)
-        ready.add_done_callback(lambda _: setattr(self, "started", time.monotonic()))
-
-    def age(self) -> float:
-        """Seconds since the worker began to evaluate; loading the evaluator does not count, unless it takes for ever."""
-        if self.started is None:
-            return max(0.0, time.monotonic() - self.submitted - PREPARATION)
-        return time.monotonic() - self.started
-
-    def clear(self) -> None:
-        self.future = self.job = None
-
-    def kill(self) -> None:
-        """End the process at once."""
-        with contextlib.suppress(BrokenProcessPool, futures.CancelledError, futures.TimeoutError):
-            pid = self._pid.result(timeout=20)
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
-        self._pool.shutdown(wait=False, cancel_futures=True)
-
-    def restart(self) -> None:
-        self.kill()
-        self.start()
-
-
-class ProcessBackend:
-    """Jobs in worker processes of this machine; one that hangs is killed and replaced.
-
-    Args:
-        workers: how many.
-        timeout: seconds that an evaluation may take.
-        lock: file that every worker holds while it lives.
-        threads: threads that each worker should compute with; the cores divided by the workers by default.
-    """
-
-    def __init__(
-        self, workers: int, timeout: float | None = None, lock: Path | None = None, threads: int | None = None
-    ) -> None:
-        self.capacity = workers
-        self._timeout = timeout
-        threads = threads or max(1, (os.cpu_count() or 1) // workers)
-        self._slots = [_Slot(None if lock is None else str(lock), threads) for _ in range(workers)]
-
-    def __len__(self) -> int:
-        return sum(slot.future is not None for slot in self._slots)
-
-    def submit(self, job: Job) -> None:
-        try:
-            pickle.dumps(job.evaluator)
-        except Exception as error:
-            raise SearchError(f"the evaluator cannot be sent to a worker process: {one_line(error)}") from None
-        next(slot for slot in self._slots if slot.future is None).submit(job)
-
-    def wait(self) -> list[Outcome]:
-        while True:
-            busy = [slot for slot in self._slots if slot.future is not None]
-            left = None
-            if self._timeout is not None:
-                left = min(max(0.05, self._timeout - slot.age()) for slot in busy)
-                left = min(left, 1.0) if any(slot.started is None for slot in busy) else left
-            futures.wait([s.future for s in busy if s.future is not None], left, futures.FIRST_COMPLETED)
-            result = []
-            for slot in busy:
-                assert slot.future is not None
-                assert slot.job is not None
-                if slot.future.done():
-                    outcome = _outcome(slot.future, slot.job)
-                    broken = isinstance(slot.future.exception(), BrokenProcessPool)
-                elif self._timeout is not None and slot.age() >= self._timeout:
-                    outcome, broken = _timed_out(slot.job, self._timeout), True
-                else:
-                    continue
-                slot.clear()
-                if broken:
-                    slot.restart()
-                result.append(outcome)
-            if result:
-                return result
-
-    def stop(self) -> None:
-        for slot in self._slots:
-            slot.kill()
 
 
 # --- Dask -------------------------------------------------------------------------------------------------------------

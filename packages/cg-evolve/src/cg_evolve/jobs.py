@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
+import reprlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from cg_evolve import interrupts
+from cg_evolve.errors import SearchError
 from cg_evolve.evaluators import make_evaluator
+from cg_evolve.interrupts import Interrupted
 
 if TYPE_CHECKING:
     from cg_ir.graph import Graph
 
-__all__ = ["Job", "Outcome", "one_line", "prepare", "run_job", "shared_evaluator"]
+__all__ = ["Job", "Outcome", "checked_metrics", "one_line", "prepare", "run_job", "shared_evaluator"]
 
 
 @dataclass(frozen=True)
@@ -68,34 +73,75 @@ def shared_evaluator(spec: str, space: str) -> Any:
 
 def one_line(error: BaseException) -> str:
     """What an exception says, in one line of at most 300 characters."""
-    text = " ".join(str(error).split())
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # its own __str__ may fail as well
+        text = ""
     return f"{type(error).__name__}: {text}"[:300] if text else type(error).__name__
 
 
 def prepare(job: Job) -> None:
     """Load what the job's evaluator needs; what goes wrong the job itself will say."""
-    with contextlib.suppress(Exception):
+    with contextlib.suppress(BaseException):
         if isinstance(job.evaluator, str):
             shared_evaluator(job.evaluator, job.space)
 
 
 def run_job(job: Job) -> Outcome:
-    """Evaluate; an exception becomes an outcome. A success is written to the history at once, before the result travels back."""
+    """Evaluate; however that ends, short of the process, it becomes an outcome. A success is written to the history at once, before the result travels back.
+
+    Raises:
+        Interrupted: the user's own interrupt, also where the evaluator caught it.
+    """
     started = time.time()
     clock = time.perf_counter()
+    process, folder = os.getpid(), os.getcwd()
     try:
-        evaluator = shared_evaluator(job.evaluator, job.space) if isinstance(job.evaluator, str) else job.evaluator
-        metrics = {str(k): float(v) for k, v in evaluator.evaluate(job.arch, job.graph, job.seed).items()}
-        if job.latency and "latency" not in metrics:
-            from cg_evolve.latency import measure_latency
-
-            metrics["latency"] = measure_latency(job.graph)
+        metrics = _evaluated(job)
         error = "" if metrics else "the evaluator returned no metrics"
-    except Exception as problem:  # an evaluator may fail in any way; the run goes on
+    except Interrupted:
+        raise
+    except BaseException as problem:  # an evaluator may end in any way, sys.exit included; the run goes on
         metrics, error = {}, one_line(problem)
+    if os.getpid() != process:  # a child that the evaluator forked came back from it: the run is not its business
+        os._exit(1)
+    if interrupts.asked():
+        raise Interrupted
+    with contextlib.suppress(OSError):
+        os.chdir(folder)
     outcome = Outcome(job.id, metrics or None, error, time.perf_counter() - clock, started, time.time(), job.attempt)
     if outcome.ok and job.store is not None:
         from cg_evolve.store import record_result
 
         record_result(job.store, outcome, job.session)
     return outcome
+
+
+def _evaluated(job: Job) -> dict[str, float]:
+    """Metrics of a job's network."""
+    evaluator = shared_evaluator(job.evaluator, job.space) if isinstance(job.evaluator, str) else job.evaluator
+    metrics = checked_metrics(evaluator.evaluate(job.arch, job.graph, job.seed))
+    if job.latency and "latency" not in metrics:
+        from cg_evolve.latency import measure_latency
+
+        metrics["latency"] = measure_latency(job.graph)
+    return metrics
+
+
+def checked_metrics(result: Any) -> dict[str, float]:
+    """What an evaluator returned, as metrics by name.
+
+    Raises:
+        SearchError: it is nothing of the kind.
+    """
+    if not isinstance(result, Mapping):
+        raise SearchError(f"the evaluator should return metrics by name, not {reprlib.repr(result)}")
+    metrics = {}
+    for name, value in result.items():
+        try:
+            if isinstance(value, str):
+                raise TypeError
+            metrics[str(name)] = float(value)
+        except (TypeError, ValueError):
+            raise SearchError(f"the metric '{str(name)[:60]}' is no number but {reprlib.repr(value)}") from None
+    return metrics

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cg_evolve.errors import SearchError
 from cg_ir import get_scorer
-from cg_ir.errors import CgError
+from cg_ir.errors import CgError, MissingExtra
 
 if TYPE_CHECKING:
     from cg_ir.graph import Graph
@@ -19,6 +19,18 @@ __all__ = ["PREDICTED", "measure_latency", "predicted_latency"]
 #: Metrics that begin so are predicted from the graph, in milliseconds.
 PREDICTED = "latency@"
 _REMEMBERED = 200_000
+
+
+def require_torch() -> None:
+    """Make sure that latency can be measured.
+
+    Raises:
+        MissingExtra: torch is not installed.
+    """
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        raise MissingExtra("cg-evolve", "torch", "measured latency") from None
 
 
 def measure_latency(graph: Graph, repeats: int = 11, warm_up: int = 3) -> float:

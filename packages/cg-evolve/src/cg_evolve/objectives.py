@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cg_evolve.errors import SearchError
@@ -146,6 +146,24 @@ class Problem:
         """Whether the constraints that the graph alone decides hold."""
         return all(c.holds(costs_of(c.metric, [graph])[0]) for c in self.constraints if c.known)
 
+    def named(self, metrics: Iterable[str]) -> Problem:
+        """The problem with the evaluator's main metric, the first of those that it gives, in place of the word that stands for it."""
+        names = list(metrics)
+        if not names or MAIN in names or names[0] in COSTS:
+            return self
+
+        def name(metric: str) -> str:
+            return names[0] if metric == MAIN else metric
+
+        objectives = tuple(replace(o, metric=name(o.metric)) for o in self.objectives)
+        return Problem(objectives, tuple(replace(c, metric=name(c.metric)) for c in self.constraints))
+
+    def missing(self, metrics: Iterable[str]) -> list[str]:
+        """Objectives and constraints whose metric is not among these."""
+        names = set(metrics)
+        found = [f"objective '{o.metric}'" for o in self.objectives if o.metric not in names]
+        return found + [f"constraint '{c}'" for c in self.constraints if c.metric not in names]
+
     def values(self, metrics: Mapping[str, float]) -> tuple[float, ...]:
         """The objectives' values.
 
@@ -164,8 +182,6 @@ class Problem:
 
 
 def _look_up(metric: str, metrics: Mapping[str, float]) -> float:
-    if metric not in metrics and metric == MAIN and metrics:
-        metric = next(iter(metrics))  # the evaluator's first metric is its main one
     if metric not in metrics:
         raise SearchError(f"the evaluation has no metric '{metric}'; it has {', '.join(metrics) or 'none'}")
     value = float(metrics[metric])

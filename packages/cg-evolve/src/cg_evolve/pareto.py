@@ -12,7 +12,16 @@ from cg_ir.errors import MissingExtra
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["crowding", "front", "hypervolume", "ranks"]
+__all__ = ["crowding", "front", "hypervolume", "ranks", "require"]
+
+
+def require() -> None:
+    """Make sure that several objectives can be compared.
+
+    Raises:
+        MissingExtra: the library is not installed.
+    """
+    _moocore()
 
 
 def _moocore() -> Any:

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import cg_ir
 from cg_evolve import pareto
+from cg_evolve.config import CONFIG, Config
 from cg_evolve.errors import SearchError
 from cg_evolve.evaluators import make_evaluator
 from cg_evolve.history import Evaluation
 from cg_evolve.objectives import COSTS, Objective, Problem
-from cg_evolve.runs import CONFIG, HISTORY, Config
+from cg_evolve.runs import HISTORY
 from cg_evolve.store import Store
 from cg_ir.errors import CgError, MissingExtra
 from cg_ir.output_formats import write_text
@@ -64,12 +64,13 @@ def report_data(run: Path) -> dict[str, Any]:
     store = Store(run / HISTORY, create=False)
     try:
         rows, finished = store.rows(), store.finish_times()
+        problem = problem.named(next((row.metrics for row in rows if row.metrics), ()))
+        objectives = problem.objectives
+        good = [row for row in rows if row.good and row.value is not None]
+        best = max(good, key=lambda row: objectives[0].utility(row.value or 0.0), default=None)
+        graphs, note = _drawings(store, best, _shown(good, best, objectives))
     finally:
         store.close()
-    objectives = [_named(objective, rows) for objective in problem.objectives]
-    good = [row for row in rows if row.good and row.value is not None]
-    best = max(good, key=lambda row: objectives[0].utility(row.value or 0.0), default=None)
-    graphs, note = _drawings(config, run, best, _shown(good, best, objectives))
     return {
         "run": {
             "space": config.space,
@@ -89,14 +90,6 @@ def report_data(run: Path) -> dict[str, Any]:
         "graphs": graphs,
         "note": note,
     }
-
-
-def _named(objective: Objective, rows: Sequence[Evaluation]) -> Objective:
-    """The objective under the name that the evaluator gives it: the default stands for its first metric."""
-    measured = next((row.metrics for row in rows if row.metrics), {})
-    if measured and objective.metric not in measured:
-        return Objective(next(iter(measured)), objective.maximize)
-    return objective
 
 
 def _number(value: float | None) -> float | int | None:
@@ -132,8 +125,10 @@ def _optimum(config: Config, objectives: Sequence[Objective], problem: Problem) 
     """The best label of a table, where the search is of one objective without constraints and the table can still be read."""
     if len(objectives) > 1 or problem.constraints or objectives[0].known:
         return None
+    if not config.evaluator.startswith("benchmark:"):
+        return None
     try:
-        evaluator: Any = make_evaluator(config.evaluator, config.space)
+        evaluator: Any = make_evaluator(config.evaluator)  # without the space: a report builds none, and runs nothing
         if not hasattr(evaluator, "archs") or config.pool is not None:
             return None
         values = {arch: evaluator.table.query(arch, objectives[0].metric) for arch in evaluator.archs()}
@@ -163,20 +158,13 @@ def _shown(good: Sequence[Evaluation], best: Evaluation | None, objectives: Sequ
     return list(shown.values())[:_DRAWN]
 
 
-def _drawings(
-    config: Config, run: Path, best: Evaluation | None, rows: Sequence[Evaluation]
-) -> tuple[list[dict[str, Any]], str]:
-    """The networks by evaluation, and why there are none."""
+def _drawings(store: Store, best: Evaluation | None, rows: Sequence[Evaluation]) -> tuple[list[dict[str, Any]], str]:
+    """The networks by evaluation, as the history holds them, and why there are none."""
     if best is None:
         return [], "No evaluation has succeeded within the constraints."
     try:
-        space = cg_ir.get_space(config.space)
-        return [{"id": row.id, "graph": graph_data(space.graph(row.arch))} for row in rows], ""
-    except CgError as error:
-        try:
-            graph = cg_ir.load(run / "winner.cg.json")
-        except CgError:
-            return [], f"The network could not be built: {error}"
-        if graph.hash != best.hash:
-            return [], f"The network could not be built: {error}"
-        return [{"id": best.id, "graph": graph_data(graph)}], ""
+        networks = [(row.id, store.network(row.id)) for row in rows]
+    except SearchError as error:
+        return [], str(error)
+    found = [{"id": number, "graph": graph_data(graph)} for number, graph in networks if graph is not None]
+    return found, "" if found else "The history holds no networks: it was written before networks were kept in it."

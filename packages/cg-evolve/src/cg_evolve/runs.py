@@ -2,101 +2,40 @@
 
 from __future__ import annotations
 
-import json
 import os
+import re
 import uuid
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cg_evolve
+import numpy as np
+
+from cg_evolve.config import CONFIG, Config, agree, read_inputs, read_pool
 from cg_evolve.errors import Exhausted, SearchError
 from cg_evolve.executors import Backend, InlineBackend
-from cg_evolve.history import DONE, PENDING, Candidate, Evaluation
+from cg_evolve.history import DONE, FAILED, PENDING, Candidate, Evaluation
+from cg_evolve.inputs import copy_code, inputs_of, names_python, refuse_others
+from cg_evolve.interrupts import interruptible
 from cg_evolve.jobs import Job, Outcome, shared_evaluator
 from cg_evolve.locks import Lock
 from cg_evolve.search import Search
 from cg_evolve.store import Store
-from cg_ir.output_formats import write_text
+from cg_evolve.stored_networks import StoredNetworks
 
-__all__ = ["Config", "Run", "read_pool", "read_run"]
+__all__ = ["CONFIG", "HISTORY", "Config", "GaveUp", "Run", "read_pool", "read_run", "reasons"]
 
 HISTORY = "history.sqlite"
-CONFIG = "config.json"
 LOCK = "run.lock"
 WORKERS_LOCK = "workers.lock"
+#: Evaluations of a run that goes on whose networks are compared with those that the space builds now.
+_COMPARED = 16
 
 
-@dataclass(frozen=True)
-class Config:
-    """Everything that decides the history of a run, and its budget.
-
-    Attributes:
-        space: name of the space, with options.
-        evaluator: its text, see :func:`cg_evolve.evaluators.make_evaluator`.
-        budget: evaluations.
-        pool: file of architectures, one a line, to which the search is restricted; where the evaluator is a table, its architectures are
-            the pool.
-    """
-
-    space: str
-    evaluator: str
-    budget: int
-    algorithm: str = "auto"
-    seed: int = 0
-    exclude: tuple[str, ...] = ()
-    scorer: str = "predictor"
-    objectives: tuple[str, ...] = ()
-    constraints: tuple[str, ...] = ()
-    pool: str | None = None
-    q: int = 4
-    retries: int = 1
-
-    def __post_init__(self) -> None:
-        if self.budget < 1:
-            raise SearchError(f"a budget should be at least 1 evaluation, not {self.budget}")
-        if self.retries < 0:
-            raise SearchError(f"retries should not be negative, not {self.retries}")
-
-    @classmethod
-    def read(cls, path: Path) -> Config:
-        """The configuration of a run.
-
-        Raises:
-            SearchError: it is missing or not one.
-        """
-        try:
-            document = json.loads(path.read_text(encoding="utf-8"))
-            known = {f.name for f in fields(cls)}
-            values: dict[str, Any] = {
-                k: tuple(v) if isinstance(v, list) else v for k, v in document.items() if k in known
-            }
-            return cls(**values)
-        except (OSError, ValueError, TypeError, AttributeError) as error:
-            raise SearchError(f"{path}: is no readable run configuration: {error}") from None
-
-    def write(self, path: Path) -> None:
-        """Write; the file appears whole or not at all."""
-        document = {"cg_evolve": cg_evolve.__version__, **asdict(self)}
-        write_text(path, json.dumps(document, indent=2) + "\n")
-
-
-def read_pool(path: str) -> list[str]:
-    """Architectures from a text file, one a line; empty lines do not count.
-
-    Raises:
-        SearchError: the file cannot be read or lists none.
-    """
-    try:
-        lines = Path(path).read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SearchError(f"{path}: cannot be read as a list of architectures: {error}") from None
-    archs = [line.strip() for line in lines if line.strip()]
-    if not archs:
-        raise SearchError(f"{path}: lists no architecture")
-    return archs
+class GaveUp(SearchError):
+    """Evaluations failed for one reason again and again, so that the run has stopped."""
 
 
 @dataclass
@@ -112,50 +51,92 @@ class Run:
     store: Store
     session: str
     _lock: Lock = field(repr=False)
+    evaluator: Any = None
+    """An evaluator to use instead of what the configuration's text makes."""
 
     @classmethod
-    def open(cls, directory: str | os.PathLike[str], config: Config | None = None, *, resume: bool = False) -> Run:
+    def open(
+        cls,
+        directory: str | os.PathLike[str],
+        config: Config | None = None,
+        *,
+        resume: bool = False,
+        retry_failed: bool = False,
+        allow_python: bool | None = None,
+    ) -> Run:
         """Start a run, or go on with one.
 
         Args:
             directory: the run's folder.
             config: what to run; none takes up what the folder holds.
             resume: whether a run in the folder goes on; a folder without one starts it.
+            retry_failed: whether evaluations that failed are tried again.
+            allow_python: whether Python code that the folder's configuration names may run; by default where ``config`` names it too.
 
         Raises:
             SearchError: the folder already has a run and ``resume`` was not asked for, has none and there is no ``config``, has one with
-                another configuration, or is in use.
+                another configuration, with other files or with another network of an architecture, has lost its history, or is in use.
         """
         folder = Path(directory)
         path = folder / CONFIG
-        if path.exists():
+        there = path.exists()
+        if there:
             if not resume:
                 raise SearchError(f"{folder}: already holds a run; --resume goes on with it, or choose another folder")
-            config = _agree(Config.read(path), config, folder)
+            config = _taken_up(folder, config, allow_python)
         elif config is None:
             raise SearchError(f"{folder}: holds no run to go on with")
+        inputs = inputs_of(config)
+        if there:
+            refuse_others(folder, read_inputs(path), inputs)
         search = _search(config)  # before the folder is made: a mistake leaves nothing behind
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            lock = Lock(folder / LOCK)
+            free = lock.acquire(block=False)
         except OSError as error:
-            raise SearchError(f"{folder}: cannot be made: {error.strerror}") from None
-        lock = Lock(folder / LOCK)
-        if not lock.acquire(block=False):
+            raise SearchError(f"{folder}: cannot be written: {error.strerror}") from None
+        if not free:
             raise SearchError(f"{folder}: is in use by another process")
-        workers = Lock(folder / WORKERS_LOCK)
-        workers.acquire()  # wait until the last worker of a killed main process has gone
-        workers.release()
-        store = Store(folder / HISTORY)
-        session = uuid.uuid4().hex
-        store.claim(session)
-        config.write(path)
-        run = cls(folder, config, search, store, session, lock)
-        rows = store.rows()
-        search.restore(rows)
-        for row, restored in zip(rows, search.history, strict=True):
-            if row.status == DONE and row.value is None:  # written by a worker that outlived its main process
-                store.complete(restored)
+        try:
+            workers = Lock(folder / WORKERS_LOCK)
+            workers.acquire()  # wait until the last worker of a killed main process has gone
+            workers.release()
+            store = Store(folder / HISTORY)
+        except BaseException:
+            lock.release()
+            raise
+        run = cls(folder, config, search, store, uuid.uuid4().hex, lock)
+        try:
+            store.claim(run.session)
+            if retry_failed:
+                store.again(run.session)
+            config.write(path, inputs)
+            copy_code(folder, inputs)
+            run._restore()
+        except BaseException:
+            run.close()
+            raise
         return run
+
+    def _restore(self) -> None:
+        """Take up what the history holds.
+
+        Raises:
+            SearchError: the space builds another network than it did.
+        """
+        rows = self.store.rows()
+        for number in sorted(set(np.linspace(0, len(rows) - 1, min(len(rows), _COMPARED)).astype(int).tolist())):
+            row = rows[number]
+            if self.search.domain.graph(row.arch).hash != row.hash:
+                raise SearchError(
+                    f"{self.directory}: evaluation {number} was of another network than {row.arch[:60]} is now: what makes the networks has "
+                    "changed since the run began"
+                )
+        self.search.restore(rows)
+        for row, restored in zip(rows, self.search.history, strict=True):
+            if row.status == DONE and row.value is None:  # written by a worker that outlived its main process
+                self.store.complete(restored)
 
     def __enter__(self) -> Run:
         return self
@@ -186,11 +167,19 @@ class Run:
             backend: where evaluations run; in this process by default. It is not stopped.
             on_result: called after every evaluation.
             shared_disk: whether the backend's workers can write to the run's folder.
+
+        Raises:
+            GaveUp: ``give_up`` evaluations failed for one reason, one after another.
+            SearchError: the evaluator does not give what objectives and constraints are about.
         """
-        backend = InlineBackend() if backend is None else backend
+        with interruptible():
+            self._execute(InlineBackend() if backend is None else backend, on_result, shared_disk)
+
+    def _execute(self, backend: Backend, on_result: Callable[[Evaluation], None] | None, shared_disk: bool) -> None:
         direct = shared_disk and not isinstance(backend, InlineBackend)
         todo = deque((row.candidate, 1) for row in self.search.history if row.status == PENDING)
         running: dict[int, Candidate] = {}
+        failures = _Failures(self.config.give_up)
         budget = self.config.budget
         while True:
             while len(backend) < backend.capacity:
@@ -222,6 +211,18 @@ class Run:
                 self.store.finish(outcome, row)
                 if on_result is not None:
                     on_result(row)
+                self._check_names(outcome, row)
+                failures.count(row)
+
+    def _check_names(self, outcome: Outcome, row: Evaluation) -> None:
+        """Make sure at the first result that it has what objectives and constraints are about: no other will."""
+        if row.status != FAILED or not outcome.metrics:
+            return
+        missing = self.search.problem.missing(row.metrics)
+        if missing and not any(other.status == DONE for other in self.search.history):
+            raise SearchError(
+                f"{', '.join(missing)}: the evaluator gives no such metric; it gives {', '.join(outcome.metrics)}"
+            )
 
     def _job(self, candidate: Candidate, attempt: int, direct: bool) -> Job:
         wanted = self.search.problem.metrics
@@ -230,7 +231,7 @@ class Run:
             candidate.arch,
             candidate.graph,
             candidate.seed,
-            self.config.evaluator,
+            self.config.evaluator if self.evaluator is None else self.evaluator,
             self.config.space,
             attempt,
             latency="latency" in wanted,
@@ -246,8 +247,43 @@ class Run:
         return outcome if metrics is None else Outcome(outcome.id, metrics, "", outcome.cost, attempt=outcome.attempt)
 
 
+class _Failures:
+    """Counts failures for one reason that follow each other."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit, self._reason, self._count = limit, "", 0
+
+    def count(self, row: Evaluation) -> None:
+        """Take note of an evaluation.
+
+        Raises:
+            GaveUp: the limit is reached.
+        """
+        reason = _reason(row.error) if row.status == FAILED else ""
+        self._count = self._count + 1 if reason and reason == self._reason else 1
+        self._reason = reason
+        if reason and self._limit and self._count >= self._limit:
+            raise GaveUp(
+                f"stopped: {self._count} evaluations in a row failed alike ({row.error}); --give-up sets how many may"
+            )
+
+
+def _reason(error: str) -> str:
+    """An error without its numbers, which differ from one time to another."""
+    return re.sub(r"\d+(\.\d+)?", "#", error)
+
+
+def reasons(search: Search) -> list[tuple[str, int]]:
+    """Why evaluations failed, each reason in the words of its first time with how often it occurred, the most frequent first."""
+    errors = [row.error for row in search.history if row.status == FAILED]
+    words: dict[str, str] = {}
+    for error in errors:
+        words.setdefault(_reason(error), error)
+    return [(words[reason], count) for reason, count in Counter(map(_reason, errors)).most_common()]
+
+
 def read_run(directory: str | os.PathLike[str]) -> tuple[Config, Search]:
-    """What a folder holds, without touching it; a run that is going on may be read as well.
+    """What a folder holds, without touching it and without running anything that it names; a run that is going on may be read as well.
 
     Raises:
         SearchError: it holds no run.
@@ -256,31 +292,41 @@ def read_run(directory: str | os.PathLike[str]) -> tuple[Config, Search]:
     if not (folder / CONFIG).exists():
         raise SearchError(f"{folder}: holds no run (no {CONFIG})")
     config = Config.read(folder / CONFIG)
+    store = Store(folder / HISTORY, create=False)
+    rows = store.rows()
     search = Search(
-        config.space,
+        StoredNetworks(store, rows),
         algorithm="random",
         seed=config.seed,
         objectives=config.objectives,
         constraints=config.constraints,
         q=config.q,
     )
-    store = Store(folder / HISTORY, create=False)
-    try:
-        search.restore(store.rows())
-    finally:
-        store.close()
+    search.restore(rows)
     return config, search
 
 
-def _agree(there: Config, given: Config | None, folder: Path) -> Config:
-    """The configuration to go on with: budget and retries may change, whatever decides the history may not."""
-    if given is None:
-        return there
-    old, new = asdict(there), asdict(given)
-    for name in old:
-        if name not in ("budget", "retries") and old[name] != new[name]:
-            raise SearchError(f"{folder}: the run there has {name} {old[name]!r}, not {new[name]!r}")
-    return given
+def _taken_up(folder: Path, given: Config | None, allow_python: bool | None) -> Config:
+    """The configuration of the run in a folder, if it may go on.
+
+    Raises:
+        SearchError: it differs from what is given, names Python code that the caller does not, or has lost its history.
+    """
+    there = Config.read(folder / CONFIG)
+    config = agree(there, given, folder)
+    if allow_python is None:
+        allow_python = given is not None
+    if not allow_python:
+        for what, text in (("space", there.space), ("evaluator", there.evaluator)):
+            if names_python(text):
+                raise SearchError(
+                    f"{folder}: the run's {what} is Python code, {text}, which runs only if the command line names it as well, or with --allow-python"
+                )
+    history = folder / HISTORY
+    if not history.exists() or not history.stat().st_size:
+        state = "is empty" if history.exists() else "is missing"
+        raise SearchError(f"{history}: {state}, so that the run cannot go on; restore it, or choose another folder")
+    return config
 
 
 def _search(config: Config) -> Search:

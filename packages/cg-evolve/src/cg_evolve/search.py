@@ -14,6 +14,7 @@ from cg_evolve.algorithms.base import Algorithm, View, fitness
 from cg_evolve.domain import Domain
 from cg_evolve.errors import SearchError
 from cg_evolve.history import DONE, FAILED, PENDING, Candidate, Evaluation, History
+from cg_evolve.latency import require_torch
 from cg_evolve.objectives import COSTS, Constraint, Objective, Problem, costs_of, known_costs
 from cg_ir import get_space
 
@@ -68,9 +69,14 @@ class Search:
         self.seed = seed
         self.q = q
         self.problem = Problem.make(objectives, constraints)
+        if len(self.problem.objectives) > 1:
+            pareto.require()
+        if "latency" in self.problem.metrics:
+            require_torch()
         self.domain = Domain(self.space, pool, self.problem.admits)
         self.history = History()
         self._best: Evaluation | None = None
+        self._is_named = False
         self.algorithm = (
             make_algorithm(algorithm, scorer, tuple(exclude), self.problem) if isinstance(algorithm, str) else algorithm
         )
@@ -172,7 +178,7 @@ class Search:
         if isinstance(value, Mapping) and not value:
             row.status, row.error = FAILED, "no metrics"
             return
-        metrics = self._metrics(candidate, value)
+        row.metrics = metrics = self._metrics(candidate, value)
         try:
             row.utilities = self.problem.utilities(metrics)
             row.value = self.problem.values(metrics)[0]
@@ -180,7 +186,6 @@ class Search:
         except SearchError as problem:
             row.status, row.error = FAILED, str(problem)
             return
-        row.metrics = metrics
         row.status = DONE
         if row.good and (self._best is None or (row.utilities[0], -row.id) > (self._best.utilities[0], -self._best.id)):
             self._best = row
@@ -190,12 +195,19 @@ class Search:
             main = next((o.metric for o in self.problem.objectives if not o.known), self.problem.objectives[0].metric)
             value = {main: float(value)}
         measured = {str(name): float(number) for name, number in value.items()}
+        self._name(measured)
         if not COSTS.keys() <= measured.keys():
             measured.update({name: cost for name, cost in known_costs(candidate.graph).items() if name not in measured})
         for metric in self.problem.predicted:
             if metric not in measured:
                 measured[metric] = costs_of(metric, [candidate.graph])[0]
         return measured
+
+    def _name(self, metrics: Iterable[str]) -> None:
+        """Learn from the first result what the evaluator's main metric is called; from then on it is that one in every result."""
+        if not self._is_named:
+            self.problem = self.problem.named(metrics)
+            self._is_named = True
 
     # --- what came of it ----------------------------------------------------------------------------------------------
 
@@ -229,3 +241,6 @@ class Search:
                 self._tell(restored, row.metrics, row.cost, row.error, row.attempts)
             elif row.status == FAILED:
                 self._tell(restored, None, row.cost, row.error, row.attempts)
+                self.history[-1].metrics = row.metrics
+                if row.metrics:
+                    self._name(row.metrics)

@@ -6,24 +6,30 @@ was written. Workers on this machine write their own successes, so that a result
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import math
 import sqlite3
 import time
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cg_evolve.errors import SearchError
 from cg_evolve.history import DONE, FAILED, PENDING, Candidate, Evaluation
+from cg_ir import CgError, from_json
 
 if TYPE_CHECKING:
     from cg_evolve.jobs import Outcome
+    from cg_ir.graph import Graph
 
 __all__ = ["SCHEMA_VERSION", "Store", "record_result"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+_LARGEST = 2**28  # bytes of a graph document
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS evaluations (
   id INTEGER PRIMARY KEY,      -- proposal number, from 0
@@ -44,8 +50,12 @@ CREATE TABLE IF NOT EXISTS evaluations (
   proposed_at REAL NOT NULL,   -- Unix times
   started_at REAL,
   finished_at REAL,
-  session TEXT
+  session TEXT,
+  step INTEGER,                -- at which the training stops; none where it is not divided into steps
+  network BLOB                 -- the graph document, compressed (gzip)
 )"""
+#: Columns that came later, with the version of the history that brought them.
+_ADDED = {2: ("step INTEGER", "network BLOB")}
 
 
 def _connect(path: str | Path) -> sqlite3.Connection:
@@ -55,8 +65,39 @@ def _connect(path: str | Path) -> sqlite3.Connection:
     return connection
 
 
-def _dumps(metrics: Any) -> str:
-    return json.dumps({k: (v if math.isfinite(v) else None) for k, v in metrics.items()})
+def _connect_to_read(path: Path) -> sqlite3.Connection:
+    """A connection that leaves no trace: without a write-ahead log nobody writes, and with one its index is there already."""
+    live = path.with_name(path.name + "-wal").exists()
+    place = f"{path.resolve().as_uri()}?{'mode=ro' if live else 'immutable=1'}"
+    return sqlite3.connect(place, uri=True, timeout=60, isolation_level=None)
+
+
+def _packed(graph: Graph) -> bytes:
+    """A graph document, compressed; the same network gives the same bytes."""
+    return gzip.compress(graph.to_json().encode(), 6, mtime=0)
+
+
+def _unpacked(data: bytes) -> str:
+    """What `_packed` made.
+
+    Raises:
+        ValueError: it is longer than a network's document.
+    """
+    with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
+        document = stream.read(_LARGEST + 1)
+    if len(document) > _LARGEST:
+        raise ValueError(f"its document has more than {_LARGEST} bytes")
+    return document.decode()
+
+
+def _dumps(metrics: Mapping[str, float]) -> str:
+    """Metrics as JSON, in their order; what JSON has no number for is text: ``"nan"``, ``"inf"``, ``"-inf"``."""
+    return json.dumps({k: (v if math.isfinite(v) else str(float(v))) for k, v in metrics.items()})
+
+
+def _loads(text: str | None) -> dict[str, float]:
+    """What `_dumps` wrote; every metric keeps its place, whatever its value: the first one is the main one."""
+    return {str(k): math.nan if v is None else float(v) for k, v in json.loads(text or "{}").items()}
 
 
 _RESULT = (
@@ -67,6 +108,7 @@ _RESULT = (
 
 def record_result(path: str, outcome: Outcome, session: str) -> None:
     """Write a success from a worker, unless the main process has given the evaluation to somebody else since."""
+    assert outcome.metrics is not None
     with closing(_connect(path)) as connection:
         connection.execute(
             _RESULT,
@@ -79,6 +121,10 @@ def record_result(path: str, outcome: Outcome, session: str) -> None:
 class Store:
     """The table ``evaluations`` of one run, opened for one process.
 
+    Args:
+        path: the file.
+        create: whether it is made if need be, and written; otherwise it is only read.
+
     Raises:
         SearchError: the file is no history, or of a newer version.
     """
@@ -87,17 +133,26 @@ class Store:
         if not create and not path.exists():
             raise SearchError(f"{path}: there is no history")
         try:
-            self._connection = _connect(path)
+            self._connection = _connect(path) if create else _connect_to_read(path)
             version = self._connection.execute("PRAGMA user_version").fetchone()[0]
             if version > SCHEMA_VERSION:
                 raise SearchError(
                     f"{path}: written by a newer cg-evolve (history version {version}); upgrade cg-evolve"
                 )
-            self._connection.execute(_SCHEMA)
-            self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+            if create:
+                self._bring_up(version)
         except sqlite3.DatabaseError as error:
             raise SearchError(f"{path}: is no history: {error}") from None
         self.path = path
+
+    def _bring_up(self, version: int) -> None:
+        """Make the table, or give that of an older version what it lacks."""
+        self._connection.execute(_SCHEMA)
+        for newer, columns in _ADDED.items():
+            if 0 < version < newer:
+                for column in columns:
+                    self._connection.execute(f"ALTER TABLE evaluations ADD COLUMN {column}")
+        self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
     def close(self) -> None:
         """Fold the write-ahead log into the file and let go of it."""
@@ -117,11 +172,11 @@ class Store:
         """Write a new proposal."""
         with self._transaction() as connection:
             connection.execute(
-                "INSERT INTO evaluations (id, arch, hash, status, seed, parents, origin, predicted_mean, predicted_std, proposed_at, session) "
-                "VALUES (?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO evaluations (id, arch, hash, status, seed, parents, origin, predicted_mean, predicted_std, proposed_at, session, "
+                "network) VALUES (?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     candidate.id, candidate.arch, candidate.hash, candidate.seed, json.dumps(candidate.parents), candidate.origin,
-                    candidate.mean, candidate.std, time.time(), session,
+                    candidate.mean, candidate.std, time.time(), session, _packed(candidate.graph),
                 ),
             )  # fmt: skip
 
@@ -147,7 +202,7 @@ class Store:
         row = self._connection.execute(
             "SELECT metrics FROM evaluations WHERE id=? AND status='done'", (number,)
         ).fetchone()
-        return None if row is None else {k: v for k, v in json.loads(row[0]).items() if v is not None}
+        return None if row is None else _loads(row[0])
 
     def complete(self, evaluation: Evaluation) -> None:
         """Fill in value and feasibility of a result that a worker wrote while no main process was there to read it."""
@@ -186,12 +241,11 @@ class Store:
                 if number != len(result) or status not in (PENDING, DONE, FAILED):
                     raise ValueError(f"evaluation {number}")
                 candidate = Candidate(number, arch, digest, seed, tuple(json.loads(parents)), origin, mean, std)
-                parsed = {k: v for k, v in json.loads(metrics or "{}").items() if v is not None}
                 result.append(
                     Evaluation(
                         candidate,
                         status,
-                        parsed,
+                        _loads(metrics),
                         (),
                         feasible is None or bool(feasible),
                         cost or 0.0,
@@ -200,9 +254,35 @@ class Store:
                         value,
                     )
                 )
-        except (sqlite3.DatabaseError, ValueError, TypeError) as error:
+        except (sqlite3.DatabaseError, ValueError, TypeError, AttributeError) as error:
             raise SearchError(f"{self.path}: is damaged: {error}") from None
         return result
+
+    def network(self, number: int) -> Graph | None:
+        """The network of an evaluation, or nothing where the history holds none.
+
+        Raises:
+            SearchError: it is no graph.
+        """
+        try:
+            row = self._connection.execute("SELECT network FROM evaluations WHERE id=?", (number,)).fetchone()
+        except sqlite3.DatabaseError:  # of an older version
+            return None
+        if row is None or row[0] is None:
+            return None
+        try:
+            return from_json(_unpacked(row[0]))
+        except (CgError, ValueError, TypeError, EOFError, zlib.error) as error:
+            raise SearchError(f"{self.path}: the network of evaluation {number} is damaged: {error}") from None
+
+    def again(self, session: str) -> int:
+        """Make the failed evaluations pending again; how many there were."""
+        with self._transaction() as connection:
+            return connection.execute(
+                "UPDATE evaluations SET status='pending', value=NULL, metrics=NULL, error=NULL, feasible=NULL, attempts=0, session=? "
+                "WHERE status='failed'",
+                (session,),
+            ).rowcount
 
     def finish_times(self) -> list[float | None]:
         """When each evaluation ended, by proposal number: Unix times."""

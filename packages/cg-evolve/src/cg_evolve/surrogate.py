@@ -129,4 +129,4 @@ class Surrogate:
         scorer = self.scorers.get(self._mains) if self._mains is not None else None
         if scorer is None or not hasattr(scorer, "suggest"):
             return None
-        return [int(i) for i in scorer.suggest(graphs, k)]
+        return [int(i) for i in scorer.suggest(graphs, min(k, len({graph.hash for graph in graphs})))]

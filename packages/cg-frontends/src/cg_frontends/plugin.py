@@ -19,14 +19,29 @@ def cg_frontends() -> list[Any]:
 @hookimpl
 def cg_spaces() -> list[Any]:
     """The benchmarks' search spaces."""
+    from cg_frontends.spaces.autoformer import AutoFormer
+    from cg_frontends.spaces.metaqnn import MetaQnn
     from cg_frontends.spaces.mnasnet import MnasNet
     from cg_frontends.spaces.mobilenetv3 import MobileNetV3
+    from cg_frontends.spaces.naap440 import Naap440
     from cg_frontends.spaces.natssize import NatsBenchSize
     from cg_frontends.spaces.nb101 import NasBench101
     from cg_frontends.spaces.nb201 import NasBench201
     from cg_frontends.spaces.nb301 import NasBench301
+    from cg_frontends.spaces.transnas import TransNasBench101
 
-    return [NasBench101, NasBench201, NasBench301, MobileNetV3, NatsBenchSize, MnasNet]
+    return [
+        NasBench101,
+        NasBench201,
+        NasBench301,
+        MobileNetV3,
+        NatsBenchSize,
+        MnasNet,
+        TransNasBench101,
+        AutoFormer,
+        MetaQnn,
+        Naap440,
+    ]
 
 
 @hookimpl
@@ -42,5 +57,9 @@ def cg_benchmarks() -> list[Any]:
         readers.OnceForAllLabels,
         readers.NatsSizeLabels,
         readers.MnasNetLabels,
+        readers.TransNasLabels,
+        readers.AutoFormerLabels,
+        readers.MetaQnnLabels,
+        readers.Naap440Labels,
         readers.AnalogNasBench,
     ]

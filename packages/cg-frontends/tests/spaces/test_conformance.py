@@ -45,3 +45,33 @@ class TestNatsBenchSize(SpaceSuite):
 class TestMnasNet(SpaceSuite):
     def make(self) -> SearchSpace:
         return get_space("mnasnet")
+
+
+class TestTransNasBench101(SpaceSuite):
+    def make(self) -> SearchSpace:
+        return get_space("transnas")
+
+
+class TestTransNasMicro(SpaceSuite):
+    def make(self) -> SearchSpace:
+        return get_space("transnas?level=micro")
+
+
+class TestTransNasMacro(SpaceSuite):
+    def make(self) -> SearchSpace:
+        return get_space("transnas?level=macro")
+
+
+class TestAutoFormer(SpaceSuite):
+    def make(self) -> SearchSpace:
+        return get_space("autoformer")
+
+
+class TestMetaQnn(SpaceSuite):
+    def make(self) -> SearchSpace:
+        return get_space("metaqnn")
+
+
+class TestNaap440(SpaceSuite):
+    def make(self) -> SearchSpace:
+        return get_space("naap440")

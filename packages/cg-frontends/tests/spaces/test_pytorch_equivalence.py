@@ -278,6 +278,151 @@ def net_mobilenet(arch: str) -> nn.Module:
     return nn.Sequential(*body, conv(960, 1280, 1), nn.Hardswish(), nn.Flatten(), nn.Linear(1280, 1000))
 
 
+class CellTransNas(nn.Module):
+    """Edges without operator are absent; without any the cell is its input, thinned out and doubled to the right shape, times 0."""
+
+    def __init__(self, cell: str, before: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.nodes = cell.split("_")
+        self.width, self.stride = width, stride
+        self.edges = nn.ModuleDict()
+        for target, digits in enumerate(self.nodes, 1):
+            for source, digit in enumerate(digits):
+                if digit != "0":
+                    self.edges[f"{source}_{target}"] = (
+                        self._edge(digit, before, width, stride) if source == 0 else self._edge(digit, width, width, 1)
+                    )
+
+    @staticmethod
+    def _edge(digit: str, before: int, width: int, stride: int) -> nn.Module:
+        if digit == "1" and before == width and stride == 1:
+            return nn.Identity()
+        return ReluConvBn(before, width, 3 if digit == "3" else 1, stride)
+
+    def forward(self, x: Any) -> Any:
+        if not len(self.edges):
+            x = x[:, :, :: self.stride, :: self.stride] * 0.0 if self.stride > 1 else x * 0.0
+            return x if x.shape[1] == self.width else torch.cat([x, x], 1)
+        values = [x]
+        for target in range(1, 4):
+            terms = [self.edges[f"{s}_{target}"](values[s]) for s in range(target) if f"{s}_{target}" in self.edges]
+            values.append(sum(terms[1:], terms[0]))
+        return values[-1]
+
+
+class BasicBlock(nn.Module):
+    def __init__(self, before: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            conv(before, width, 3, stride),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            conv(width, width, 3),
+            nn.BatchNorm2d(width),
+        )
+        changed = stride > 1 or before != width
+        self.short = nn.Sequential(conv(before, width, 1, stride), nn.BatchNorm2d(width)) if changed else nn.Identity()
+
+    def forward(self, x: Any) -> Any:
+        return functional.relu(self.body(x) + self.short(x))
+
+
+def net_transnas(arch: str) -> nn.Module:
+    _, modules, cell = arch.split("-")
+    layers: list[nn.Module] = [conv(3, 32, 3, 2), nn.BatchNorm2d(32), nn.ReLU(), conv(32, 64, 3, 2), nn.BatchNorm2d(64)]
+    c = 64
+    for digit in modules:
+        width, stride = c * 2 if digit in "24" else c, 2 if digit in "34" else 1
+        for before, step in ((c, stride), (width, 1)):
+            block = BasicBlock(before, width, step) if cell == "basic" else CellTransNas(cell, before, width, step)
+            layers.append(block)
+        c = width
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(c, 75))
+
+
+class SelfAttention(nn.Module):
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv, self.proj = nn.Linear(width, 3 * width), nn.Linear(width, width)
+
+    def forward(self, x: Any) -> Any:
+        batch, tokens, width = x.shape
+        qkv = self.qkv(x).reshape(batch, tokens, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+        x = functional.scaled_dot_product_attention(*qkv.unbind(0))
+        return self.proj(x.transpose(1, 2).reshape(batch, tokens, width))
+
+
+class EncoderBlock(nn.Module):
+    def __init__(self, width: int, heads: int, ratio: float) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.attention = SelfAttention(width, heads)
+        inner = int(width * ratio)
+        self.mlp = nn.Sequential(nn.Linear(width, inner), nn.GELU(), nn.Linear(inner, width))
+
+    def forward(self, x: Any) -> Any:
+        x = x + self.attention(self.norm1(x))
+        return x + self.mlp(self.norm2(x))
+
+
+class NetAutoFormer(nn.Module):
+    def __init__(self, arch: str) -> None:
+        super().__init__()
+        width, heads, ratios = arch.split(":")
+        c = int(width)
+        self.patches = nn.Conv2d(3, c, 16, 16)
+        self.token = nn.Parameter(torch.randn(1, 1, c))
+        self.positions = nn.Parameter(torch.randn(1, 197, c))
+        blocks = [EncoderBlock(c, int(h), int(r) / 2) for h, r in zip(heads, ratios, strict=True)]
+        self.blocks = nn.Sequential(*blocks, nn.LayerNorm(c))
+        self.head = nn.Linear(c, 1000)
+
+    def forward(self, x: Any) -> Any:
+        x = self.patches(x).flatten(2).transpose(1, 2)
+        x = torch.cat([self.token.expand(x.shape[0], -1, -1), x], 1) + self.positions
+        return self.head(self.blocks(x)[:, 1:].mean(1))
+
+
+def net_metaqnn(arch: str) -> nn.Module:
+    layers: list[nn.Module] = []
+    c, side = 3, 32
+    for token in arch[1:-1].split(", "):
+        kind, _, settings = token[:-1].partition("(")
+        size, *rest = map(int, settings.split(","))
+        if kind == "C":
+            layers += [nn.Conv2d(c, size, rest[0], rest[1], rest[0] // 2), nn.ReLU()]
+            c = size
+        elif kind == "P":
+            layers.append(nn.MaxPool2d(size, rest[0]))
+            side = (side - size) // rest[0] + 1
+        elif kind == "GAP":
+            return nn.Sequential(*layers, nn.Conv2d(c, size, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        else:
+            layers += [nn.Flatten()] if side else []
+            layers += [nn.Linear(c * side * side if side else c, size), nn.ReLU()]
+            c, side = size, 0
+    return nn.Sequential(*layers[:-1])
+
+
+class Residual440(nn.Sequential):
+    def forward(self, x: Any) -> Any:
+        return functional.relu(super().forward(x) + x)
+
+
+def net_440(arch: str) -> nn.Module:
+    layers: list[nn.Module] = []
+    c = 3
+    for token in arch.split(";"):
+        kernel, width, stride, residual = map(
+            int, token.replace("k", "").translate(str.maketrans("wsr", "   ")).split()
+        )
+        body = conv(c, width, kernel, stride), nn.BatchNorm2d(width)
+        layers.append(Residual440(*body) if residual else nn.Sequential(*body, nn.ReLU()))
+        c = width
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(c, 10))
+
+
 MAKERS = {
     "nb201?pruned=false": net_201,
     "nb101": net_101,
@@ -285,6 +430,28 @@ MAKERS = {
     "natssize": net_size,
     "mnasnet?resolution=64": net_mnasnet,
     "mobilenetv3?resolution=128": net_mobilenet,
+    "transnas": net_transnas,
+    "autoformer": NetAutoFormer,
+    "metaqnn": net_metaqnn,
+    "naap440": net_440,
+}
+
+#: The networks to compare; two samples of the other spaces.
+ARCHS = {
+    "transnas": [
+        "64-41414-1_02_333",
+        "64-41414-3_11_201",
+        "64-41414-1_11_111",
+        "64-41414-0_00_000",
+        "64-1234-basic",
+        "64-431122-basic",
+    ],
+    "metaqnn": [
+        "[C(64,3,1), P(5,3), C(128,5,1), P(2,2), FC(256), FC(128), SM(10)]",
+        "[C(64,1,1), P(3,2), C(128,3,1), SM(10)]",
+        "[C(64,5,1), GAP(10), SM(10)]",
+    ],
+    "naap440": ["k3w12s2r0;k3w16s2r0;k1w16s1r1", "k3w16s2r0;k3w24s2r0;k3w32s1r0;k3w32s1r1"],
 }
 
 
@@ -313,8 +480,7 @@ def test_same_graph_and_same_outputs(name: str) -> None:
     rng = np.random.default_rng(1)
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        for _ in range(2):
-            arch = space.sample(rng)
+        for arch in ARCHS.get(name) or [space.sample(rng) for _ in range(2)]:
             net = randomised(MAKERS[name](arch))
             graph = space.graph(arch)
             image = torch.randn(graph.nodes[0].shape)
@@ -324,7 +490,10 @@ def test_same_graph_and_same_outputs(name: str) -> None:
             built = to_module(graph).eval()
             paths = {step.index: step.path for step in built._steps if step.path}
             for there, here in isomorphism(traced, graph).items():
-                if traced.nodes[there].params:
+                if traced.nodes[there].op == "Parameter":
+                    (tensor,) = (p for p in net.parameters(recurse=False) if p.shape == traced.nodes[there].shape)
+                    built.get_parameter(paths[here]).data = tensor.data
+                elif traced.nodes[there].params:
                     source = net.get_submodule(traced.nodes[there].region)
                     built.get_submodule(paths[here]).load_state_dict(source.state_dict())
             with torch.no_grad():

@@ -39,6 +39,9 @@ _ELSEWHERE = {
     "report": "cg-evolve",
 }
 
+#: A group without a command shows its help; before click 8.2 that was no error.
+_HELP: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())
+
 
 def _load(command: LazyCommand) -> click.Command:
     module, _, attribute = command.target.partition(":")
@@ -125,6 +128,9 @@ def main(args: list[str] | None = None) -> Any:
     try:
         with begin().polite():
             return cg.main(args=args, prog_name="cg", standalone_mode=False) or 0
+    except _HELP as error:
+        click.echo(error.format_message())
+        sys.exit(0)
     except click.ClickException as error:
         message = " ".join(error.format_message().split())
         context = getattr(error, "ctx", None)

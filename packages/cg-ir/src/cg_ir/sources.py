@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
+from cg_ir.calls import arguments_of, expand, value_of
 from cg_ir.errors import SourceError
 from cg_ir.graph import Graph
 from cg_ir.registry import get_space, registry, split_options
 from cg_ir.serialization import load
 
-__all__ = ["GRAPH_SUFFIXES", "graph_of"]
+__all__ = ["GRAPH_SUFFIXES", "Reading", "graph_of"]
 
 #: File names that are graph documents.
 GRAPH_SUFFIXES = (".cg.json", ".cg.json.gz")
@@ -19,12 +24,37 @@ GRAPH_SUFFIXES = (".cg.json", ".cg.json.gz")
 _PACKAGE_OF_FRONTEND = "pip install 'cg-frontends[torch]' reads PyTorch models, 'cg-frontends[onnx]' ONNX files"
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How a command reads SOURCEs: all of them alike, those that a file lists with those that the command line names.
+
+    Args:
+        space: name of the space whose own notation they are in.
+        input: shapes of the inputs without the batch, for what a callable makes.
+        args: arguments of the callable, as JSON text.
+        strict: whether operators outside the vocabulary are an error.
+    """
+
+    space: str | None = None
+    input: tuple[str, ...] = ()
+    args: str | None = None
+    strict: bool = False
+
+    def graph(self, source: str) -> Graph:
+        """The graph of a SOURCE; errors as in :func:`graph_of`."""
+        return graph_of(source, space=self.space, input=self.input, args=self.args, strict=self.strict)
+
+    def expand(self, sources: Iterable[str]) -> list[str]:
+        """The SOURCEs that these stand for: grids of calls and folders of networks, see :mod:`cg_ir.calls`."""
+        return list(sources) if self.space is not None else [one for source in sources for one in expand(source)]
+
+
 def graph_of(source: str, *, space: str | None = None, **options: Any) -> Graph:
     """The graph of a SOURCE.
 
     Args:
         source: tried in this order: an architecture of ``space`` where one is named; a graph file; ``space:arch``; a source
-            that a frontend accepts (``file.py:callable``, ``module.path:callable``, ``.onnx``).
+            that a frontend accepts (``file.py:callable``, ``file.py:callable?depth=3&width=32``, ``module.path:callable``, ``.onnx``).
         space: name of the space whose own notation ``source`` is in.
         options: passed to the frontend (``input``, ``args``, ``strict``), ignored by the rest.
 
@@ -41,15 +71,20 @@ def graph_of(source: str, *, space: str | None = None, **options: Any) -> Graph:
         return get_space(prefix).graph(arch)
     near = _space_like(prefix) if colon else None
     given = {key: value for key, value in options.items() if value not in (None, (), False)}
+    named, arguments = source, arguments_of(source)
+    if arguments[1]:
+        source, given["args"] = arguments[0], _joined(given.get("args"), *arguments)
     for entry in registry().entries("frontend").values():
         frontend = entry.make()
         if frontend.accepts(source):
             try:
-                return frontend.convert(source, **given)
+                graph = frontend.convert(source, **given)
             except SourceError as error:
-                if near is None:
+                hint = _batched(given.get("input", ())) or (near and f"did you mean the search space '{near}'?")
+                if not hint:
                     raise
-                raise SourceError(f"{error} Or did you mean the search space '{near}'?") from None
+                raise SourceError(f"{error} Or {hint}") from None
+            return graph if named == source else graph.renamed(named)
     if os.path.isfile(source):
         raise SourceError(f"{source}: no installed frontend reads this file; {_PACKAGE_OF_FRONTEND}")
     if near is not None:
@@ -59,6 +94,26 @@ def graph_of(source: str, *, space: str | None = None, **options: Any) -> Graph:
         f"'{source}' is no SOURCE: expected space:arch (spaces: {spaces}), "
         f"a .cg.json or .onnx file, file.py:callable or module.path:callable"
     )
+
+
+def _joined(given: Any, base: str, own: dict[str, str]) -> dict[str, Any]:
+    """Arguments of a callable: those in the SOURCE, and those that hold for every SOURCE."""
+    try:
+        shared = json.loads(given) if isinstance(given, str) else given or {}
+    except ValueError as error:
+        raise SourceError(f"args should be a JSON object, not {given!r:.60} ({error})") from None
+    if not isinstance(shared, dict):
+        raise SourceError(f"{base}: args should be a JSON object where SOURCEs have arguments of their own")
+    return {**shared, **{name: value_of(text) for name, text in own.items()}}
+
+
+def _batched(inputs: Any) -> str:
+    """A hint for a shape of an image that begins with a batch of 1."""
+    for shape in (inputs,) if isinstance(inputs, str) else inputs:
+        match = re.fullmatch(r"1x(\d+x\d+x\d+)", str(shape))
+        if match:
+            return f"does --input {shape} name the batch? Leave it out: --input {match[1]}"
+    return ""
 
 
 def _space_like(prefix: str) -> str | None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import warnings
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,19 +13,24 @@ import click
 import numpy as np
 
 from cg_ir import get_scorer, get_space
+from cg_ir.calls import arguments_of, is_call
 from cg_ir.commands import source_options
 from cg_ir.errors import CgError, SourceError
 from cg_ir.graph import Graph
-from cg_ir.sources import graph_of
+from cg_ir.output_formats import write_text
+from cg_ir.sources import Reading
 from cg_ir.terminal import json_option, say_written, table_console
+from cg_predict.labels import Labels, callable_of, read_labels, sources_in
 
 if TYPE_CHECKING:
     from cg_predict.ranking import Ranked
 
 __all__ = ["fit", "rank"]
 
-#: Ranked networks from which on they are a pool by themselves, and networks sampled from a named space to make one.
-_POOL, _SAMPLED = 40, 256
+#: Networks sampled from a named space to make a pool.
+_SAMPLED = 256
+#: File in a saved model that says how its networks were read.
+_READING = "reading.json"
 
 
 @click.command()
@@ -35,12 +40,12 @@ _POOL, _SAMPLED = 40, 256
     "--from",
     "from_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="More SOURCEs: a CSV with a column 'arch', or one a line.",
+    help="More SOURCEs: one a line, or a CSV with a column 'arch' or with the arguments of the SOURCEs' callable.",
 )
 @click.option(
     "--labels",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="CSV with a column 'arch' and one for each metric.",
+    help="CSV with a column 'arch', or the arguments of the SOURCEs' callable, and one for each metric.",
 )
 @click.option("--metric", help="Column of the labels; the first one that holds numbers if absent.")
 @click.option(
@@ -48,6 +53,12 @@ _POOL, _SAMPLED = 40, 256
 )
 @click.option("--scorer", default="predictor", show_default=True, help="What scores; 'cg plugins' lists them.")
 @click.option("--exclude", multiple=True, metavar="FAMILY", help="Family that must not have been learned from.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File to write the ranking to as well: .csv, .json or .parquet.",
+)
 @json_option
 @source_options
 def rank(
@@ -59,6 +70,7 @@ def rank(
     model: Path | None,
     scorer: str,
     exclude: tuple[str, ...],
+    output: Path | None,
     as_json: bool,
     inputs: tuple[str, ...],
     arguments: str | None,
@@ -66,57 +78,130 @@ def rank(
 ) -> None:
     """Rank networks, best first: from other families alone, or with labels of some.
 
+    'file.py:make?depth=2,3&width=16,32' are four SOURCEs, a folder those in it. Networks that are the same have one place.
+
     Scores are normal scores: 0 is the median network of the pool, 1.28 the best tenth; the interval holds nine of ten.
     """
     from cg_predict.predictor import Predictor, UnfamiliarWarning
     from cg_predict.ranking import rank as make_ranking
 
-    for name in sources:
-        if Path(name).suffix in (".txt", ".csv") and Path(name).is_file():
-            raise SourceError(f"{name} is a list, not a network: give it as --from {name}")
-    names = [*sources, *(_sources_in(from_file) if from_file else ())]
-    if not names:
-        raise SourceError("nothing to rank: give SOURCEs or --from FILE")
+    if output is not None and not output.name.endswith((".csv", ".json", ".parquet")):
+        raise SourceError(f"{output}: the name should end in .csv, .json or .parquet")
     if model is not None and (labels is not None or exclude):
         raise CgError("--model brings its own labels and families; leave --labels and --exclude out")
-    graphs = [graph_of(name, space=space, input=inputs, args=arguments, strict=strict) for name in names]
+    reading = Reading(space, inputs, arguments, strict)
     if model is not None:
-        made: Any = Predictor.load(model)
-    elif scorer == "predictor":
-        made = Predictor(exclude=exclude, warn=False)
-        _check_excluded(made, exclude)
-    else:
-        made = get_scorer(scorer, exclude=exclude) if exclude else get_scorer(scorer)
+        reading = _as_in(model, reading)
+    names = _names(sources, from_file, reading)
+    graphs = [reading.graph(name) for name in names]
+    made = _scorer(model, scorer, exclude, labels is not None)
+    known: Labels | None = None
     if labels is not None:
-        if not hasattr(made, "fit"):
-            raise CgError(
-                f"the scorer '{scorer}' learns nothing from labels; leave --labels out or use --scorer predictor"
-            )
-        made.fit(*read_labels(labels, metric, space))
+        known = read_labels(labels, metric, reading, callable_of(names))
+        made.fit(known.graphs, known.values)
     predictor = made if isinstance(made, Predictor) else None
-    pool, pool_is = _pool(graphs, space) if predictor is not None else (None, "")
+    pool = _Pool.of(graphs, space) if predictor is not None else _Pool(None, 0.0, "")
+    own = None if known is None else {g.hash: v for g, v in zip(known.graphs, known.values, strict=True)}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UnfamiliarWarning)
-        ranking = make_ranking(made, graphs, names, pool, nearest=predictor is not None)
-    notes = [str(w.message) for w in caught]
+        nearest = predictor is not None
+        ranking = make_ranking(made, graphs, names, pool.graphs, nearest=nearest, weight=pool.weight, labels=own)
     document = {
         "scorer": "model" if model is not None else scorer,
         "sources": list(predictor.sources) if predictor is not None else [],
         "labels": len(getattr(made, "labels_", ())),
-        "pool": pool_is,
+        "fit": None if known is None else _fit_facts(made, known),
+        "pool": pool.words,
         "ranking": [_row(row) for row in ranking],
     }
     strange = sum(bool(row.unfamiliar) for row in ranking)
+    notes = [str(w.message) for w in caught]
     if strange and not document["labels"]:
         notes.append(
             f"{strange} of {len(ranking)} networks are unlike every known family (marked !): their ranking is a guess from other families"
         )
     for note in dict.fromkeys(notes):
         click.echo(f"cg: warning: {note}", err=True)
+    if output is not None:
+        ranking.save(output)
     if as_json:
         click.echo(json.dumps(document, indent=1))
     else:
         table_console().print(ranking)
+        _say_how(document, output)
+
+
+def _names(sources: Sequence[str], from_file: Path | None, reading: Reading) -> list[str]:
+    """The SOURCEs to rank: those of the command line, those that a file lists, each grid and folder taken apart."""
+    for name in sources:
+        if Path(name).suffix in (".txt", ".csv") and Path(name).is_file():
+            raise SourceError(f"{name} is a list, not a network: give it as --from {name}")
+    listed = sources_in(from_file, callable_of(sources)) if from_file else []
+    if listed and from_file is not None and _are_arguments(listed, sources):
+        sources = [name for name in sources if not is_call(name)]  # named for its arguments only
+    names = reading.expand([*sources, *listed])
+    if not names:
+        raise SourceError("nothing to rank: give SOURCEs or --from FILE")
+    return names
+
+
+def _are_arguments(listed: Sequence[str], sources: Sequence[str]) -> bool:
+    """Whether a file lists calls of the bare callable that the command line names."""
+    base = callable_of(sources)
+    return base is not None and list(sources) == [base] and all(arguments_of(name)[0] == base for name in listed)
+
+
+def _scorer(model: Path | None, scorer: str, exclude: tuple[str, ...], labelled: bool) -> Any:
+    """What scores.
+
+    Raises:
+        CgError: it should learn from labels and does not.
+    """
+    from cg_predict.predictor import Predictor
+
+    if model is not None:
+        return Predictor.load(model)
+    if scorer == "predictor":
+        made: Any = Predictor(exclude=exclude, warn=False)
+        _check_excluded(made, exclude)
+    else:
+        made = get_scorer(scorer, exclude=exclude) if exclude else get_scorer(scorer)
+    if labelled and not hasattr(made, "fit"):
+        raise CgError(f"the scorer '{scorer}' learns nothing from labels; leave --labels out or use --scorer predictor")
+    return made
+
+
+def _fit_facts(scorer: Any, labels: Labels) -> dict[str, Any]:
+    """What the fit is worth, for the JSON document."""
+    from cg_predict.ranking import left_out_correlation
+
+    found = left_out_correlation(scorer, labels.graphs, labels.values)
+    return {
+        "metric": labels.metric,
+        "labels": len(labels.values),
+        "left_out_spearman": None if found is None else found[0],
+        "left_out_networks": 0 if found is None else found[1],
+    }
+
+
+def _fit_words(fit: dict[str, Any]) -> str:
+    """The same in words."""
+    if fit["left_out_spearman"] is None:
+        return f"fitted to {fit['labels']} labels of '{fit['metric']}', too few to say how well"
+    return (
+        f"fitted to {fit['labels']} labels of '{fit['metric']}'; rank correlation with labels left out of the fit: "
+        f"{fit['left_out_spearman']:.2f} (5 parts of {fit['left_out_networks']} networks)"
+    )
+
+
+def _say_how(document: dict[str, Any], output: Path | None) -> None:
+    """Say below the table what the scores rest on."""
+    if document["pool"]:
+        click.echo(f"scores: among {document['pool']}", err=True)
+    if document["fit"] is not None:
+        click.echo(_fit_words(document["fit"]), err=True)
+    if output is not None:
+        click.echo(f"{output}: written", err=True)
 
 
 def _row(row: Ranked) -> dict[str, Any]:
@@ -125,6 +210,10 @@ def _row(row: Ranked) -> dict[str, Any]:
     found |= {"parameters": row.params, "macs": row.macs}
     if row.low is not None:
         found["interval"] = [row.low, row.high]
+    if len(row.notations) > 1:
+        found["notations"] = list(row.notations)
+    if row.label is not None:
+        found["label"] = row.label
     if row.nearest_family is not None:
         found |= {"nearest_family": row.nearest_family, "distance": row.distance, "unfamiliar": row.unfamiliar}
         found["nearest_networks"] = list(row.nearest_networks)
@@ -132,12 +221,13 @@ def _row(row: Ranked) -> dict[str, Any]:
 
 
 @click.command()
+@click.argument("source", required=False)
 @click.option("--space", help="Space whose own notation the labels are in.")
 @click.option(
     "--labels",
     required=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="CSV with a column 'arch' and one for each metric.",
+    help="CSV with a column 'arch', or the arguments of SOURCE, and one for each metric.",
 )
 @click.option("--metric", help="Column of the labels; the first one that holds numbers if absent.")
 @click.option("--exclude", multiple=True, metavar="FAMILY", help="Family that must not have been learned from.")
@@ -145,83 +235,57 @@ def _row(row: Ranked) -> dict[str, Any]:
     "-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder to write."
 )
 @json_option
+@source_options
 def fit(
-    space: str | None, labels: Path, metric: str | None, exclude: tuple[str, ...], output: Path, as_json: bool
+    source: str | None,
+    space: str | None,
+    labels: Path,
+    metric: str | None,
+    exclude: tuple[str, ...],
+    output: Path,
+    as_json: bool,
+    inputs: tuple[str, ...],
+    arguments: str | None,
+    strict: bool,
 ) -> None:
-    """Fit a predictor to labels and save it for 'cg rank --model'."""
+    """Fit a predictor to labels and save it for 'cg rank --model', which reads its networks as the labelled ones were read.
+
+    SOURCE, such as file.py:make, is the callable whose arguments are columns of the labels; a column 'arch' needs none.
+    """
     from cg_predict.predictor import Predictor
 
+    reading = Reading(space, inputs, arguments, strict)
     predictor = Predictor(exclude=exclude)
     _check_excluded(predictor, exclude)
-    predictor.fit(*read_labels(labels, metric, space))
+    known = read_labels(labels, metric, reading, None if source is None else callable_of([source]))
+    predictor.fit(known.graphs, known.values)
     predictor.save(output)
+    write_text(output / _READING, json.dumps(asdict(reading), indent=2) + "\n")
+    facts = _fit_facts(predictor, known)
     count = len(predictor.labels_)
-    say_written(output, f"fitted to {count} networks", as_json, networks=count, sources=list(predictor.sources))
+    say_written(output, _fit_words(facts), as_json, networks=count, sources=list(predictor.sources), fit=facts)
 
 
-def read_labels(path: Path, metric: str | None, space: str | None) -> tuple[list[Graph], list[float]]:
-    """Networks and labels of a CSV with a column ``arch``; rows with an empty label are left out.
-
-    Raises:
-        SourceError: no such column, an architecture that cannot be read, a label that is no number. Names the line.
-    """
+def _as_in(model: Path, given: Reading) -> Reading:
+    """How to read the networks that a saved model ranks: as those that it was fitted to, unless the command line says otherwise, which is warned of."""
+    path = model / _READING
     try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            header = list(reader.fieldnames or ())
-            rows = list(reader)
-    except (UnicodeDecodeError, csv.Error):
-        raise SourceError(f"{path}: should be a CSV text file in UTF-8") from None
-    if "arch" not in header:
-        raise SourceError(
-            f"{path}: a labels CSV needs a column 'arch'; it has {', '.join(header)[:200] or 'no header'}"
-        )
-    metrics = [name for name in header if name != "arch"]
-    if metric is None:
-        metric = next((m for m in metrics if any(_number(row.get(m)) is not None for row in rows)), None)
-        if metric is None:
-            raise SourceError(f"{path}: no column beside 'arch' holds numbers")
-    elif metric not in metrics:
-        raise SourceError(f"{path}: there is no column '{metric}'; there are {', '.join(metrics)[:200] or 'none'}")
-    graphs, values = [], []
-    for line, row in enumerate(rows, 2):
-        text = (row.get(metric) or "").strip()
-        if not text:
-            continue
-        value = _number(text)
-        if value is None:
-            raise SourceError(f"{path}, line {line}: the label '{text[:60]}' in column '{metric}' is no number")
-        try:
-            graphs.append(graph_of((row.get("arch") or "").strip(), space=space))
-        except CgError as error:
-            raise SourceError(f"{path}, line {line}: {error}") from None
-        values.append(value)
-    if not values:
-        raise SourceError(f"{path}: column '{metric}' holds no label")
-    return graphs, values
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        return float(text or "")
-    except ValueError:
-        return None
-
-
-def _sources_in(path: Path) -> list[str]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise SourceError(f"{path}: should be a text file in UTF-8") from None
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    header = next(csv.reader(lines[:1]), [])
-    if "arch" in header:
-        return [row["arch"] for row in csv.DictReader(lines)]
-    if not lines:
-        raise SourceError(
-            f"{path}: the file is empty; it should name one SOURCE a line, or be a CSV with a column 'arch'"
-        )
-    return lines
+        saved = json.loads(path.read_text(encoding="utf-8"))
+        there = Reading(None, tuple(saved["input"]), saved["args"], bool(saved["strict"]))
+    except FileNotFoundError:  # saved from Python
+        return given
+    except (OSError, ValueError, TypeError, KeyError):
+        raise CgError(f"{path}: does not say how the model's networks were read; fit it again") from None
+    for name, own in (("input", there.input), ("args", there.args)):
+        if getattr(given, name) and getattr(given, name) != own:
+            said = " ".join(own) if isinstance(own, tuple) else own
+            click.echo(
+                f"cg: warning: the model was fitted to networks read {f'with --{name} {said}' if said else f'without --{name}'}",
+                err=True,
+            )
+    return replace(
+        given, input=given.input or there.input, args=given.args or there.args, strict=given.strict or there.strict
+    )
 
 
 def _check_excluded(predictor: Any, exclude: Sequence[str]) -> None:
@@ -231,11 +295,26 @@ def _check_excluded(predictor: Any, exclude: Sequence[str]) -> None:
         click.echo(f"cg: warning: the prior never learned from {', '.join(unknown)} (it knows {known})", err=True)
 
 
-def _pool(graphs: Sequence[Graph], space: str | None) -> tuple[Sequence[Graph] | None, str]:
-    """The networks that scores are relative to, and what they are in words."""
-    if len(graphs) >= _POOL:
-        return graphs, f"the {len(graphs)} ranked networks"
-    if space is None:
-        return None, ""
-    made, rng = get_space(space), np.random.default_rng(0)
-    return [made.graph(made.sample(rng)) for _ in range(_SAMPLED)], f"{_SAMPLED} networks sampled from {space}"
+@dataclass(frozen=True)
+class _Pool:
+    """The networks that scores are relative to, how much that counts, and both in words."""
+
+    graphs: Sequence[Graph] | None
+    weight: float
+    words: str
+
+    @classmethod
+    def of(cls, graphs: Sequence[Graph], space: str | None) -> _Pool:
+        """Networks sampled from a named space, where few are ranked; otherwise the ranked ones, which count the more the more they are."""
+        from cg_predict.ranking import pool_weight
+
+        own = {graph.hash: graph for graph in graphs}
+        weight = pool_weight(len(own))
+        if weight < 1.0 and space is not None:
+            made, rng = get_space(space), np.random.default_rng(0)
+            sampled = [made.graph(made.sample(rng)) for _ in range(_SAMPLED)]
+            return cls(sampled, 1.0, f"{_SAMPLED} networks sampled from {space}")
+        if not weight:
+            return cls(None, 0.0, "all networks known, each by itself")
+        share = "" if weight == 1.0 else f", which count for {100 * weight:.0f} %, and all networks known"
+        return cls(list(own.values()), weight, f"the {len(own)} ranked networks{share}")

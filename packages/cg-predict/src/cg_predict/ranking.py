@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import html
 import io
 import json
 import os
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cg_ir.errors import CgError, MissingExtra, SourceError
 from cg_ir.graph import Graph
 from cg_ir.output_formats import write_text
+from cg_predict.metrics import spearman
 
 if TYPE_CHECKING:
     import pandas
@@ -23,7 +27,7 @@ if TYPE_CHECKING:
 
     from cg_ir.plugins import Scorer
 
-__all__ = ["Ranked", "Ranking", "rank"]
+__all__ = ["Ranked", "Ranking", "left_out_correlation", "pool_weight", "rank"]
 
 #: Half the width of the interval that holds nine of ten normal variables, in standard deviations.
 NINE_OF_TEN = 1.6449
@@ -31,6 +35,10 @@ NINE_OF_TEN = 1.6449
 #: Columns of text, and those that may be broken over several lines.
 _LEFT = ("#", "network", "nearest family", "nearest known network")
 _FOLDED = ("network", "nearest known network")
+#: Fields that hold several names.
+_LISTS = ("notations", "nearest_networks")
+#: Most labelled networks among which the left-out correlation is measured.
+_CHECKED = 300
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,8 @@ class Ranked:
         params: learned scalars.
         macs: multiply-accumulates at batch size 1.
         hash: of the graph.
+        notations: every name under which the network was given, the first one included.
+        label: its own label, where it has one.
         nearest_family: the family learned from that is most like the network, or None where that was not asked for.
         distance: to that family; 99 % of its own networks lie within 1.
         unfamiliar: whether the network is unlike every family learned from.
@@ -62,6 +72,8 @@ class Ranked:
     params: int
     macs: int
     hash: str
+    notations: tuple[str, ...] = ()
+    label: float | None = None
     nearest_family: str | None = None
     distance: float | None = None
     unfamiliar: bool | None = None
@@ -96,7 +108,7 @@ class Ranking(Sequence[Ranked]):
 
     def to_records(self) -> list[dict[str, Any]]:
         """One dictionary a row, JSON values."""
-        return [asdict(row) | {"nearest_networks": list(row.nearest_networks)} for row in self.rows]
+        return [asdict(row) | {name: list(getattr(row, name)) for name in _LISTS} for row in self.rows]
 
     def to_dataframe(self) -> pandas.DataFrame:
         """A pandas data frame, one row a network.
@@ -126,7 +138,7 @@ class Ranking(Sequence[Ranked]):
             writer = csv.DictWriter(stream, list(Ranked.__dataclass_fields__), lineterminator="\n")
             writer.writeheader()
             for record in self.to_records():
-                writer.writerow(record | {"nearest_networks": "; ".join(record["nearest_networks"])})
+                writer.writerow(record | {name: "; ".join(record[name]) for name in _LISTS})
             write_text(path, stream.getvalue())
         elif name.endswith(".parquet"):
             from pathlib import Path
@@ -148,11 +160,13 @@ class Ranking(Sequence[Ranked]):
         rows = self.rows
         found = [
             ("#", [str(row.rank) for row in rows]),
-            ("network", [row.name for row in rows]),
+            ("network", [_called(row) for row in rows]),
             ("score", [f"{row.score:.3f}" for row in rows]),
         ]
         if any(row.low is not None for row in rows):
             found.append(("90 %", ["" if row.low is None else f"{row.low:.2f} … {row.high:.2f}" for row in rows]))
+        if any(row.label is not None for row in rows):
+            found.append(("label", ["" if row.label is None else f"{row.label:g}" for row in rows]))
         found.append(("parameters", [_short(row.params) for row in rows]))
         found.append(("MACs", [_short(row.macs) for row in rows]))
         if any(row.nearest_family for row in rows):
@@ -216,8 +230,10 @@ def rank(
     pool: Sequence[Graph] | None = None,
     *,
     nearest: bool = False,
+    weight: float = 1.0,
+    labels: Mapping[str, float] | None = None,
 ) -> Ranking:
-    """Rank networks by a scorer.
+    """Rank networks by a scorer; one that is given several times, under whatever names, has one place.
 
     Args:
         scorer: a :class:`cg_predict.Predictor` or any other scorer.
@@ -225,6 +241,8 @@ def rank(
         names: what to call them; the graphs' own names by default.
         pool: the networks among which one ranks, for scorers that take one.
         nearest: also say which known family and networks each is most like; only a :class:`cg_predict.Predictor` knows.
+        weight: of the scores among the pool; the rest has the scores without one. See :func:`pool_weight`.
+        labels: known labels by graph hash, to be shown beside the scores.
 
     Raises:
         CgError: another number of names than of networks, or scores that are not finite.
@@ -233,12 +251,12 @@ def rank(
     names = [graph.name or f"network {i}" for i, graph in enumerate(graphs, 1)] if names is None else list(names)
     if len(names) != len(graphs):
         raise CgError(f"there should be as many names as networks, {len(graphs)}, not {len(names)}")
-    options: dict[str, Any] = {} if pool is None else {"pool": pool}
-    found: Any = scorer.predict(graphs, return_std=True, **options)
-    scores, deviations = found if isinstance(found, tuple) else (found, None)
-    scores = np.asarray(scores, dtype=float)
-    if not np.isfinite(scores).all():
-        raise CgError(f"the scorer '{scorer.name}' gave a score that is not finite")
+    graphs, called = _distinct(graphs, names)
+    scores, deviations = _scores(scorer, graphs, None if not weight else pool)
+    if pool is not None and 0.0 < weight < 1.0:
+        alone, spread = _scores(scorer, graphs, None)
+        scores = weight * scores + (1.0 - weight) * alone
+        deviations = None if deviations is None or spread is None else weight * deviations + (1.0 - weight) * spread
     alike = _alike(scorer, graphs) if nearest else [{}] * len(graphs)
     rows = []
     order = np.argsort(-scores, kind="stable").tolist()
@@ -247,8 +265,86 @@ def rank(
         low = None if std is None else score - NINE_OF_TEN * std
         high = None if std is None else score + NINE_OF_TEN * std
         graph = graphs[i]
-        rows.append(Ranked(place, names[i], score, std, low, high, graph.params, graph.macs, graph.hash, **alike[i]))
+        label = None if labels is None else labels.get(graph.hash)
+        costs = (graph.params, graph.macs, graph.hash)
+        rows.append(Ranked(place, called[i][0], score, std, low, high, *costs, called[i], label, **alike[i]))
     return Ranking(rows, [graphs[i] for i in order])
+
+
+def pool_weight(count: int) -> float:
+    """How much scores among a pool of so many ranked networks count beside scores of each by itself: nothing up to 3, all from 40, ever more between.
+
+    Networks drawn at random from NAS-Bench-101 and 201, MobileNetV3 and the NATS widths, each left out of the prior, rank with a mean correlation of 0.755 by
+    themselves and 0.759 among each other where they are 5, 0.802 and 0.825 where they are 10, 0.829 and 0.857 where they are 39.
+    """
+    few, many = 3, 40
+    return float(np.clip(np.log(max(count, 1) / few) / np.log(many / few), 0.0, 1.0))
+
+
+def _distinct(graphs: Sequence[Graph], names: Sequence[str]) -> tuple[list[Graph], list[tuple[str, ...]]]:
+    """Every network once, and the different names of each."""
+    called: dict[str, dict[str, None]] = {}
+    kept: dict[str, Graph] = {}
+    for graph, name in zip(graphs, names, strict=True):
+        kept.setdefault(graph.hash, graph)
+        called.setdefault(graph.hash, {})[name] = None
+    return list(kept.values()), [tuple(each) for each in called.values()]
+
+
+def _scores(
+    scorer: Any, graphs: Sequence[Graph], pool: Sequence[Graph] | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """Scores, (n,), and standard deviations where the scorer knows them.
+
+    Raises:
+        CgError: a score is not finite.
+    """
+    options: dict[str, Any] = {} if pool is None else {"pool": pool}
+    found: Any = scorer.predict(graphs, return_std=True, **options)
+    scores, deviations = found if isinstance(found, tuple) else (found, None)
+    scores = np.asarray(scores, dtype=float)
+    if not np.isfinite(scores).all():
+        raise CgError(f"the scorer '{scorer.name}' gave a score that is not finite")
+    return scores, None if deviations is None else np.asarray(deviations, dtype=float)
+
+
+def left_out_correlation(
+    scorer: Any, graphs: Sequence[Graph], values: Sequence[float], folds: int = 5
+) -> tuple[float, int] | None:
+    """Spearman's rank correlation of labels with scores from a fit to the other labels, and how many labels took part.
+
+    Networks are dealt to the folds in the order of their hashes. Scores of different folds compare, for they are normal scores.
+
+    Args:
+        scorer: what is fitted; copies of it, it stays as it is.
+        graphs: labelled networks; one that occurs twice counts once, with the mean of its labels.
+        values: their labels.
+        folds: how many fits.
+
+    Returns:
+        nothing where there are fewer than two different networks a fold, or labels that are all alike.
+    """
+    labels: dict[str, list[float]] = {}
+    networks: dict[str, Graph] = {}
+    for graph, value in zip(graphs, values, strict=True):
+        labels.setdefault(graph.hash, []).append(value)
+        networks[graph.hash] = graph
+    order = sorted(labels)
+    if len(order) > _CHECKED:
+        order = [order[i] for i in np.linspace(0, len(order) - 1, _CHECKED).astype(int)]
+    y = np.array([np.mean(labels[h]) for h in order])
+    if len(order) < 2 * folds or np.ptp(y) == 0:
+        return None
+    scores = np.zeros(len(order))
+    for fold in range(folds):
+        out = list(range(fold, len(order), folds))
+        rest = [i for i in range(len(order)) if i % folds != fold]
+        fitted = copy.deepcopy(scorer)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # labels that happen to be alike in one fold
+            fitted.fit([networks[order[i]] for i in rest], y[rest])
+            scores[out] = np.asarray(fitted.predict([networks[order[i]] for i in out]))
+    return spearman(scores, y), len(order)
 
 
 def _alike(scorer: Any, graphs: Sequence[Graph]) -> list[dict[str, Any]]:
@@ -271,6 +367,12 @@ def _family(row: Ranked) -> str:
     """The nearest family with its distance, and a mark where the network is unlike all."""
     distance = "" if row.distance is None else f" {row.distance:.2f}"
     return f"{row.nearest_family or ''}{distance}{' !' if row.unfamiliar else ''}"
+
+
+def _called(row: Ranked) -> str:
+    """The network's name, and how many more it has."""
+    more = len(row.notations) - 1
+    return row.name if more < 1 else f"{row.name} (and {more} more notation{'s' if more > 1 else ''})"
 
 
 def _short(count: int) -> str:

@@ -61,6 +61,9 @@ LAYOUTS = (
         ("val_top1",),
     ),
     Layout("natssize", ("channels",), lambda row: row["channels"]),
+    Layout("autoformer", ("arch_json",), lambda row: row["arch_json"], ("set",), ("c100_kd_acc",)),
+    Layout("metaqnn", ("net",), lambda row: row["net"], ("n_runs", "depth", "lr"), ("best_val_acc",)),
+    Layout("naap440", ("layers",), lambda row: row["layers"], ("model_id", "is_test"), ("max_test_acc",)),
 )
 
 #: Tables of NAS-Bench-201 that name a cell by its official number, and the table beside them that spells the numbers out.

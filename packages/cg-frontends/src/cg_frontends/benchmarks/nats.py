@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from cg_frontends.benchmarks.condensing import CondensingReader, add_condensed
 from cg_frontends.benchmarks.nats_results import MAIN_METRICS, is_results, labels_of
 from cg_frontends.benchmarks.pickles import as_mapping, load_plain, refuse_damage
 from cg_frontends.benchmarks.progress import progress
@@ -22,7 +23,7 @@ SUFFIX = ".pickle.pbz2"
 
 
 def read_nats(path: Path, space: str) -> LabelTable:
-    """The table in a folder (streamed) or in a single file (all of it in memory at once).
+    """The table in a folder or in a single file.
 
     Args:
         path: folder or file.
@@ -37,12 +38,14 @@ def read_nats(path: Path, space: str) -> LabelTable:
         found = progress(sorted(path.glob(f"[0-9]*{SUFFIX}")), f"reading {path.name}")
         entries: Iterator[tuple[int, Any]] = ((int(p.name.removesuffix(SUFFIX)), _load(p)) for p in found)
     else:
-        data = as_mapping(_load(path), str(path), "the table")
+        with refuse_damage(str(path)), bz2.open(path, "rb") as file:
+            data = as_mapping(CondensingReader(file, unread="torch").load(), str(path), "the table")
         archs = architectures(data.get("meta_archs"), str(path), space)
         entries = iter(as_mapping(data.get("arch2infos"), str(path), "'arch2infos'").items())
+    add = add_results if path.is_dir() else add_condensed
     rows = Rows()
     for index, schedules in entries:
-        add_results(rows, archs, index, schedules, str(path))
+        add(rows, archs, index, schedules, str(path))
     return rows.table(str(path), MAIN_METRICS, getattr(get_space(space), "canonical", None))
 
 
@@ -58,7 +61,7 @@ def add_results(rows: Rows, archs: list[str], index: Any, schedules: Any, source
         if not all(is_results(results) for results in schedules.values()):
             raise ValueError("no results by schedule")
         rows.add(archs[index], labels_of(schedules))
-    except (AttributeError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise SourceError(f"{source}: the results of architecture {index} have another layout: {error}") from None
 
 

@@ -12,13 +12,17 @@ from cg_ir import SourceError, get_space
 
 __all__ = [
     "AnalogNasBench",
+    "AutoFormerLabels",
     "CsvLabels",
+    "MetaQnnLabels",
     "MnasNetLabels",
+    "Naap440Labels",
     "NasBench101Labels",
     "NasBench201Labels",
     "NasBench301Labels",
     "NatsSizeLabels",
     "OnceForAllLabels",
+    "TransNasLabels",
 ]
 
 _CSV = (".csv", ".csv.gz")
@@ -191,12 +195,48 @@ class OnceForAllLabels(Reader):
         return self._csv(path)
 
 
-class MnasNetLabels(Reader):
-    """MnasNet-style networks: a CSV."""
+class _CsvOnly(Reader):
+    """A benchmark whose labels come in CSV files alone."""
+
+    def reader(self, path: Path) -> Callable[[], LabelTable] | None:
+        return self._csv(path)
+
+
+class MnasNetLabels(_CsvOnly):
+    """MnasNet-style networks."""
 
     name = "mnasnet"
     space = "mnasnet"
     files = ("mnasnet_imagenet.csv.gz", "mnasnet*.csv")
 
-    def reader(self, path: Path) -> Callable[[], LabelTable] | None:
-        return self._csv(path)
+
+class TransNasLabels(_CsvOnly):
+    """TransNAS-Bench-101, cells and skeletons: a column ``arch``, one column a task."""
+
+    name = "transnas"
+    space = "transnas"
+    files = ("transnas101.csv.gz", "transnas*.csv")
+
+
+class AutoFormerLabels(_CsvOnly):
+    """Vision transformers of the AutoFormer space: their settings as JSON in a column ``arch_json``."""
+
+    name = "autoformer"
+    space = "autoformer"
+    files = ("autoformer.csv.gz", "autoformer*.csv")
+
+
+class MetaQnnLabels(_CsvOnly):
+    """Plain CNNs of MetaQNN: lists of layers in a column ``net``."""
+
+    name = "metaqnn"
+    space = "metaqnn"
+    files = ("metaqnn_cifar10.csv.gz", "metaqnn*.csv")
+
+
+class Naap440Labels(_CsvOnly):
+    """NAAP-440: lists of layers in a column ``layers``."""
+
+    name = "naap440"
+    space = "naap440"
+    files = ("naap440.csv.gz", "naap440*.csv")

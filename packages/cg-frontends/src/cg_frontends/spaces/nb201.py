@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ from cg_frontends.spaces.blocks import (
     zero,
 )
 from cg_frontends.spaces.categorical import CategoricalSpace
+from cg_frontends.spaces.edge_cell import EDGES, reaching, wire
 from cg_frontends.spaces.fragments import (
     PRODUCER,
     Assembly,
@@ -44,8 +44,6 @@ __all__ = ["EDGES", "OPERATIONS", "NasBench201"]
 
 #: The operators of an edge, in the benchmark's order.
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
-#: The edges (source, target) of a cell, in the order of the architecture string.
-EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 
 _OPERATION_SET = frozenset(OPERATIONS)
 _CHANNELS = (16, 32, 64)
@@ -73,6 +71,9 @@ _BLOCKS: dict[str, Callable[..., int]] = {
     **{f"sum_{k}": lambda b, *xs: b.add("Add", *xs) for k in (2, 3, 4)},
 }
 
+
+#: Name of the block of an operator for ``wire``, where it is not the operator's own.
+_EDGE_BLOCKS = {"skip_connect": ""}
 
 #: An operator whose block is wired alike; the operators' symbols alone differ.
 _SAME_FORM = {"nor_conv_3x3": "nor_conv_1x1"}
@@ -213,7 +214,7 @@ class NasBench201(CategoricalSpace):
         """The operators, with ``none`` for those that cannot influence the output of a pruned cell: equal for cells with the same network."""
         if not self.pruned:
             return ops
-        used = _USED[tuple([op != "none" for op in ops])]
+        used = reaching(tuple([op != "none" for op in ops]))
         return tuple([op if keep else "none" for op, keep in zip(ops, used)])  # noqa: B905 - both have six
 
     def _build(self, skeleton: _Skeleton, ops: tuple[str, ...], name: str) -> Graph:
@@ -296,7 +297,6 @@ class NasBench201(CategoricalSpace):
 
     def _cell(self, ops: Sequence[str]) -> tuple[Piece, NDArray[np.intp]]:
         """The cell with positions in ``_symbols`` instead of codes; and the edge that each node belongs to, -1 for sums."""
-        edges = {edge: op for edge, op in zip(EDGES, ops, strict=True) if op != "none" or not self.pruned}
         cell = Assembly()
         origin: list[int] = []
 
@@ -305,48 +305,10 @@ class NasBench201(CategoricalSpace):
             origin.extend([edge] * len(found.codes))
             return cell.append(found, *inputs)
 
-        values: dict[int, int] = {0: ~0}
-        sums: dict[int, list[int]] = {}
-        for target in (1, 2, 3):
-            terms: list[int] = []
-            for source in range(target):
-                op = edges.get((source, target))
-                if op is None:
-                    continue
-                if op != "skip_connect":
-                    terms.append(add(op, EDGES.index((source, target)), values[source]))
-                elif source in sums:
-                    terms += sums[source]
-                else:
-                    terms.append(values[source])
-            if len(terms) == 1:
-                values[target] = terms[0]
-            elif terms and target == 2 and edges.get((2, 3)) == "skip_connect":
-                # one sum with that of node 3, whose only reader it is; its own value where node 3 has no other term
-                sums[2] = terms
-                values[2] = ~0
-            elif terms:
-                values[target] = add(f"sum_{len(terms)}", -1, *terms)
-        output = values[3] if 3 in values else add("none", -1, ~0)
+        output = wire([None if op == "none" and self.pruned else _EDGE_BLOCKS.get(op, op) for op in ops], add)
+        if output is None:
+            output = add("none", -1, ~0)
         return cell.finish(output).piece, np.array(origin, dtype=np.intp)
-
-
-def _used(present: tuple[bool, ...]) -> tuple[bool, ...]:
-    """Which of the edges that are present lie on a way from the cell's input to its output."""
-    reached, needed = {0}, {3}
-    for (source, target), here in zip(EDGES, present, strict=True):
-        if here and source in reached:
-            reached.add(target)
-    for (source, target), here in reversed(list(zip(EDGES, present, strict=True))):
-        if here and target in needed:
-            needed.add(source)
-    return tuple(
-        here and source in reached and target in needed for (source, target), here in zip(EDGES, present, strict=True)
-    )
-
-
-#: The edges that matter, by those that are not ``none``.
-_USED = {present: _used(present) for present in itertools.product((False, True), repeat=len(EDGES))}
 
 
 def _arity(block: str) -> int:

@@ -1,0 +1,141 @@
+"""SOURCEs that stand for several: calls with arguments, grids of them, and folders.
+
+``file.py:make?depth=3&width=32`` is the network that ``make(depth=3, width=32)`` returns, ``file.py:make?depth=2,3&width=16,32`` are four of them, and a folder
+stands for the networks in it. Values are JSON where they can be (``3``, ``true``, ``[1,2]``, ``"a,b"``), otherwise text.
+"""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import json
+import math
+import os
+import re
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from cg_ir.errors import SourceError
+
+__all__ = ["NETWORK_SUFFIXES", "arguments_of", "expand", "is_call", "parameters_of", "with_arguments"]
+
+#: Endings of files that a folder of networks may hold.
+NETWORK_SUFFIXES = (".cg.json", ".cg.json.gz", ".onnx")
+_CALLABLE = re.compile(r"(?:.+\.py|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.DOTALL)
+_MOST = 100_000
+
+
+def is_call(source: str) -> bool:
+    """Whether a SOURCE looks like Python code that makes a network, with arguments or without."""
+    return bool(_CALLABLE.fullmatch(source.partition("?")[0]))
+
+
+def arguments_of(source: str) -> tuple[str, dict[str, str]]:
+    """The callable of a SOURCE and the texts of its arguments by name; a SOURCE without arguments comes back whole.
+
+    Raises:
+        SourceError: the arguments do not look like ``name=value&name=value``.
+    """
+    base, mark, query = source.partition("?")
+    if not mark or not _CALLABLE.fullmatch(base):
+        return source, {}
+    found: dict[str, str] = {}
+    for part in query.split("&"):
+        name, equals, text = part.partition("=")
+        if not equals or not name.isidentifier():
+            raise SourceError(f"{source}: arguments should look like {base}?depth=3&width=32, not '{part}'")
+        if name in found:
+            raise SourceError(f"{source}: the argument '{name}' is given twice")
+        found[name] = text
+    return base, found
+
+
+def value_of(text: str) -> Any:
+    """The value of an argument: JSON, or ``True``, ``False`` and ``None`` as Python writes them, or the text itself."""
+    python = {"True": True, "False": False, "None": None}
+    if text in python:
+        return python[text]
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def with_arguments(base: str, row: Mapping[str, Any]) -> str:
+    """The SOURCE of a call: values as texts that `value_of` reads back."""
+    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in row.items()}
+    for name, text in texts.items():
+        if "&" in text:
+            raise SourceError(f"{base}: the argument {name} holds '&', which separates arguments")
+    return base + ("?" if texts else "") + "&".join(f"{name}={text}" for name, text in texts.items())
+
+
+def expand(source: str) -> list[str]:
+    """The SOURCEs that one stands for: of a grid its calls, of a folder its networks in the order of their names, of any other itself.
+
+    Raises:
+        SourceError: a grid of more than a hundred thousand calls, a folder without networks.
+    """
+    if os.path.isdir(source):
+        files = sorted(str(path) for path in Path(source).rglob("*") if path.name.lower().endswith(NETWORK_SUFFIXES))
+        if not files:
+            raise SourceError(f"{source}: holds no network ({', '.join(NETWORK_SUFFIXES)})")
+        return files
+    base, arguments = arguments_of(source)
+    if not arguments:
+        return [source]
+    choices = {name: _split(text) for name, text in arguments.items()}
+    count = math.prod(len(texts) for texts in choices.values())
+    if count > _MOST:
+        raise SourceError(f"{source}: {count:,} calls are more than {_MOST:,}; name fewer values")
+    return [
+        with_arguments(base, dict(zip(choices, texts, strict=True))) for texts in itertools.product(*choices.values())
+    ]
+
+
+def _split(text: str) -> list[str]:
+    """Values between commas, without those in brackets, braces and quotes."""
+    parts, depth, quoted, start = [], 0, False, 0
+    for place, letter in enumerate(text):
+        if letter == '"':
+            quoted = not quoted
+        elif not quoted and letter in "[{":
+            depth += 1
+        elif not quoted and letter in "]}":
+            depth -= 1
+        elif letter == "," and not quoted and not depth:
+            parts.append(text[start:place])
+            start = place + 1
+    return [*parts, text[start:]]
+
+
+def parameters_of(base: str) -> list[str]:
+    """The names of a callable's parameters, read from its file without running it; none where the file does not say.
+
+    Args:
+        base: ``file.py:callable`` or ``module.path:callable``.
+    """
+    place, _, name = base.rpartition(":")
+    if not place.endswith(".py"):
+        try:
+            spec = find_spec(place)
+        except (ImportError, ValueError):
+            return []
+        place = (spec.origin if spec is not None else None) or ""
+    try:
+        tree: Any = ast.parse(Path(place).read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, ValueError):
+        return []
+    for part in name.split("."):
+        found = [n for n in tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef)) and n.name == part]
+        if not found:
+            return []
+        tree = found[-1]
+    if isinstance(tree, ast.ClassDef):
+        tree = next((n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
+        if tree is None:
+            return []
+    names = [a.arg for a in (*tree.args.posonlyargs, *tree.args.args, *tree.args.kwonlyargs)]
+    return [n for n in names if n != "self"]

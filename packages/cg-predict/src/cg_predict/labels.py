@@ -1,0 +1,184 @@
+"""Lists of networks and their labels, as files that people write: one SOURCE a line, or a CSV."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cg_ir.calls import arguments_of, is_call, parameters_of, with_arguments
+from cg_ir.errors import CgError, SourceError
+from cg_ir.graph import Graph
+from cg_ir.sources import Reading
+
+__all__ = ["Labels", "callable_of", "read_labels", "sources_in"]
+
+_SPREADSHEETS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # .xlsx and .ods, .xls
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Labelled networks.
+
+    Args:
+        sources: what the file calls them.
+        graphs: the networks.
+        values: one label each.
+        metric: the column that the labels are from.
+    """
+
+    sources: list[str]
+    graphs: list[Graph]
+    values: list[float]
+    metric: str
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A CSV: its columns, and its rows with the line each begins at."""
+
+    path: Path
+    header: list[str]
+    rows: list[tuple[int, dict[str, str]]]
+
+
+def _table(path: Path) -> _Table:
+    """A CSV with a header.
+
+    Raises:
+        SourceError: it is none; says what it seems to be.
+    """
+    text = _text(path)
+    try:
+        reader = csv.reader(text.splitlines(), strict=True)
+        header = [name.strip() for name in next(reader, [])]
+        rows = []
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                rows.append((reader.line_num, cells))
+    except csv.Error as error:
+        raise SourceError(f"{path}: is no CSV text file: {error}") from None
+    if len(header) == 1:
+        for letter, word in ((";", "semicolons"), ("\t", "tabs")):
+            if letter in header[0]:
+                raise SourceError(f"{path}: its columns are separated by {word}; save it with commas")
+    twice = next((name for i, name in enumerate(header) if name in header[:i]), None)
+    if twice is not None:
+        raise SourceError(f"{path}: two columns are called '{twice[:60]}'")
+    for line, cells in rows:
+        if len(cells) > len(header):
+            raise SourceError(f"{path}, line {line}: has {len(cells)} cells, but there are {len(header)} columns")
+    return _Table(
+        path, header, [(line, {n: c.strip() for n, c in zip(header, cells, strict=False)}) for line, cells in rows]
+    )
+
+
+def _text(path: Path) -> str:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read: {error.strerror}") from None
+    if data.startswith(_SPREADSHEETS):
+        raise SourceError(f"{path}: is a spreadsheet; save it as CSV (UTF-8)")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise SourceError(f"{path}: should be a CSV text file in UTF-8") from None
+
+
+def callable_of(sources: Sequence[str]) -> str | None:
+    """The one callable that SOURCEs call, whose arguments a CSV may have as columns; none where they name none or several."""
+    found = {arguments_of(source)[0] for source in sources if is_call(source)}
+    return found.pop() if len(found) == 1 else None
+
+
+def read_labels(path: Path, metric: str | None, reading: Reading, base: str | None = None) -> Labels:
+    """Networks and labels of a CSV; rows with an empty label are left out.
+
+    Args:
+        path: of the CSV. A column ``arch`` names the networks; without one, columns are the arguments of ``base``.
+        metric: column of the labels; the first one that holds numbers if none is named.
+        reading: of the networks.
+        base: a callable, ``file.py:make``.
+
+    Raises:
+        SourceError: no such column, an architecture that cannot be read, a label that is no finite number. Names the line.
+    """
+    table = _table(path)
+    arguments = _argument_columns(table, base)
+    metrics = [name for name in table.header if name != "arch" and name not in arguments]
+    if metric is None:
+        metric = next((m for m in metrics if any(_number(row.get(m)) is not None for _, row in table.rows)), None)
+        if metric is None:
+            raise SourceError(
+                f"{path}: no column beside {', '.join(arguments) or chr(39) + 'arch' + chr(39)} holds numbers"
+            )
+    elif metric not in metrics:
+        raise SourceError(f"{path}: there is no column '{metric}'; there are {', '.join(metrics)[:200] or 'none'}")
+    sources, graphs, values = [], [], []
+    for line, row in table.rows:
+        text = row.get(metric, "")
+        if not text:
+            continue
+        value = _number(text)
+        if value is None or not math.isfinite(value):
+            what = "number" if value is None else "finite number"
+            raise SourceError(f"{path}, line {line}: the label '{text[:60]}' in column '{metric}' is no {what}")
+        try:
+            source = _source(row, arguments, base)
+            graphs.append(reading.graph(source))
+        except CgError as error:
+            raise SourceError(f"{path}, line {line}: {error}") from None
+        sources.append(source)
+        values.append(value)
+    if not values:
+        raise SourceError(f"{path}: column '{metric}' holds no label")
+    return Labels(sources, graphs, values, metric)
+
+
+def _argument_columns(table: _Table, base: str | None) -> list[str]:
+    """The columns that are arguments of a callable, where no column names the networks."""
+    if "arch" in table.header:
+        return []
+    arguments = [] if base is None else [name for name in parameters_of(base) if name in table.header]
+    if not arguments:
+        columns = ", ".join(table.header)[:200] or "no header"
+        of = f", or columns for the arguments of {base}" if base else ""
+        raise SourceError(f"{table.path}: a CSV of networks needs a column 'arch'{of}; it has {columns}")
+    return arguments
+
+
+def _source(row: dict[str, str], arguments: Sequence[str], base: str | None) -> str:
+    """The SOURCE of a row; an empty cell leaves its argument to the callable's default."""
+    if base is None or not arguments:
+        return row.get("arch", "")
+    return with_arguments(base, {name: row[name] for name in arguments if row.get(name)})
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float(text or "")
+    except ValueError:
+        return None
+
+
+def sources_in(path: Path, base: str | None = None) -> list[str]:
+    """The SOURCEs that a file lists: one a line, or a CSV as `read_labels` takes it.
+
+    Raises:
+        SourceError: it lists none, or is no such file.
+    """
+    lines = [line.strip() for line in _text(path).splitlines() if line.strip()]
+    if not lines:
+        raise SourceError(
+            f"{path}: the file is empty; it should name one SOURCE a line, or be a CSV with a column 'arch'"
+        )
+    header = next(csv.reader(lines[:1]), [])
+    is_table = "arch" in header or (path.suffix == ".csv" and (len(header) > 1 or ";" in lines[0]))
+    if not is_table:
+        return lines
+    table = _table(path)
+    arguments = _argument_columns(table, base)
+    return [_source(row, arguments, base) for _, row in table.rows]
