@@ -11,6 +11,7 @@ from cg_ir.lazy import lazy_names
 
 if TYPE_CHECKING:
     from cg_predict.gp import AveragedGaussianProcess, Structure
+    from cg_predict.latency import LatencyPredictor, LatencyScorer
     from cg_predict.predictor import Familiarity, Predictor, UnfamiliarWarning
     from cg_predict.prior import Prior, load_prior
     from cg_predict.ranking import Ranked, Ranking, rank
@@ -25,6 +26,8 @@ _WHERE = {
     "rank": "ranking",
     "Ranking": "ranking",
     "Ranked": "ranking",
+    "LatencyPredictor": "latency",
+    "LatencyScorer": "latency",
     "Prior": "prior",
     "load_prior": "prior",
     "AveragedGaussianProcess": "gp",
@@ -42,6 +45,9 @@ __all__ = [  # noqa: RUF022 - grouped by concept
     "rank",
     "Ranking",
     "Ranked",
+    # latency
+    "LatencyPredictor",
+    "LatencyScorer",
     # its parts
     "Prior",
     "load_prior",
