@@ -66,10 +66,11 @@ def cg_scorers() -> Iterable[Any]:
 
 @hookimpl
 def cg_commands() -> Iterable[LazyCommand]:
-    """``cg rank``, ``cg fit`` and ``cg bench transfer``."""
+    """``cg rank``, ``cg fit``, ``cg fit-prior``, ``cg latency`` and ``cg bench``."""
     return [
         LazyCommand("rank", "cg_predict.commands:rank", "Rank networks, with labels or without."),
         LazyCommand("fit", "cg_predict.commands:fit", "Fit a predictor to labels and save it."),
+        LazyCommand("fit-prior", "cg_predict.prior_commands:fit_prior", "Learn what other families teach, from labels of your own."),
         LazyCommand("latency", "cg_predict.latency_commands:latency", "Predict or measure milliseconds on a device."),
         LazyCommand(
             "bench latency", "cg_predict.bench.latency_commands:latency", "Rebuild the tables of predicted latency."
