@@ -21,8 +21,6 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 from click.shell_completion import CompletionItem
 
-from cg_ir.trust import allow_python
-
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -45,10 +43,6 @@ class Manners:
         if not self.quiet:
             self.quiet = True
             sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - closed by `polite`
-
-    def allow_python(self) -> None:
-        """Let files that the command reads name Python to run."""
-        allow_python()
 
     def explain(self) -> None:
         """Say more: where warnings come from, what libraries log, and the traceback of an error."""
@@ -109,10 +103,12 @@ def add_manners(command: click.Command) -> click.Command:
     for name, act, text in (
         ("--quiet", "hush", "Only results and errors: no progress, notes or warnings."),
         ("--verbose", "explain", "Say more on standard error; an error comes with its traceback."),
-        ("--allow-python", "allow_python", "Run Python that data files and run folders name, not the command line alone."),
     ):
         if name not in taken:
             command.params.append(_option(name, act, text))
+    if "--allow-python" not in taken:  # what it does is done before commands are looked up, in `cg_ir.trust`
+        text = "Also run Python that data files and run folders name, not the command line alone."
+        command.params.append(click.Option(["--allow-python"], is_flag=True, expose_value=False, help=text))
     return command
 
 
