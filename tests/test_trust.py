@@ -40,7 +40,18 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
 
 
 def test_what_an_argument_names() -> None:
-    with command_line(["rank", "a/net.py:make?depth=2", "--x=b.py:f", "graph?file=c d.py:f", "models.zoo:net", "-o", "out.py", "nb201:x"]):
+    with command_line(
+        [
+            "rank",
+            "a/net.py:make?depth=2",
+            "--x=b.py:f",
+            "graph?file=c d.py:f",
+            "models.zoo:net",
+            "-o",
+            "out.py",
+            "nb201:x",
+        ]
+    ):
         for place in ("a/net.py", "./a/../a/net.py", "b.py", "c d.py", "models.zoo"):
             assert may_run(place), place
         for place in ("net.py", "out.py", "d.py", "os", "models", "models.other", "zoo"):

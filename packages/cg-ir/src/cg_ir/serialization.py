@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+import math
 import os
 import re
 import zlib
@@ -186,7 +187,7 @@ def _read_bytes(path: str | os.PathLike[str]) -> bytes:
     try:
         with open_bounded(name) as stream:
             return stream.read()
-    except (OSError, EOFError, zlib.error) as error:
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise GraphError(f"cannot read: {reason}", name) from None
     except (MemoryError, SourceError) as error:
@@ -233,7 +234,7 @@ def load_set(path: str | os.PathLike[str]) -> Iterator[Graph]:
                     yield graph
     except SourceError as error:
         raise GraphError(str(error)) from None
-    except (OSError, EOFError, MemoryError, zlib.error) as error:
+    except (OSError, EOFError, MemoryError, ValueError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error) or "there is not enough memory"
         raise GraphError(f"cannot read: {reason}", name if not number else f"{name}, after line {number}") from None
 
@@ -302,6 +303,7 @@ def from_dict(document: Any) -> Graph:
     if not all(isinstance(v, str) for v in producer.values()):
         raise GraphError("should hold strings only", "producer")
     extras = _object(document.get("extras", {}), "extras")
+    _finite(extras)
     reserved = [key for key in extras if isinstance(key, str) and key.startswith("cg_ir.")]
     if reserved:
         raise GraphError(f"key {reserved[0]!r:.60} is reserved", "extras")
@@ -321,6 +323,17 @@ def from_dict(document: Any) -> Graph:
     if unknown or reader.unknown:
         extras = {**extras, UNKNOWN_FIELDS: {"cg_ir": document["cg_ir"], "document": unknown, "nodes": reader.unknown}}
     return reader.graph(name, producer, extras)
+
+
+def _finite(extras: dict[str, Any]) -> None:
+    """See to it that extras can be written again: ``1e999`` is a number in JSON and an infinity when it is read."""
+    parts: list[Any] = [extras]
+    while parts:
+        part = parts.pop()
+        if type(part) is float and not math.isfinite(part):
+            raise GraphError("holds a number that is too large", "extras")
+        if type(part) in (dict, list):
+            parts.extend(part.values() if type(part) is dict else part)
 
 
 class _NodeReader:

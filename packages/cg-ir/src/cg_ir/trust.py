@@ -46,7 +46,8 @@ def command_line(arguments: Sequence[str]) -> Iterator[None]:
     """While it lasts, Python runs only from what the arguments name."""
     global _named
     before = _named
-    files, modules = set(), set()
+    files: set[str] = set()
+    modules: set[str] = set()
     for argument in arguments:
         starts = [match.start() for match in _STARTS.finditer(argument)]
         for end in (match.end() for match in _FILE_ENDS.finditer(argument)):
