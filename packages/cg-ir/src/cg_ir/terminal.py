@@ -50,8 +50,12 @@ def printable(text: str) -> str:
 
 
 def one_line(text: object) -> str:
-    """A message in one printable line."""
-    return printable(" ".join(str(text).split()))
+    """A message in one printable line, the middle of a very long one left out."""
+    line = printable(" ".join(str(text).split()))
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 200]} ... {line[-190:]}"
+
+
+_LONGEST = 1500
 
 
 @dataclass
