@@ -1,8 +1,8 @@
 """Everything that a contributor or CI runs: ``python3 -m nox -s NAME`` (``-l`` lists the sessions).
 
-``tests``, ``integration``, ``demo``, ``bench``, ``zoo``, ``zoo-sample``, ``published-models`` and ``docs`` share one environment, ``.nox/torch``, with all five
-packages, editable, and all their extras. Each ``tests-<package>`` has an environment of its own with only what that
-package declares.
+``tests``, ``integration``, ``attack``, ``demo``, ``bench``, ``zoo``, ``zoo-sample``, ``published-models`` and ``docs`` share one
+environment, ``.nox/torch``, with all five packages, editable, and all their extras. Each ``tests-<package>`` has an environment of its own
+with only what that package declares.
 """
 
 from __future__ import annotations
@@ -184,6 +184,13 @@ def licences(session: nox.Session) -> None:
 
 
 # --- results ----------------------------------------------------------------------------------------------------------
+
+
+@nox.session(venv_backend="none")
+def attack(session: nox.Session) -> None:
+    """Hostile inputs for every reader, twenty minutes (arguments: --sample for one minute, --minutes, --seed, --only, --findings)."""
+    python = shared_python(session)
+    run(session, python, "tools/attack", *session.posargs, env=ONE_THREAD)
 
 
 @nox.session(venv_backend="none")

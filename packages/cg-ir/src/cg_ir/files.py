@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, cast
 
 from cg_ir.errors import SourceError
 
@@ -34,7 +35,7 @@ def read_limit(default: int = _DEFAULT_LIMIT) -> int:
     return int(text)
 
 
-class Bounded:
+class Bounded(io.RawIOBase):
     """A stream that ends in an error once it has given more bytes than a limit.
 
     Args:
@@ -49,6 +50,14 @@ class Bounded:
         self._limit = limit
         self._left = limit
 
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
     def read(self, size: int = -1) -> bytes:
         """Up to ``size`` bytes, all that are left by default.
 
@@ -60,7 +69,7 @@ class Bounded:
         self._count(len(data))
         return data
 
-    def readline(self) -> bytes:
+    def readline(self, size: int | None = -1) -> bytes:
         """The next line.
 
         Raises:
@@ -94,7 +103,7 @@ def open_bounded(path: str | os.PathLike[str], default: int = _DEFAULT_LIMIT) ->
         if magic[:2] == b"\x1f\x8b":
             import gzip
 
-            stream = stack.enter_context(gzip.GzipFile(fileobj=raw))  # type: ignore[assignment]
+            stream = stack.enter_context(cast(IO[bytes], gzip.GzipFile(fileobj=raw)))
         elif magic == b"BZh":
             import bz2
 

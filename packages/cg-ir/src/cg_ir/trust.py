@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from cg_ir.errors import SourceError
 
-__all__ = ["allow_python", "command_line", "require_python"]
+__all__ = ["command_line", "may_run", "require_python"]
 
 _FILE_ENDS = re.compile(r"\.py(?=:)")
 _MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?=:[A-Za-z_])")
@@ -46,23 +46,25 @@ def command_line(arguments: Sequence[str]) -> Iterator[None]:
     """While it lasts, Python runs only from what the arguments name."""
     global _named
     before = _named
-    files, modules = set(), set()
+    files: set[str] = set()
+    modules: set[str] = set()
     for argument in arguments:
         starts = [match.start() for match in _STARTS.finditer(argument)]
         for end in (match.end() for match in _FILE_ENDS.finditer(argument)):
             files.update(os.path.realpath(argument[start:end]) for start in starts if start < end - 3)
         modules.update(match[0] for start in starts if (match := _MODULE.match(argument, start)))
-    _named = _Named(frozenset(files), frozenset(modules))
+    _named = _Named(frozenset(files), frozenset(modules), "--allow-python" in arguments)
     try:
         yield
     finally:
         _named = before
 
 
-def allow_python() -> None:
-    """Let the command that runs execute whatever Python its files name."""
-    if _named is not None:
-        _named.everything = True
+def may_run(place: str) -> bool:
+    """Whether the Python of a file or module may run."""
+    if _named is None or _named.everything:
+        return True
+    return os.path.realpath(place) in _named.files if place.endswith(".py") else place in _named.modules
 
 
 def require_python(source: str, place: str) -> None:
@@ -75,13 +77,8 @@ def require_python(source: str, place: str) -> None:
     Raises:
         SourceError: a command runs whose command line does not name the place.
     """
-    if _named is None or _named.everything:
-        return
-    if place.endswith(".py"):
-        if os.path.realpath(place) in _named.files:
-            return
-    elif place in _named.modules:
+    if may_run(place):
         return
     raise SourceError(
-        f"{source}: is Python that a file names, not the command line; to run it, give --allow-python or name {place}:... yourself"
+        f"{source}: is Python that a file names and the command line does not; if you trust it, give --allow-python"
     )

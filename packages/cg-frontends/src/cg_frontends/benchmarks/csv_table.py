@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import csv
-import gzip
+import io
 import math
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
 from cg_frontends.benchmarks.table import LabelTable, Rows
 from cg_ir import SourceError, get_space
+from cg_ir.files import READ_LIMIT, open_bounded, read_limit
 
 __all__ = ["LAYOUTS", "Layout", "csv_rows", "open_text", "read_csv"]
 
@@ -74,6 +75,11 @@ _INDEX = "index"
 _SPELLED = ("nb201_cifar10.csv.gz", "nb201_cifar10.csv")
 
 
+_PIECE = 2**16
+#: As many rows are read as would take the size limit if they were so long.
+_BYTES_A_ROW = 128
+
+
 @contextmanager
 def csv_rows(path: Path) -> Iterator[tuple[list[str], Iterator[tuple[int, dict[str, str]]]]]:
     """The header of a CSV, and its rows with their line numbers."""
@@ -82,22 +88,26 @@ def csv_rows(path: Path) -> Iterator[tuple[list[str], Iterator[tuple[int, dict[s
             reader = csv.reader(file)
             header = next(reader, [])
             yield header, _read(reader, header, path)
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error, gzip.BadGzipFile) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+    except (OSError, EOFError, MemoryError, UnicodeDecodeError, csv.Error, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or str(error) or "there is not enough memory"
         raise SourceError(f"{path}: cannot be read as a CSV table: {reason}") from None
 
 
-def open_text(path: Path) -> TextIO:
-    """A text file, decompressed where it is gzip."""
-    with open(path, "rb") as file:
-        compressed = file.read(2) == b"\x1f\x8b"
-    if compressed:
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-    return open(path, encoding="utf-8-sig", newline="")
+@contextmanager
+def open_text(path: Path) -> Iterator[io.TextIOWrapper]:
+    """A text file, decompressed where it is compressed, up to the limit of `cg_ir.files`."""
+    with (
+        open_bounded(path) as stream,
+        io.TextIOWrapper(io.BufferedReader(stream, _PIECE), encoding="utf-8-sig", newline="") as file,
+    ):
+        yield file
 
 
 def _read(reader: Iterator[list[str]], header: list[str], path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    most = read_limit() // _BYTES_A_ROW
     for line, cells in enumerate(reader, 2):
+        if line > most:
+            raise SourceError(f"{path}: more than {most:,} rows; if they are meant, raise {READ_LIMIT}")
         if not cells:
             continue
         if len(cells) != len(header):
