@@ -43,7 +43,7 @@ POOL = ["".join(rng.choice(list("ickwp"), 6)) for _ in range(400)]
 def test_rungs() -> None:
     assert rungs(27) == (1, 3, 9, 27)
     assert rungs(200, 4) == (3, 12, 50, 200)
-    assert rungs(2, 3) == (1, 2)
+    assert rungs(2, 3) == (2,)
 
 
 def test_a_projection_is_exact_where_curves_are_lines() -> None:
@@ -67,7 +67,7 @@ def test_one_in_eta_goes_on_with_its_own_seed(algorithm: str) -> None:
     assert all(len(own) == 1 for own in seeds.values())
     for lower, higher in ((1, 3), (3, 9)):
         assert reached[higher] <= reached[lower]
-        assert len(reached[lower]) // 3 <= len(reached[higher]) <= len(reached[lower]) / 2
+        assert len(reached[lower]) // 3 <= len(reached[higher]) <= 0.6 * len(reached[lower])
     assert len(found.history) == len({(row.hash, row.candidate.step) for row in found.history})
     assert found.best is not None
     assert found.best.candidate.step == 9

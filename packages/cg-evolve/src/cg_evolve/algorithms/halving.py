@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -76,13 +76,34 @@ class _Training:
         return [row.utilities[0] for row in self.rows]
 
 
+@dataclass(frozen=True)
+class _Fit:
+    """What the scorer says after a number of results: of trained networks by hash, and of candidates."""
+
+    used: int
+    known: dict[str, float]
+    archs: list[str]
+    means: NDArray[np.float64]
+    stds: NDArray[np.float64]
+
+    def ranked(self, width: float) -> Iterator[tuple[str, float, float]]:
+        """Candidates with mean and deviation by expected improvement, best first.
+
+        Args:
+            width: factor on the deviations.
+        """
+        improvement = expected_improvement(self.means, width * self.stds, max(self.known.values()))
+        for i in np.argsort(-improvement, kind="stable").tolist():
+            yield self.archs[i], float(self.means[i]), float(self.stds[i])
+
+
 class SuccessiveHalving:
     """Many trainings begin, the best of those that reached a rung go on to the next.
 
     Li et al., "A system for massively parallel hyperparameter tuning", MLSys 2020 (ASHA): a training goes on when it is among the best ``1 / eta`` of its rung,
-    otherwise a new one begins. With a scorer the networks that begin are those of the greatest expected improvement, from the zero-shot prior on, and what
-    decides who goes on is the scorer's mean of the value that a training will reach, fitted to the values that all trainings reach by
-    their curves so far (`projected`): a network whose curve begins better than its graph lets expect has to be that much better.
+    otherwise a new one begins. With a scorer the networks that begin are those of the greatest expected improvement, from the zero-shot prior on, with a factor
+    on the deviation that each proposal draws. Who goes on is decided by two opinions of the value that a training will reach: what its curve so far lets expect
+    (`projected`), and the scorer's mean, fitted to what the curves of all trainings let expect. The higher the rung, the more the curve counts.
 
     Args:
         steps: of the rungs, upwards.
@@ -91,6 +112,7 @@ class SuccessiveHalving:
         eta: one in so many goes on.
         initial: trainings that begin before the first fit.
         growth: share by which results grow between two fits.
+        widths: factors on the deviation among which each proposal draws.
     """
 
     name = "halving"
@@ -103,6 +125,7 @@ class SuccessiveHalving:
         eta: int = 3,
         initial: int = 8,
         growth: float = 0.15,
+        widths: tuple[float, ...] = (0.5, 1.0, 2.0),
     ) -> None:
         if not steps or list(steps) != sorted(set(steps)) or steps[0] < 1:
             raise SearchError(
@@ -111,16 +134,17 @@ class SuccessiveHalving:
         if eta < 2:
             raise SearchError(f"eta should be at least 2, not {eta}")
         self.steps, self.scorer, self.exclude, self.eta = tuple(steps), scorer, exclude, eta
-        self.initial, self.growth = initial, growth
+        self.initial, self.growth, self.widths = initial, growth, widths
         self._surrogate: Surrogate | None = None
         self._pool: list[Graph] | None = None
         self._listed: list[str] | None = None
-        self._state: tuple[int, dict[str, float], list[tuple[str, float, float]]] | None = None
+        self._state: _Fit | None = None
+        self._design: list[tuple[str, float, float]] | None = None
 
     def propose(self, view: View) -> Proposal:
         trainings = self._trainings(view.results)
         state = self._fitted(view)
-        means = {} if state is None else state[1]
+        means = {} if state is None else state.known
         promoted = self._promotion(view, trainings, means)
         if promoted is not None:
             return promoted
@@ -154,20 +178,24 @@ class SuccessiveHalving:
             count = len(there) // (eta or self.eta)
             if not count:
                 continue
-            unknown = any(t.rows[0].hash not in means for t in there)
-            key = [t.curve[rung] if unknown else means[t.rows[0].hash] for t in there]
-            for i in np.argsort(-np.array(key), kind="stable")[:count].tolist():
+            key = _standard([t.curve[rung] for t in there])
+            if all(t.rows[0].hash in means for t in there):
+                trust = (rung + 1) / len(self.steps)
+                key = trust * key + (1.0 - trust) * _standard([means[t.rows[0].hash] for t in there])
+            for i in np.argsort(-key, kind="stable")[:count].tolist():
                 row = there[i].rows[rung]
                 if (row.hash, self.steps[rung + 1]) not in begun:
-                    mean = None if unknown else key[i]
+                    mean = means.get(row.hash)
                     return Proposal(row.arch, (row.id,), "promotion", mean, None, self.steps[rung + 1])
         return None
 
     # --- who begins ---------------------------------------------------------------------------------------------------
 
-    def _begin(self, view: View, state: Any) -> Proposal:
+    def _begin(self, view: View, state: _Fit | None) -> Proposal:
         first = self.steps[0]
-        ranked = self._first(view) if state is None and self.scorer is not None else [] if state is None else state[2]
+        ranked: Iterable[tuple[str, float, float]] = ()
+        if self.scorer is not None:
+            ranked = self._first(view) if state is None else state.ranked(float(view.rng().choice(self.widths)))
         for arch, mean, std in ranked:
             if view.domain.fresh(arch, view.history):
                 return Proposal(arch, (), "acquisition", mean, std, first)
@@ -201,12 +229,12 @@ class SuccessiveHalving:
 
     def _first(self, view: View) -> list[tuple[str, float, float]]:
         """Networks before there are results: the best by the prior; none where the scorer has none."""
-        if self._state is None or self._state[0] != 0:
+        if self._design is None:
             archs = self._archs(view, [], 0)
             prior = self._scorers(view).prior([view.domain.graph(a) for a in archs], pool=self._reference(view))
             order = [] if prior is None else np.argsort(-prior, kind="stable").tolist()
-            self._state = (0, {}, [(archs[i], float(prior[i]), 1.0) for i in order])  # type: ignore[index]
-        return self._state[2]
+            self._design = [] if prior is None else [(archs[i], float(prior[i]), 1.0) for i in order]
+        return self._design
 
     def _point(self, known: int) -> int:
         """The number of results at which the scorer was fitted last; 0 for never."""
@@ -216,12 +244,12 @@ class SuccessiveHalving:
             point = max(self.initial, point + max(1, math.ceil(point * self.growth)))
         return found
 
-    def _fitted(self, view: View) -> Any:
-        """Means of trained networks by hash, and candidates, best first, by the first results up to the last fit."""
+    def _fitted(self, view: View) -> _Fit | None:
+        """What the scorer says by the first results up to the last fit; nothing where they say too little."""
         used = self._point(len(view.results))
         if self.scorer is None or used == 0:
             return None
-        if self._state is not None and self._state[0] == used:
+        if self._state is not None and self._state.used == used:
             return self._state
         trainings = list(self._trainings(view.results[:used]).values())
         if len(trainings) < 2:
@@ -237,8 +265,14 @@ class SuccessiveHalving:
         archs = self._archs(view, [trainings[i].rows[0] for i in best], used)
         everything = [*graphs, *(view.domain.graph(arch) for arch in archs)]
         means, stds = surrogate.predict(everything, pool=self._reference(view))
-        known, count = means[: len(graphs), 0], len(graphs)
-        order = np.argsort(-expected_improvement(means[count:, 0], stds[count:, 0], float(known.max())), kind="stable")
-        ranked = [(archs[i], float(means[count + i, 0]), float(stds[count + i, 0])) for i in order.tolist()]
-        self._state = (used, dict(zip((g.hash for g in graphs), known.tolist(), strict=True)), ranked)
+        count = len(graphs)
+        known = dict(zip((g.hash for g in graphs), means[:count, 0].tolist(), strict=True))
+        self._state = _Fit(used, known, archs, means[count:, 0], stds[count:, 0])
         return self._state
+
+
+def _standard(values: Sequence[float]) -> NDArray[np.float64]:
+    """Values in standard deviations from their mean."""
+    x = np.asarray(values, dtype=float)
+    spread = float(x.std())
+    return (x - x.mean()) / spread if spread > 0 else np.zeros(len(x))
