@@ -23,6 +23,21 @@ if TYPE_CHECKING:
 __all__ = ["report", "search"]
 
 
+def _read_steps(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...]:
+    """Numbers between commas; one number stands for itself and ever less of it."""
+    if value is None:
+        return ()
+    try:
+        numbers = tuple(int(part) for part in value.split(","))
+    except ValueError:
+        raise click.BadParameter(f"should be whole numbers such as 1,3,9, not '{value}'") from None
+    if len(numbers) > 1:
+        return numbers
+    from cg_evolve.algorithms.halving import rungs
+
+    return rungs(numbers[0], int(context.params.get("eta") or 3))
+
+
 @click.command()
 @click.argument("space", required=False)
 @click.option("--budget", type=int, help="Evaluations in all, failed ones included.")
@@ -45,6 +60,13 @@ __all__ = ["report", "search"]
     metavar="SHAPE",
     help="What the networks of a callable take, such as 3x32x32; once an input.",
 )
+@click.option(
+    "--steps",
+    metavar="N,N,...",
+    callback=_read_steps,
+    help="Compare trainings after so many steps, such as 1,3,9: the evaluator yields a value after each; --budget counts whole trainings.",
+)
+@click.option("--eta", type=int, default=3, show_default=True, help="With --steps: one training in so many goes on.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option(
     "-q",

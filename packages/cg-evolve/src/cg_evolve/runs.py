@@ -31,6 +31,7 @@ __all__ = ["CONFIG", "HISTORY", "Config", "GaveUp", "Run", "read_pool", "read_ru
 HISTORY = "history.sqlite"
 LOCK = "run.lock"
 WORKERS_LOCK = "workers.lock"
+STATES = "states"
 #: Evaluations of a run that goes on whose networks are compared with those that the space builds now.
 _COMPARED = 16
 
@@ -187,16 +188,16 @@ class Run:
         todo = deque((row.candidate, 1) for row in self.search.history if row.status == PENDING)
         running: dict[int, Candidate] = {}
         failures = _Failures(self.config.give_up)
-        budget = self.config.budget
+        budget: float = self.config.budget
         while True:
             while len(backend) < backend.capacity:
                 if not todo:
-                    if len(self.search.history) >= budget or not self.search.ready():
+                    if self._used() >= budget or not self.search.ready():
                         break
                     try:
                         candidate = self.search.ask()[0]
                     except Exhausted:
-                        budget = len(self.search.history)
+                        budget = 0
                         break
                     self.store.propose(candidate, self.session)
                     todo.append((candidate, 1))
@@ -221,6 +222,12 @@ class Run:
                 self._check_names(outcome, row)
                 failures.count(row)
 
+    def _used(self) -> float:
+        """How much of the budget the proposals take, in whole trainings."""
+        if not self.config.steps:
+            return len(self.search.history)
+        return self.search.spent / self.config.steps[-1]
+
     def _check_names(self, outcome: Outcome, row: Evaluation) -> None:
         """Make sure at the first result that it has what objectives and constraints are about: no other will."""
         if row.status != FAILED or not outcome.metrics:
@@ -243,9 +250,16 @@ class Run:
             attempt,
             latency="latency" in wanted,
             input=self.config.input,
+            stop=candidate.step,
+            steps=self.config.steps[-1] if self.config.steps else None,
+            state=str(self._state(candidate)) if self.config.steps else None,
             store=str(self.directory.resolve() / HISTORY) if direct else None,
             session=self.session,
         )
+
+    def _state(self, candidate: Candidate) -> Path:
+        """Folder of the state of a network's training."""
+        return self.directory.resolve() / STATES / candidate.hash.partition(":")[2][:16]
 
     def _look_again(self, outcome: Outcome) -> Outcome:
         """A worker that died or was killed may have written its result before."""
@@ -309,6 +323,8 @@ def read_run(directory: str | os.PathLike[str]) -> tuple[Config, Search]:
         objectives=config.objectives,
         constraints=config.constraints,
         q=config.q,
+        steps=config.steps,
+        eta=config.eta,
     )
     search.restore(rows)
     return config, search
@@ -341,7 +357,13 @@ def _search(config: Config, space: Any, evaluator: Any) -> Search:
     if space is None:
         space = shared_space(config.space, config.input)
     if evaluator is None:
-        evaluator = shared_evaluator(config.evaluator, config.space, config.input)
+        evaluator = shared_evaluator(
+            config.evaluator, config.space, config.input, config.steps[-1] if config.steps else None
+        )
+    if config.steps and not hasattr(evaluator, "keeps_state"):
+        raise SearchError(
+            "--steps needs an evaluator whose training is divided into steps: a function that yields a value after each"
+        )
     pool: list[str] | None = None
     if config.pool is not None:
         pool = read_pool(config.pool)
@@ -357,4 +379,6 @@ def _search(config: Config, space: Any, evaluator: Any) -> Search:
         objectives=config.objectives,
         constraints=config.constraints,
         q=config.q,
+        steps=config.steps,
+        eta=config.eta,
     )
