@@ -84,7 +84,7 @@ def test_nested_functions_end():
             )
         )
     begun = time.process_time()
-    with pytest.raises(SourceError, match="nested more than|nodes, functions counted"):
+    with pytest.raises(SourceError, match=r"nested more than|nodes, functions counted"):
         from_onnx(model_of([helper.make_node("f29", ["x"], ["y"], domain="own")], functions=functions))
     with pytest.raises(SourceError, match="nodes, functions counted as their nodes"):
         from_onnx(model_of([helper.make_node("f21", ["x"], ["y"], domain="own")], functions=functions))
