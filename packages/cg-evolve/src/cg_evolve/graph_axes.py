@@ -58,9 +58,7 @@ class Axes:
         self.nodes: list[Node] = list(graph.nodes)
         self.of: list[tuple[Axis, ...]] = []
         for node in self.nodes:
-            found = self._axes(node, [self.of[i] for i in node.inputs])
-            assert [self.size(axis) for axis in found] == list(node.shape), (node.op, node.shape)
-            self.of.append(found)
+            self.of.append(self._axes(node, [self.of[i] for i in node.inputs]))
 
     # --- factors ------------------------------------------------------------------------------------------------------
 
@@ -177,7 +175,7 @@ class Axes:
     def _axes(self, node: Node, ins: list[tuple[Axis, ...]]) -> tuple[Axis, ...]:
         rule = _RULES[node.op] if node.op in _RULES else _RULES_BY_KIND.get(OPERATORS[node.op].kind)
         found = rule(self, node, ins) if rule is not None else None
-        if found is None:
+        if found is None or [self.size(axis) for axis in found] != list(node.shape):
             for axes in ins:
                 for axis in axes:
                     self.fix(axis)
@@ -203,7 +201,7 @@ class Axes:
                     result[place] = axis
                 else:
                     self.tie(result[place], axis)
-        return tuple(result) if [self.size(axis) for axis in result] == list(node.shape) else None
+        return tuple(result)
 
     def _first(self, node: Node, ins: list[tuple[Axis, ...]]) -> tuple[Axis, ...]:
         """The axes of the first input; further ones (weights, statistics) are fixed."""
@@ -228,8 +226,6 @@ class Axes:
     def _spatial(self, node: Node, ins: list[tuple[Axis, ...]]) -> tuple[Axis, ...] | None:
         """Batch and channels stay, the extent is computed."""
         if len(node.shape) < 3 or len(ins) > 1 or len(ins[0]) != len(node.shape):
-            return None
-        if tuple(node.shape[:2]) != tuple(self.size(axis) for axis in ins[0][:2]):
             return None
         for axis in ins[0][2:]:
             self.fix(axis)
@@ -278,7 +274,7 @@ class Axes:
                             return None  # groups of heads share keys
                         self.tie(result[place], axis)
                     result[place] = result[place] or axis
-        return tuple(result) if [self.size(axis) for axis in result] == list(shape) else None
+        return tuple(result)
 
     def _reshape(self, node: Node, ins: list[tuple[Axis, ...]]) -> tuple[Axis, ...] | None:
         return self._regroup(ins[0], node.shape) if len(ins) == 1 else None
@@ -326,8 +322,7 @@ class Axes:
         data, index = ins
         place = node.attrs["axis"]
         self.fix(data[place])
-        found = (*data[:place], *index, *data[place + 1 :])
-        return found if [self.size(axis) for axis in found] == list(node.shape) else None
+        return (*data[:place], *index, *data[place + 1 :])
 
     def _expand(self, node: Node, ins: list[tuple[Axis, ...]]) -> tuple[Axis, ...]:
         missing = len(node.shape) - len(ins[0])

@@ -24,7 +24,7 @@ from typing import Any, ClassVar
 from cg_evolve.graph_axes import Axes, Factor, depthwise
 from cg_evolve.graph_blocks import blocks
 from cg_ir import Graph, GraphBuilder, GraphError, Node
-from cg_ir.operators import OPERATORS, rules
+from cg_ir.operators import OPERATORS
 
 __all__ = ["ACTIVATIONS", "Changes", "Site", "Sites", "rebuild"]
 
@@ -331,30 +331,20 @@ def _emit(builder: GraphBuilder, sites: Sites, changes: Changes, node: Node, mad
     attrs = dict(attrs)
     shape = sites.axes.shape(node.index, changes.sizes)
     inputs = [made[j] for j in node.inputs]
-    stated = OPERATORS[op].shape is rules.stated or OPERATORS[op].layout or op == "Constant"
-    channels = None
     if op in ("Conv", "ConvTranspose"):
-        channels = shape[1]
         if depthwise(node):
             attrs["group"] = builder.shape(inputs[0])[1]
-        if op == "Conv" and (channels % attrs["group"] or builder.shape(inputs[0])[1] % attrs["group"]):
-            raise GraphError(f"{channels} channels do not divide into {attrs['group']} groups", f"node {node.index}")
-    elif op in ("Gemm", "Embedding"):
-        channels = shape[-1]
+        if shape[1] % attrs["group"] or builder.shape(inputs[0])[1] % attrs["group"]:
+            raise GraphError(f"{shape[1]} channels do not divide into {attrs['group']} groups", f"node {node.index}")
     elif op == "PRelu" and attrs["num_parameters"] > 1:
         attrs["num_parameters"] = shape[1]
     elif op == "Slice":
-        _slice(attrs, node, builder.shape(inputs[0]), shape)
+        _slice(attrs, node, shape)
     region = ".".join(filter(None, (node.region, copy)))
-    result = builder.add(
-        op, *inputs, region=region, weights=node.weights, shape=shape if stated else None, channels=channels, **attrs
-    )
-    if builder.shape(result) != shape:
-        raise GraphError(f"the shape should be {list(shape)}, not {list(builder.shape(result))}", f"node {node.index}")
-    return result
+    return builder.add(op, *inputs, region=region, weights=node.weights, shape=shape, **attrs)
 
 
-def _slice(attrs: dict[str, Any], node: Node, whole: tuple[int, ...], shape: tuple[int, ...]) -> None:
+def _slice(attrs: dict[str, Any], node: Node, shape: tuple[int, ...]) -> None:
     """Move the borders of a slice to those of the same part of the new sizes."""
     starts, ends = list(attrs["starts"]), list(attrs["ends"])
     for axis, (old, new) in enumerate(zip(node.shape, shape, strict=True)):
