@@ -37,6 +37,7 @@ LINES = {
     "rank": (["rank", CELL, OTHER], ["ranking", "sources"]),
     "rank with a scorer": (["rank", CELL, OTHER, "--scorer", "macs"], ["ranking"]),
     "rank within a space": (["rank", "--from", "labels.csv", "--space", "nb201"], ["ranking"]),
+    "latency": (["latency", CELL, OTHER, "--device", "pixel3"], ["latency"]),
     "fit": (["fit", "--space", "nb201", "--labels", "labels.csv", "-o", "model"], ["output", "networks", "sources"]),
     "embed": (["embed", "--space", "nb201", "--from", "labels.csv", "-o", "v.csv"], ["output", "vectors", "columns"]),
     "pretrain": (["pretrain", "pretrain.yaml", "-o", "encoder"], ["output", "kind"]),
