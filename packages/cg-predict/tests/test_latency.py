@@ -78,7 +78,13 @@ def test_rows_do_not_depend_on_their_neighbours(family):
 
 def machine(columns, seed=0, noise=0.0):
     """Milliseconds on a made-up machine: work, traffic and launches, each at a price."""
-    prices = dict.fromkeys(COLUMNS, 0.0) | {"macs/convk": 2e-6, "fused/convk": 1e-5, "fused/pointwise": 2e-5, "launches/conv1": 0.01, "once": 0.1}
+    prices = dict.fromkeys(COLUMNS, 0.0) | {
+        "macs/convk": 2e-6,
+        "fused/convk": 1e-5,
+        "fused/pointwise": 2e-5,
+        "launches/conv1": 0.01,
+        "once": 0.1,
+    }
     ms = columns @ np.array([prices[name] for name in COLUMNS])
     return ms * np.exp(noise * np.random.default_rng(seed).standard_normal(len(ms)))
 
@@ -122,7 +128,7 @@ def test_intervals_grow_beyond_what_was_measured(family):
     model = DeviceModel.fit(columns, machine(columns), spread=0.1)
     assert (model.beyond(columns) == 0).all()
     assert (model.half_width(columns) == 0.1).all()
-    assert (model.half_width(roofline(graphs, 64)) > 0.5).all()
+    assert model.half_width(roofline(graphs, 64)).mean() > 1.0
 
 
 def test_transfer_finds_the_machine_that_is_alike():
@@ -153,7 +159,7 @@ def test_every_device_ships_with_a_model_and_a_scorer(family):
     assert set(predictor.devices) == {d.name for d in DEVICES} == set(known_devices())
     for name in predictor.devices:
         ms, low, high = LatencyPredictor(name).predict(graphs[:5], return_interval=True)
-        assert (0 < low).all()
+        assert (low > 0).all()
         assert (low < ms).all()
         assert (ms < high).all()
         np.testing.assert_allclose(get_scorer(f"latency@{name}").predict(graphs[:5]), -ms)

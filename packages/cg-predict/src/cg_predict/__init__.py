@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from cg_ir.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from cg_predict.explain import Explanation, probability_better
     from cg_predict.gp import AveragedGaussianProcess, Structure
     from cg_predict.latency import LatencyPredictor, LatencyScorer
     from cg_predict.predictor import Familiarity, Predictor, UnfamiliarWarning
@@ -26,6 +27,8 @@ _WHERE = {
     "rank": "ranking",
     "Ranking": "ranking",
     "Ranked": "ranking",
+    "probability_better": "explain",
+    "Explanation": "explain",
     "LatencyPredictor": "latency",
     "LatencyScorer": "latency",
     "Prior": "prior",
@@ -45,6 +48,9 @@ __all__ = [  # noqa: RUF022 - grouped by concept
     "rank",
     "Ranking",
     "Ranked",
+    # explanations
+    "Explanation",
+    "probability_better",
     # latency
     "LatencyPredictor",
     "LatencyScorer",

@@ -29,6 +29,8 @@ _LARGEST = 0.5
 _REWEIGHTINGS = 4
 #: Columns by whose range extrapolation is told.
 _EXTENT = ("macs/", "moved/", "weights/", "launches/")
+#: No machine is known better than this, in logarithms.
+_LEAST_SPREAD = 0.01
 #: Growth of the interval, in logarithms, for every e-fold beyond what was measured.
 _PER_EFOLD = 0.3
 
@@ -103,7 +105,7 @@ class DeviceModel:
 
     def half_width(self, columns: Floats) -> Floats:
         """Half the width of the interval, (n,), in logarithms: it grows with the distance to what was measured."""
-        return self.spread + _PER_EFOLD * self.beyond(columns)
+        return max(self.spread, _LEAST_SPREAD) + _PER_EFOLD * self.beyond(columns)
 
     def shares(self, columns: Floats) -> dict[str, Floats]:
         """What part of the time by the roofline each kind of operator takes, (n,) each; overheads are ``rest``."""

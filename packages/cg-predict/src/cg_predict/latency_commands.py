@@ -16,7 +16,7 @@ from cg_ir.errors import CgError
 from cg_ir.graph import Graph
 from cg_ir.measurement import RUNTIMES, measure
 from cg_ir.output_formats import write_text
-from cg_ir.sources import graph_of
+from cg_ir.sources import Reading
 from cg_ir.terminal import json_option, say_written, table_console
 
 __all__ = ["latency"]
@@ -84,12 +84,14 @@ def latency(
         raise CgError("-o is where measurements go; give --measure as well")
     if fitted is not None and devices:
         raise CgError("--fit predicts for the device that was measured; leave --device out")
-    graphs = [graph_of(name, input=inputs, args=arguments, strict=strict) for name in sources]
+    reading = Reading(None, inputs, arguments, strict)
+    sources = tuple(reading.expand(sources))
+    graphs = [reading.graph(source) for source in sources]
     if measured:
         _measure(sources, graphs, runtime, batch or 1, output, as_json)
         return
     if fitted is not None:
-        predictors = [_fitted(fitted, exclude)]
+        predictors = [_fitted(fitted, exclude, reading)]
     else:
         names = devices or LatencyPredictor(exclude=exclude).devices
         predictors = [LatencyPredictor(name, exclude, batch=batch) for name in names]
@@ -101,11 +103,12 @@ def latency(
     _predict(sources, graphs, predictors, as_json, fitted is not None)
 
 
-def _fitted(path: Path, exclude: tuple[str, ...]) -> Any:
-    from cg_predict.commands import read_labels
+def _fitted(path: Path, exclude: tuple[str, ...], reading: Reading) -> Any:
+    from cg_predict.labels import read_labels
     from cg_predict.latency import LatencyPredictor
 
-    return LatencyPredictor(_OWN, exclude).fit(*read_labels(path, "ms", None))
+    known = read_labels(path, "ms", reading)
+    return LatencyPredictor(_OWN, exclude).fit(known.graphs, known.values)
 
 
 def _predict(sources: tuple[str, ...], graphs: list[Graph], predictors: list[Any], as_json: bool, own: bool) -> None:
@@ -125,7 +128,7 @@ def _predict(sources: tuple[str, ...], graphs: list[Graph], predictors: list[Any
                 }
             )
     if as_json:
-        click.echo(json.dumps(rows, indent=1))
+        click.echo(json.dumps({"latency": rows}, indent=1))
         return
     from rich.table import Table
 
@@ -167,7 +170,7 @@ def _measure(
         )
         return
     if as_json:
-        click.echo(json.dumps(rows, indent=1))
+        click.echo(json.dumps({"runtime": runtime, "batch": batch, "measured": rows}, indent=1))
         return
     from rich.table import Table
 
@@ -181,7 +184,7 @@ def _measure(
 
 def _suggest(sources: tuple[str, ...], graphs: list[Graph], predictor: Any, count: int, as_json: bool) -> None:
     chosen = [sources[i] for i in predictor.suggest(graphs, count)]
-    click.echo(json.dumps(chosen, indent=1) if as_json else "\n".join(chosen))
+    click.echo(json.dumps({"measure": chosen}, indent=1) if as_json else "\n".join(chosen))
 
 
 def _ms(value: float) -> str:

@@ -145,6 +145,8 @@ def _read_timm(path: Path, cache: Path, progress: Callable[[str], None]) -> list
     result = []
     for device in (d for d in DEVICES if d.table == "timm"):
         own = [r for r in rows if r["device"] == device.name and (r["arch"], int(r["img_size"])) in number]
+        if not own:
+            continue
         network = np.array([number[r["arch"], int(r["img_size"])] for r in own])
         batch = np.array([int(r["batch"]) for r in own])
         columns = np.zeros((len(own), len(COLUMNS)))

@@ -144,6 +144,11 @@ class Recorder(TorchDispatchMode):
         origins: the module's own tensor by the id of the one that the program sees in its place.
     """
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """No: to keep the compiler out of this class's methods, torch would import it, which takes longer than all the rest."""
+        return False
+
     def __init__(self, whole: Callable[[str], bool]) -> None:
         super().__init__()
         self.origins: dict[int, Tensor] = {}

@@ -138,7 +138,7 @@ def _device_left_out(target: Measured, tables: Sequence[Measured], rows: ResultR
     for part in ("new networks", "known networks"):
         for k in range(_DEVICE_FOLDS if target.device.table == "timm" else 1):
             test = np.flatnonzero(fold == k)
-            seen = (part, name, OURS, COUNTS[-1], 100 * k + draws - 1)
+            seen = (part, name, NEAREST, 0, 100 * k + draws - 1)
             if seen in rows.done:
                 continue
             excluded = set(target.group[test].tolist()) if part == "new networks" else set()
@@ -165,6 +165,8 @@ def _few(m: Measured, known: Floats, part: str, draw: int, rows: ResultRows) -> 
     name = m.device.name
     order = np.random.default_rng([draw, 7]).permutation(len(m))
     for count in COUNTS:
+        if len(m) < count + 5:
+            continue  # too few would be left to judge by
         own, rest = order[:count], order[count:]
         if not count:
             nearest = np.exp(known[rest].mean(axis=1))
