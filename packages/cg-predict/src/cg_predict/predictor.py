@@ -56,7 +56,7 @@ class Familiarity:
     """How well one network is known.
 
     Args:
-        family: table of the nearest network that was learned from.
+        family: of the nearest network that was learned from.
         distance: root mean square difference of descriptors, in standard deviations over all families together.
         limit: distance up to which trees on absolute descriptors are asked.
     """
@@ -144,8 +144,9 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         distances, tables = self.knowledge.distances(descriptors().encode(graphs))
         if not tables:
             return [Familiarity("", float("inf")) for _ in graphs]
+        families = [self.knowledge.experts[table].family for table in tables]
         nearest = distances.argmin(axis=1)
-        return [Familiarity(tables[i], float(row[i])) for i, row in zip(nearest, distances, strict=True)]
+        return [Familiarity(families[i], float(row[i])) for i, row in zip(nearest, distances, strict=True)]
 
     def expected_correlation(self, pool: Sequence[Graph]) -> float:
         """The rank correlation with labels that is to be expected of the ranking of a pool without labels, by what came of families that were left out."""
@@ -386,7 +387,6 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
             if known.vectors is not None:
                 arrays["vectors"] = known.vectors
             config |= {"hashes": known.hashes, "names": self._state.names}
-        config["digest"] = _digest(config, arrays)
         write_checkpoint(directory, "predictor", config, arrays, self._card())
 
     def _card(self) -> str:
@@ -419,8 +419,6 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
             labels = arrays["labels"]
             if config["prior"] != result.knowledge.card.get("digest", ""):
                 raise CgError(f"{directory} was saved with another prior than this release ships; fit it again")
-            if config["digest"] != _digest(config, arrays):
-                raise CheckpointError(f"{directory} does not match its digest: it is damaged, or somebody changed it")
             if not len(labels):
                 return result
             known = Encodings([str(h) for h in config["hashes"]], arrays["descriptors"], arrays.get("vectors"))
@@ -471,15 +469,6 @@ def _check_state(directory: str | Path, known: Encodings, labels: NDArray[Any], 
         raise CheckpointError(f"{directory} does not hold the vectors that its settings ask for")
     if not all(np.isfinite(x).all() for x in (labels, known.descriptors, known.vectors) if x is not None):
         raise CheckpointError(f"{directory} holds numbers that are not finite")
-
-
-def _digest(config: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> str:
-    """Over everything but the digest itself and what the checkpoint's writer adds."""
-    kept = {key: config[key] for key in ("parameters", "sources", "prior", "hashes", "names") if key in config}
-    digest = hashlib.blake2b(json.dumps(kept, sort_keys=True).encode(), digest_size=16)
-    for name in sorted(arrays):
-        digest.update(name.encode() + np.ascontiguousarray(arrays[name]).tobytes())
-    return digest.hexdigest()
 
 
 def _key(pool: Sequence[Graph]) -> str:
