@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cg_ir.graph import Graph
-from cg_predict.features import descriptors, fingerprint, path_vectors
+from cg_predict.features import descriptors, fingerprint, neighbourhoods, path_vectors
 from cg_predict.kernels import Whitening
 from cg_predict.pool import PoolScale
 from cg_predict.prior import PooledPrior, Prior
@@ -35,31 +35,35 @@ class Encodings:
     Args:
         hashes: of the graphs.
         descriptors: float32 (n, d).
-        vectors: of the path-weighted encoder, float32 (n, e), where they take part.
+        vectors: of the path-weighted encoder, float32 (n, e), where kernels take part.
+        neighbourhoods: counts of operators with their inputs, float32 (n, k), likewise.
     """
 
     hashes: list[str]
     descriptors: NDArray[np.float32]
-    vectors: NDArray[np.float32] | None
+    vectors: NDArray[np.float32] | None = None
+    neighbourhoods: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.hashes)
 
     @classmethod
-    def of(cls, graphs: Sequence[Graph], embedding: bool) -> Encodings:
+    def of(cls, graphs: Sequence[Graph], embedding: bool = False, kernels: bool = True) -> Encodings:
         """Encode graphs; each encoder remembers what it has seen.
 
         Args:
             graphs: the networks.
             embedding: whether vectors of the path-weighted encoder take part.
+            kernels: whether kernels will look at them; the score without labels reads descriptors alone.
         """
-        vectors = path_vectors().encode(graphs) if embedding else None
-        return cls([graph.hash for graph in graphs], descriptors().encode(graphs), vectors)
+        vectors = path_vectors().encode(graphs) if embedding and kernels else None
+        counts = neighbourhoods().encode(graphs) if kernels else None
+        return cls([graph.hash for graph in graphs], descriptors().encode(graphs), vectors, counts)
 
     def at(self, rows: NDArray[Any]) -> Encodings:
         """Those of these rows."""
-        vectors = None if self.vectors is None else self.vectors[rows]
-        return Encodings([self.hashes[i] for i in rows], self.descriptors[rows], vectors)
+        rest = (None if x is None else x[rows] for x in (self.vectors, self.neighbourhoods))
+        return Encodings([self.hashes[i] for i in rows], self.descriptors[rows], *rest)
 
     def some(self, count: int) -> Encodings:
         """At most ``count`` of them, evenly spaced."""
@@ -107,7 +111,8 @@ class Context:
     @cached_property
     def _features(self) -> tuple[Floats, Whitening, PoolScale | None, Floats | None]:
         """Weights of descriptors, their components, scale of the encoder's vectors and weights of these."""
-        weights = self.prior.relevance()
+        similarity = self._prior.similarity if isinstance(self._prior, PooledPrior) and self.prior.experts else None
+        weights = self.prior.relevance(similarity)
         relevant = weights.get("descriptors", np.ones(self.around.descriptors.shape[1], dtype=np.float32))
         whitening = Whitening(0.5, _COMPONENTS).fit(self.scale.standardise(self.around.descriptors))
         if self.around.vectors is None:
@@ -130,6 +135,8 @@ class Context:
         weights, whitening, vector_scale, vector_weights = self._features
         z = self.scale.standardise(networks.descriptors)
         views: Views = {"descriptors": z * weights, "components": whitening.transform(z)}
+        if networks.neighbourhoods is not None:
+            views["neighbourhoods"] = networks.neighbourhoods
         if networks.vectors is not None and vector_scale is not None:
             v = vector_scale.standardise(networks.vectors)
             views["embedding"] = v if vector_weights is None else v * vector_weights

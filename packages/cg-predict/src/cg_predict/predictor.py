@@ -33,13 +33,20 @@ __all__ = ["Familiarity", "LabelError", "Predictor", "UnfamiliarWarning"]
 
 Floats = NDArray[np.float64]
 
-#: Kernels that are averaged over: descriptors weighted by what mattered in other families, their half-whitened components, vectors of the encoder; with the
-#: score without labels as a mean and without it, for it may mislead.
+#: Kernels that are averaged over: descriptors weighted by what mattered in other families, their half-whitened components, counts of neighbourhoods, vectors of
+#: the encoder; with the score without labels as a mean and without it, for it may mislead.
 STRUCTURES = (
     Structure(("descriptors", "components", "embedding"), mean=True),
+    Structure(("descriptors", "neighbourhoods"), mean=True),
+    Structure(("descriptors", "embedding", "neighbourhoods")),
     Structure(("embedding",), mean=True),
-    Structure(("descriptors", "embedding")),
     Structure(("embedding",)),
+)
+#: Where labelled networks were picked for being good, kernels of vectors alone stay out: they tell the best from each other less well.
+SELECTED = (
+    *STRUCTURES[:3],
+    Structure(("descriptors", "embedding"), mean=True),
+    Structure(("descriptors", "components")),
 )
 #: Candidates, and networks of the pool, that `suggest` weighs against each other.
 WEIGHED = 1000
@@ -226,7 +233,7 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
             return (empty, empty.copy()) if return_std else empty
         graphs, place = distinct(graphs)
         context, posterior = self._posterior(list(pool) if pool is not None and len(pool) else None)
-        networks = Encodings.of(graphs, context.around.vectors is not None)
+        networks = Encodings.of(graphs, self.embedding, kernels=not isinstance(posterior, NoLabels))
         if isinstance(posterior, NoLabels):
             self._warn(context)
             mean, std = posterior.predict({}, context.scores(networks))
@@ -267,7 +274,7 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
             if model is None:
                 raise CgError(f"suggest works up to {self._settings.exact_labels} labels")
         else:
-            context, model = self._context(graphs, self.embedding), self._process(False)
+            context, model = self._context(graphs, kernels=True), self._process(False)
         candidates, _ = context.views(Encodings.of([graphs[i] for i in free], self.embedding))
         everything, _ = context.views(Encodings.of(around, self.embedding))
         if not model.fitted:
@@ -297,16 +304,16 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
                 stacklevel=4,
             )
 
-    def _context(self, pool: Sequence[Graph] | None, embedding: bool = False) -> Context:
+    def _context(self, pool: Sequence[Graph] | None, kernels: bool = False) -> Context:
         """The context of a pool; that of the last one is kept, whatever labels come."""
         prior = self.knowledge
         if pool is None:
-            known = self._state.known if self._state is not None else Encodings.of([], False)
+            known = self._state.known if self._state is not None else Encodings.of([], kernels=False)
             return Context(known, prior, pooled=False)
-        key = (_key(pool), embedding, self._knowledge[0])
+        key = (_key(pool), kernels, self.embedding, self._knowledge[0])
         kept: tuple[Any, Context] | None = self.__dict__.get("_last_context")
         if kept is None or kept[0] != key:
-            kept = (key, Context(Encodings.of(evenly_spaced(pool), embedding), prior, pooled=True))
+            kept = (key, Context(Encodings.of(evenly_spaced(pool), self.embedding, kernels), prior, pooled=True))
             self._last_context = kept
         return kept[1]
 
@@ -316,9 +323,9 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         Labels that are left out are then easily told from their neighbours, and the marginal likelihood decides between kernels instead.
         """
         settings = self._settings
-        usable = {"descriptors", "components", *(("embedding",) if self.embedding else ())}
+        usable = {"descriptors", "components", "neighbourhoods", *(("embedding",) if self.embedding else ())}
         structures = [
-            Structure(tuple(v for v in s.views if v in usable), mean=s.mean and bool(self.sources)) for s in STRUCTURES
+            Structure(tuple(v for v in s.views if v in usable), mean=s.mean and bool(self.sources)) for s in (SELECTED if selected else STRUCTURES)
         ]
         structures = list(dict.fromkeys(s for s in structures if s.views))
         return AveragedGaussianProcess(
@@ -336,12 +343,14 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
             return context, NoLabels(context.expected if self.sources else 0.0)
         if pool is None:
             if state.own is None:
-                context = self._context(state.pool, self.embedding)
+                context = self._context(state.pool, kernels=True)
                 state.own = (context, self._conditioned(context, state))
             return state.own
         key = _key(pool)
+        if state.pool is not None and key == state.pool_key:
+            return self._posterior(None)
         if state.other is None or state.other[0] != key:
-            context = self._context(pool, self.embedding)
+            context = self._context(pool, kernels=True)
             state.other = (key, (context, self._conditioned(context, state)))
         return state.other[1]
 
@@ -386,6 +395,8 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
             arrays = {"labels": self._state.labels, "descriptors": known.descriptors}
             if known.vectors is not None:
                 arrays["vectors"] = known.vectors
+            if known.neighbourhoods is not None:
+                arrays["neighbourhoods"] = known.neighbourhoods
             config |= {"hashes": known.hashes, "names": self._state.names}
         write_checkpoint(directory, "predictor", config, arrays, self._card())
 
@@ -421,7 +432,7 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
                 raise CgError(f"{directory} was saved with another prior than this release ships; fit it again")
             if not len(labels):
                 return result
-            known = Encodings([str(h) for h in config["hashes"]], arrays["descriptors"], arrays.get("vectors"))
+            known = Encodings([str(h) for h in config["hashes"]], arrays["descriptors"], arrays.get("vectors"), arrays["neighbourhoods"])
             names = [str(name) for name in config["names"]]
         except (KeyError, TypeError) as error:
             raise CheckpointError(f"{directory} is no saved predictor: {json.dumps(str(error))}") from None
@@ -451,6 +462,7 @@ class _State:
     other: tuple[str, tuple[Context, Posterior]] | None = None
 
     def __post_init__(self) -> None:
+        self.pool_key = "" if self.pool is None else _key(self.pool)
         self.informative = bool(np.ptp(self.labels) > 0)
         self.scores = normal_scores(self.labels)
 
@@ -467,7 +479,7 @@ def _check_state(directory: str | Path, known: Encodings, labels: NDArray[Any], 
     shapes = known.descriptors.shape == (len(labels), columns) and len(known) == len(labels)
     if not shapes or (known.vectors is not None) != embedding:
         raise CheckpointError(f"{directory} does not hold the vectors that its settings ask for")
-    if not all(np.isfinite(x).all() for x in (labels, known.descriptors, known.vectors) if x is not None):
+    if not all(np.isfinite(x).all() for x in (labels, known.descriptors, known.vectors, known.neighbourhoods) if x is not None):
         raise CheckpointError(f"{directory} holds numbers that are not finite")
 
 

@@ -83,13 +83,20 @@ class Prior:
         """For each table the families that share cells with its own, as one name: they count once."""
         return {table: " ".join(relatives_of((expert.family,))) for table, expert in self.experts.items()}
 
-    def relevance(self) -> dict[str, NDArray[np.float32]]:
-        """Weights of features by kind: the geometric mean over families."""
+    def relevance(self, similarity: Mapping[str, float] | None = None) -> dict[str, NDArray[np.float32]]:
+        """Weights of features by kind: the geometric mean over families.
+
+        Args:
+            similarity: of each table to a pool; those like it count for more.
+        """
         if not self.experts:
             return {}
         shares = self._shares()
+        if similarity is not None:
+            near = {t: share * float(np.exp(similarity[t] / self.settings.relevance_temperature)) for t, share in shares.items()}
+            shares = {t: share / sum(near.values()) for t, share in near.items()}
         return {
-            kind: np.exp(np.sum([shares[t] * e.relevance[kind] for t, e in self.experts.items()], axis=0)).astype(np.float32)
+            kind: np.exp(self.settings.relevance_power * np.sum([shares[t] * e.relevance[kind] for t, e in self.experts.items()], axis=0)).astype(np.float32)
             for kind in next(iter(self.experts.values())).relevance
         }
 
@@ -169,7 +176,7 @@ class PooledPrior:
 
     The score is a weighted sum of standardised rankings, whose weights are the sum of those by agreement, similarity and nearness,
 
-        score = A / std(A) + (2 s)^2 S / std(S) + c sum_F exp(-d_F / t) a_F
+        score = A / std(A) + b s^2 S / std(S) + c sum_F exp(-d_F / t) a_F
 
     with A the rankings weighted by agreement, S the experts on ranks weighted by exp(similarity / temperature), s the greatest similarity, a_F the expert on
     descriptors as they are of family F, and d_F the median distance of the pool's networks to known ones of F.
@@ -252,7 +259,7 @@ class PooledPrior:
         greatest = max(self.similarity.values())
         shares = {t: np.exp((s - greatest) / settings.similarity_temperature) for t, s in self.similarity.items()}
         similar = {f"relative {t}": float(s) for t, s in shares.items() if f"relative {t}" in views}
-        add(similar, (2.0 * max(greatest, 0.0)) ** 2)
+        add(similar, settings.similarity_weight * max(greatest, 0.0) ** 2)
         for table in self._near():
             if f"absolute {table}" in views:
                 share = float(np.exp(-self.distances[table] / settings.nearness_temperature))

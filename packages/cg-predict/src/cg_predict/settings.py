@@ -13,10 +13,13 @@ class Settings:
 
     Args:
         similarity_temperature: difference in similarity that divides an expert's weight by e.
+        similarity_weight: of the experts weighted by it, times the square of the greatest similarity, beside those weighted by agreement.
         nearness_temperature: distance that divides the weight of trees on absolute descriptors by e.
         nearness_weight: of such trees beside the rest, where known networks are right there.
         nearness_limit: distance beyond which they are not asked.
         size_weight: without a pool, weight of each of three sizes, in standard deviations over all families, beside such trees.
+        relevance_temperature: difference in similarity that divides by e how much a family's weights of features count in kernels.
+        relevance_power: to which the geometric mean of those weights is taken.
         prior_labels: labels with every so many of which the share of the score without labels falls by e, before it is seen how well it tells them.
         exact_labels: labels up to which the Gaussian process is exact; beyond, trees learn what it leaves unexplained.
         draws: hyper-parameter settings drawn from their prior at first, over all kernels.
@@ -26,10 +29,13 @@ class Settings:
     """
 
     similarity_temperature: float = 0.05
+    similarity_weight: float = 6.0
     nearness_temperature: float = 0.2
     nearness_weight: float = 3.0
     nearness_limit: float = 0.9
     size_weight: float = 0.4
+    relevance_temperature: float = 0.1
+    relevance_power: float = 2.0
     prior_labels: float = 10.0
     exact_labels: int = 1500
     draws: int = 160

@@ -57,6 +57,11 @@ def bench() -> None:
     help="At most this many networks of a target, a seeded sample; 1500 unless said otherwise, nb201 whole.",
 )
 @click.option("--draws", type=int, help="Draws of labels; 10, or 3 in a quick run.")
+@click.option(
+    "--graphs",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder with timm.jsonl.gz and torchvision.jsonl.gz, graph documents as 'cg collect' writes them; their targets are left out without it.",
+)
 @_output("results.csv, results.md and the plot")
 @json_option
 def transfer(
@@ -66,6 +71,7 @@ def transfer(
     chosen: tuple[str, ...],
     limit: int | None,
     draws: int | None,
+    graphs: Path | None,
     output: Path,
     as_json: bool,
 ) -> None:
@@ -85,12 +91,14 @@ def transfer(
     for target in TARGETS:
         if (only and target.name not in only) or (quick and not only and not target.quick):
             continue
+        if target.documents and graphs is None and not only:
+            progress(f"{target.name}: left out, for no --graphs are given")
+            continue
         size = limit if limit is not None else 600 if quick else target.size
-        labelled = target.read(data, size)
-        graphs = labelled.graphs()
+        labelled = target.read(data, size, graphs)
         run_target(
-            target, labelled, graphs, methods_for(target, data, quick, chosen), (0, 20, 50, 100) if quick else COUNTS,
-            draws or (3 if quick else 10), rows, progress,
+            target, labelled, labelled.graphs(), methods_for(target, labelled, data, quick, chosen, graphs),
+            (0, 20, 50, 100) if quick else COUNTS, draws or (3 if quick else 10), rows, progress,
         )  # fmt: skip
         write_report(output, rows.rows)
     say_written(output / "results.md", "", as_json, rows=len(rows.rows))
