@@ -97,9 +97,9 @@ class Surrogate:
         stds = np.zeros_like(means)
         for k, objective in enumerate(self.problem.objectives):
             if objective.known:
-                from cg_evolve.objectives import COSTS
+                from cg_evolve.objectives import costs_of
 
-                means[:, k] = [objective.utility(COSTS[objective.metric](graph)) for graph in graphs]
+                means[:, k] = [objective.utility(cost) for cost in costs_of(objective.metric, graphs)]
                 continue
             scorer = self.scorers[k]
             options = {"pool": pool} if pool is not None and _takes(scorer.predict, "pool") else {}

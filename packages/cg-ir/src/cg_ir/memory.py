@@ -9,7 +9,7 @@ counted, nor is what an allocator keeps in reserve.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
@@ -32,6 +32,9 @@ _POSITIONS = {"ArgMax", "ArgMin"}
 _REVIEWS = {"Reshape", "Flatten"}  # views only of what lies in one piece
 _VIEWS = {"Squeeze", "Unsqueeze", "Transpose", "Slice", "Expand", "Split", "Output"}
 _SCATTERS = {"Transpose", "Slice", "Expand"}  # views that may not lie in one piece
+_SOURCES = {"Input", "Parameter", "Constant"}
+#: Activations that the common model libraries run in place.
+_IN_PLACE = {"Relu", "LeakyRelu", "Clip", "Silu", "HardSwish", "Mish", "Elu", "Selu"}
 _PAIRWISE = {"Add", "Max", "Min"}  # operators of many inputs that run two at a time
 
 
@@ -42,7 +45,8 @@ class Memory:
     Attributes:
         weights: bytes of learned scalars, those that operators share counted once.
         activations: greatest sum of the bytes of inputs, outputs and intermediate results alive at once.
-        in_modules: the same where what a module is given stays alive until the module returns, as in PyTorch without a compiler: its callers hold it.
+        in_modules: the same in PyTorch without a compiler: what a module is given stays alive until it returns, for its callers hold it, and ReLU and
+            its like, where nothing else reads their input, overwrite it, as they do in the common model libraries.
         at: index of the node that runs when `activations` are at their peak.
     """
 
@@ -67,10 +71,10 @@ def memory_of(graph: Graph, batch: int = 1, precision: str = "float32") -> Memor
         raise CgError(f"the precision '{precision}' is unknown; there are {', '.join(PRECISIONS)}")
     if batch < 1:
         raise CgError(f"a batch has 1 example or more, not {batch}")
-    buffers = _Buffers(graph, batch, _BYTES[precision])
-    last = buffers.last_uses()
-    peak, at = buffers.peak(last)
-    in_modules, _ = buffers.peak(_held_by_modules(graph, buffers.holder, last))
+    buffers = _Buffers(graph, batch, _BYTES[precision], set())
+    peak, at = buffers.peak(buffers.last_uses())
+    buffers = _Buffers(graph, batch, _BYTES[precision], _IN_PLACE)
+    in_modules, _ = buffers.peak(_held_by_modules(graph, buffers.holder, buffers.last_uses()))
     return Memory(_BYTES[precision] * graph.params, peak, in_modules, at)
 
 
@@ -83,8 +87,12 @@ class _Buffers:
         holder: node whose buffer each node's result lies in.
     """
 
-    def __init__(self, graph: Graph, batch: int, element: int) -> None:
+    def __init__(self, graph: Graph, batch: int, element: int, in_place: Set[str]) -> None:
         self._graph = graph
+        self._in_place = in_place
+        self._readers = [0] * len(graph)
+        for i in graph.indices.tolist():
+            self._readers[i] += 1
         self.own: list[int] = []
         self.partial: list[int] = []
         self.holder: list[int] = []
@@ -106,6 +114,8 @@ class _Buffers:
     def _is_view(self, node: Node, source: int) -> bool:
         if node.op == "Select":
             return self._graph.nodes[source].op == "Split"
+        if node.op in self._in_place:
+            return self._readers[source] == 1 and self._graph.nodes[source].op not in _SOURCES
         return node.op in _VIEWS or (node.op in _REVIEWS and self._dense[source])
 
     def last_uses(self) -> dict[int, int]:
@@ -145,7 +155,7 @@ def _held_by_modules(graph: Graph, holder: Sequence[int], last: Mapping[int, int
                 result[buffer] = max(result[buffer], end)
 
     for node in graph.nodes:
-        if node.op in ("Input", "Parameter", "Constant", "Output"):
+        if node.op in _SOURCES or node.op == "Output":
             continue
         path = node.region.split(".") if node.region else []
         common = 0
