@@ -109,3 +109,15 @@ def test_a_received_run_folder_runs_nothing(capsys: pytest.CaptureFixture[str], 
     status, error = run(capsys, "search", "--resume", "-o", "run")
     assert status == 2
     assert not (net.parent / "ran").exists()
+
+
+def test_own_functions_of_a_search_are_held_to_it_as_well(net: Path) -> None:
+    from cg_evolve.python_code import load_callable
+
+    for text in ("net.py:make", "net:make"):
+        with command_line(["search", "--resume"]), pytest.raises(SourceError, match="--allow-python"):
+            load_callable(text)
+    assert not (net.parent / "ran").exists()
+    with command_line(["search", "net.py:make"]):
+        assert callable(load_callable("net.py:make"))
+    assert (net.parent / "ran").exists()

@@ -1,8 +1,9 @@
 """Attacks every reader with hostile inputs: ``python tools/attack [--minutes M] [--sample] [--seed S] [--only NAME] [--findings FOLDER]``.
 
-Inputs are mutations of valid ones, the same for the same seed; those that end in a message not seen before join what the next are made of. They are read in
-child processes, each input within 2 GiB of memory beyond what the interpreter has, and within 10 seconds. An input may be read, or refused by an error of
-the library's own; another exception, a signal, too much time or memory is a finding. Exit status 1 if there is one.
+Inputs are mutations of valid ones, the same for the same seed; those that end in a message not seen before join what the next are made of. They are
+read in child processes, each input within 2 GiB of memory beyond what the interpreter has, and within 10 seconds of the processor's time. An input
+may be read, or refused by an error of the library's own; another exception, a signal, too much time or memory is a finding. Exit status 1 if there is
+one.
 """
 
 from __future__ import annotations
@@ -138,7 +139,7 @@ def _child(target: Target, corpus: list[bytes], name: str, place: Path, end: flo
             if os.WIFSIGNALED(status)
             else f"exit status {os.WEXITSTATUS(status)}"
         )
-        if what == "SIGALRM":
+        if what in ("SIGALRM", "SIGPROF"):
             what = f"more than {SECONDS} s"
         outcome.inputs += 1
         outcome.findings.setdefault(f"the process ended: {what}", inputs[begun])
@@ -168,6 +169,7 @@ def _serve(target: Target, inputs: list[bytes], place: Path, send: int, end: flo
         resource.setrlimit(resource.RLIMIT_AS, (size, size))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
     os.chdir(place)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     warnings.simplefilter("ignore")
@@ -176,12 +178,14 @@ def _serve(target: Target, inputs: list[bytes], place: Path, send: int, end: flo
             if time.monotonic() > end:
                 break
             print(json.dumps({"kind": "begin", "index": index}), file=stream, flush=True)
-            before, begin = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
-            signal.setitimer(signal.ITIMER_REAL, SECONDS)
+            before, begin = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
+            signal.setitimer(signal.ITIMER_PROF, SECONDS)
+            signal.setitimer(signal.ITIMER_REAL, 6 * SECONDS)
             kind, text = _ending(target, data, place)
+            signal.setitimer(signal.ITIMER_PROF, 0)
             signal.setitimer(signal.ITIMER_REAL, 0)
             memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
-            row = {"kind": kind, "text": text, "index": index, "seconds": time.monotonic() - begin, "memory": memory}
+            row = {"kind": kind, "text": text, "index": index, "seconds": time.process_time() - begin, "memory": memory}
             print(json.dumps(row), file=stream, flush=True)
     os._exit(0)
 

@@ -263,3 +263,40 @@ def test_hostile_texts_do_nothing(show: Any, tmp_path: Path) -> None:
     assert HOSTILE in texts(browser, "dialog .arch")[0]
     assert browser.title == "Search of toy"
     assert browser.execute_script("return document.querySelectorAll('img').length") == 0
+
+
+# --- folders that others sent -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("space", {}), ("space", None), ("evaluator", ["a"]), ("budget", "5"), ("budget", True), ("seed", 1.5), ("seed", 10**30), ("objectives", "accuracy"),
+        ("objectives", [1]), ("objectives", {"a": 1}), ("constraints", [None]), ("exclude", 3), ("pool", 3), ("steps", ["x"]), ("algorithm", [1]),
+    ],
+)  # fmt: skip
+def test_a_setting_of_another_type_is_refused_in_one_line(tmp_path: Path, name: str, value: Any) -> None:
+    run = run_search(tmp_path / "run", budget=4)
+    config = json.loads((run / "config.json").read_text())
+    (run / "config.json").write_text(json.dumps({**config, name: value}))
+    with pytest.raises(SearchError, match=f"is no readable run configuration: {name} "):
+        report_data(run)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("arch", b"a"), ("hash", b"x"), ("value", "best"), ("cost", "a"), ("metrics", "[1]"), ("metrics", '{"a": [1]}'), ("metrics", "{"), ("parents", "5"),
+        ("predicted_mean", "x"), ("attempts", "many"), ("seed", "x"), ("finished_at", "noon"), ("network", b"\x1f\x8bx"), ("network", "text"),
+    ],
+)  # fmt: skip
+def test_a_value_of_another_type_is_refused_in_one_line(tmp_path: Path, column: str, value: Any) -> None:
+    run = run_search(tmp_path / "run", budget=4)
+    with sqlite3.connect(run / "history.sqlite") as connection:
+        connection.execute(f"UPDATE evaluations SET {column} = ?", (value,))
+    connection.close()
+    if column == "network":
+        assert "could not be built" in report_data(run)["note"] or report_data(run)["graphs"]
+        return
+    with pytest.raises(SearchError, match="is damaged"):
+        report_data(run)

@@ -122,7 +122,7 @@ def read_config(path: str | Path) -> TrainingConfig:
         document = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise TrainingError(f"{path}: cannot be read ({error.strerror})") from None
-    except (UnicodeDecodeError, yaml.YAMLError):
+    except (UnicodeDecodeError, ValueError, RecursionError, yaml.YAMLError):  # YAML: also dates that are none
         raise TrainingError(f"{path}: is not YAML") from None
     if not isinstance(document, dict):
         raise TrainingError(f"{path}: should be a mapping of settings such as `encoder: path`")
@@ -132,7 +132,7 @@ def read_config(path: str | Path) -> TrainingConfig:
         raise TrainingError(f"{path}: unknown settings {', '.join(unknown)}; known are {', '.join(known)}")
     try:
         return TrainingConfig(**document)
-    except TrainingError as error:
+    except (TrainingError, TypeError) as error:
         raise TrainingError(f"{path}: {error}") from None
 
 

@@ -71,6 +71,8 @@ class Config:
         known = {f.name for f in fields(cls)}
         values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in document.items() if k in known}
         try:
+            for name, value in values.items():
+                _check(name, value)
             return cls(**values)
         except TypeError as error:
             raise SearchError(f"{path}: is no readable run configuration: {error}") from None
@@ -79,6 +81,24 @@ class Config:
         """Write, with the digests of the files that the run begins with; the file appears whole or not at all."""
         document = {"cg_evolve": cg_evolve.__version__, **asdict(self), "inputs": dict(inputs)}
         write_text(path, json.dumps(document, indent=2) + "\n")
+
+
+def _check(name: str, value: Any) -> None:
+    """See to it that a setting that was read is of its type.
+
+    Raises:
+        TypeError: it is of another.
+    """
+    if name in ("budget", "seed", "q", "eta", "retries", "give_up"):
+        fits = type(value) is int and abs(value) < 2**63
+    elif name == "steps":
+        fits = type(value) is tuple and all(type(part) is int for part in value)
+    elif name in ("exclude", "objectives", "constraints", "input"):
+        fits = type(value) is tuple and all(type(part) is str for part in value)
+    else:
+        fits = type(value) is str or (name == "pool" and value is None)
+    if not fits:
+        raise TypeError(f"{name} should not be {type(value).__name__}, or not hold what it holds")
 
 
 def read_inputs(path: Path) -> dict[str, str]:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from cg_evolve.errors import SearchError
+from cg_ir.trust import require_python
 
 __all__ = ["PREFIX", "load_callable", "place_of", "seeded", "source_of"]
 
@@ -30,8 +31,10 @@ def load_callable(text: str) -> Callable[..., Any]:
 
     Raises:
         SearchError: there is no such file or callable, or the code fails.
+        SourceError: a command runs whose command line does not name the file or module.
     """
     place, _, name = text.rpartition(":")
+    require_python(text, place)
     try:
         found: Any = _module(os.path.abspath(place)) if place.endswith(".py") else importlib.import_module(place)
         for part in name.split("."):

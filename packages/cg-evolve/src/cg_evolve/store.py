@@ -13,10 +13,10 @@ import math
 import sqlite3
 import time
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cg_evolve.errors import SearchError
 from cg_evolve.history import DONE, FAILED, PENDING, Candidate, Evaluation
@@ -241,7 +241,10 @@ class Store:
                     step,
                 ) = row
                 if number != len(result) or status not in (PENDING, DONE, FAILED):
-                    raise ValueError(f"evaluation {number}")
+                    raise ValueError(f"evaluation {number!r:.40}")
+                _check_row(
+                    number, (arch, digest, origin, error or ""), (value, cost, mean, std), (seed, attempts, step)
+                )
                 candidate = Candidate(number, arch, digest, seed, tuple(json.loads(parents)), origin, mean, std, step)
                 result.append(
                     Evaluation(
@@ -278,7 +281,7 @@ class Store:
             return None
         try:
             return from_json(_unpacked(row[0]))
-        except (CgError, ValueError, TypeError, EOFError, zlib.error) as error:
+        except (CgError, OSError, ValueError, TypeError, EOFError, MemoryError, zlib.error) as error:
             raise SearchError(f"{self.path}: the network of evaluation {number} is damaged: {error}") from None
 
     def again(self, session: str) -> int:
@@ -291,5 +294,29 @@ class Store:
             ).rowcount
 
     def finish_times(self) -> list[float | None]:
-        """When each evaluation ended, by proposal number: Unix times."""
-        return [row[0] for row in self._connection.execute("SELECT finished_at FROM evaluations ORDER BY id")]
+        """When each evaluation ended, by proposal number: Unix times.
+
+        Raises:
+            SearchError: they cannot be read.
+        """
+        try:
+            times = [row[0] for row in self._connection.execute("SELECT finished_at FROM evaluations ORDER BY id")]
+        except sqlite3.DatabaseError as error:
+            raise SearchError(f"{self.path}: is damaged: {error}") from None
+        if not all(moment is None or type(moment) in (int, float) for moment in times):
+            raise SearchError(f"{self.path}: is damaged: a time that is no number")
+        return times
+
+
+def _check_row(number: int, texts: Sequence[Any], reals: Sequence[Any], integers: Sequence[Any]) -> None:
+    """See to it that the values of a row are of their types: SQLite stores any in any column.
+
+    Raises:
+        ValueError: one of them is not.
+    """
+    if not (
+        all(type(text) is str for text in texts)
+        and all(real is None or type(real) in (int, float) for real in reals)
+        and all(integer is None or type(integer) is int for integer in integers)
+    ):
+        raise ValueError(f"evaluation {number}: a value is of another type")

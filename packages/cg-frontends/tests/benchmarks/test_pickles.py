@@ -341,3 +341,26 @@ def test_keys_that_collide_are_refused() -> None:
     with pytest.raises(PickleError, match="chosen to have one hash"):
         read(pickle.dumps(dict.fromkeys(pairs, 1)))
     assert len(read(pickle.dumps({(a, b): 0 for a in range(300) for b in range(300)}))) == 90_000
+
+
+class Second(Point):
+    """Another class of instances."""
+
+
+def test_instances_of_floats_that_follow_one_another() -> None:
+    """What is read at one go is what is read step by step."""
+    names = [(Point.__module__, name) for name in ("Point", "Second")]
+
+    def plain(value: Any) -> Any:
+        attributes = vars(value) if isinstance(value, Point) else value if isinstance(value, dict) else None
+        return value if attributes is None else {name: plain(part) for name, part in attributes.items()}
+
+    values = []
+    for i in range(40):
+        inner = {f"d{k}": (Point if k % 3 else Second)(value=i / 7 + k, spread=k / 3) for k in range(i % 9)}
+        inner |= {"same": inner["d0"]} if inner else {}
+        values.append(Point(key=(i, 1), base=0.5, **inner, last=Second(value=1.0, other="text"), empty=Second()))
+    for protocol in PROTOCOLS:
+        found = read(pickle.dumps(values, protocol), records=names)
+        assert [plain(part) for part in found] == [plain(part) for part in values]
+        assert found[5]["same"] is found[5]["d0"]

@@ -66,6 +66,7 @@ class _Array:
         self.place = place
 
 
+_STR = frozenset((str,))
 _DTYPE = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248]|c8|c16|[SU][1-9]\d{0,5}|O8?)")
 _MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")
 _NUMERIC = ("numpy.core.numeric", "numpy._core.numeric")
@@ -134,6 +135,8 @@ class HashLimits:
     def _check_tuple(self, key: tuple[Any, ...]) -> None:
         parts: list[Any] = [key]
         seen = 0
+        if len(key) <= self.SIZE and not self.large and self._ATOMS.issuperset(map(type, key)):
+            parts = []
         while parts:
             part = parts.pop()
             seen += 1
@@ -257,7 +260,7 @@ def build(value: Any, state: Any, memo: list[Any]) -> Any:
     if kind is Record:
         states = state if type(state) is tuple and len(state) == 2 else (state,)
         for part in states:
-            if type(part) is dict and all(type(key) is str for key in part):
+            if type(part) is dict and _STR.issuperset(map(type, part)):
                 value.update(part)
             elif part is not None:
                 raise PickleError("an object whose state is no dictionary")

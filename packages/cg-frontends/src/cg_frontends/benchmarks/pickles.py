@@ -322,22 +322,31 @@ class PickleReader:
         return run
 
     def _record(self, data: bytes, place: int) -> int:
-        """Push an instance of a class that was just pushed, if all its attributes are floats; gives the place after it, or the same."""
-        stack, memo = self._stack, self._memo
-        found = _RECORD.match(data, place)
-        if found is None or stack[-1] not in self._records:
+        """Push an instance of a class that was just pushed, if all its attributes are floats, and further such ones that follow a text in the memo.
+
+        Gives the place after them, or the same.
+        """
+        stack, memo, shapes = self._stack, self._memo, self._shapes
+        if stack[-1] not in self._records:
             return place
-        floats = found[1]
-        shape = self._shapes.get(floats[1::11])
-        if shape is None:
-            shape = self._shape(floats[1::11])
+        kind = stack[-1]
+        while True:
+            found = _RECORD.match(data, place)
+            if found is None:
+                return place
+            floats = found[1]
+            shape = shapes.get(floats[1::11]) or self._shape(floats[1::11])
             if shape is None:
                 return place
-        names, unpack = shape
-        stack[-1] = record = Record(zip(names, unpack(floats)))  # noqa: B905
-        memo += (record, record)
-        self._charged += _SLOT * (len(names) + 1)
-        return found.end()
+            names, unpack = shape
+            stack[-1] = record = Record(zip(names, unpack(floats)))  # noqa: B905 - as many, and this takes half the time
+            memo += (record, record)
+            self._charged += _SLOT * (len(names) + 1)
+            place = found.end()
+            if data[place] != 0x68 or data[place + 2] != 0x68 or memo[data[place + 3]] is not kind:
+                return place
+            stack += (memo[data[place + 1]], kind)
+            place += 4
 
     def _shape(self, numbers: bytes) -> tuple[list[str], Callable[[bytes], tuple[float, ...]]] | None:
         """The names of attributes that the memo has under some numbers, and what gets their floats out of the file."""

@@ -106,23 +106,30 @@ class Rows:
         self._place: dict[str, int] = {}
         self._columns: dict[str, int] = {}
         self._sums: list[dict[int, float]] = []
-        self._counts: list[dict[int, int]] = []
+        #: Labels behind each sum; None where every one is one.
+        self._counts: list[dict[int, int] | None] = []
 
     def __len__(self) -> int:
         return len(self._sums)
 
     def add(self, arch: str, labels: Mapping[str, float]) -> None:
         """Add a row; labels that are nan count as missing."""
+        columns = self._columns
+        found = {columns.setdefault(metric, len(columns)): value for metric, value in labels.items()}
+        if any(map(math.isnan, found.values())):
+            found = {column: value for column, value in found.items() if not math.isnan(value)}
         place = self._place.setdefault(arch, len(self._sums))
         if place == len(self._sums):
-            self._sums.append({})
-            self._counts.append({})
-        sums, counts = self._sums[place], self._counts[place]
-        for metric, value in labels.items():
-            column = self._columns.setdefault(metric, len(self._columns))
-            if not math.isnan(value):
-                sums[column] = sums.get(column, 0.0) + value
-                counts[column] = counts.get(column, 0) + 1
+            self._sums.append(found)
+            self._counts.append(None)
+            return
+        sums = self._sums[place]
+        counts = self._counts[place]
+        if counts is None:
+            counts = self._counts[place] = dict.fromkeys(sums, 1)
+        for column, value in found.items():
+            sums[column] = sums.get(column, 0.0) + value
+            counts[column] = counts.get(column, 0) + 1
 
     def table(
         self, source: str, order: Sequence[str] = (), canonical: Callable[[str], str] | None = None
@@ -141,8 +148,9 @@ class Rows:
             raise SourceError(f"{source}: the table has no {'rows' if not self._sums else 'labels'}")
         values = np.full((len(self._sums), len(self._columns)), np.nan)
         for row, (sums, counts) in enumerate(zip(self._sums, self._counts, strict=True)):
-            for column, total in sums.items():
-                values[row, column] = total / counts[column]
+            values[row, list(sums)] = list(sums.values())
+            if counts is not None:
+                values[row, list(counts)] /= list(counts.values())
         metrics = list(self._columns)
         first = [metric for metric in order if metric in self._columns]
         names = first + [metric for metric in metrics if metric not in first]
