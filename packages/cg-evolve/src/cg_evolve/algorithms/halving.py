@@ -102,9 +102,9 @@ class SuccessiveHalving:
 
     Li et al., "A system for massively parallel hyperparameter tuning", MLSys 2020 (ASHA): a training goes on when it is among the best ``1 / eta`` of its rung,
     otherwise a new one begins. With a scorer the networks that begin are those of the greatest expected improvement, from the zero-shot prior on, with a factor
-    on the deviation that each proposal draws. What the scorer is fitted to is what the curves let expect (`projected`), which counts the more the higher the rung
-    that a training has reached, and else the zero-shot prior. Who goes on is decided by the values of the rung, likewise the more the higher it is, and else by
-    the scorer's mean: the first epochs tell little of the best networks.
+    on the deviation that each proposal draws. What the scorer is fitted to is what the curves let expect (`projected`), which counts the more the higher the
+    rung that a training has reached, and else the zero-shot prior. Who goes on is decided by the values of the rung, likewise, and else
+    by the scorer's mean: the first epochs tell little of the best networks.
 
     Args:
         steps: of the rungs, upwards.
