@@ -15,6 +15,7 @@ from cg_ir.cli import cg, main
 
 CELL = "nb201:|nor_conv_3x3~0|+|none~0|none~1|+|skip_connect~0|none~1|nor_conv_1x1~2|"
 OTHER = "nb201:|nor_conv_3x3~0|+|nor_conv_3x3~0|none~1|+|nor_conv_1x1~0|none~1|nor_conv_1x1~2|"
+RICH = "nb201:|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_1x1~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_1x1~2|"
 PRETRAIN = """
 encoder: path
 options: {channels: 2}
@@ -37,6 +38,9 @@ LINES = {
     "rank": (["rank", CELL, OTHER], ["ranking", "sources"]),
     "rank with a scorer": (["rank", CELL, OTHER, "--scorer", "macs"], ["ranking"]),
     "rank within a space": (["rank", "--from", "labels.csv", "--space", "nb201"], ["ranking"]),
+    "explain": (["explain", RICH, "--against", RICH], ["networks", "comparison"]),
+    "improve": (["improve", "network.cg.json", "--show", "3"], ["changes", "score"]),
+    "latency": (["latency", CELL, OTHER, "--device", "pixel3"], ["latency"]),
     "fit": (["fit", "--space", "nb201", "--labels", "labels.csv", "-o", "model"], ["output", "networks", "sources"]),
     "embed": (["embed", "--space", "nb201", "--from", "labels.csv", "-o", "v.csv"], ["output", "vectors", "columns"]),
     "pretrain": (["pretrain", "pretrain.yaml", "-o", "encoder"], ["output", "kind"]),

@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("torch_geometric")
 
 from cg_embed.contrastive import contrastive_loss, soft_targets  # noqa: E402
+from cg_embed.kgnn import flip_signs, graph_batch  # noqa: E402
 from cg_embed.pretrain import TrainingConfig, TrainingError, train  # noqa: E402
 
 SMALL = {"width": 16, "layers": 2, "attention_layers": 1, "heads": 2, "positions": 4, "projection": 8}
@@ -84,6 +85,42 @@ def test_encoder_is_invariant_and_seeded(networks, recipe_of, network_of, order_
         a, b = network_of(recipe), network_of(recipe, order=order_of(recipe, rng))
         branch = encoder.encode([a, b])[:, :16]  # of the other branch, repeated eigenvalues leave the basis open
         np.testing.assert_allclose(branch[0], branch[1], atol=1e-5)
+
+
+def test_signs_of_positions_are_drawn_for_each_graph_and_vector(networks):
+    encoder = ContrastiveEncoder(ContrastiveConfig(**SMALL))
+    batch = graph_batch(encoder.prepare(networks[:40]), rich=False, layers=2)
+    flipped = flip_signs(batch, torch.Generator().manual_seed(0))
+    assert torch.equal(flip_signs(batch, torch.Generator().manual_seed(0)).positions, flipped.positions)
+    same, seen = [], batch.positions.abs() > 1e-6
+    for begin, end in zip(batch.ptr[:-1].tolist(), batch.ptr[1:].tolist(), strict=True):
+        for column in range(4):
+            here = seen[begin:end, column]
+            if here.any():
+                ratio = (flipped.positions / batch.positions)[begin:end, column][here]
+                assert ratio.unique().tolist() in ([1.0], [-1.0])
+                same.append(ratio[0].item())
+    assert abs(np.mean(same)) < 0.3
+    assert flipped.x is batch.x
+    without = graph_batch([(graph, np.zeros((len(graph), 0))) for graph in networks[:3]], rich=False, layers=2)
+    assert flip_signs(without).positions.shape[1] == 0
+
+
+def test_training_sees_positions_with_both_signs(networks, monkeypatch):
+    from cg_embed.kgnn import GraphEncoder
+
+    seen, forward = [], GraphEncoder.forward
+
+    def watched(self, batch):
+        seen.append(batch.positions)
+        return forward(self, batch)
+
+    monkeypatch.setattr(GraphEncoder, "forward", watched)
+    small, large = sorted(networks[:10], key=lambda g: len(g.simplify()))[::9]  # a batch begins with its smallest graph
+    train(config_of("contrastive", steps=12, batch=2), {"two": [small, large]})
+    first = torch.stack(seen)[:, : len(small.simplify()), 0]
+    assert torch.equal(first.abs(), first[:1].abs().expand_as(first))
+    assert len(first.unique(dim=0)) == 2
 
 
 @pytest.mark.parametrize(("both_ways", "rich"), [(True, False), (False, True)])

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cg_embed import ContrastiveEncoder, PathEncoder
+from cg_embed import ContrastiveEncoder, PathEncoder, shipped_encoder
 from cg_embed.checkpoint import shipped_directory
+from cg_embed.path_encoder import random_weights
 
 KINDS = ("path", "contrastive")
 
@@ -30,6 +31,15 @@ def test_the_path_encoder_is_trained(networks):
     x = shipped.encode(networks)
     assert np.isfinite(x).all()
     assert np.abs(x - random.encode(networks)).max() > 0.1
+
+
+def test_the_shipped_encoder_has_an_untrained_twin(networks):
+    trained, untrained = shipped_encoder(), shipped_encoder(trained=False)
+    assert untrained.config == trained.config
+    np.testing.assert_array_equal(trained.encode(networks[:5]), PathEncoder.shipped().encode(networks[:5]))
+    for name, value in random_weights(trained.config).items():
+        np.testing.assert_array_equal(untrained.weights[name], value)
+    assert np.abs(trained.encode(networks[:5]) - untrained.encode(networks[:5])).max() > 0.1
 
 
 def test_the_contrastive_encoder_is_trained(networks):

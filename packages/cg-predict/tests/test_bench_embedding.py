@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from cg_predict.bench.embedding import (
 )
 from cg_predict.bench.embedding_report import Difference, markdown
 from cg_predict.bench.vectors import Noise, Unweighted, embedding_from
+from cg_predict.context import Context, Encodings
 from cg_predict.features import path_vectors
 from cg_predict.metrics import spearman
 
@@ -64,11 +66,13 @@ def test_predictors_read_the_vectors_that_stand_in(family):
     )
 
 
-def test_columns_are_weighted_for_the_shipped_encoder_alone():
+def test_columns_are_weighted_for_the_shipped_encoder_alone(family):
+    graphs, _ = family
     shipped = path_vectors().encoder
 
     def weighted() -> bool:
-        return any(name.startswith("embedding") for name in Predictor(warn=False)._relevance())
+        context = Context(Encodings.of(graphs, True), Predictor(warn=False).knowledge, pooled=True)
+        return context._features[3] is not None
 
     assert weighted()
     for encoder, expected in (
@@ -119,6 +123,29 @@ def test_settings_and_unknown_stages(tmp_path):
     )
     with pytest.raises(CgError, match="there is no stage 'everything'"):
         study.run(("everything",))
+
+
+def test_an_encoder_is_trained_without_the_family_left_out(tmp_path):
+    pytest.importorskip("torch_geometric")
+    pytest.importorskip("cg_frontends")
+    from cg_embed.pretrain import TrainingConfig, sample_families, train
+
+    settings = {"encoder": "path", "options": {"channels": 4}, "steps": 2, "batch": 8}
+    trained = {"path, short": {"seeds": 1, "leave_out": True, "settings": settings}}
+    spaces = ("nb201", "natssize")
+    study = Study(
+        replace(read_settings(True), spaces=spaces, graphs=12, trained=trained), tmp_path, tmp_path, evaluation_rows(tmp_path),
+        training_rows(tmp_path), lambda _: None, lambda: None,
+    )  # fmt: skip
+    sampled = sample_families(TrainingConfig(spaces=spaces, graphs=12))
+    for family, other in (spaces, spaces[::-1]):
+        found = study.trained("path, short", 0, family)
+        config = TrainingConfig(**{**settings, "options": {"channels": 4, "seed": 0}}, spaces=(other,), graphs=12)
+        expected = train(config, {other: sampled[other]})
+        assert all(np.array_equal(found.weights[name], value) for name, value in expected.weights.items())
+        again = study.trained("path, short", 0, family)
+        assert all(np.array_equal(again.weights[name], value) for name, value in expected.weights.items())
+    assert [row["vectors"] for row in study.training.rows] == [f"path, short, without {family}" for family in spaces]
 
 
 @pytest.mark.realdata

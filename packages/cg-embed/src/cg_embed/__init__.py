@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cg_embed.descriptors import GROUPS, Descriptors
     from cg_embed.neighbourhoods import Neighbourhoods
     from cg_embed.path_encoder import PathConfig, PathEncoder
+    from cg_embed.shipped import shipped_encoder
     from cg_embed.spectrum import SpectrumCache, laplacian_spectrum
 
 __version__ = "0.1.0"
@@ -24,6 +25,7 @@ _WHERE = {
     "Neighbourhoods": "neighbourhoods",
     "PathEncoder": "path_encoder",
     "PathConfig": "path_encoder",
+    "shipped_encoder": "shipped",
     "ContrastiveEncoder": "contrastive_encoder",
     "ContrastiveConfig": "contrastive_encoder",
     "laplacian_spectrum": "spectrum",
@@ -39,6 +41,7 @@ __all__ = [  # noqa: RUF022 - grouped by concept
     "laplacian_spectrum",
     "SpectrumCache",
     # learned vectors
+    "shipped_encoder",
     "PathEncoder",
     "PathConfig",
     "ContrastiveEncoder",

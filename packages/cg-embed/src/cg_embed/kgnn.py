@@ -11,7 +11,7 @@ operators are left out of the graphs.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,16 @@ from .path_encoder import N_FEATURES, NUMBERS, node_features
 from .signature_features import CLASSES, signature_features
 from .spectrum import spectrum_vectors
 
-__all__ = ["GraphBatch", "GraphEncoder", "class_means", "convolve", "graph_batch", "n_node_features", "prepare_graph"]
+__all__ = [
+    "GraphBatch",
+    "GraphEncoder",
+    "class_means",
+    "convolve",
+    "flip_signs",
+    "graph_batch",
+    "n_node_features",
+    "prepare_graph",
+]
 
 # columns of `path_encoder.node_features` that the paper's node features lack
 _BEYOND_PAPER = ("stride", "dilation", "groups", "gain", "moment", "macs", "params")
@@ -135,6 +144,19 @@ def graph_batch(
         tuple(zip(counts.tolist(), sizes.tolist(), strict=True)),
         torch.from_numpy(np.argsort(order)),
     )
+
+
+def flip_signs(batch: GraphBatch, generator: torch.Generator | None = None) -> GraphBatch:
+    """The batch with random signs of each graph's position vectors, as in training of Dwivedi and Bresson (arXiv 2012.09699).
+
+    An eigenvector is as good as its negative. A network that always reads the same one learns single graphs by their positions.
+
+    Args:
+        generator: of the signs; torch's own if absent.
+    """
+    shape = (len(batch.ptr) - 1, batch.positions.shape[1])
+    signs = torch.randint(0, 2, shape, generator=generator).to(batch.positions.dtype) * 2 - 1
+    return replace(batch, positions=batch.positions * signs.repeat_interleave(batch.ptr.diff(), dim=0))
 
 
 def n_node_features(rich: bool) -> int:

@@ -27,7 +27,7 @@ from cg_ir.errors import CgError
 from .checkpoint import read_checkpoint, write_checkpoint
 from .contrastive import POSITIVES, contrastive_loss, soft_targets
 from .contrastive_encoder import ContrastiveConfig, ContrastiveEncoder
-from .kgnn import graph_batch, prepare_graph
+from .kgnn import flip_signs, graph_batch, prepare_graph
 from .path_encoder import PathConfig, PathEncoder
 from .path_layer import PathModule, path_batch
 
@@ -183,7 +183,7 @@ class _PathLearner(nn.Module):
                 lambda grad: torch.cat([torch.zeros_like(grad[..., :frozen]), grad[..., frozen:]], -1)
             )
 
-    def forward(self, graphs: Sequence[Any]) -> Tensor:
+    def forward(self, graphs: Sequence[Any], generator: torch.Generator | None = None) -> Tensor:
         z: Tensor = self.head(self.standardise(self.body(path_batch(graphs))))
         return z
 
@@ -192,7 +192,7 @@ class _PathLearner(nn.Module):
 
 
 class _ContrastiveLearner(nn.Module):
-    """The paper's encoder; preparing a graph (its eigenvectors) is remembered."""
+    """The paper's encoder; preparing a graph (its eigenvectors) is remembered, and their signs are random where a generator is given."""
 
     def __init__(self, config: TrainingConfig) -> None:
         super().__init__()
@@ -207,10 +207,11 @@ class _ContrastiveLearner(nn.Module):
             if id(graph) not in self._prepared:
                 self._prepared[id(graph)] = prepare_graph(graph, self.config.positions)
 
-    def forward(self, graphs: Sequence[Any]) -> Tensor:
+    def forward(self, graphs: Sequence[Any], generator: torch.Generator | None = None) -> Tensor:
         self.prepare(graphs)
         prepared = [self._prepared[id(graph)] for graph in graphs]
-        z: Tensor = self.body(graph_batch(prepared, self.config.rich, self.config.layers, self.config.both_ways))
+        batch = graph_batch(prepared, self.config.rich, self.config.layers, self.config.both_ways)
+        z: Tensor = self.body(batch if generator is None else flip_signs(batch, generator))
         return z
 
     def encoder(self) -> ContrastiveEncoder:
@@ -254,7 +255,8 @@ def train(
         name = names[int(rng.integers(len(names)))]
         chosen = rng.choice(len(graphs[name]), min(config.batch, len(graphs[name])), replace=False)
         targets = soft_targets(_distances(places[name][chosen]), config.sharpness)
-        loss = contrastive_loss(learner([graphs[name][i] for i in chosen]), targets, config.temperature)
+        signs = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        loss = contrastive_loss(learner([graphs[name][i] for i in chosen], signs), targets, config.temperature)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(learner.parameters(), 1.0)

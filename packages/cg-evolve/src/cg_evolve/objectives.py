@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cg_evolve.errors import SearchError
+from cg_evolve.latency import PREDICTED, predicted_latency
 
 if TYPE_CHECKING:
     from cg_ir.graph import Graph
 
-__all__ = ["COSTS", "MAIN", "Constraint", "Objective", "Problem", "known_costs"]
+__all__ = ["COSTS", "MAIN", "Constraint", "Objective", "Problem", "costs_of", "known_costs"]
 
 #: What a graph costs before anything is measured.
 COSTS: dict[str, Callable[[Graph], float]] = {
@@ -34,7 +35,17 @@ _RELATIONS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     ">": operator.gt,
 }
-_CONSTRAINT = re.compile(r"\s*([A-Za-z_][\w.]*)\s*(<=|>=|<|>)\s*(\S+)\s*")
+_CONSTRAINT = re.compile(r"\s*([A-Za-z_][\w.@?=&-]*?)\s*(<=|>=|<|>)\s*(\S+)\s*")
+
+
+def _is_known(metric: str) -> bool:
+    """Whether the graph alone tells a metric."""
+    return metric in COSTS or metric.startswith(PREDICTED)
+
+
+def costs_of(metric: str, graphs: Sequence[Graph]) -> list[float]:
+    """A metric that graphs alone tell, of each."""
+    return [COSTS[metric](graph) for graph in graphs] if metric in COSTS else predicted_latency(metric, graphs)
 
 
 def known_costs(graph: Graph) -> dict[str, float]:
@@ -51,16 +62,16 @@ class Objective:
 
     @classmethod
     def parse(cls, text: str) -> Objective:
-        """``accuracy``, ``macs:min``, ``score:max``. Costs (params, macs, depth, nodes, latency) are minimised unless it says ``max``."""
+        """``accuracy``, ``macs:min``, ``score:max``. Costs (params, macs, depth, nodes, latency, latency@DEVICE) are minimised unless it says ``max``."""
         metric, colon, direction = text.strip().partition(":")
         if not metric or (colon and direction not in ("min", "max")):
             raise SearchError(f"an objective is a metric, with ':min' or ':max' if need be (macs:min), not '{text}'")
-        return cls(metric, direction == "max" if colon else metric not in _LOWER)
+        return cls(metric, direction == "max" if colon else not (metric in _LOWER or metric.startswith(PREDICTED)))
 
     @property
     def known(self) -> bool:
         """Whether the graph alone tells it."""
-        return self.metric in COSTS
+        return _is_known(self.metric)
 
     def utility(self, value: float) -> float:
         """The value, turned so that higher is better."""
@@ -80,7 +91,7 @@ class Constraint:
 
     @classmethod
     def parse(cls, text: str) -> Constraint:
-        """``macs<600e6``, ``latency<=12``, ``depth>=8``."""
+        """``macs<600e6``, ``latency<=12``, ``latency@pixel3<20``, ``depth>=8``."""
         match = _CONSTRAINT.fullmatch(text)
         try:
             if match is None:
@@ -95,7 +106,7 @@ class Constraint:
     @property
     def known(self) -> bool:
         """Whether the graph alone tells it."""
-        return self.metric in COSTS
+        return _is_known(self.metric)
 
     def holds(self, value: float) -> bool:
         """Whether a value is within the bound."""
@@ -126,9 +137,14 @@ class Problem:
         """All metrics that matter, objectives first."""
         return list(dict.fromkeys([*(o.metric for o in self.objectives), *(c.metric for c in self.constraints)]))
 
+    @property
+    def predicted(self) -> list[str]:
+        """Metrics that are predicted from the graph alone."""
+        return [metric for metric in self.metrics if metric.startswith(PREDICTED)]
+
     def admits(self, graph: Graph) -> bool:
         """Whether the constraints that the graph alone decides hold."""
-        return all(c.holds(COSTS[c.metric](graph)) for c in self.constraints if c.known)
+        return all(c.holds(costs_of(c.metric, [graph])[0]) for c in self.constraints if c.known)
 
     def named(self, metrics: Iterable[str]) -> Problem:
         """The problem with the evaluator's main metric, the first of those that it gives, in place of the word that stands for it."""

@@ -82,7 +82,7 @@ def report_data(run: Path) -> dict[str, Any]:
             "budget": config.budget,
             "objectives": [{"metric": o.metric, "maximize": o.maximize} for o in objectives],
             "constraints": [str(c) for c in problem.constraints],
-            "lower": sorted({*COSTS, "latency"}),
+            "lower": sorted({*COSTS, "latency", *problem.predicted}),
         },
         "columns": _columns(rows, finished),
         "best": None if best is None else best.id,
@@ -123,7 +123,7 @@ def _columns(rows: Sequence[Evaluation], finished: Sequence[float | None]) -> di
 
 def _optimum(config: Config, objectives: Sequence[Objective], problem: Problem) -> dict[str, Any] | None:
     """The best label of a table, where the search is of one objective without constraints and the table can still be read."""
-    if len(objectives) > 1 or problem.constraints or objectives[0].metric in COSTS:
+    if len(objectives) > 1 or problem.constraints or objectives[0].known:
         return None
     if not config.evaluator.startswith("benchmark:"):
         return None

@@ -16,7 +16,7 @@ from cg_evolve.domain import Domain
 from cg_evolve.errors import SearchError
 from cg_evolve.history import DONE, FAILED, PENDING, Candidate, Evaluation, History, Proposal
 from cg_evolve.latency import require_torch
-from cg_evolve.objectives import COSTS, Constraint, Objective, Problem, known_costs
+from cg_evolve.objectives import COSTS, Constraint, Objective, Problem, costs_of, known_costs
 from cg_ir import registry
 
 if TYPE_CHECKING:
@@ -245,6 +245,9 @@ class Search:
         self._name(measured)
         if not COSTS.keys() <= measured.keys():
             measured.update({name: cost for name, cost in known_costs(candidate.graph).items() if name not in measured})
+        for metric in self.problem.predicted:
+            if metric not in measured:
+                measured[metric] = costs_of(metric, [candidate.graph])[0]
         return measured
 
     def _name(self, metrics: Iterable[str]) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import sys
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from cg_ir.errors import MissingExtra, SourceError
@@ -72,6 +74,7 @@ class PyTorchFrontend:
                     raise SourceError(f"{source}: {suffix} files are not read: {reason}")
             if source.endswith(".py"):
                 raise SourceError(f"{source}: which class or function of it? {_proposal(source)}")
+            _refuse_missing(source)
         try:
             import torch  # noqa: F401
         except ImportError:
@@ -79,6 +82,28 @@ class PyTorchFrontend:
         from cg_frontends.pytorch.sources import convert
 
         return convert(source, inputs=input, arguments=args, strict=strict, name=name)
+
+
+def _refuse_missing(source: str) -> None:
+    """Say that what a source names is not there, before torch is imported, which takes seconds.
+
+    Raises:
+        SourceError: there is no such file, or no such top-level module.
+    """
+    place = source.rpartition(":")[0]
+    if place.endswith(".py"):
+        if not os.path.isfile(place):
+            raise SourceError(f"{place}: there is no such file")
+        return
+    top = place.partition(".")[0]
+    beside = os.path.join(os.getcwd(), top)
+    if (
+        top not in sys.modules
+        and not os.path.exists(beside)
+        and not os.path.exists(f"{beside}.py")
+        and find_spec(top) is None
+    ):
+        raise SourceError(f"{source}: no module is called '{top}'; is its package installed?")
 
 
 def _proposal(path: str) -> str:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cg_ir.equality import equal
     from cg_ir.errors import ArchError, CgError, GraphError, MissingExtra, PluginError, SourceError
     from cg_ir.graph import Graph, Node
+    from cg_ir.memory import Memory, memory_of
     from cg_ir.module import to_module
     from cg_ir.onnx_export import to_onnx
     from cg_ir.registry import (
@@ -48,6 +49,8 @@ _WHERE = {
     "Batch": "batching",
     "batch": "batching",
     "hash_all": "batch_hashing",
+    "memory_of": "memory",
+    "Memory": "memory",
     # files
     "load": "serialization",
     "load_set": "serialization",
@@ -89,6 +92,8 @@ __all__ = [  # noqa: RUF022 - grouped by concept
     "Batch",
     "batch",
     "hash_all",
+    "memory_of",
+    "Memory",
     "load",
     "load_set",
     "save_set",

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from cg_ir.errors import SourceError
+from cg_ir.trust import may_run
 
 __all__ = [
     "NETWORK_SUFFIXES",
@@ -128,6 +129,8 @@ def parameters_of(base: str) -> list[str]:
     """
     place, _, name = base.rpartition(":")
     if not place.endswith(".py"):
+        if not may_run(place):  # finding a module runs the packages that it is in
+            return []
         try:
             spec = find_spec(place)
         except (ImportError, ValueError):

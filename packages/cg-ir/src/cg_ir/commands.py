@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
-from cg_ir.errors import CgError
+from cg_ir.errors import CgError, SourceError
 from cg_ir.graph import Graph
+from cg_ir.layers import Layer, layers
+from cg_ir.memory import in_bytes, memory_of
 from cg_ir.operators import OPERATORS
 from cg_ir.output_formats import endings, write
 from cg_ir.registry import KINDS, registry
 from cg_ir.sources import graph_of
-from cg_ir.terminal import complete_source, json_option, say_written, table_console
+from cg_ir.terminal import complete_source, json_option, printable, say_written, table_console
 
 __all__ = ["convert", "info", "plugins", "source_options", "validate"]
 
@@ -77,6 +80,7 @@ def summary(graph: Graph) -> dict[str, Any]:
     """What ``cg info`` says of a graph."""
     operators = Counter(node.op for node in graph.nodes)
     custom = Counter(str(node.attrs["name"]) for node in graph.nodes if node.op == "Custom")
+    needs = memory_of(graph)
     return {
         "name": graph.name,
         "hash": graph.hash,
@@ -84,9 +88,12 @@ def summary(graph: Graph) -> dict[str, Any]:
         "edges": len(graph.indices),
         "depth": graph.depth,
         "parameters": graph.params,
-        "unused_parameters": graph.extras.get("unused_parameters", 0),
+        "unused_parameters": unused if type(unused := graph.extras.get("unused_parameters")) is int else 0,
         "macs": graph.macs,
         "flops": 2 * graph.macs,
+        "weight_bytes": needs.weights,
+        "peak_activation_bytes": needs.activations,
+        "peak_activation_bytes_in_modules": needs.in_modules,
         "inputs": [list(node.shape) for node in graph.nodes if node.op == "Input"],
         "outputs": [list(node.shape) for node in graph.nodes if node.op == "Output"],
         "operators": dict(sorted(operators.items(), key=lambda item: (-item[1], item[0]))),
@@ -96,11 +103,51 @@ def summary(graph: Graph) -> dict[str, Any]:
 
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", shell_complete=complete_source)
+@click.option(
+    "--layers", "layered", is_flag=True, help="Also list the layers: shapes, parameters, MACs and their share."
+)
+@click.option("--depth", type=click.IntRange(min=1), help="With --layers, levels of regions; 3 if absent.")
 @json_option
 @source_options
-def info(sources: tuple[str, ...], as_json: bool, inputs: tuple[str, ...], arguments: str | None, strict: bool) -> None:
+def info(
+    sources: tuple[str, ...],
+    layered: bool,
+    depth: int | None,
+    as_json: bool,
+    inputs: tuple[str, ...],
+    arguments: str | None,
+    strict: bool,
+) -> None:
     """Show what SOURCEs are made of and what they cost, at batch size 1."""
-    rows = [{"source": s, **summary(graph_of(s, input=inputs, args=arguments, strict=strict))} for s in sources]
+    if depth is not None and not layered:
+        raise CgError("--depth says how deep --layers goes; give --layers as well")
+    graphs = [graph_of(source, input=inputs, args=arguments, strict=strict) for source in sources]
+    rows: list[dict[str, Any]] = [{"source": s, **summary(graph)} for s, graph in zip(sources, graphs, strict=True)]
+    tables = [layers(graph, depth or 3) for graph in graphs] if layered else []
+    for row, table in zip(rows, tables, strict=False):
+        row["layers"] = [asdict(layer) for layer in table]
+    _show(rows, as_json)
+    for source, table in zip(sources, tables if not as_json else (), strict=False):
+        _show_layers(source, table)
+
+
+def _show_layers(source: str, found: list[Layer]) -> None:
+    """The layers for people; a share below a thousandth is left out."""
+    from rich.table import Table
+
+    table = Table(title=f"Layers of {source}", title_justify="left", box=None, pad_edge=False)
+    for heading in ("layer", "operator", "output", "parameters", "MACs", "%"):
+        left = heading in ("layer", "operator", "output")
+        table.add_column(heading, justify="left" if left else "right", no_wrap=heading != "layer", overflow="fold")
+    for layer in found:
+        share = f"{100 * layer.share:.1f}" if layer.share >= 0.001 else ""
+        counts = (f"{count:,}" if count else "" for count in (layer.params, layer.macs))
+        table.add_row("  " * layer.depth + layer.name, layer.operator, "x".join(map(str, layer.shape)), *counts, share)
+    table_console().print(table)
+
+
+def _show(rows: list[dict[str, Any]], as_json: bool) -> None:
+    """What is known of the SOURCEs: one in full, several in a line each."""
     if as_json:
         click.echo(json.dumps(rows if len(rows) != 1 else rows[0], indent=2))
         return
@@ -123,6 +170,11 @@ def info(sources: tuple[str, ...], as_json: bool, inputs: tuple[str, ...], argum
                 + (f" (and {row['unused_parameters']:,} never used)" if row["unused_parameters"] else ""),
             ),
             ("MACs", f"{row['macs']:,} (FLOPs {row['flops']:,})"),
+            (
+                "memory",
+                f"{in_bytes(row['weight_bytes'])} weights, {in_bytes(row['peak_activation_bytes'])} activations at the peak "
+                f"({in_bytes(row['peak_activation_bytes_in_modules'])} in PyTorch's modules), float32",
+            ),
             ("nodes", f"{row['nodes']:,} ({row['edges']:,} edges, depth {row['depth']:,})"),
             ("inputs", shapes["inputs"]),
             ("outputs", shapes["outputs"]),
@@ -155,6 +207,7 @@ def validate(files: tuple[Path, ...], as_json: bool) -> None:
     rows: list[dict[str, Any]] = []
     for file in files:
         whole = file.name.endswith((".jsonl", ".jsonl.gz"))
+        before = len(rows)
         for number, graph in enumerate(load_set(file) if whole else [load(file)], 1):
             place = {"line": number} if whole else {}
             row = {
@@ -166,13 +219,15 @@ def validate(files: tuple[Path, ...], as_json: bool) -> None:
                 "nodes": len(graph),
             }
             rows.append(row)
+        if len(rows) == before:
+            raise SourceError(f"{file}: holds no graph; a set has one document a line")
     if as_json:
         click.echo(json.dumps(rows if len(rows) != 1 else rows[0], indent=2))
         return
     for row in rows:
         form = "" if row["canonical"] else ", not in canonical form (cg convert rewrites it)"
         line = f", graph {row['line']}" if "line" in row else ""
-        click.echo(f"{row['file']}{line}: valid, {row['nodes']} nodes, {row['hash']}{form}")
+        click.echo(f"{printable(str(row['file']))}{line}: valid, {row['nodes']} nodes, {row['hash']}{form}")
 
 
 @click.command()

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from cg_ir.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from cg_predict.explain import Explanation, probability_better
     from cg_predict.gp import AveragedGaussianProcess, Structure
+    from cg_predict.latency import LatencyPredictor, LatencyScorer
     from cg_predict.predictor import Familiarity, Predictor, UnfamiliarWarning
     from cg_predict.prior import Prior, load_prior
     from cg_predict.ranking import Ranked, Ranking, rank
@@ -25,6 +27,10 @@ _WHERE = {
     "rank": "ranking",
     "Ranking": "ranking",
     "Ranked": "ranking",
+    "probability_better": "explain",
+    "Explanation": "explain",
+    "LatencyPredictor": "latency",
+    "LatencyScorer": "latency",
     "Prior": "prior",
     "load_prior": "prior",
     "AveragedGaussianProcess": "gp",
@@ -42,6 +48,12 @@ __all__ = [  # noqa: RUF022 - grouped by concept
     "rank",
     "Ranking",
     "Ranked",
+    # explanations
+    "Explanation",
+    "probability_better",
+    # latency
+    "LatencyPredictor",
+    "LatencyScorer",
     # its parts
     "Prior",
     "load_prior",

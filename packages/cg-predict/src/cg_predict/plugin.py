@@ -35,6 +35,12 @@ _PROXIES = {
 }
 
 
+#: As in `cg_predict.latency_tables`, which this module must not import.
+_DEVICES = (
+    "i7_12700h", "i9_10940x", "rtx3090", "rtx4090", "rtx5090", "edgegpu", "raspi4", "edgetpu", "pixel3", "eyeriss", "fpga",
+)  # fmt: skip
+
+
 @hookimpl
 def cg_scorers() -> Iterable[Any]:
     """The predictor, costs, and zero-cost proxies."""
@@ -46,14 +52,30 @@ def cg_scorers() -> Iterable[Any]:
         _Lazy("macs", "cg_predict.costs:Macs", "Multiply-accumulates."),
         _Lazy("depth", "cg_predict.costs:Depth", "Operators on the longest path."),
         *[_Lazy(name, "cg_predict.proxies:Proxy", doc, kind=name) for name, doc in _PROXIES.items()],
+        *[
+            _Lazy(
+                f"latency@{device}",
+                "cg_predict.latency:LatencyScorer",
+                f"Minus the milliseconds on {device}.",
+                device=device,
+            )
+            for device in _DEVICES
+        ],
     ]
 
 
 @hookimpl
 def cg_commands() -> Iterable[LazyCommand]:
-    """``cg rank``, ``cg fit`` and ``cg bench transfer``."""
+    """Ranking, priors, latency, explanations, benchmarks."""
     return [
         LazyCommand("rank", "cg_predict.commands:rank", "Rank networks, with labels or without."),
         LazyCommand("fit", "cg_predict.commands:fit", "Fit a predictor to labels and save it."),
+        LazyCommand("fit-prior", "cg_predict.prior_commands:fit_prior", "Learn what other families teach, from labels of your own."),
+        LazyCommand("latency", "cg_predict.latency_commands:latency", "Predict or measure milliseconds on a device."),
+        LazyCommand("explain", "cg_predict.explain_commands:explain", "Say which parts of a network make its score."),
+        LazyCommand("improve", "cg_predict.explain_commands:improve", "List the best single changes to a network."),
+        LazyCommand(
+            "bench latency", "cg_predict.bench.latency_commands:latency", "Rebuild the tables of predicted latency."
+        ),
         LazyCommand("bench", "cg_predict.bench.commands:bench", "Rebuild the benchmark tables."),
     ]

@@ -87,12 +87,15 @@ class Lowering:
 
     def mark(self) -> tuple[Any, ...]:
         """The present state, for :meth:`rewind`."""
-        return len(self.specs), dict(self._nodes), dict(self._claimed), dict(self.unknown)
+        return len(self.specs), len(self._nodes), len(self._claimed), len(self.tape.leaves), dict(self.unknown)
 
     def rewind(self, mark: tuple[Any, ...]) -> None:
         """Take back every node since a mark."""
-        count, self._nodes, self._claimed, self.unknown = mark
-        del self.specs[count:]
+        specs, nodes, claimed, leaves, self.unknown = mark
+        del self.specs[specs:], self.tape.leaves[leaves:]
+        for grown, size in ((self._nodes, nodes), (self._claimed, claimed)):  # entries are only ever added
+            while len(grown) > size:
+                grown.popitem()
 
     # --- what lowerings use -------------------------------------------------------------------------------------------
 
@@ -211,6 +214,8 @@ class Lowering:
     @staticmethod
     def finite(number: float) -> float:
         """The number, or the nearest that JSON has."""
+        if isinstance(number, complex):
+            raise GraphError(f"a complex number ({number}) is no element that a graph can hold")
         number = float(number)
         if number != number:
             return 0.0

@@ -12,57 +12,69 @@ import onnx
 
 from cg_frontends import __version__
 from cg_frontends.lowering.assembly import assemble
-from cg_frontends.lowering.lowering import UnknownOperatorWarning
+from cg_frontends.lowering.lowering import Lowering, UnknownOperatorWarning
 from cg_frontends.onnx_ import readings  # noqa: F401 - registers the readings
 from cg_frontends.onnx_.importer import Importer
+from cg_frontends.onnx_.inference import inferred_shapes
+from cg_frontends.onnx_.operation import dtype_name
 from cg_ir import Graph, GraphError, SourceError
 
-__all__ = ["from_onnx"]
+__all__ = ["PRODUCER", "OnnxConversionWarning", "convert", "from_onnx"]
 
-_OLDEST = 11
+PRODUCER = {"name": "cg-frontends", "version": __version__}
+Shapes = dict[str, "tuple[tuple[int, ...], str]"]
+_LARGEST = 2**31 - 1
+
+
+class OnnxConversionWarning(UserWarning):
+    """What the graph leaves out of what the file says."""
 
 
 def from_onnx(source: Any, *, inputs: Sequence[str] = (), name: str | None = None, strict: bool = False) -> Graph:
-    """The computation graph of an ONNX model, at batch size 1.
+    """The computation graph of an ONNX model.
 
-    Float initializers are parameters, scalars excepted; running statistics of normalisations are not, and weights in external
-    files are not read. What follows from constants and shapes is computed.
+    The batch is the axis that the file leaves open or gives a name: the leading one, and wherever its name stands again; it is 1.
+    Sizes that the file fixes stay, so a file exported for four images gives the costs of four.
+
+    Parameters are float initializers, except those that operators read as arguments (scales, bounds, running statistics), and whatever
+    stands where an operator has its weights, quantised integers too. Elements in external files are not read. What follows from
+    constants and shapes is computed. An operator outside the vocabulary is replaced by the function that defines it in the standard.
 
     Args:
         source: path of an ``.onnx`` file, or an ``onnx.ModelProto``.
-        inputs: shapes without the batch (``3x224x224``) for inputs whose sizes the model leaves open; a leading size that is open or
-            symbolic is the batch, 1.
+        inputs: shapes without the batch (``3x224x224``) for inputs whose sizes the model leaves open; with as many sizes as the
+            input has axes, the shape as a whole.
         name: the graph's name; the model graph's own if absent.
         strict: an operator outside the vocabulary is an error instead of a ``Custom`` node and a warning.
 
     Raises:
-        SourceError: the file cannot be read, is older than opset 11, leaves sizes open, or holds control flow.
+        SourceError: the file cannot be read, is no valid model, leaves sizes open, or holds control flow that depends on data.
     """
-    model, what = _load(source)
-    opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 0)
-    if opset < _OLDEST:
-        raise SourceError(
-            f"{what}: opset {opset} is older than {_OLDEST}; onnx.version_converter.convert_version brings it up"
-        )
-    if model.functions:
-        from onnx.inliner import inline_local_functions
-
-        model = inline_local_functions(model)
-    shapes = _input_shapes(model.graph, inputs, what)
-    try:
-        importer = Importer(model.graph, list(model.opset_import), shapes, _inferred(model, shapes))
-        producer = {"name": "cg-frontends", "version": __version__}
-        graph = assemble(importer.low, name or model.graph.name or what, producer)
-    except (GraphError, SourceError) as error:
-        raise SourceError(f"{what}: {error}") from error
-    if importer.low.unknown:
-        listed = ", ".join(f"{key} ({count}x)" for key, count in sorted(importer.low.unknown.items()))
+    low, graph, notes, what = convert(source, inputs, name)
+    if low.unknown:
+        listed = ", ".join(f"{key} ({count}x)" for key, count in sorted(low.unknown.items()))
         if strict:
             raise SourceError(f"{what}: operators outside the vocabulary: {listed}")
         warnings.warn(
             f"{what}: operators outside the vocabulary became Custom: {listed}", UnknownOperatorWarning, stacklevel=2
         )
+    for note in notes:
+        warnings.warn(f"{what}: {note}", OnnxConversionWarning, stacklevel=2)
     return graph
+
+
+def convert(source: Any, inputs: Sequence[str], name: str | None) -> tuple[Lowering, Graph, list[str], str]:
+    """The lowering, its graph, what to say of it, and what the model is called in messages."""
+    model, what = _load(source)
+    try:
+        shapes, stated = _shapes(model.graph, inputs)
+        importer = Importer(model, shapes, stated, lambda: inferred_shapes(model, shapes))
+        graph = assemble(importer.low, name or model.graph.name or what, PRODUCER)
+    except (GraphError, SourceError) as error:
+        raise SourceError(f"{what}: {error}") from error
+    except RecursionError:
+        raise SourceError(f"{what}: nested too deep") from None
+    return importer.low, graph, list(importer.notes), what
 
 
 def _load(source: Any) -> tuple[onnx.ModelProto, str]:
@@ -80,57 +92,71 @@ def _load(source: Any) -> tuple[onnx.ModelProto, str]:
     return model, path
 
 
-def _input_shapes(graph: onnx.GraphProto, given: Sequence[str], what: str) -> dict[str, tuple[tuple[int, ...], str]]:
-    """Shape and element type by name of the inputs that are no initializers."""
+def _shapes(graph: onnx.GraphProto, given: Sequence[str]) -> tuple[Shapes, dict[str, tuple[int, ...]]]:
+    """Shape and element type by name of the inputs that are no initializers; the shapes that the file states for other values."""
     weights = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in weights]
     if given and len(given) != len(inputs):
         raise SourceError(
-            f"{what}: {len(inputs)} inputs ({', '.join(v.name for v in inputs)}), but {len(given)} shapes are given"
+            f"{len(inputs)} inputs ({', '.join(v.name for v in inputs)}), but {len(given)} shapes are given"
         )
-    shapes = {}
+    symbols = {value.type.tensor_type.shape.dim[0].dim_param: 1 for value in inputs if value.type.tensor_type.shape.dim}
+    symbols.pop("", None)
+    shapes: Shapes = {}
     for index, value in enumerate(inputs):
         kind = value.type.tensor_type
-        dtype = str(onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type)) if kind.elem_type else "float32"
-        if given:
-            match = re.fullmatch(r"(\d+(?:[x,]\d+)*)(?::\w+)?", given[index].strip())
-            if match is None:
-                raise SourceError(
-                    f"{what}: input '{given[index]}' should be sizes without the batch, such as 3x224x224"
-                )
-            shapes[value.name] = ((1, *(int(s) for s in re.split("[x,]", match[1]))), dtype)
-            continue
-        sizes = []
-        for axis, size in enumerate(kind.shape.dim):
-            if size.HasField("dim_value") and size.dim_value > 0:
-                sizes.append(size.dim_value if axis else 1)
-            elif axis == 0:
-                sizes.append(1)
-            else:
-                text = size.dim_param or "?"
-                raise SourceError(
-                    f"{what}: axis {axis} of input '{value.name}' is open ({text}); say its sizes with --input, for example 3x224x224"
-                )
-        shapes[value.name] = (tuple(sizes), dtype)
-    return shapes
+        if not value.type.HasField("tensor_type"):
+            raise SourceError(f"input '{value.name}' is no tensor, which a graph cannot take")
+        dtype = dtype_name(kind.elem_type) if kind.elem_type else "float32"
+        shapes[value.name] = (_given(kind, given[index], symbols) if given else _own(value, symbols), dtype)
+        for size, dim in zip(shapes[value.name][0], kind.shape.dim, strict=False):
+            if dim.dim_param:
+                symbols.setdefault(dim.dim_param, size)
+    stated = {}
+    for value in (*graph.value_info, *graph.output):
+        dims = value.type.tensor_type.shape.dim
+        sizes = [symbols.get(d.dim_param, 0) if d.dim_param else d.dim_value for d in dims]
+        if value.type.tensor_type.HasField("shape") and not given and all(0 < s <= _LARGEST for s in sizes):
+            stated[value.name] = tuple(sizes)
+    return shapes, stated
 
 
-def _inferred(model: onnx.ModelProto, shapes: dict[str, tuple[tuple[int, ...], str]]) -> dict[str, tuple[int, ...]]:
-    """Shapes by name as onnx's own rules infer them: for operators outside the vocabulary."""
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    for value in copy.graph.input:
-        if value.name in shapes:
-            del value.type.tensor_type.shape.dim[:]
-            for size in shapes[value.name][0]:
-                value.type.tensor_type.shape.dim.add().dim_value = size
-    try:
-        copy = onnx.shape_inference.infer_shapes(copy, data_prop=True)
-    except Exception:
-        return {}
-    known = {}
-    for value in (*copy.graph.value_info, *copy.graph.output):
-        sizes = [d.dim_value for d in value.type.tensor_type.shape.dim]
-        if value.type.tensor_type.HasField("shape") and all(s > 0 for s in sizes):
-            known[value.name] = tuple(sizes)
-    return known
+def _given(kind: onnx.TypeProto.Tensor, text: str, symbols: dict[str, int]) -> tuple[int, ...]:
+    """The shape that the user states, without the batch or as a whole."""
+    match = re.fullmatch(r"(\d+(?:[x,]\d+)*)(?::\w+)?", text.strip())
+    if match is None:
+        raise SourceError(f"input '{text}' should be sizes without the batch, such as 3x224x224")
+    sizes = [int(s) for s in re.split("[x,]", match[1])]
+    dims = list(kind.shape.dim)
+    if not kind.HasField("shape") or len(dims) == len(sizes) + 1:
+        # the batch is the leading axis, or the only one whose name is the batch's
+        named = [i for i, d in enumerate(dims) if d.dim_param in symbols]
+        sizes.insert(named[0] if len(named) == 1 else 0, 1)
+    elif len(dims) != len(sizes):
+        raise SourceError(
+            f"input '{text}' has {len(sizes)} sizes, but the file's has {len(dims)} axes, the batch included"
+        )
+    return tuple(sizes)
+
+
+def _own(value: onnx.ValueInfoProto, symbols: dict[str, int]) -> tuple[int, ...]:
+    """The shape that the file states, its batch 1."""
+    kind = value.type.tensor_type
+    if not kind.HasField("shape"):
+        raise SourceError(f"the file does not say how many axes input '{value.name}' has; say its sizes with --input")
+    sizes = []
+    for axis, size in enumerate(kind.shape.dim):
+        if 0 < size.dim_value <= _LARGEST:
+            sizes.append(size.dim_value)
+        elif size.HasField("dim_value"):
+            raise SourceError(
+                f"axis {axis} of input '{value.name}' has size {size.dim_value}; say its sizes with --input"
+            )
+        elif axis == 0 or size.dim_param in symbols:
+            sizes.append(symbols.get(size.dim_param, 1))
+        else:
+            text = size.dim_param or "?"
+            raise SourceError(
+                f"axis {axis} of input '{value.name}' is open ({text}); say its sizes with --input, for example 3x224x224"
+            )
+    return tuple(sizes)

@@ -2,36 +2,61 @@
 
 What an operator becomes is said by a *reading*, a function registered by its name with :func:`reads`; it is given the importer and an
 :class:`Operation`. Values of the ONNX graph are known by name: nodes, weights, or constants with their elements where those are known.
+An operator without a reading is replaced by the function by which the standard defines it, or becomes ``Custom``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import contextlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import prod
 from typing import Any, TypeVar
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import numpy_helper
+from onnx import defs, numpy_helper
 
 from cg_frontends.lowering.lowering import Lowering, lowers
 from cg_frontends.lowering.tape import CONSTANT, WEIGHT, Call, Leaf, Tape, Value
-from cg_frontends.onnx_.folding import evaluate
-from cg_ir import GraphError, SourceError
+from cg_frontends.onnx_.folding import Folder
+from cg_frontends.onnx_.functions import instantiate, standard_function
+from cg_frontends.onnx_.operation import (
+    Operation,
+    attributes_of,
+    check_counts,
+    dtype_name,
+    newest_opset,
+    output_types,
+    schema_of,
+)
+from cg_frontends.onnx_.parameters import Roles
+from cg_ir import CgError, GraphError, SourceError
 
-__all__ = ["READINGS", "Importer", "Operation", "reads"]
+__all__ = ["DEFERRED", "READINGS", "Importer", "Parts", "reads"]
 
-Reading = Callable[["Importer", "Operation"], Any]
+Reading = Callable[["Importer", Operation], Any]
 _F = TypeVar("_F", bound=Callable[..., Any])
 READINGS: dict[str, Reading] = {}
 DEFERRED = "onnx::deferred"
 _FLOATS = {"float32", "float64", "float16", "bfloat16"}
-#: Operators that leave weights and constants as they are.
-_SAME = {"Identity", "CastLike"}
-#: Operators with graphs inside: what runs depends on data.
-_CONTROL = {"If", "Loop", "Scan", "SequenceMap"}
+_INTEGERS = {"int8", "uint8", "int16", "uint16", "int32", "int4", "uint4"}
+#: Operators with graphs inside that run as often as data say.
+_LOOPS = {"Loop", "Scan", "SequenceMap"}
+_OLDEST = 11
+#: Elements of a tensor that are looked at; larger ones are weights, whose elements say nothing of the network.
+_SMALL = 2**16
+_LARGE = 2**22
+_RECORDED = 256
+#: Of one file, functions counted as their nodes.
+_MOST_NODES = 2**17
+_DEEPEST = 24
+#: What a reading raises where a file does not fit the operator's definition.
+_MISFITS = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
+
+
+class Parts(list["int | Value"]):
+    """A sequence of tensors whose length is known."""
 
 
 def reads(*names: str) -> Callable[[_F], _F]:
@@ -45,96 +70,81 @@ def reads(*names: str) -> Callable[[_F], _F]:
     return register
 
 
-@dataclass
-class Operation:
-    """One node of the ONNX graph.
-
-    Attributes:
-        inputs: nodes (numbers), or weights and constants; ``None`` for absent optional inputs.
-        attrs: attributes as Python values.
-        outputs: how many outputs are named.
-    """
-
-    name: str
-    op: str
-    inputs: list[int | Value | None]
-    attrs: dict[str, Any]
-    outputs: int
-    arrays: dict[int, NDArray[Any]] = field(default_factory=dict)
-
-    def input(self, position: int) -> int | Value | None:
-        """An input, or ``None``."""
-        return self.inputs[position] if position < len(self.inputs) else None
-
-    def array(self, position: int) -> NDArray[Any] | None:
-        """The elements of a constant input, where they are known."""
-        return self.arrays.get(position)
-
-    def numbers(self, position: int, attribute: str = "", default: Any = None) -> list[int] | None:
-        """Integers given as an attribute (older opsets) or as a constant input."""
-        if attribute and attribute in self.attrs:
-            return [int(v) for v in self.attrs[attribute]]
-        if self.input(position) is None:
-            return None if default is None else list(default)
-        array = self.array(position)
-        if array is None:
-            raise SourceError(
-                f"{self.name} ({self.op}): its input {position} depends on data, so its shape is not known"
-            )
-        return [int(v) for v in array.reshape(-1)]
-
-
 class Importer:
     """Imports one graph.
 
     Args:
-        graph: the ONNX graph.
-        opsets: the model's ``opset_import``.
+        model: the ONNX model.
         shapes: shapes and element types of the inputs by name, batch of 1 included.
-        inferred: shapes by name that onnx's own rules give, for operators outside the vocabulary.
+        stated: shapes by name that the file states for its values, for operators outside the vocabulary.
+        inferred: gives the shapes that onnx's own rules infer; asked at most once, and only where nothing else tells.
+
+    Attributes:
+        low: the nodes so far.
+        opset: of the default domain, at the node at hand.
+        notes: what a user should know of the result, one sentence each.
     """
 
     def __init__(
         self,
-        graph: onnx.GraphProto,
-        opsets: list[Any],
+        model: onnx.ModelProto,
         shapes: Mapping[str, tuple[tuple[int, ...], str]],
-        inferred: Mapping[str, tuple[int, ...]],
+        stated: Mapping[str, tuple[int, ...]],
+        inferred: Callable[[], Mapping[str, tuple[int, ...]]],
     ) -> None:
-        self.inferred = inferred
+        graph = model.graph
         self.low = Lowering(Tape())
-        self.opsets = opsets
-        self.opset = next((o.version for o in opsets if o.domain in ("", "ai.onnx")), 0)
-        self.values: dict[str, int | Value] = {}
-        self._statistics: set[int] = set()
+        self.notes: dict[str, None] = {}
+        self.quantised: dict[int, tuple[Any, ...]] = {}
+        self.values: dict[str, Any] = {}
         self.arrays: dict[str, NDArray[Any]] = {}
+        self.types: dict[str, str] = {}
+        self._opsets = {("" if o.domain == "ai.onnx" else o.domain): int(o.version) for o in model.opset_import}
+        self._functions = {(f.domain, f.name): f for f in model.functions}
+        self._stated, self._infer = stated, inferred
+        self._inferred: Mapping[str, tuple[int, ...]] | None = None
+        self._folder = Folder()
+        self._depth = self._nodes = 0
+        self._split: set[str] = set()
+        self._roles = Roles(graph.node, (o.name for o in graph.output))
+        self._check_opset()
         for tensor in graph.initializer:
             self._initializer(tensor)
         for index, (name, (shape, dtype)) in enumerate(shapes.items()):
             self.values[name] = self.low.add("Input", shape=shape, index=index, dtype=dtype)
-        for node in graph.node:
-            self._node(node)
+            self.types[name] = dtype
+        self._run(graph.node)
+        self.low.region = ""
         for index, output in enumerate(graph.output):
             if output.name not in self.values:
                 raise SourceError(f"output '{output.name}' is made by no node")
             node = self.node(self.values[output.name])
             self.low.add("Output", node, shape=self.low.shape(node), index=index)
-        # exporters store equal tensors once: a mean of zeros may be a bias too
-        owned = {id(slot.leaf) for spec in self.low.specs for slot in spec.slots}
-        leaves = self.low.tape.leaves
-        self.low.tape.leaves[:] = [x for x in leaves if id(x) in owned or id(x) not in self._statistics]
+
+    @property
+    def opset(self) -> int:
+        """The opset of the default domain."""
+        return self._opsets.get("", 0)
+
+    def _check_opset(self) -> None:
+        if self.opset > newest_opset():
+            raise SourceError(
+                f"opset {self.opset} is newer than {newest_opset()}, the newest of the installed onnx; a newer onnx reads it"
+            )
 
     # --- what readings use --------------------------------------------------------------------------------------------
 
-    def node(self, value: int | Value | None) -> int:
+    def node(self, value: Any) -> int:
         """The number of a value's node."""
-        assert value is not None
-        return self.low.node(value) if isinstance(value, Value) else value
+        if isinstance(value, Value):
+            return self.low.node(value)
+        if not isinstance(value, int):
+            raise SourceError("a sequence of tensors stands where a tensor should")
+        return value
 
-    def shape(self, value: int | Value | None) -> tuple[int, ...]:
+    def shape(self, value: Any) -> tuple[int, ...]:
         """The shape of a value."""
-        assert value is not None
-        return value.shape if isinstance(value, Value) else self.low.shape(value)
+        return value.shape if isinstance(value, Value) else self.low.shape(self.node(value))
 
     def add(self, op: str, *inputs: int | Value | None, **options: Any) -> int:
         """Add a node; see ``Lowering.add``."""
@@ -144,15 +154,40 @@ class Importer:
         """Whether an operator may own a value as its parameters."""
         return isinstance(value, Value) and self.low.owned(value)
 
-    def not_learned(self, *values: int | Value | None) -> None:
-        """Running statistics: initializers that are no parameters."""
-        self._statistics |= {id(v.leaf) for v in values if isinstance(v, Value) and v.leaf is not None}
+    def own(self, value: int | Value | None) -> Any:
+        """A vector that a normalisation owns, as a parameter of its own where the file may hold it once for several.
 
-    def operand(self, value: int | Value | None) -> int:
-        """An operand of elementwise arithmetic; a constant that is one number is a scalar."""
-        if isinstance(value, Value) and value.kind == CONSTANT and value.fill is not None and prod(value.shape) == 1:
-            return self.scalar(value.fill)
-        return self.node(value)
+        Exporters store equal tensors once. All scales of a network that was not trained are ones, all shifts zeros, and would count
+        once for all layers; such a tensor, one number throughout, is taken for as many parameters as operators read it.
+        """
+        if not (isinstance(value, Value) and value.leaf is not None and len(value.shape) == 1):
+            return value
+        array = self.arrays.get(value.leaf.name)
+        if array is None or _fill(array) not in (0.0, 1.0):
+            return value
+        again = value.leaf.name in self._split
+        self._split.add(value.leaf.name)
+        if not again:
+            return value
+        self.notes["equal tensors that the file holds once count for every normalisation that reads them"] = None
+        return self._weight(f"{value.leaf.name}.{len(self.low.specs)}", value.shape, value.dtype, value.leaf.origin)
+
+    def operands(self, values: Sequence[int | Value | None]) -> list[int]:
+        """The operands of elementwise arithmetic; a constant that is one number is a scalar where the others have as many axes."""
+        result = []
+        for i, value in enumerate(values):
+            rank = max((len(self.shape(v)) for j, v in enumerate(values) if j != i), default=0)
+            one = (
+                isinstance(value, Value)
+                and value.kind == CONSTANT
+                and prod(value.shape) == 1
+                and len(value.shape) <= rank
+            )
+            if one and isinstance(value, Value) and value.fill is not None:
+                result.append(self.scalar(value.fill))
+            else:
+                result.append(self.node(value))
+        return result
 
     def reshape(self, value: int | Value | None, shape: tuple[int, ...]) -> int:
         """The value in another shape."""
@@ -160,150 +195,379 @@ class Importer:
 
     def transpose(self, value: int | Value | None, perm: tuple[int, ...]) -> int:
         """The value with its axes in another order."""
-        return self.add("Transpose", value, perm=perm)
+        before = self.shape(value)
+        return self.add("Transpose", value, shape=tuple(before[i] for i in perm), perm=perm)
 
     def scalar(self, number: float) -> int:
         """A scalar constant."""
         return self.low.scalar(number)
 
+    @staticmethod
+    def bounded(count: int) -> int:
+        """A number of elements that a reading may write out.
+
+        Raises:
+            SourceError: it is too large.
+        """
+        if count > _LARGE:
+            raise SourceError(f"{count} elements are beyond the limit of this reader ({_LARGE})")
+        return count
+
+    def constant(self, array: NDArray[Any]) -> int | Value:
+        """A constant that a reading needs; a small one carries its elements."""
+        if array.size <= _RECORDED:
+            elements = tuple(float(v) for v in array.reshape(-1))
+            return self.low.add("Constant", shape=array.shape, value=elements, dtype=str(array.dtype))
+        value = Value(CONSTANT, array.shape, str(array.dtype), fill=_fill(array))
+        value.data = array
+        return value
+
     # --- values -------------------------------------------------------------------------------------------------------
 
     def _initializer(self, tensor: onnx.TensorProto) -> None:
-        shape = tuple(tensor.dims)
-        dtype = _dtype(tensor.data_type)
+        shape = tuple(int(s) for s in tensor.dims)
+        if any(s < 0 for s in shape):
+            raise SourceError(f"initializer '{tensor.name}' has a negative size")
+        dtype = dtype_name(tensor.data_type)
         array = None
-        if tensor.data_location != onnx.TensorProto.EXTERNAL and prod(shape) <= 2**16:
-            try:
-                array = numpy_helper.to_array(tensor)
-            except Exception as error:
-                raise SourceError(
-                    f"initializer '{tensor.name}' cannot be read: {' '.join(str(error).split())[:200]}"
-                ) from None
-        if dtype in _FLOATS and shape:
-            leaf = Leaf(tensor.name, prod(shape))
-            self.low.declare(leaf)
-            self.values[tensor.name] = Value(WEIGHT, shape, dtype, leaf=leaf, place=(0, shape, _strides(shape)))
-        else:
-            self._constant(tensor.name, shape, dtype, array)
+        if tensor.data_location != onnx.TensorProto.EXTERNAL and prod(shape) <= _SMALL:
+            array = _elements(tensor)
+        self._tensor(tensor.name, shape, dtype, array, tensor)
 
-    def _constant(self, name: str, shape: tuple[int, ...], dtype: str, array: NDArray[Any] | None) -> None:
-        fill = None
+    def _tensor(
+        self, name: str, shape: tuple[int, ...], dtype: str, array: NDArray[Any] | None, origin: Any, named: bool = True
+    ) -> None:
+        """A tensor that the file holds: a parameter or a constant.
+
+        Args:
+            named: an initializer, which is a parameter unless operators say otherwise; else a ``Constant`` node, which is none.
+        """
+        roles = self._roles
+        learned = dtype in _FLOATS and ((named and not roles.is_argument(name)) or name in roles.learned)
+        learned |= dtype in _INTEGERS and name in roles.quantised
+        if learned and shape and prod(shape):
+            self.values[name] = self._weight(name, shape, dtype, origin)
+        else:
+            self._constant(name, shape, dtype, array)
+            self.values[name].origin = origin
         if array is not None:
             self.arrays[name] = array
-            if array.size and array.dtype.kind in "fiub" and (array == array.reshape(-1)[0]).all():
-                fill = float(array.reshape(-1)[0])
-        self.values[name] = Value(CONSTANT, shape, dtype, fill=fill)
+        self.types[name] = dtype
+
+    def _weight(self, name: str, shape: tuple[int, ...], dtype: str, origin: Any) -> Value:
+        leaf = Leaf(name, prod(shape), origin)
+        self.low.declare(leaf)
+        return Value(WEIGHT, shape, dtype, leaf=leaf, place=(0, shape, _strides(shape)))
+
+    def _constant(self, name: str, shape: tuple[int, ...], dtype: str, array: NDArray[Any] | None) -> None:
+        value = Value(CONSTANT, shape, dtype, fill=None if array is None else _fill(array))
+        value.data = array
+        if array is not None:
+            self.arrays[name] = array
+        self.values[name], self.types[name] = value, dtype
+
+    # --- nodes --------------------------------------------------------------------------------------------------------
+
+    def _run(self, nodes: Iterable[onnx.NodeProto]) -> None:
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise SourceError(f"functions and branches are nested more than {_DEEPEST} deep")
+        for node in nodes:
+            self._nodes += 1
+            if self._nodes > _MOST_NODES:
+                raise SourceError(f"more than {_MOST_NODES} nodes, functions counted as their nodes")
+            self._node(node)
+        self._depth -= 1
 
     def _node(self, node: onnx.NodeProto) -> None:
-        where = f"{node.name or node.output[0]} ({node.op_type})"
+        where = f"{node.name or (node.output[0] if node.output else '?')} ({node.op_type})"
         missing = [name for name in node.input if name and name not in self.values]
         if missing:
             raise SourceError(f"{where}: its input '{missing[0]}' is made by no earlier node")
-        attrs = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
-        attrs = {k: _plain(v) for k, v in attrs.items()}
-        inputs = [self.values[name] if name else None for name in node.input]
-        if node.op_type in _SAME and isinstance(inputs[0], Value):
-            self.values[node.output[0]] = inputs[0]
-            if node.input[0] in self.arrays:
-                self.arrays[node.output[0]] = self.arrays[node.input[0]]
+        function = self._functions.get((node.domain, node.op_type))
+        if function is not None:
+            self._call(function, node)
             return
-        if self._folded(node, inputs, attrs):
+        schema = schema_of(node, self._opsets.get("" if node.domain == "ai.onnx" else node.domain, self.opset))
+        try:
+            self._read_node(node, schema, where)
+        except SourceError as error:
+            text = str(error)
+            raise SourceError(text if text.startswith(where) else f"{where}: {text}") from error
+        except GraphError as error:
+            raise SourceError(f"{where}: {error}") from error
+        except RecursionError:
+            raise SourceError(f"{where}: nested too deep") from None
+        except _MISFITS as error:
+            reason = " ".join(str(error).split())[:160] or type(error).__name__
+            raise SourceError(f"{where}: inputs or attributes that do not fit the operator ({reason})") from error
+
+    def _read_node(self, node: onnx.NodeProto, schema: defs.OpSchema | None, where: str) -> None:
+        if schema is not None:
+            check_counts(node, schema)
+            self._check_age(node, schema)
+        operation = self._operation(node, schema, where.rpartition(" ")[0])
+        if node.op_type == "If":
+            self._branch(node, operation)
             return
-        self.low.region = _region(node)
-        operation = Operation(where.rpartition(" ")[0], node.op_type, inputs, attrs, len(node.output))
-        operation.arrays = {i: self.arrays[name] for i, name in enumerate(node.input) if name in self.arrays}
-        if node.op_type in _CONTROL:
+        if node.op_type in _LOOPS:
             raise SourceError(
-                f"{where}: control flow inside the file, which a graph cannot hold; export the model with it resolved"
+                "control flow inside the file, which a graph cannot hold; export the model with it resolved"
             )
-        if self._of_weights(node, operation, inputs):
+        types = list(output_types(node, schema, operation.types))
+        for name, dtype in zip(node.output, types, strict=True):
+            self.types[name] = dtype
+        if self._folded(node, operation):
             return
-        for name, result in zip(node.output, self._read(node, operation, where), strict=False):
+        region = _region(node)
+        self.low.region = region or self.low.region if self._depth > 1 else region
+        if self._of_weights(node, operation, types[0] if types else "float32"):
+            return
+        results = self._read(node, operation)
+        if results is None:
+            if self._by_definition(node, schema, operation):
+                return
+            results = self._custom(node, operation)
+        for name, result in zip(node.output, results, strict=False):
             if name and result is not None:
                 self.values[name] = result
 
-    def _read(self, node: onnx.NodeProto, operation: Operation, where: str) -> list[Any]:
-        reading = READINGS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
-        try:
-            results = NotImplemented if reading is None else reading(self, operation)
-            if results is NotImplemented:
-                results = self._custom(node, operation.inputs)
-        except (GraphError, SourceError) as error:
-            raise SourceError(f"{where}: {error}") from error
-        return list(results) if isinstance(results, (list, tuple)) else [results]
+    def _operation(self, node: onnx.NodeProto, schema: defs.OpSchema | None, name: str) -> Operation:
+        inputs = [self.values[i] if i else None for i in node.input]
+        arrays = {i: self.arrays[n] for i, n in enumerate(node.input) if n in self.arrays}
+        types = [self.types.get(n, "float32") if n else "" for n in node.input]
+        attrs = attributes_of(node, schema)
+        return Operation(name, node.op_type, inputs, attrs, [bool(n) for n in node.output], arrays, types)
 
-    def _of_weights(self, node: onnx.NodeProto, operation: Operation, inputs: list[int | Value | None]) -> bool:
+    def _check_age(self, node: onnx.NodeProto, schema: defs.OpSchema) -> None:
+        """Files older than the readings are read as far as their operators have not changed since."""
+        if node.domain not in ("", "ai.onnx") or self.opset >= _OLDEST:
+            return
+        later = schema_of(node, _OLDEST)
+        if later is None or later.since_version != schema.since_version:
+            raise SourceError(
+                f"opset {self.opset} is older than {_OLDEST}, and the operator has changed since; "
+                "onnx.version_converter.convert_version brings it up"
+            )
+
+    def _read(self, node: onnx.NodeProto, operation: Operation) -> list[Any] | None:
+        """What the reading of an operator makes of it; ``None`` where there is none, or where it leaves something unread."""
+        reading = READINGS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
+        if reading is None:
+            return None
+        mark = self.low.mark()
+        results = reading(self, operation)
+        if results is not NotImplemented:
+            found = [results] if not isinstance(results, list) or isinstance(results, Parts) else results
+            complete = all(not w or (i < len(found) and found[i] is not None) for i, w in enumerate(operation.wanted))
+            if complete and not operation.unread():
+                return found
+        self.low.rewind(mark)
+        return None
+
+    # --- constants ----------------------------------------------------------------------------------------------------
+
+    def _folded(self, node: onnx.NodeProto, operation: Operation) -> bool:
+        """Compute a node that depends on constants and shapes alone."""
+        if node.op_type == "Constant" and node.domain in ("", "ai.onnx"):
+            return self._constant_node(node, operation)
+        if node.op_type in ("Shape", "Size") and not isinstance(operation.given[0], Parts):
+            shape = self.shape(operation.given[0])
+            a = operation.attrs
+            array = np.asarray(shape[a.get("start", 0) : a.get("end")] if node.op_type == "Shape" else prod(shape))
+            self._constant(node.output[0], array.shape, "int64", array.astype(np.int64))
+            return True
+        if node.op_type == "CastLike" and 0 in operation.arrays:  # the type alone of the second input matters
+            array = operation.arrays[0]
+            with contextlib.suppress(TypeError):
+                like = array.astype(operation.dtype(1)) if array.dtype.kind in "fiub" else array
+                self._constant(node.output[0], like.shape, str(like.dtype), like)
+                return True
+        if any(not isinstance(v, Value) or v.kind != CONSTANT for v in operation.given if v is not None):
+            return False
+        known = [operation.arrays.get(i) for i in range(len(operation.given))]
+        if any(array is None and name for array, name in zip(known, node.input, strict=True)):
+            return False
+        results = self._folder.fold(node.op_type, operation.attrs, known, len(node.output))
+        if results is None or operation.attrs.unread():
+            return False
+        for name, array in zip(node.output, results, strict=False):
+            if name:
+                self._constant(name, array.shape, str(array.dtype), array)
+        return True
+
+    def _constant_node(self, node: onnx.NodeProto, operation: Operation) -> bool:
+        if len(operation.attrs) != 1:
+            raise SourceError("a Constant has one value")
+        name, value = next(iter(operation.attrs.items()))
+        if not isinstance(value, onnx.TensorProto):
+            if name not in ("value_float", "value_floats", "value_int", "value_ints"):
+                raise SourceError(f"holds a '{name}', which is no tensor of numbers")
+            array = np.asarray(value, dtype=np.float32 if "float" in name else np.int64)
+        elif value.data_location == onnx.TensorProto.EXTERNAL and node.output[0] not in self._roles.learned:
+            raise SourceError("its elements lie in another file, which is not read")
+        elif value.data_location == onnx.TensorProto.EXTERNAL or prod(value.dims) > _LARGE:
+            shape = tuple(int(d) for d in value.dims)
+            self._tensor(node.output[0], shape, dtype_name(value.data_type), None, value, named=False)
+            return True
+        else:
+            array = _elements(value)
+        self._tensor(node.output[0], array.shape, str(array.dtype), array, value, named=False)
+        return True
+
+    def _of_weights(self, node: onnx.NodeProto, operation: Operation, dtype: str) -> bool:
         """Keep what is computed from parameters alone until something needs it as a node; an operator may own it."""
-        if not any(isinstance(v, Value) and v.kind == WEIGHT for v in inputs):
+        given = operation.given
+        if not any(isinstance(v, Value) and v.kind == WEIGHT for v in given):
             return False
-        if any(isinstance(v, int) for v in inputs) or len(node.output) != 1:
+        if any(v is not None and not isinstance(v, Value) for v in given) or len(node.output) != 1:
             return False
-        shape = self.inferred.get(node.output[0]) or self._dry_run(node, operation)
-        first = next(v for v in inputs if isinstance(v, Value) and v.kind == WEIGHT)
+        if node.op_type in ("Identity", "Cast", "CastLike") and isinstance(given[0], Value) and dtype in _FLOATS:
+            self.values[node.output[0]] = given[0]
+            return True
+        shape = self._dry_run(node, operation)
+        if shape is None:
+            return False
+        attrs, names = operation.attrs, [v is not None for v in given]
 
         def read() -> int:
-            (result,) = self._read(node, operation, operation.name)
-            return self.node(result)
+            results = self._read(node, operation)
+            assert results is not None
+            return self.node(results[0])
 
-        call = Call(DEFERRED, (read, [v for v in inputs if v is not None]), {}, self.low.region)
-        value = Value(WEIGHT, shape, first.dtype, call)
+        def compute(read: Any, arrays: Sequence[NDArray[Any]]) -> NDArray[Any] | None:
+            left = iter(arrays)
+            found = Folder().fold(node.op_type, attrs, [next(left) if n else None for n in names], 1)
+            return None if found is None else found[0]
+
+        call = Call(DEFERRED, (read, [v for v in given if v is not None]), {}, self.low.region)
+        call.func = compute
+        value = Value(WEIGHT, shape, dtype, call)
         call.outputs = (value,)
         self.values[node.output[0]] = value
         return True
 
-    def _dry_run(self, node: onnx.NodeProto, operation: Operation) -> tuple[int, ...]:
+    def _dry_run(self, node: onnx.NodeProto, operation: Operation) -> tuple[int, ...] | None:
         """The shape that an operation gives, without leaving its nodes behind."""
         mark = self.low.mark()
-        shape = self.shape(self._read(node, operation, operation.name)[0])
+        results = self._read(node, operation)
+        shape = None if results is None else self.shape(results[0])
         self.low.rewind(mark)
         return shape
 
-    def _folded(self, node: onnx.NodeProto, inputs: list[int | Value | None], attrs: dict[str, Any]) -> bool:
-        """Compute a node that depends on constants and shapes alone."""
-        if node.op_type == "Constant":
-            value = next(iter(attrs.values()))
-            array = numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else np.asarray(value)
-            if "value_float" in attrs or "value_floats" in attrs:
-                array = array.astype(np.float32)
-            self._constant(node.output[0], array.shape, str(array.dtype), array)
-            return True
-        if node.op_type in ("Shape", "Size"):
-            shape = self.shape(inputs[0])
-            array = np.asarray(
-                shape[attrs.get("start", 0) : attrs.get("end")] if node.op_type == "Shape" else prod(shape),
-                dtype=np.int64,
-            )
-            self._constant(node.output[0], array.shape, "int64", array)
-            return True
-        if (
-            any(not isinstance(v, Value) or v.kind != CONSTANT for v in inputs if v is not None)
-            or node.op_type in _CONTROL
-        ):
-            return False
-        known = [None if not name else self.arrays.get(name) for name in node.input]
-        if any(array is None for array, name in zip(known, node.input, strict=True) if name):
-            return False
-        results = evaluate(node, known, self.opsets)
-        if results is None:
-            return False
-        for name, array in zip((n for n in node.output if n), results, strict=False):
-            self._constant(name, array.shape, str(array.dtype), array)
-        return True
+    # --- definitions and branches -------------------------------------------------------------------------------------
 
-    def _custom(self, node: onnx.NodeProto, inputs: list[int | Value | None]) -> list[int | None]:
-        shapes = [self.inferred.get(name) for name in node.output]
-        first = shapes[0]
-        if first is None:
-            raise SourceError("outside the vocabulary, and its output shape is not known")
-        name = node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}::{node.op_type}"
-        self.low.unknown[name] = self.low.unknown.get(name, 0) + 1
-        slots = [v for v in inputs if isinstance(v, Value) and v.kind == WEIGHT and self.low.owned(v)]
-        given = [v for v in inputs if v is not None and v not in slots]
-        made = self.add("Custom", *given, shape=first, slots=slots, name=name, params=sum(prod(v.shape) for v in slots))
-        further = [
-            None if s is None else self.add("Select", made, shape=s, index=i) for i, s in enumerate(shapes[1:], 1)
+    def _call(self, function: onnx.FunctionProto, node: onnx.NodeProto) -> None:
+        """Run a function of the file."""
+        attributes = {a.name: a for a in (*function.attribute_proto, *node.attribute)}
+        outer = self._opsets
+        self._opsets = {
+            **outer,
+            **{("" if o.domain == "ai.onnx" else o.domain): int(o.version) for o in function.opset_import},
+        }
+        self._check_opset()
+        region = _region(node)
+        if region:
+            self.low.region = region
+        self._run_body(function, node, attributes)
+        self._opsets = outer
+
+    def _by_definition(self, node: onnx.NodeProto, schema: defs.OpSchema | None, operation: Operation) -> bool:
+        """Replace an operator by the function that defines it in the standard, where its nodes can all be read."""
+        if schema is None or any(isinstance(v, Parts) for v in operation.given):
+            return False
+        if any(attribute.name not in schema.attributes for attribute in node.attribute):
+            return False  # the definition does not know them
+        about = [
+            None if v is None else (t, self.shape(v)) for v, t in zip(operation.given, operation.types, strict=True)
         ]
-        return [made, *further]
+        function = standard_function(node, schema, self.opset, about)
+        if function is None:
+            return False
+        attributes = {n: a.default_value for n, a in schema.attributes.items() if a.default_value.type}
+        attributes |= {a.name: a for a in node.attribute}
+        mark, unknown = self.low.mark(), sum(self.low.unknown.values())
+        values, arrays, types, depth = dict(self.values), dict(self.arrays), dict(self.types), self._depth
+        outer = self._opsets
+        if function.opset_import:
+            self._opsets = {
+                **outer,
+                "": max((o.version for o in function.opset_import if o.domain == ""), default=self.opset),
+            }
+        try:
+            self._run_body(function, node, attributes)
+            if sum(self.low.unknown.values()) == unknown:
+                return True
+        except CgError:
+            pass
+        finally:
+            self._opsets, self._depth = outer, depth
+        self.low.rewind(mark)
+        self.values, self.arrays, self.types = values, arrays, types
+        return False
+
+    def _run_body(
+        self, function: onnx.FunctionProto, node: onnx.NodeProto, attributes: Mapping[str, onnx.AttributeProto]
+    ) -> None:
+        self._nodes += 1
+        prefix = f"{node.name or node.op_type}.{self._nodes}."
+        # roles told by position hold inside a function too
+        nodes = instantiate(function, node, prefix, attributes)
+        inner = Roles(nodes, ())
+        self._roles.learned |= inner.learned
+        self._roles.quantised |= inner.quantised
+        self._run(nodes)
+
+    def _branch(self, node: onnx.NodeProto, operation: Operation) -> None:
+        """The branch of an ``If`` whose condition is known."""
+        condition = operation.array(0)
+        if condition is None or condition.size != 1:
+            raise SourceError(
+                "control flow inside the file, which a graph cannot hold; export the model with it resolved"
+            )
+        graph = operation.attrs["then_branch" if bool(condition.reshape(-1)[0]) else "else_branch"]
+        for tensor in graph.initializer:
+            self._initializer(tensor)
+        self._run(graph.node)
+        for inner, outer in zip(graph.output, node.output, strict=True):
+            if inner.name not in self.values:
+                raise SourceError(f"output '{inner.name}' of a branch is made by no node")
+            self.values[outer] = self.values[inner.name]
+            self.types[outer] = self.types.get(inner.name, "float32")
+            if inner.name in self.arrays:
+                self.arrays[outer] = self.arrays[inner.name]
+
+    # --- what is not known --------------------------------------------------------------------------------------------
+
+    def _custom(self, node: onnx.NodeProto, operation: Operation) -> list[int | None]:
+        inputs = operation.given
+        shapes = [self._told_shape(name) if name else None for name in node.output]
+        first = next((s for s in shapes if s is not None), None)
+        if first is None or (node.output[0] and shapes[0] is None):
+            raise SourceError(f"{self._why(operation)}, and its output shape is not known")
+        name = node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}::{node.op_type}"
+        unread = operation.unread() if operation.op in READINGS and node.domain in ("", "ai.onnx") else []
+        shown = f"{name} with {', '.join(unread)}" if unread else name
+        self.low.unknown[shown] = self.low.unknown.get(shown, 0) + 1
+        slots = [v for v in inputs if isinstance(v, Value) and v.kind == WEIGHT and self.low.owned(v)]
+        given = [v for v in inputs if v is not None and v not in slots and 0 not in self.shape(v)]
+        made = self.add("Custom", *given, shape=first, slots=slots, name=name, params=sum(prod(v.shape) for v in slots))
+        return [
+            made if i == 0 else None if s is None else self.add("Select", made, shape=s, index=i)
+            for i, s in enumerate(shapes)
+        ]
+
+    @staticmethod
+    def _why(operation: Operation) -> str:
+        unread = operation.unread() if operation.op in READINGS else []
+        return f"used with {', '.join(unread)}, which is outside the vocabulary" if unread else "outside the vocabulary"
+
+    def _told_shape(self, name: str) -> tuple[int, ...] | None:
+        if name in self._stated:
+            return self._stated[name]
+        if self._inferred is None:
+            self._inferred = self._infer()
+        return self._inferred.get(name)
 
 
 @lowers(DEFERRED)
@@ -312,20 +576,25 @@ def _deferred(low: Lowering, out: Any, read: Callable[[], int], inputs: Any) -> 
     return read()
 
 
-def _plain(value: Any) -> Any:
-    """An attribute as Python has it: text, and floats as short as they were written (0.1, not the nearest float32)."""
-    if isinstance(value, bytes):
-        return value.decode()
-    if isinstance(value, float):
-        return float(str(np.float32(value)))
-    return value
+def _elements(tensor: onnx.TensorProto) -> NDArray[Any]:
+    """The elements of a tensor that the file holds.
 
-
-def _dtype(code: int) -> str:
+    Raises:
+        SourceError: they do not fill its shape.
+    """
     try:
-        return str(onnx.helper.tensor_dtype_to_np_dtype(code))
-    except KeyError:
-        return "float32"
+        return np.asarray(numpy_helper.to_array(tensor))
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise SourceError(f"initializer '{tensor.name}' cannot be read: {reason}") from None
+
+
+def _fill(array: NDArray[Any]) -> float | None:
+    """The number that fills an array, if one does."""
+    if not array.size or array.dtype.kind not in "fiub":
+        return None
+    first = array.reshape(-1)[0]
+    return float(first) if (array == first).all() else None
 
 
 def _strides(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ from cg_frontends.lowering.tape import Call, Value
 from cg_frontends.pytorch.convert import PRODUCER, convert, name_of
 from cg_ir import Graph, Node, SourceError
 
-__all__ = ["copy_weights"]
+__all__ = ["WeightSource", "check_same", "copy_weights", "fill"]
 
 _RESHAPES = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze"})
 
@@ -48,9 +48,18 @@ def copy_weights(module: Any, network: Any, *example_inputs: Any, **kwargs: Any)
     """
     name = name_of(module)
     conversion = convert(module, example_inputs, kwargs, name)
-    _check(conversion.graph, network.graph, name)
-    source = _Source(conversion.lowering, name)
-    tagged = assemble(conversion.lowering, name, PRODUCER, tagged=True)
+    check_same(conversion.graph, network.graph, name)
+    fill(network, conversion.lowering, WeightSource(conversion.lowering, name))
+
+
+def fill(network: Any, lowering: Lowering, source: WeightSource) -> None:
+    """Write what the operators of a lowering own into the network of its graph.
+
+    Raises:
+        SourceError: see :func:`copy_weights`.
+    """
+    name = source.name
+    tagged = assemble(lowering, name, PRODUCER, tagged=True)
     pairs: list[tuple[Tensor, Tensor]] = []
     with torch.no_grad():
         for node, origin in zip(network.graph.nodes, tagged.nodes, strict=True):
@@ -68,7 +77,12 @@ def copy_weights(module: Any, network: Any, *example_inputs: Any, **kwargs: Any)
                 )
 
 
-def _check(made: Graph, given: Graph, name: str) -> None:
+def check_same(made: Graph, given: Graph, name: str) -> None:
+    """Whether a network is that of a graph.
+
+    Raises:
+        SourceError: it is not.
+    """
     same = all(np.array_equal(getattr(made, field), getattr(given, field)) for field in ("indptr", "indices"))
     if not same or [n.signature for n in made.nodes] != [n.signature for n in given.nodes]:
         raise SourceError(
@@ -76,8 +90,8 @@ def _check(made: Graph, given: Graph, name: str) -> None:
         )
 
 
-class _Source:
-    """The module's side: the tensors that the operators of a lowering own."""
+class WeightSource:
+    """The original's side: the tensors that the operators of a lowering own."""
 
     def __init__(self, lowering: Lowering, name: str) -> None:
         self.specs = lowering.specs
@@ -88,7 +102,8 @@ class _Source:
             for i in spec.inputs:
                 self._readers.setdefault(i, []).append(spec)
         self.device = next(
-            (leaf.origin.device for leaf in lowering.tape.leaves if leaf.origin is not None), torch.device("cpu")
+            (leaf.origin.device for leaf in lowering.tape.leaves if isinstance(leaf.origin, Tensor)),
+            torch.device("cpu"),
         )
 
     def pairs(self, node: Node, tag: str, owned: Any) -> Iterator[tuple[Tensor, Tensor]]:
@@ -100,13 +115,13 @@ class _Source:
         number, _, slot = tag.partition(".")
         spec = self.specs[int(number)]
         if node.op == "Constant":
-            if not node.attrs["value"]:
+            if not node.attrs["value"] and spec.state:
                 yield owned, self.value(spec.state[0])
         elif node.op == "Parameter":
             yield owned, self.value(spec.slots[int(slot or 0)])
         else:
             targets = list(owned.parameters())
-            tensors = [self.value(value) for value in spec.slots[: len(targets)]]
+            tensors = self.owned(spec, len(targets))
             if not tensors and "weight" in dict(owned.named_parameters()):
                 tensors = [self._operand(spec.inputs[1])]  # a bare parameter that the operator took over
                 turned = spec.op == "MatMul"
@@ -126,6 +141,10 @@ class _Source:
                 assert owned.running_var is not None
                 yield owned.running_mean, self.value(spec.state[0])
                 yield owned.running_var, self.value(spec.state[1])
+
+    def owned(self, spec: Spec, count: int) -> list[Tensor]:
+        """The tensors that an operator owns, as its PyTorch module has them: ``count`` parameters."""
+        return [self.value(value) for value in spec.slots[:count]]
 
     def _operand(self, number: int) -> Tensor:
         """What a spec yields that only turns and reshapes a parameter."""

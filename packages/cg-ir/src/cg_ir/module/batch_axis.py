@@ -77,6 +77,8 @@ def _broadcast(sig: Signature, axes: tuple[int | None, ...], shape: tuple[int, .
     if len(places) != 1:
         return _APART
     place = places.pop()
+    if place >= rank:  # one number an example has no axis
+        return _APART
     repeat: list[int | None] = []
     for axis, size in zip(axes, sig.input_shapes, strict=True):
         own = place - (rank - len(size))
@@ -212,10 +214,10 @@ def _gather(sig: Signature, axes: tuple[int | None, ...]) -> Plan:
 
 
 def _elements(sig: Signature, axes: tuple[int | None, ...]) -> Plan:
-    data, index = axes
-    if data is None or data != index or data == sig.attrs["axis"]:
+    data = axes[0]
+    if data is None or any(axis != data for axis in axes) or data == sig.attrs["axis"]:
         return _APART
-    return Plan(data) if sig.input_shapes[0][data] == sig.input_shapes[1][data] else _APART
+    return Plan(data) if len({shape[data] for shape in sig.input_shapes}) == 1 else _APART
 
 
 def _spatial(sig: Signature, axes: tuple[int | None, ...]) -> Plan:
@@ -243,11 +245,14 @@ def _each(names: str, rule: _Rule) -> dict[str, _Rule]:
 _RULES: dict[str, _Rule] = {
     **_each(
         "Output Relu Sigmoid Tanh Silu Mish HardSwish HardSigmoid Softsign Selu LogSigmoid LeakyRelu Elu Celu Gelu Softplus Clip Abs "
-        "Neg Exp Log Sqrt Reciprocal Erf Sin Cos Floor Ceil Round Sign Not IsNaN Cast Embedding OneHot",
+        "Neg Exp Log Sqrt Reciprocal Erf Sin Cos Floor Ceil Round Sign Not IsNaN Cast Embedding OneHot "
+        "Tan Asin Acos Atan Sinh Cosh Asinh Acosh Atanh IsInf BitwiseNot",
         _keeps,
     ),
     **_each(
-        "Add Mul Sub Div Pow Mod Max Min Equal And Or Xor Greater GreaterOrEqual Less LessOrEqual Where", _broadcast
+        "Add Mul Sub Div Pow Mod Max Min Equal And Or Xor Greater GreaterOrEqual Less LessOrEqual Where "
+        "Atan2 BitwiseAnd BitwiseOr BitwiseXor BitShift",
+        _broadcast,
     ),
     **_each(
         "BatchNormalization InstanceNormalization GroupNormalization LRN PRelu GlobalAveragePool GlobalMaxPool "
@@ -278,6 +283,6 @@ _RULES: dict[str, _Rule] = {
     "SliceScatter": _slice_scatter,
     "Expand": _expand,
     "Gather": _gather,
-    "GatherElements": _elements,
+    **_each("GatherElements ScatterElements", _elements),
     **_each("GatherND ScatterND", _apart),
 }

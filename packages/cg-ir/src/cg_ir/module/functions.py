@@ -27,7 +27,23 @@ _Maker = Callable[[Signature, bool], Function]
 
 #: Operators that take a plain number in place of a tensor.
 SCALAR_OPERANDS = frozenset(
-    {"Add", "Mul", "Sub", "Div", "Pow", "Mod", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Where"}
+    [
+        *(
+            "Add",
+            "Mul",
+            "Sub",
+            "Div",
+            "Pow",
+            "Mod",
+            "Equal",
+            "Greater",
+            "GreaterOrEqual",
+            "Less",
+            "LessOrEqual",
+            "Where",
+        ),
+        *("BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitShift"),
+    ]
 )
 #: Stands for minus infinity, which JSON cannot write, where a MaxPool is padded by hand.
 _LOWEST = torch.finfo(torch.float32).min
@@ -333,8 +349,10 @@ def _pad(sig: Signature, several: bool) -> Function:
     pads = torch_pads(a["pads"])
     if mode == "constant":
         return lambda xs, shape: F.pad(xs[0], pads, value=a["value"])
-    rank, axes = len(sig.shape), len(pads) // 2
-    lead = max(0, axes + 2 - rank)  # PyTorch wants two axes before those that it pads so
+    rank = len(sig.shape)
+    axes = max(len(pads) // 2, min(rank - 2, 3))  # PyTorch pads all spatial axes so, and wants two before them
+    pads = [*pads, *[0] * (2 * axes - len(pads))]
+    lead = max(0, axes + 2 - rank)
     if min(pads, default=0) < 0:
         raise GraphError(f"PyTorch cannot crop with mode {a['mode']}")
 
@@ -379,8 +397,66 @@ def _gather_nd(sig: Signature, several: bool) -> Function:
     return lambda xs, shape: xs[0][tuple(_index(i) for i in xs[1:])]
 
 
+#: What torch calls the ways in which a new element meets an old one.
+_REDUCES = {"add": "sum", "mul": "prod", "max": "amax", "min": "amin"}
+
+
 def _scatter_nd(sig: Signature, several: bool) -> Function:
-    return lambda xs, shape: xs[0].index_put(tuple(_index(i) for i in xs[1:-1]), xs[-1])
+    reduction = sig.attrs["reduction"]
+    if reduction in ("none", "add"):
+        added = reduction == "add"
+        return lambda xs, shape: xs[0].index_put(tuple(_index(i) for i in xs[1:-1]), xs[-1], accumulate=added)
+    sizes, count = sig.shape, len(sig.input_shapes) - 2
+
+    def run(xs: Sequence[Any], shape: Shape) -> Tensor:
+        """Places as numbers of rows: those axes in one."""
+        index = torch.broadcast_tensors(*(_index(i) for i in xs[1:-1]))
+        rows = torch.zeros_like(index[0])
+        for place, size in zip(index, sizes[:count], strict=True):
+            rows = rows * size + place.remainder(size)
+        flat = xs[0].reshape(-1, *sizes[count:])
+        updates = xs[-1].expand(*index[0].shape, *sizes[count:]).reshape(-1, *sizes[count:])
+        return flat.index_reduce(0, rows.reshape(-1), updates, _REDUCES[reduction]).reshape(sizes)
+
+    return run
+
+
+def _scatter_elements(sig: Signature, several: bool) -> Function:
+    axis, reduction = sig.attrs["axis"], sig.attrs["reduction"]
+
+    def run(xs: Sequence[Any], shape: Shape) -> Tensor:
+        data, index, updates = xs[0], xs[1].long(), xs[2]
+        if reduction == "none":
+            return data.scatter(axis, index, updates)
+        return data.scatter_reduce(axis, index, updates, _REDUCES[reduction])
+
+    return run
+
+
+def _divide(sig: Signature, several: bool) -> Function:
+    if sig.attrs["rounding"] == "none":
+        return lambda xs, shape: operator.truediv(xs[0], xs[1])
+    return lambda xs, shape: torch.div(xs[0], xs[1], rounding_mode="trunc")
+
+
+def _remainder(sig: Signature, several: bool) -> Function:
+    if not sig.attrs["fmod"]:
+        return lambda xs, shape: operator.mod(xs[0], xs[1])
+    return lambda xs, shape: torch.fmod(_tensor(xs[0], xs[1]), xs[1])
+
+
+def _tensor(number: Any, like: Any) -> Tensor:
+    """A plain number as a tensor, for functions that take none in this place."""
+    return number if isinstance(number, Tensor) else torch.as_tensor(number, device=like.device)
+
+
+def _is_infinite(sig: Signature, several: bool) -> Function:
+    negative, positive = sig.attrs["detect_negative"], sig.attrs["detect_positive"]
+    if negative and positive:
+        return lambda xs, shape: torch.isinf(xs[0])
+    if negative or positive:
+        return lambda xs, shape: (torch.isneginf if negative else torch.isposinf)(xs[0])
+    return lambda xs, shape: torch.zeros_like(xs[0], dtype=torch.bool)
 
 
 def _index(x: Tensor) -> Tensor:
@@ -420,7 +496,7 @@ def _one_hot(sig: Signature, several: bool) -> Function:
 
 def _top_k(sig: Signature, several: bool) -> Function:
     a = sig.attrs
-    return lambda xs, shape: tuple(torch.topk(xs[0], a["k"], a["axis"]))
+    return lambda xs, shape: tuple(torch.topk(xs[0], a["k"], a["axis"], largest=a["largest"]))
 
 
 def _clip(sig: Signature, several: bool) -> Function:
@@ -478,9 +554,18 @@ FUNCTIONS: dict[str, _Maker] = {
     "Add": _fold(operator.add),
     "Mul": _binary(operator.mul),
     "Sub": _binary(operator.sub),
-    "Div": _binary(operator.truediv),
+    "Div": _divide,
     "Pow": _binary(operator.pow),
-    "Mod": _binary(operator.mod),
+    "Mod": _remainder,
+    "Atan2": _binary(torch.atan2),
+    "BitwiseAnd": _binary(torch.bitwise_and),
+    "BitwiseOr": _binary(torch.bitwise_or),
+    "BitwiseXor": _binary(torch.bitwise_xor),
+    "BitShift": lambda sig, several: _binary(
+        torch.bitwise_left_shift if sig.attrs["direction"] == "left" else torch.bitwise_right_shift
+    )(sig, several),
+    "BitwiseNot": _unary(torch.bitwise_not),
+    "IsInf": _is_infinite,
     "Max": _fold(torch.maximum),
     "Min": _fold(torch.minimum),
     "Equal": _binary(operator.eq),
@@ -501,6 +586,15 @@ FUNCTIONS: dict[str, _Maker] = {
     "Erf": _unary(torch.erf),
     "Sin": _unary(torch.sin),
     "Cos": _unary(torch.cos),
+    "Tan": _unary(torch.tan),
+    "Asin": _unary(torch.asin),
+    "Acos": _unary(torch.acos),
+    "Atan": _unary(torch.atan),
+    "Sinh": _unary(torch.sinh),
+    "Cosh": _unary(torch.cosh),
+    "Asinh": _unary(torch.asinh),
+    "Acosh": _unary(torch.acosh),
+    "Atanh": _unary(torch.atanh),
     "Floor": _unary(torch.floor),
     "Ceil": _unary(torch.ceil),
     "Round": _unary(torch.round),
@@ -536,6 +630,7 @@ FUNCTIONS: dict[str, _Maker] = {
     "GatherElements": lambda sig, several: lambda xs, shape: torch.gather(xs[0], sig.attrs["axis"], xs[1].long()),
     "GatherND": _gather_nd,
     "ScatterND": _scatter_nd,
+    "ScatterElements": _scatter_elements,
     "GridSample": _grid_sample,
     "Im2Col": _im2col,
     "Col2Im": _col2im,

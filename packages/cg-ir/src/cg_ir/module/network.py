@@ -241,7 +241,9 @@ def _meaning(
     if node.op == "Output":
         axis = own[0]
         # several examples folded into an axis of the result come first; where the axis holds nothing else they stay
-        return (_first, Plan(axis)) if axis is None or sig.shape[axis] == 1 else (_leading(sig.shape, axis), Plan(0))
+        if axis is None or not sig.shape:
+            return _first, Plan(None)
+        return (_first, Plan(axis)) if sig.shape[axis] == 1 else (_leading(sig.shape, axis), Plan(0))
     if node.op == "Select":
         return _nothing, Plan(selected_axis(nodes[node.inputs[0]].signature, own[0]))
     if node.op == "Custom":

@@ -7,6 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from onnx import TensorProto
 
 from cg_ir.graph import Node
 from cg_ir.onnx_export.emitter import DOMAIN, Emitter, value_info
@@ -20,9 +21,9 @@ __all__ = ["emit"]
 #: Adds the ONNX nodes of a node; returns the names of its outputs, or None where ONNX cannot say it.
 _Emit = Callable[[Emitter, Node], "str | list[str] | None"]
 
-_ARITHMETIC = frozenset({"Add", "Mul", "Sub", "Div", "Pow", "Mod", "Max", "Min", "Equal", "MatMul", "Einsum"})
+_ARITHMETIC = frozenset({"Add", "Mul", "Sub", "Div", "Pow", "Mod", "Max", "Min", "Equal", "MatMul", "Einsum", "Atan2"})
 _COMPARISONS = frozenset(
-    ["Equal", "And", "Or", "Xor", "Not", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "IsNaN"]
+    ["Equal", "And", "Or", "Xor", "Not", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "IsNaN", "IsInf"]
 )
 
 
@@ -101,6 +102,9 @@ def _parameter(e: Emitter, node: Node) -> str | None:
 def _constant(e: Emitter, node: Node) -> str:
     value, dtype = node.attrs["value"], node.attrs["dtype"]
     kind = dtype if dtype in ("float64", "float16", "int64", "int32", "int16", "int8", "uint8", "bool") else "float32"
+    held = e.weights.get(node.index, {}).get("value")
+    if held is not None:  # elements that the graph does not record, from the module
+        return e.tensor(held.astype(kind))
     if not value:
         return e.tensor(np.full(node.shape, kind[:3] not in ("int", "uin"), dtype=kind))
     if len(value) == 1:
@@ -375,8 +379,51 @@ def _logical(e: Emitter, node: Node) -> str:
     )
 
 
+def _div(e: Emitter, node: Node) -> str:
+    a, b = _operands(e, node)
+    result = str(e.op("Div", a, b))
+    whole = _common([e.types[i] for i in node.inputs])[:3] in ("int", "uin")
+    if node.attrs["rounding"] == "none" or whole:
+        return result
+    return str(e.op("Mul", e.op("Sign", result), e.op("Floor", e.op("Abs", result))))
+
+
+def _atan2(e: Emitter, node: Node) -> str:
+    """The angle of the slope, turned by half a circle left of the vertical."""
+    y, x = _operands(e, node)
+    angle = e.op("Atan", e.op("Div", y, x))
+    half = e.number(np.pi)
+    turned = e.op("Where", e.op("GreaterOrEqual", y, e.number(0.0)), e.op("Add", angle, half), e.op("Sub", angle, half))
+    result = e.op("Where", e.op("Less", x, e.number(0.0)), turned, angle)
+    nowhere = e.op("And", e.op("Equal", x, e.number(0.0)), e.op("Equal", y, e.number(0.0)))
+    return str(e.op("Where", nowhere, e.number(0.0), result))
+
+
+def _bit_shift(e: Emitter, node: Node) -> str:
+    """ONNX shifts unsigned integers only; the bits below a sign are turned before and after."""
+    a, b = _operands(e, node)
+    dtype = _common([e.types[i] for i in node.inputs])
+    direction = node.attrs["direction"].upper()
+
+    def shifted(value: str) -> str:
+        unsigned = [e.op("Cast", v, to=TensorProto.UINT64) for v in (value, b)]
+        return e.cast(e.op("BitShift", *unsigned, direction=direction), dtype)
+
+    if direction == "LEFT" or dtype.startswith("uint"):
+        return shifted(a)
+    turned = e.op("BitwiseNot", shifted(e.op("BitwiseNot", a)))
+    return str(e.op("Where", e.op("Less", a, e.number(0, dtype)), turned, shifted(a)))
+
+
+def _is_inf(e: Emitter, node: Node) -> str:
+    signs = {key: int(node.attrs[key]) for key in ("detect_negative", "detect_positive")}
+    return str(e.op("IsInf", e.source(node), **signs))
+
+
 def _mod(e: Emitter, node: Node) -> str:
     a, b = _operands(e, node)
+    if node.attrs["fmod"]:
+        return str(e.op("Mod", a, b, fmod=1))
     return str(e.op("Sub", a, e.op("Mul", e.op("Floor", e.op("Div", a, b)), b)))
 
 
@@ -418,7 +465,9 @@ def _variance(e: Emitter, node: Node) -> str:
 
 
 def _top_k(e: Emitter, node: Node) -> list[str]:
-    return list(e.op("TopK", e.source(node), e.ints([node.attrs["k"]]), axis=node.attrs["axis"], outputs=2))
+    a = node.attrs
+    least = {} if a["largest"] else {"largest": 0}
+    return list(e.op("TopK", e.source(node), e.ints([a["k"]]), axis=a["axis"], outputs=2, **least))
 
 
 # --- joining and moving -----------------------------------------------------------------------------------------------
@@ -518,7 +567,21 @@ def _scatter_nd(e: Emitter, node: Node) -> str:
     end = len(node.inputs) - 1
     index, shape = _indices(e, node, end)
     places = (*shape, *node.shape[end - 1 :])
-    return str(e.op("ScatterND", e.source(node), index, e.op("Expand", e.source(node, end), e.ints(places))))
+    updates = e.op("Expand", e.source(node, end), e.ints(places))
+    return str(e.op("ScatterND", e.source(node), index, updates, **_reduction(node)))
+
+
+def _reduction(node: Node) -> dict[str, str]:
+    return {} if node.attrs["reduction"] == "none" else {"reduction": node.attrs["reduction"]}
+
+
+def _scatter_elements(e: Emitter, node: Node) -> str:
+    index = e.cast(e.source(node, 1), "int64")
+    updates, before, wanted = e.source(node, 2), node.signature.input_shapes[2], node.signature.input_shapes[1]
+    if before != wanted:
+        axes = range(len(wanted))
+        updates = e.op("Slice", updates, e.ints([0] * len(wanted)), e.ints(wanted), e.ints(axes))
+    return str(e.op("ScatterElements", e.source(node), index, updates, axis=node.attrs["axis"], **_reduction(node)))
 
 
 def _im2col(e: Emitter, node: Node) -> str:
@@ -598,13 +661,19 @@ _OPERATORS: dict[str, _Emit] = {
     **_each(("MaxPool", "AveragePool", "LpPool"), _pool),
     **_each(("GlobalAveragePool", "GlobalMaxPool"), _same()),
     **_each(("AdaptiveAveragePool", "AdaptiveMaxPool"), _adaptive),
-    **_each(("Add", "Mul", "Sub", "Div", "Pow", "Max", "Min", "MatMul", "Equal"), _chain),
+    **_each(("Add", "Mul", "Sub", "Pow", "Max", "Min", "MatMul", "Equal"), _chain),
+    **_each(("BitwiseAnd", "BitwiseOr", "BitwiseXor"), _chain),
+    "Div": _div,
+    "Atan2": _atan2,
+    "BitShift": _bit_shift,
+    "IsInf": _is_inf,
     **_each(("Greater", "GreaterOrEqual", "Less", "LessOrEqual"), _chain),
     **_each(("And", "Or", "Xor", "Not"), _logical),
     "Mod": _mod,
     "Where": _where,
     **_each(("Abs", "Neg", "Exp", "Log", "Sqrt", "Reciprocal", "Erf", "Sin", "Cos"), _same()),
-    **_each(("Floor", "Ceil", "Round", "Sign", "IsNaN"), _same()),
+    **_each(("Floor", "Ceil", "Round", "Sign", "IsNaN", "BitwiseNot"), _same()),
+    **_each(("Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh", "Acosh", "Atanh"), _same()),
     "Cast": _cast,
     "CumSum": _cumsum,
     "Trilu": _trilu,
@@ -629,6 +698,7 @@ _OPERATORS: dict[str, _Emit] = {
     **_each(("Gather", "GatherElements"), _gather),
     "GatherND": _gather_nd,
     "ScatterND": _scatter_nd,
+    "ScatterElements": _scatter_elements,
     "GridSample": _same("mode", "padding_mode", "align_corners"),
     "Im2Col": _im2col,
     "Col2Im": _col2im,

@@ -430,6 +430,18 @@ def scatter_nd(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> Partial
     return ins[0]
 
 
+def scatter_elements(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
+    """The first input's shape; positions and new elements have one shape, no longer than it except along ``axis``."""
+    data, index, updates = ins
+    axis = attrs["axis"]
+    _need_axis(axis, len(data))
+    if len(index) != len(data) or any(i > s for a, (i, s) in enumerate(zip(index, data, strict=True)) if a != axis):
+        raise GraphError(f"positions of shape {list(index)} are outside shape {list(data)}")
+    if len(updates) != len(index) or any(i > u for i, u in zip(index, updates, strict=True)):
+        raise GraphError(f"elements of shape {list(updates)} do not fill positions of shape {list(index)}")
+    return data
+
+
 def grid_sample(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
     """(n, c, h, w) sampled at (n, i, j, 2): (n, c, i, j); one axis more for volumes."""
     image, grid = ins

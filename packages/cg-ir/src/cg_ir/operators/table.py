@@ -33,6 +33,9 @@ _DTYPES = (
     *("int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8", "bool"),
 )
 _DTYPE = _A("string", "float32", choices=_DTYPES, doc="element type")
+_REDUCTION = _A(
+    "string", "none", choices=("none", "add", "mul", "max", "min"), doc="how a new element meets the one that is there"
+)
 _INDEX = _A("int", 0, minimum=0, doc="position among its kind")
 
 OPERATORS: dict[str, Operator] = {}
@@ -410,15 +413,40 @@ _add("Add", "elementwise", (2, None), r.broadcast, "Sum of two or more.", commut
 _add("Mul", "elementwise", (2, 2), r.broadcast, "Product.", commutes=True)
 for _name, _doc in {
     "Sub": "First minus second.",
-    "Div": "First over second.",
     "Pow": "First to the power of the second.",
-    "Mod": "Remainder of the first by the second.",
+    "Atan2": "Angle of the point whose height is the first and whose width is the second.",
 }.items():
-    _add(_name, "elementwise", (2, 2), r.broadcast, _doc)
+    _add(_name, "elementwise", (2, 2), r.broadcast, _doc, onnx=_name != "Atan2")
+_add(
+    "Div",
+    "elementwise",
+    (2, 2),
+    r.broadcast,
+    "First over second.",
+    attributes={"rounding": _A("string", "none", choices=("none", "trunc"), doc="towards zero, as integers divide")},
+)
+_add(
+    "Mod",
+    "elementwise",
+    (2, 2),
+    r.broadcast,
+    "Remainder of the first by the second.",
+    attributes={"fmod": _A("bool", False, doc="with the sign of the first, not of the second")},
+)
 for _name, _doc in {"Max": "Greatest of two or more.", "Min": "Least of two or more."}.items():
     _add(_name, "elementwise", (2, None), r.broadcast, _doc, commutes=True)
 for _name in ("Equal", "And", "Or", "Xor"):
     _add(_name, "elementwise", (2, 2), r.broadcast, f"Logical {_name.lower()} of each element.", commutes=True)
+for _name in ("BitwiseAnd", "BitwiseOr", "BitwiseXor"):
+    _add(_name, "elementwise", (2, 2), r.broadcast, f"{_name[7:]} of the bits of integers.", commutes=True)
+_add(
+    "BitShift",
+    "elementwise",
+    (2, 2),
+    r.broadcast,
+    "Bits of the first moved by as many places as the second says.",
+    attributes={"direction": _A("string", choices=("left", "right"), doc="where to")},
+)
 for _name, _doc in {"Greater": ">", "GreaterOrEqual": ">=", "Less": "<", "LessOrEqual": "<="}.items():
     _add(_name, "elementwise", (2, 2), r.broadcast, f"Whether first {_doc} second.")
 _add("Where", "elementwise", (3, 3), r.broadcast, "Second where the first holds, third elsewhere.")
@@ -432,14 +460,35 @@ for _name in (
     "Erf",
     "Sin",
     "Cos",
+    "Tan",
+    "Asin",
+    "Acos",
+    "Atan",
+    "Sinh",
+    "Cosh",
+    "Asinh",
+    "Acosh",
+    "Atanh",
     "Floor",
     "Ceil",
     "Round",
     "Sign",
     "Not",
     "IsNaN",
+    "BitwiseNot",
 ):
     _add(_name, "elementwise", (1, 1), r.same, f"{_name} of each element.")
+_add(
+    "IsInf",
+    "elementwise",
+    (1, 1),
+    r.same,
+    "Whether each element is infinite.",
+    attributes={
+        "detect_negative": _A("bool", True, doc="whether minus infinity counts"),
+        "detect_positive": _A("bool", True, doc="whether infinity counts"),
+    },
+)
 _add(
     "Cast",
     "elementwise",
@@ -499,9 +548,13 @@ _add(
     "reduce",
     (1, 1),
     r.top_k,
-    "The k greatest along an axis; output 1 is their position.",
+    "The k greatest along an axis, in order; output 1 is their position. Sorting is to take all.",
     further=r.positions,
-    attributes={"axis": _AXIS, "k": _A("int", minimum=1, doc="how many")},
+    attributes={
+        "axis": _AXIS,
+        "k": _A("int", minimum=1, doc="how many"),
+        "largest": _A("bool", True, doc="the greatest, not the least"),
+    },
 )
 
 # --- joining and moving elements --------------------------------------------------------------------------------------
@@ -649,6 +702,15 @@ _add(
     (3, None),
     r.scatter_nd,
     "The first input with places, named as for GatherND by the inputs between, replaced by the last.",
+    attributes={"reduction": _REDUCTION},
+)
+_add(
+    "ScatterElements",
+    "gather",
+    (3, 3),
+    r.scatter_elements,
+    "The first input with one element a position, named by the second along an axis, replaced by those of the third.",
+    attributes={"axis": _A("int", 0, minimum=0, doc="the axis"), "reduction": _REDUCTION},
 )
 _add(
     "GridSample",

@@ -34,6 +34,20 @@ _CALLS = {
     "Erf": "torch.erf",
     "Sin": "torch.sin",
     "Cos": "torch.cos",
+    "Tan": "torch.tan",
+    "Asin": "torch.asin",
+    "Acos": "torch.acos",
+    "Atan": "torch.atan",
+    "Sinh": "torch.sinh",
+    "Cosh": "torch.cosh",
+    "Asinh": "torch.asinh",
+    "Acosh": "torch.acosh",
+    "Atanh": "torch.atanh",
+    "Atan2": "torch.atan2",
+    "BitwiseNot": "torch.bitwise_not",
+    "BitwiseAnd": "torch.bitwise_and",
+    "BitwiseOr": "torch.bitwise_or",
+    "BitwiseXor": "torch.bitwise_xor",
     "Floor": "torch.floor",
     "Ceil": "torch.ceil",
     "Round": "torch.round",
@@ -49,9 +63,7 @@ _SIGNS = {
     "Add": "+",
     "Sub": "-",
     "Mul": "*",
-    "Div": "/",
     "Pow": "**",
-    "Mod": "%",
     "Equal": "==",
     "Greater": ">",
     "GreaterOrEqual": ">=",
@@ -289,8 +301,13 @@ def _pad(node: Node, xs: Sequence[str], shape: str) -> str:
     mode = {"constant": "", "reflect": "reflect", "edge": "replicate", "wrap": "circular"}[a["mode"]]
     if not mode:
         return _padded(xs[0], a["pads"], repr(a["value"]) if a["value"] else "")
-    pads = _torch_pads(a["pads"])
-    lead = max(0, pads.count(",") // 2 + 1 + 2 - len(node.shape))
+    half = len(a["pads"]) // 2
+    pairs = list(zip(a["pads"][:half], a["pads"][half:], strict=True))
+    spatial = min(half - 2, 3)  # PyTorch pads all spatial axes so
+    while len(pairs) > max(spatial, 1) and pairs[0] == (0, 0):
+        pairs.pop(0)
+    pads = _tuple([p for pair in reversed(pairs) for p in pair])
+    lead = max(0, len(pairs) + 2 - half)
     x = xs[0] if not lead else f"{xs[0]}[{', '.join(['None'] * lead)}]"
     return f"F.pad({x}, {pads}, mode={mode!r})" + ("" if not lead else f".reshape({shape})")
 
@@ -306,12 +323,49 @@ def _resize(node: Node, xs: Sequence[str], shape: str) -> str:
     return f"F.interpolate({xs[0]}, size={_tuple(node.shape[2:])}, mode={mode!r}{options})"
 
 
+def _div(node: Node, xs: Sequence[str], shape: str) -> str:
+    return (
+        f"{xs[0]} / {xs[1]}"
+        if node.attrs["rounding"] == "none"
+        else f"torch.div({xs[0]}, {xs[1]}, rounding_mode='trunc')"
+    )
+
+
+def _mod(node: Node, xs: Sequence[str], shape: str) -> str:
+    return f"torch.fmod({xs[0]}, {xs[1]})" if node.attrs["fmod"] else f"{xs[0]} % {xs[1]}"
+
+
+def _is_inf(node: Node, xs: Sequence[str], shape: str) -> str:
+    kinds = {(True, True): "isinf", (True, False): "isneginf", (False, True): "isposinf"}
+    kind = kinds.get((node.attrs["detect_negative"], node.attrs["detect_positive"]))
+    return f"torch.{kind}({xs[0]})" if kind else f"torch.zeros_like({xs[0]}, dtype=torch.bool)"
+
+
+_REDUCES = {"add": "sum", "mul": "prod", "max": "amax", "min": "amin"}
+
+
+def _scatter_elements(node: Node, xs: Sequence[str], shape: str) -> str:
+    a = node.attrs
+    index = f"{xs[1]}.long()"
+    if a["reduction"] == "none":
+        return f"torch.scatter({xs[0]}, {a['axis']}, {index}, {xs[2]})"
+    return f"torch.scatter_reduce({xs[0]}, {a['axis']}, {index}, {xs[2]}, {_REDUCES[a['reduction']]!r})"
+
+
+def _topk(node: Node, xs: Sequence[str], shape: str) -> str:
+    a = node.attrs
+    return f"torch.topk({xs[0]}, {a['k']}, {a['axis']}{'' if a['largest'] else ', largest=False'})"
+
+
 def _indexed(node: Node, xs: Sequence[str], shape: str) -> str:
     return f"{xs[0]}[{', '.join(f'{i}.long()' for i in xs[1:])}]"
 
 
 def _index_put(node: Node, xs: Sequence[str], shape: str) -> str:
-    return f"{xs[0]}.index_put(({', '.join(f'{i}.long()' for i in xs[1:-1])},), {xs[-1]})"
+    if node.attrs["reduction"] not in ("none", "add"):
+        raise GraphError(f"PyTorch has no index_put by {node.attrs['reduction']}")
+    added = ", accumulate=True" if node.attrs["reduction"] == "add" else ""
+    return f"{xs[0]}.index_put(({', '.join(f'{i}.long()' for i in xs[1:-1])},), {xs[-1]}{added})"
 
 
 def _gather(node: Node, xs: Sequence[str], shape: str) -> str:
@@ -410,7 +464,7 @@ _WRITERS: dict[str, _Write] = {
     **dict.fromkeys([*_REDUCTIONS, "ReduceVariance", "ReduceProd", "ReduceL1", "ReduceL2"], _reduce),
     "ArgMax": _with("torch.argmax({x}, {axis}, {keepdims})", "axis", "keepdims"),
     "ArgMin": _with("torch.argmin({x}, {axis}, {keepdims})", "axis", "keepdims"),
-    "TopK": _with("torch.topk({x}, {k}, {axis})[0]", "k", "axis"),
+    "TopK": lambda node, xs, shape: f"{_topk(node, xs, shape)}[0]",
     "Concat": lambda node, xs, shape: (
         f"torch.cat(({', '.join(xs)}{',' if len(xs) == 1 else ''}), dim={node.attrs['axis']})"
     ),
@@ -432,6 +486,11 @@ _WRITERS: dict[str, _Write] = {
     "GatherElements": lambda node, xs, shape: f"torch.gather({xs[0]}, {node.attrs['axis']}, {xs[1]}.long())",
     "GatherND": _indexed,
     "ScatterND": _index_put,
+    "ScatterElements": _scatter_elements,
+    "Div": _div,
+    "Mod": _mod,
+    "IsInf": _is_inf,
+    "BitShift": lambda node, xs, shape: f"torch.bitwise_{node.attrs['direction']}_shift({xs[0]}, {xs[1]})",
     "GridSample": _grid,
     "Im2Col": lambda node, xs, shape: _windows(node, False, xs[0]),
     "Col2Im": lambda node, xs, shape: _windows(node, True, xs[0]),
@@ -439,7 +498,7 @@ _WRITERS: dict[str, _Write] = {
 }
 _SEVERAL: dict[str, _Write] = {
     "Split": lambda node, xs, shape: f"{xs[0]}.split({list(node.attrs['split'])}, dim={node.attrs['axis']})",
-    "TopK": _with("torch.topk({x}, {k}, {axis})", "k", "axis"),
+    "TopK": _topk,
     "MaxPool": lambda node, xs, shape: _pool(node, xs, shape, True),
     "AdaptiveMaxPool": lambda node, xs, shape: _adaptive(node, xs, shape, True),
 }

@@ -189,6 +189,16 @@ def _samples() -> list[OperatorSample]:
         s("Div", (image, image)),
         s("Pow", (image, image)),
         s("Mod", (image, image)),
+        s("Mod", (image, image), {"fmod": True}),
+        s("Div", (image, image), {"rounding": "trunc"}),
+        s("Atan2", (image, (1, 1, 6, 8))),
+        s("BitwiseAnd", (image, image), dtypes=("index9", "index9")),
+        s("BitwiseOr", (image, image), dtypes=("index9", "index9")),
+        s("BitwiseXor", (image, image), dtypes=("index9", "index9")),
+        s("BitwiseNot", (image,), dtypes=("index9",)),
+        s("BitShift", (image, image), {"direction": "right"}, dtypes=("index9", "index4")),
+        s("IsInf", (image,)),
+        s("IsInf", (image,), {"detect_negative": False}),
         s("Max", (image, image, image)),
         s("Min", (image, (1, 1, 6, 8))),
         s("Equal", (image, image)),
@@ -221,6 +231,7 @@ def _samples() -> list[OperatorSample]:
         s("ArgMax", (tokens,), {"axis": 2}),
         s("ArgMin", (tokens,), {"axis": 1, "keepdims": False}),
         s("TopK", (tokens,), {"axis": 2, "k": 3}, shape=(1, 5, 3), select=((1, (1, 5, 3)),)),
+        s("TopK", (tokens,), {"axis": 1, "k": 5, "largest": False}, shape=tokens, select=((1, tokens),)),
         # joining and moving
         s("Concat", (image, (1, 2, 6, 8)), {"axis": 1}),
         s("Concat", ((1, 1, 8), tokens), {"axis": 1}, learned=(0,)),
@@ -265,6 +276,9 @@ def _samples() -> list[OperatorSample]:
         s("GatherElements", (tokens, (1, 3, 8)), {"axis": 1}, dtypes=("float32", "index5")),
         s("GatherND", (image, (1, 3), (1, 3)), shape=(1, 3, 6, 8), dtypes=("float32", "index1", "index4")),
         s("ScatterND", (image, (1,), (1,), (1, 6, 8)), dtypes=("float32", "index1", "index4")),
+        s("ScatterND", (image, (1, 3), (1, 3), (1, 3, 6, 8)), _added(), dtypes=("float32", "index1", "index4")),
+        s("ScatterElements", (tokens, (1, 3, 8), (1, 3, 8)), {"axis": 1}, dtypes=("float32", "index1")),
+        s("ScatterElements", (tokens, (1, 5, 2), (1, 5, 2)), {"axis": 2, **_added()}, dtypes=("float32", "index8")),
         s("GridSample", (image, (1, 3, 3, 2)), shape=(1, 4, 3, 3)),
         s("GridSample", (image, (1, 3, 3, 2)), {"mode": "nearest", "padding_mode": "border"}, shape=(1, 4, 3, 3)),
         s("Im2Col", (image,), {"kernel_shape": (2, 2), "strides": (2, 2)}, shape=(1, 16, 12)),
@@ -273,12 +287,17 @@ def _samples() -> list[OperatorSample]:
         s("OneHot", ((1, 5),), shape=(1, 5, 7), dtypes=("index7",)),
     ]
     plain = "Relu Sigmoid Tanh Silu Mish HardSwish HardSigmoid Softsign Selu LogSigmoid"
+    plain += " Tan Asin Acos Atan Sinh Cosh Asinh Acosh Atanh"
     plain += " Abs Neg Exp Log Sqrt Reciprocal Erf Sin Cos Floor Ceil Round Sign IsNaN"
     return [*found, *(s(name, (image,)) for name in plain.split())]
 
 
 def _lstm() -> dict[str, Any]:
     return {"hidden_size": 6, "proj_size": 2, "bidirectional": True, "batch_first": True}
+
+
+def _added() -> dict[str, Any]:
+    return {"reduction": "add"}
 
 
 def _whole(shape: Shape, cut: dict[int, tuple[int, int, int]]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from cg_predict.kernels import Whitening
 from cg_predict.metrics import spearman
 from cg_predict.pool import PoolScale
 from cg_predict.predictor import Predictor
-from cg_predict.tables import FAMILIES, LabelledFamily, read_family
+from cg_predict.tables import SPACES, LabelledFamily, read_family
 from cg_predict.targets import normal_scores
 from cg_predict.threads import single_threaded
 
@@ -78,7 +78,7 @@ def read_settings(quick: bool = False) -> Settings:
     if quick:
         steps = changes.pop("steps")
         document["trained"] = {
-            name: {"seeds": min(t["seeds"], 2), "settings": {**t["settings"], "steps": steps}}
+            name: {**t, "seeds": min(t["seeds"], 2), "settings": {**t["settings"], "steps": steps}}
             for name, t in document["trained"].items()
         }
         document.update(changes)
@@ -108,9 +108,9 @@ class _Pool:
 
     @classmethod
     def read(cls, name: str, data: Path, size: int) -> _Pool:
-        family = next((f for f in FAMILIES if f.name == name), None)
+        family = next((f for f in SPACES if f.name == name), None)
         if family is None:
-            raise CgError(f"there is no family '{name}'; there are {', '.join(f.name for f in FAMILIES)}")
+            raise CgError(f"there is no family '{name}'; there are {', '.join(f.name for f in SPACES)}")
         labelled = read_family(family, data).sample(size, np.random.default_rng(0))
         graphs = labelled.graphs()
         return cls(labelled, graphs, _views(descriptors().encode(graphs), DESCRIPTORS, "components"))
@@ -187,15 +187,15 @@ class Study:
         if "descriptors" in wanted:
             self._compare(DESCRIPTORS, 0, None, (BESIDE,))
             for seed in range(self.settings.seeds["noise"]):
-                self._compare(NOISE, seed, partial(Noise, len(_shipped("path")), seed), (BESIDE,))
+                self._compare(NOISE, seed, _for_all(Noise, len(_shipped("path")), seed), (BESIDE,))
         for kind, untrained, shipped in (
             ("path", PATH_UNTRAINED, PATH_SHIPPED),
             ("paper's", PAPER_UNTRAINED, PAPER_SHIPPED),
         ):
             if kind in wanted:
                 for seed in range(self.settings.seeds[kind]):
-                    self._compare(untrained, seed, partial(self._untrained, kind, seed))
-                self._compare(shipped, 0, partial(_shipped, kind))
+                    self._compare(untrained, seed, _for_all(self._untrained, kind, seed))
+                self._compare(shipped, 0, _for_all(_shipped, kind))
             for name, training in self.settings.trained.items():
                 if name in wanted and name.startswith(kind):
                     for seed in range(training["seeds"]):
@@ -219,36 +219,45 @@ class Study:
         given = [t["settings"] for t in self.settings.trained.values()]
         return next((t["options"] for t in given if t["encoder"] == encoder), {})
 
-    def trained(self, name: str, seed: int) -> Any:
-        """An encoder trained as the settings say; one that was trained before is read."""
+    def trained(self, name: str, seed: int, family: str) -> Any:
+        """An encoder trained as the settings say; one that was trained before is read.
+
+        Args:
+            name: of the settings. Where these have ``leave_out``, no graph of the family is trained on.
+            seed: of the weights and the batches.
+            family: on whose networks the encoder is to be judged.
+        """
         from cg_embed import ContrastiveEncoder, PathEncoder
         from cg_embed.pretrain import TrainingConfig, sample_families, train
 
         given = self.settings.trained[name]["settings"]
+        spaces, vectors = self.settings.spaces, name
+        if self.settings.trained[name].get("leave_out"):
+            spaces, vectors = tuple(s for s in spaces if s != family), f"{name}, without {family}"
         options = {**given["options"], "seed": seed}
         config = TrainingConfig(
-            **{**given, "options": options, "seed": seed}, spaces=self.settings.spaces, graphs=self.settings.graphs
+            **{**given, "options": options, "seed": seed}, spaces=spaces, graphs=self.settings.graphs
         )
-        folder = self.encoders / f"{name.replace(', ', '-').replace(' ', '-')}-{seed}"
-        if (folder / "config.json").is_file() and (name, seed) in self.training.done:
+        folder = self.encoders / f"{vectors.replace(', ', '-').replace(' ', '-')}-{seed}"
+        if (folder / "config.json").is_file() and (vectors, seed) in self.training.done:
             return (PathEncoder if config.encoder == "path" else ContrastiveEncoder).load(folder)
         if not self._sampled:  # the same graphs for all
-            self._sampled.update(sample_families(TrainingConfig(spaces=config.spaces, graphs=config.graphs)))
+            self._sampled.update(sample_families(TrainingConfig(spaces=self.settings.spaces, graphs=config.graphs)))
         losses: list[float] = []
 
         def report(step: int, loss: float) -> None:
             losses.append(loss)
             if (step + 1) % 100 == 0:
-                self.progress(f"{name}, seed {seed}: step {step + 1}, loss {np.mean(losses[-50:]):.4f}")
+                self.progress(f"{vectors}, seed {seed}: step {step + 1}, loss {np.mean(losses[-50:]):.4f}")
 
         folder.mkdir(parents=True, exist_ok=True)
         begin = time.perf_counter()
-        encoder = train(config, self._sampled, folder, resume=True, report=report)
+        encoder = train(config, {s: self._sampled[s] for s in spaces}, folder, resume=True, report=report)
         seconds = time.perf_counter() - begin
         encoder.save(folder)
-        if (name, seed) not in self.training.done:
+        if (vectors, seed) not in self.training.done:
             first, last = (float(np.mean(part)) if losses else float("nan") for part in (losses[:20], losses[-20:]))
-            row = {"vectors": name, "seed": seed, "steps": config.steps, "batch": config.batch, "seconds": seconds}
+            row = {"vectors": vectors, "seed": seed, "steps": config.steps, "batch": config.batch, "seconds": seconds}
             self.training.add(row | {"first_loss": first, "last_loss": last})
         return encoder
 
@@ -291,12 +300,11 @@ class Study:
         self.rows.add(row | {"spearman": value, "networks": len(rest)})
 
     def _compare(
-        self, vectors: str, seed: int, make: Callable[[], Any] | None, uses: Sequence[str] = (ALONE, BESIDE)
+        self, vectors: str, seed: int, make: Callable[[str], Any] | None, uses: Sequence[str] = (ALONE, BESIDE)
     ) -> None:
         missing = self._missing(vectors, seed, uses)
         if not missing:
             return
-        encoder = None if make is None else make()
         views: dict[str, NDArray[np.float32]] = {}
         current = ""
         for key in missing:
@@ -304,8 +312,8 @@ class Study:
             pool = self._pool(family)
             if family != current:
                 views, current = dict(pool.views), family
-                if encoder is not None:
-                    views |= _views(self._encode(encoder, family), "vectors", "vector_components")
+                if make is not None:
+                    views |= _views(self._encode(make(family), family), "vectors", "vector_components")
             used = {v for s in STRUCTURES[use] for v in s.views}
             chosen = random_labels(len(pool.graphs), count, draw)
             part = {k: v for k, v in views.items() if k in used}
@@ -317,32 +325,38 @@ class Study:
     def _in_predictor(self) -> None:
         """The shipped predictor without vectors, with noise in their place, with untrained and trained ones."""
         shipped = _shipped("path")
-        self._predict(NOTHING, 0, lambda: shipped, embedding=False)
-        self._predict(PATH_SHIPPED, 0, lambda: shipped)
-        self._predict(PATH_UNWEIGHTED, 0, partial(Unweighted, shipped))
+        self._predict(NOTHING, 0, lambda _: shipped, embedding=False)
+        self._predict(PATH_SHIPPED, 0, lambda _: shipped)
+        self._predict(PATH_UNWEIGHTED, 0, _for_all(Unweighted, shipped))
         named = next((name for name in self.settings.trained if name.startswith("path")), None)
         for seed in range(self.settings.seeds["predictor"]):
-            self._predict(NOISE, seed, partial(Noise, len(shipped), seed, shipped.weights))
-            self._predict(PATH_UNTRAINED, seed, partial(self._untrained, "path", seed))
+            self._predict(NOISE, seed, _for_all(Noise, len(shipped), seed, shipped.weights))
+            self._predict(PATH_UNTRAINED, seed, _for_all(self._untrained, "path", seed))
             if named is not None:
                 self._predict(named, seed, partial(self.trained, named, seed))
 
-    def _predict(self, vectors: str, seed: int, make: Callable[[], Any], embedding: bool = True) -> None:
+    def _predict(self, vectors: str, seed: int, make: Callable[[str], Any], embedding: bool = True) -> None:
         missing = self._missing(vectors, seed, (PREDICTOR,))
         if not missing:
             return
-        with embedding_from(make()):
-            for family in dict.fromkeys(key[0] for key in missing):
+        for family in dict.fromkeys(key[0] for key in missing):
+            with embedding_from(make(family)):
                 predictor = Predictor((family,), embedding=embedding, warn=False)
                 pool = self._pool(family)
                 for key in missing:
                     if key[0] == family:
                         chosen = random_labels(len(pool.graphs), key[2], key[3])
                         predictor.set_params(seed=key[3])
-                        predictor.fit([pool.graphs[i] for i in chosen], pool.labelled.labels[chosen])
+                        predictor.fit([pool.graphs[i] for i in chosen], pool.labelled.labels[chosen], pool=pool.graphs)
                         self._add(key, vectors, seed, predictor.predict(pool.graphs, pool=pool.graphs), chosen)
         self.progress(f"predictor with {vectors}, seed {seed}")
         self.after()
+
+
+def _for_all(make: Callable[..., Any], *arguments: Any) -> Callable[[str], Any]:
+    """What makes the same encoder for every family, once."""
+    made = cache(lambda: make(*arguments))
+    return lambda family: made()
 
 
 def _shipped(kind: str) -> Any:

@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 
 from cg_ir.graph import Graph
 from cg_predict.bench.methods import Outcome, random_labels
-from cg_predict.tables import FAMILIES, read_family
+from cg_predict.tables import SPACES, read_family, relatives_of
 
 __all__ = ["Reference"]
+
+#: Steps of the contrastive stage, on the unlabelled graphs of the source families.
+CONTRASTIVE_STEPS = 100
 
 
 @dataclass
@@ -45,12 +48,16 @@ class Reference:
             from cg_embed import ContrastiveEncoder
             from cg_predict.finetuned import FineTunedPredictor, KGNNPredictor
 
-            made: Any = KGNNPredictor() if self.name == "k-GNN" else FineTunedPredictor(ContrastiveEncoder.shipped())
             sources = {}
-            for family in FAMILIES:
-                if family.name != self.family:
+            for family in SPACES:
+                if family.name not in relatives_of((self.family,)):
                     part = read_family(family, self.data).sample(self.labels, np.random.default_rng(0))
                     sources[family.name] = (part.graphs(), part.labels)
+            if self.name == "k-GNN":
+                made: Any = KGNNPredictor()
+            else:
+                unlabelled = {name: graphs for name, (graphs, _) in sources.items()}
+                made = FineTunedPredictor(ContrastiveEncoder.pretrain(unlabelled, steps=CONTRASTIVE_STEPS, batch=32))
             self._made.append(made.pretrain(sources))
         return self._made[0]
 

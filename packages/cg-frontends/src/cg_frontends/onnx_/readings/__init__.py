@@ -1,5 +1,27 @@
 """What ONNX operators become, by subject; importing this package registers all readings."""
 
-from cg_frontends.onnx_.readings import elementwise, layers, layout, pooling, recurrent, reductions
+from cg_frontends.onnx_.readings import (
+    attention,
+    elementwise,
+    layers,
+    layout,
+    pooling,
+    quantisation,
+    recurrent,
+    reductions,
+    resampling,
+    sequences,
+)
 
-__all__ = ["elementwise", "layers", "layout", "pooling", "recurrent", "reductions"]
+__all__ = [
+    "attention",
+    "elementwise",
+    "layers",
+    "layout",
+    "pooling",
+    "quantisation",
+    "recurrent",
+    "reductions",
+    "resampling",
+    "sequences",
+]

@@ -5,19 +5,21 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-import onnx
+import numpy as np
 
 from cg_frontends.lowering.tape import Value
-from cg_frontends.onnx_.importer import READINGS, Importer, Operation, reads
+from cg_frontends.onnx_.importer import READINGS, Importer, reads
+from cg_frontends.onnx_.operation import Operation, dtype_name
 
 _UNARY = (
     "Relu", "Sigmoid", "Tanh", "Mish", "HardSwish", "Softsign", "Abs", "Neg", "Exp", "Log", "Sqrt", "Reciprocal", "Erf", "Sin", "Cos",
-    "Floor", "Ceil", "Round", "Sign", "Not", "IsNaN", "Softplus",
+    "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh", "Acosh", "Atanh", "Floor", "Ceil", "Round", "Sign", "Not", "IsNaN", "Softplus",
 )  # fmt: skip
 _BINARY = (
-    "Add", "Sub", "Mul", "Div", "Pow", "Mod", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or", "Xor",
-    "Max", "Min", "Where",
+    "Add", "Sub", "Mul", "Pow", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or", "Xor", "Max", "Min", "Where",
 )  # fmt: skip
+_FLOATS = ("float32", "float16", "float64", "bfloat16")
+_WHOLE = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 
 
 def _unary(im: Importer, o: Operation) -> Any:
@@ -26,33 +28,84 @@ def _unary(im: Importer, o: Operation) -> Any:
 
 def _binary(im: Importer, o: Operation) -> Any:
     if len(o.inputs) == 1:
-        return o.input(0)
-    return im.add(o.op, *(im.operand(v) for v in o.inputs))
+        return [o.input(0)]
+    if o.op == "Pow" and o.dtype(0) in _WHOLE and o.dtype(1) not in _WHOLE:
+        return im.add("Cast", im.add("Pow", *im.operands(o.inputs)), to=o.dtype(0))
+    return im.add(o.op, *im.operands(o.inputs))
 
 
 READINGS.update(dict.fromkeys(_UNARY, _unary))
 READINGS.update(dict.fromkeys(_BINARY, _binary))
 
 
+@reads("Div")
+def div(im: Importer, o: Operation) -> Any:
+    whole = {"rounding": "trunc"} if o.dtype(0) in _WHOLE else {}
+    return im.add("Div", *im.operands(o.inputs), **whole)
+
+
+@reads("Mod")
+def mod(im: Importer, o: Operation) -> Any:
+    sign = {"fmod": True} if o.attrs.get("fmod", 0) else {}
+    return im.add("Mod", *im.operands(o.inputs), **sign)
+
+
+@reads("BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitwiseNot")
+def bitwise(im: Importer, o: Operation) -> Any:
+    return im.add(o.op, *(im.node(v) for v in o.inputs))
+
+
+@reads("BitShift")
+def bit_shift(im: Importer, o: Operation) -> Any:
+    return im.add("BitShift", *(im.node(v) for v in o.inputs), direction=str(o.attrs["direction"]).lower())
+
+
+@reads("IsInf")
+def is_inf(im: Importer, o: Operation) -> Any:
+    signs = {f"detect_{k}": bool(o.attrs.get(f"detect_{k}", 1)) for k in ("negative", "positive")}
+    return im.add("IsInf", o.input(0), **signs)
+
+
 @reads("Sum")
 def sum_(im: Importer, o: Operation) -> Any:
-    return o.input(0) if len(o.inputs) == 1 else im.add("Add", *(im.operand(v) for v in o.inputs))
+    return [o.input(0)] if len(o.inputs) == 1 else im.add("Add", *im.operands(o.inputs))
 
 
 @reads("Mean")
 def mean(im: Importer, o: Operation) -> Any:
-    total = sum_(im, o)
-    return im.add("Mul", total, im.scalar(1.0 / len(o.inputs)))
+    if len(o.inputs) == 1:
+        return [o.input(0)]
+    return im.add("Mul", sum_(im, o), im.scalar(1.0 / len(o.inputs)))
 
 
-@reads("Identity", "Dropout", "CastLike")
+@reads("Identity")
 def identity(im: Importer, o: Operation) -> Any:
     return [o.input(0)]
 
 
+@reads("Dropout")
+def dropout(im: Importer, o: Operation) -> Any:
+    training = o.array(2)
+    if o.input(2) is not None and (training is None or training.any()):
+        return NotImplemented
+    x, _ratio = o.input(0), (o.input(1), o.attrs.get("ratio"), o.attrs.get("seed"))
+    shape = im.shape(x)
+    mask = im.add("Constant", shape=shape, value=(1.0,), dtype="bool") if o.wants(1) else None
+    return [x, mask]
+
+
+@reads("CastLike")
+def cast_like(im: Importer, o: Operation) -> Any:
+    o.input(1)
+    return _cast(im, o, o.dtype(1))
+
+
 @reads("Swish")
 def swish(im: Importer, o: Operation) -> Any:
-    return im.add("Silu", o.input(0)) if float(o.attrs.get("alpha", 1.0)) == 1.0 else NotImplemented
+    alpha = float(o.attrs.get("alpha", 1.0))
+    if alpha == 1.0:
+        return im.add("Silu", o.input(0))
+    return im.add("Mul", o.input(0), im.add("Sigmoid", im.add("Mul", o.input(0), im.scalar(alpha))))
 
 
 def _alpha(default: float) -> Any:
@@ -67,7 +120,23 @@ READINGS.update({"LeakyRelu": _alpha(0.01), "Elu": _alpha(1.0), "Celu": _alpha(1
 
 @reads("Selu")
 def selu(im: Importer, o: Operation) -> Any:
-    return im.add("Selu", o.input(0))
+    alpha, gamma = float(o.attrs.get("alpha", 1.67326)), float(o.attrs.get("gamma", 1.0507))
+    if abs(alpha - 1.67326) < 1e-4 and abs(gamma - 1.0507) < 1e-4:
+        return im.add("Selu", o.input(0))
+    return im.add("Mul", im.add("Elu", o.input(0), alpha=alpha), im.scalar(gamma))
+
+
+@reads("ThresholdedRelu")
+def thresholded_relu(im: Importer, o: Operation) -> Any:
+    x = o.input(0)
+    return im.add("Where", im.add("Greater", x, im.scalar(float(o.attrs.get("alpha", 1.0)))), x, im.scalar(0.0))
+
+
+@reads("Shrink")
+def shrink(im: Importer, o: Operation) -> Any:
+    x, bias, bound = im.node(o.input(0)), float(o.attrs.get("bias", 0.0)), float(o.attrs.get("lambd", 0.5))
+    above = im.add("Where", im.add("Greater", x, im.scalar(bound)), im.add("Sub", x, im.scalar(bias)), im.scalar(0.0))
+    return im.add("Where", im.add("Less", x, im.scalar(-bound)), im.add("Add", x, im.scalar(bias)), above)
 
 
 @reads("Gelu")
@@ -86,11 +155,15 @@ def hard_sigmoid(im: Importer, o: Operation) -> Any:
 
 @reads("PRelu")
 def prelu(im: Importer, o: Operation) -> Any:
-    slope = o.input(1)
-    count = prod(im.shape(slope))
-    if not im.owned(slope) or count not in (1, im.shape(o.input(0))[1]):
-        return NotImplemented
-    return im.add("PRelu", o.input(0), slots=(slope,), num_parameters=count)
+    x, slope = o.input(0), o.input(1)
+    shape, own = im.shape(x), im.shape(slope)
+    count = prod(own)
+    # a slope broadcasts to the right: only one a channel, or one for all, is the operator's
+    channelwise = len(shape) > 1 and count == shape[1] and own[-1:] == ((1,) if len(shape) > 2 else (count,))
+    if im.owned(slope) and (count == 1 or (channelwise and own.count(1) == len(own) - 1)):
+        return im.add("PRelu", x, slots=(slope,), num_parameters=count)
+    zero = im.scalar(0.0)
+    return im.add("Where", im.add("Less", x, zero), im.add("Mul", x, slope), x)
 
 
 @reads("Clip")
@@ -106,7 +179,9 @@ def clip(im: Importer, o: Operation) -> Any:
             node = im.add(op, node, value)
         if bound is not None and abs(bound) < 3e38:
             attrs[name] = float(bound)
-    return im.add("Clip", node, **attrs) if attrs else node
+    if attrs.get("min", 0.0) > attrs.get("max", float("inf")):
+        return im.add("Expand", im.add("Clip", node, min=attrs["max"], max=attrs["max"]), shape=im.shape(node))
+    return im.add("Clip", node, **attrs) if attrs else [node]
 
 
 @reads("Softmax", "LogSoftmax")
@@ -122,34 +197,59 @@ def softmax(im: Importer, o: Operation) -> Any:
     return im.reshape(im.add(o.op, flat, axis=axis), shape)
 
 
+@reads("Hardmax")
+def hardmax(im: Importer, o: Operation) -> Any:
+    x = o.input(0)
+    shape = im.shape(x)
+    rank = len(shape)
+    if im.opset < 13 and int(o.attrs.get("axis", 1)) % rank != rank - 1:
+        return NotImplemented
+    axis = int(o.attrs.get("axis", -1)) % rank
+    first = im.add("ArgMax", x, axis=axis, keepdims=False)
+    ones = im.add("Cast", im.add("OneHot", first, channels=shape[axis]), to=o.dtype(0))
+    back = [*range(axis), rank - 1, *range(axis, rank - 1)]
+    return im.transpose(ones, tuple(back)) if axis != rank - 1 else ones
+
+
 @reads("Cast")
 def cast(im: Importer, o: Operation) -> Any:
-    target = str(onnx.helper.tensor_dtype_to_np_dtype(int(o.attrs["to"])))
-    if target in ("float32", "float16", "float64", "bfloat16") and not isinstance(o.input(0), Value):
-        source = im.low.specs[im.node(o.input(0))]
-        if source.op not in (
-            "Input",
-            "Cast",
-            "Constant",
-            "Equal",
-            "Not",
-            "Greater",
-            "Less",
-            "GreaterOrEqual",
-            "LessOrEqual",
-        ):
-            return o.input(0)  # between float types
+    return _cast(im, o, dtype_name(int(o.attrs["to"])))
+
+
+def _cast(im: Importer, o: Operation, target: str) -> Any:
+    o.attrs.get("saturate"), o.attrs.get("round_mode")  # of eight-bit floats, which become Custom
+    x = o.input(0)
+    if target.startswith("float8"):
+        return NotImplemented  # torch has no saturation
+    if isinstance(x, Value) and x.dtype == target:
+        return [x]
+    if target in _FLOATS and o.dtype(0) in _FLOATS and not isinstance(x, Value):
+        source = im.low.specs[im.node(x)]
+        if source.op not in ("Input", "Cast", "Constant"):
+            return [x]  # between float types
         if source.op == "Input" and str(source.attrs.get("dtype")) == target:
-            return o.input(0)
-    return im.add("Cast", o.input(0), to=target)
+            return [x]
+    return im.add("Cast", x, to=target)
 
 
 @reads("CumSum")
 def cumsum(im: Importer, o: Operation) -> Any:
-    axes = o.numbers(1)
-    if axes is None or o.attrs.get("exclusive") or o.attrs.get("reverse"):
-        return NotImplemented
-    return im.add("CumSum", o.input(0), axis=axes[0] % len(im.shape(o.input(0))))
+    x, axes = im.node(o.input(0)), o.numbers(1)
+    assert axes is not None
+    shape = im.shape(x)
+    axis = axes[0] % len(shape)
+    reverse, exclusive = o.attrs.get("reverse", 0), o.attrs.get("exclusive", 0)
+    start = _flipped(im, x, axis) if reverse else x
+    total = im.add("CumSum", start, axis=axis)
+    total = im.add("Sub", total, start) if exclusive else total
+    return _flipped(im, total, axis) if reverse else total
+
+
+def _flipped(im: Importer, x: int, axis: int) -> int:
+    shape = im.shape(x)
+    starts, ends, steps = [0] * len(shape), list(shape), [1] * len(shape)
+    starts[axis], ends[axis], steps[axis] = shape[axis] - 1, -1, -1
+    return im.add("Slice", x, starts=starts, ends=ends, steps=steps)
 
 
 @reads("Trilu")
@@ -157,3 +257,12 @@ def trilu(im: Importer, o: Operation) -> Any:
     diagonal = o.numbers(1, default=[0])
     assert diagonal is not None
     return im.add("Trilu", o.input(0), upper=bool(o.attrs.get("upper", 1)), k=diagonal[0])
+
+
+@reads("EyeLike")
+def eye_like(im: Importer, o: Operation) -> Any:
+    shape = im.shape(o.input(0))
+    im.bounded(prod(shape))
+    code = o.attrs.get("dtype")
+    dtype = o.dtype(0) if code is None else dtype_name(int(code))
+    return [im.constant(np.eye(*shape, k=int(o.attrs.get("k", 0))).astype(dtype))]

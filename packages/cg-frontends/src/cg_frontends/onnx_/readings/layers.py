@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from math import isclose
+from math import prod
 from typing import Any
 
 from cg_frontends.lowering.einsum import explicit_equation
 from cg_frontends.lowering.tape import WEIGHT, Value
-from cg_frontends.onnx_.importer import Importer, Operation, reads
+from cg_frontends.onnx_.importer import Importer, reads
+from cg_frontends.onnx_.operation import Operation
 from cg_frontends.onnx_.readings.windows import window_attrs
 
 
@@ -17,13 +18,13 @@ def conv(im: Importer, o: Operation) -> Any:
     shape, kernel = im.shape(x), im.shape(weight)[2:]
     dims = len(kernel)
     group = int(o.attrs.get("group", 1))
+    o.attrs.get("kernel_shape")  # the weight's
     attrs = {**window_attrs(o.attrs, shape, kernel), "group": group}
     channels = im.shape(weight)[0]
     if o.op == "ConvTranspose":
-        if "output_shape" in o.attrs or o.attrs.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
-            return NotImplemented
         channels = im.shape(weight)[1] * group
         attrs["output_padding"] = [int(p) for p in o.attrs.get("output_padding", (0,) * dims)]
+        attrs |= _transposed_pads(o, shape[2:], attrs)
     if isinstance(bias, Value) and bias.fill == 0.0:
         bias = None
     owned = im.owned(weight)
@@ -37,11 +38,52 @@ def conv(im: Importer, o: Operation) -> Any:
     return node if bias is None or with_bias else im.add("Add", node, im.reshape(bias, (channels, *(1,) * dims)))
 
 
+def _transposed_pads(o: Operation, spatial: tuple[int, ...], attrs: dict[str, Any]) -> dict[str, Any]:
+    """Pads that follow from the stated shape of the output, or from ``auto_pad``; what they cannot reach is added to the ends."""
+    automatic = o.attrs.get("auto_pad", "NOTSET")
+    wanted = o.attrs.get("output_shape")
+    if not wanted and not automatic.startswith("SAME"):
+        return {}
+    sizes = (
+        [int(s) for s in wanted][-len(spatial) :]
+        if wanted
+        else [n * s for n, s in zip(spatial, attrs["strides"], strict=True)]
+    )
+    begins, ends, further = [], [], []
+    numbers = zip(
+        spatial,
+        sizes,
+        attrs["kernel_shape"],
+        attrs["strides"],
+        attrs["dilations"],
+        attrs["output_padding"],
+        strict=True,
+    )
+    for size, out, kernel, stride, dilation, extra in numbers:
+        total = stride * (size - 1) + extra + (kernel - 1) * dilation + 1 - out
+        further.append(extra + max(-total, 0))
+        small, large = max(total, 0) // 2, max(total, 0) - max(total, 0) // 2
+        begins.append(small if automatic == "SAME_UPPER" else large)
+        ends.append(large if automatic == "SAME_UPPER" else small)
+    return {"pads": [*begins, *ends], "output_padding": further}
+
+
+@reads("Col2Im")
+def col2im(im: Importer, o: Operation) -> Any:
+    size, block = o.numbers(1), o.numbers(2)
+    assert size is not None
+    assert block is not None
+    shape = im.shape(o.input(0))
+    dims = len(block)
+    attrs = window_attrs(o.attrs, size, block)
+    return im.add("Col2Im", o.input(0), shape=(shape[0], shape[1] // prod(block), *size[-dims:]), **attrs)
+
+
 @reads("MatMul")
 def matmul(im: Importer, o: Operation) -> Any:
     a, b = o.input(0), o.input(1)
     if isinstance(b, Value) and b.kind == WEIGHT and len(b.shape) == 2 and len(im.shape(a)) > 1 and im.owned(b):
-        return im.add("Gemm", a, channels=b.shape[1], slots=(b,))
+        return im.add("Gemm", a, channels=b.shape[1], slots=(b,), turned=True)
     return im.add("MatMul", a, b)
 
 
@@ -52,10 +94,11 @@ def gemm(im: Importer, o: Operation) -> Any:
     if o.attrs.get("transA"):
         a = im.transpose(a, (1, 0))
     if isinstance(b, Value) and b.kind == WEIGHT and alpha == 1.0 and im.owned(b):
-        width = b.shape[0 if o.attrs.get("transB") else 1]
+        turned = not o.attrs.get("transB")
+        width = b.shape[1 if turned else 0]
         with_bias = isinstance(c, Value) and c.shape == (width,) and beta == 1.0 and im.owned(c)
         slots = (b, c if with_bias else None)
-        node = im.add("Gemm", a, channels=width, slots=slots, **({"bias": True} if with_bias else {}))
+        node = im.add("Gemm", a, channels=width, slots=slots, turned=turned, **({"bias": True} if with_bias else {}))
         if c is None or with_bias:
             return node
     else:
@@ -74,24 +117,14 @@ def einsum(im: Importer, o: Operation) -> Any:
     return im.add("Einsum", *o.inputs, equation=equation)
 
 
-@reads("Attention")
-def attention(im: Importer, o: Operation) -> Any:
-    shapes = [im.shape(o.input(i)) for i in range(3)]
-    if any(len(s) != 4 for s in shapes) or o.input(4) is not None or o.outputs > 1 or o.attrs.get("softcap"):
-        return NotImplemented
-    attrs: dict[str, Any] = {"is_causal": bool(o.attrs.get("is_causal", 0))}
-    scale = o.attrs.get("scale")
-    if scale and not isclose(scale, shapes[0][-1] ** -0.5, rel_tol=1e-6):
-        attrs["scale"] = float(scale)
-    return im.add("Attention", *(v for v in o.inputs[:4] if v is not None), **attrs)
-
-
-def _channels(im: Importer, o: Operation, op: str, scale: Any, bias: Any, **attrs: Any) -> Any:
+def _channels(
+    im: Importer, o: Operation, op: str, scale: Any, bias: Any, state: tuple[Any, ...] = (), **attrs: Any
+) -> Any:
     x = o.input(0)
     shape = im.shape(x)
     if im.owned(scale) and im.owned(bias):
-        return im.add(op, x, slots=(scale, bias), **attrs)
-    node = im.add(op, x, affine=False, **attrs)
+        return im.add(op, x, slots=(im.own(scale), im.own(bias)), state=state, **attrs)
+    node = im.add(op, x, affine=False, state=state, **attrs)
     for step, vector in (("Mul", scale), ("Add", bias)):
         node = im.add(step, node, im.reshape(vector, (shape[1], *(1,) * (len(shape) - 2))))
     return node
@@ -99,8 +132,24 @@ def _channels(im: Importer, o: Operation, op: str, scale: Any, bias: Any, **attr
 
 @reads("BatchNormalization")
 def batch_norm(im: Importer, o: Operation) -> Any:
-    im.not_learned(o.input(3), o.input(4))
-    return [_channels(im, o, o.op, o.input(1), o.input(2), epsilon=float(o.attrs.get("epsilon", 1e-5)))]
+    o.attrs.get("momentum"), o.attrs.get("spatial")  # of training, and of opsets before the readings
+    mean, variance = o.input(3), o.input(4)
+    if o.attrs.get("training_mode", 0):
+        return NotImplemented
+    epsilon = float(o.attrs.get("epsilon", 1e-5))
+    if not all(isinstance(v, Value) for v in (mean, variance)):
+        return _computed_statistics(im, o, mean, variance, epsilon)
+    return _channels(im, o, o.op, o.input(1), o.input(2), (mean, variance), epsilon=epsilon)
+
+
+def _computed_statistics(im: Importer, o: Operation, mean: Any, variance: Any, epsilon: float) -> Any:
+    """A normalisation by statistics that the network computes."""
+    shape = im.shape(o.input(0))
+    wide = (shape[1], *(1,) * (len(shape) - 2)) if len(shape) > 1 else shape
+    mean, variance, scale, bias = (im.reshape(v, wide) for v in (mean, variance, o.input(1), o.input(2)))
+    deviation = im.add("Sqrt", im.add("Add", variance, im.scalar(epsilon)))
+    normal = im.add("Div", im.add("Sub", o.input(0), mean), deviation)
+    return im.add("Add", im.add("Mul", normal, scale), bias)
 
 
 @reads("InstanceNormalization")
@@ -111,8 +160,11 @@ def instance_norm(im: Importer, o: Operation) -> Any:
 @reads("GroupNormalization")
 def group_norm(im: Importer, o: Operation) -> Any:
     groups, channels = int(o.attrs["num_groups"]), im.shape(o.input(0))[1]
-    if im.shape(o.input(1)) != (channels,):
+    if im.opset < 21 and groups != channels:
         return NotImplemented  # opset 18 has one scale a group
+    o.attrs.get("stash_type")
+    if im.shape(o.input(1)) != (channels,):
+        return NotImplemented
     return _channels(
         im, o, o.op, o.input(1), o.input(2), num_groups=groups, epsilon=float(o.attrs.get("epsilon", 1e-5))
     )
@@ -121,19 +173,31 @@ def group_norm(im: Importer, o: Operation) -> Any:
 @reads("LayerNormalization", "RMSNormalization")
 def layer_norm(im: Importer, o: Operation) -> Any:
     x, scale, bias = o.input(0), o.input(1), o.input(2)
-    attrs: dict[str, Any] = {
-        "axis": int(o.attrs.get("axis", -1)) % len(im.shape(x)),
-        "epsilon": float(o.attrs.get("epsilon", 1e-5)),
-    }
-    if not im.owned(scale):
+    o.attrs.get("stash_type")
+    shape = im.shape(x)
+    axis = int(o.attrs.get("axis", -1)) % len(shape)
+    attrs: dict[str, Any] = {"axis": axis, "epsilon": float(o.attrs.get("epsilon", 1e-5))}
+    if not im.owned(scale) or im.shape(scale) != shape[axis:]:
         node = im.add(o.op, x, affine=False, **attrs)
         node = im.add("Mul", node, scale)
-        return [node if bias is None else im.add("Add", node, bias)]
-    with_bias = im.owned(bias)
-    if o.op == "LayerNormalization":
-        attrs["bias"] = with_bias
-    node = im.add(o.op, x, slots=(scale, bias if with_bias else None), **attrs)
-    return [node if bias is None or with_bias else im.add("Add", node, bias)]
+        node = node if bias is None else im.add("Add", node, bias)
+    else:
+        with_bias = im.owned(bias)
+        if o.op == "LayerNormalization":
+            attrs["bias"] = with_bias
+        node = im.add(o.op, x, slots=(im.own(scale), im.own(bias) if with_bias else None), **attrs)
+        node = node if bias is None or with_bias else im.add("Add", node, bias)
+    return [node, *_statistics(im, o, axis, attrs["epsilon"])]
+
+
+def _statistics(im: Importer, o: Operation, axis: int, epsilon: float) -> list[int | None]:
+    """Mean and reciprocal deviation, where the file reads them."""
+    x, axes = o.input(0), list(range(axis, len(im.shape(o.input(0)))))
+    mean = im.add("ReduceMean", x, axes=axes) if o.wants(1) else None
+    if not o.wants(2):
+        return [mean]
+    variance = im.add("ReduceVariance", x, axes=axes, correction=0)
+    return [mean, im.add("Reciprocal", im.add("Sqrt", im.add("Add", variance, im.scalar(epsilon))))]
 
 
 @reads("LRN")

@@ -1,10 +1,14 @@
-"""Pooling and resampling."""
+"""Pooling and sampling."""
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
-from cg_frontends.onnx_.importer import Importer, Operation, reads
+import numpy as np
+
+from cg_frontends.onnx_.importer import Importer, reads
+from cg_frontends.onnx_.operation import Operation
 from cg_frontends.onnx_.readings.windows import window_attrs
 
 
@@ -19,35 +23,28 @@ def pool(im: Importer, o: Operation) -> Any:
         attrs["p"] = int(o.attrs.get("p", 2))
     if o.op != "MaxPool" and any(d != 1 for d in attrs.pop("dilations")):
         return NotImplemented
+    if o.op == "MaxPool":
+        o.attrs.get("storage_order")  # of positions, which are refused with it
     node = im.add(o.op, x, **attrs)
-    shape = im.shape(node)
-    return [node] if o.outputs == 1 else [node, im.add("Select", node, shape=shape, index=1)]
+    return [node, _positions(im, o, node)] if o.wants(1) else [node]
+
+
+def _positions(im: Importer, o: Operation, node: int) -> int | None:
+    """ONNX counts positions through the whole tensor, the format through each image."""
+    shape, before = im.shape(node), im.shape(o.input(0))
+    if o.attrs.get("storage_order", 0):
+        return None
+    where = im.add("Select", node, shape=shape, index=1)
+    dims = len(o.attrs["kernel_shape"])
+    images = np.arange(im.bounded(prod(before[:-dims])), dtype=np.int64) * prod(before[-dims:])
+    if images.size == 1:
+        return where
+    return im.add("Add", where, im.constant(images.reshape(*before[:-dims], *(1,) * dims)))
 
 
 @reads("GlobalAveragePool", "GlobalMaxPool")
 def global_pool(im: Importer, o: Operation) -> Any:
     return im.add(o.op, o.input(0))
-
-
-@reads("Resize", "Upsample")
-def resize(im: Importer, o: Operation) -> Any:
-    shape = im.shape(o.input(0))
-    scales = o.array(1 if o.op == "Upsample" else 2)
-    sizes = None if o.op == "Upsample" else o.array(3)
-    if "axes" in o.attrs or (sizes is None and (scales is None or scales.size == 0)):
-        return NotImplemented
-    if sizes is not None and sizes.size:
-        out = tuple(int(s) for s in sizes)
-    else:
-        assert scales is not None
-        out = tuple(int(size * float(scale)) for size, scale in zip(shape, scales, strict=True))
-    mode = o.attrs.get("mode", "nearest")
-    coordinates = o.attrs.get("coordinate_transformation_mode", "half_pixel")
-    attrs: dict[str, Any] = {"mode": mode, "align_corners": coordinates == "align_corners" and mode != "nearest"}
-    if mode == "nearest" and coordinates == "half_pixel" and o.op == "Resize":
-        attrs["mode"] = "nearest-exact"
-    attrs["antialias"] = bool(o.attrs.get("antialias", 0))
-    return im.add("Resize", o.input(0), shape=out, **attrs)
 
 
 @reads("GridSample")

@@ -5,38 +5,75 @@ from __future__ import annotations
 from typing import Any
 
 from cg_frontends.lowering.tape import CONSTANT, Value
-from cg_frontends.onnx_.importer import Importer, Operation, reads
+from cg_frontends.onnx_.importer import Importer, reads
+from cg_frontends.onnx_.operation import Operation
+
+#: The activations that the format's layers have.
+_USUAL = {"LSTM": ["sigmoid", "tanh", "tanh"], "GRU": ["sigmoid", "tanh"]}
 
 
 @reads("LSTM", "GRU", "RNN")
 def recurrent(im: Importer, o: Operation) -> Any:
-    x, weight, recurrence, bias = o.input(0), o.input(1), o.input(2), o.input(3)
-    plain = (
-        o.attrs.get("layout", 0) == 0
-        and o.input(4) is None
-        and o.input(7) is None
-        and o.attrs.get("direction", "forward") != "reverse"
-    )
-    if o.op == "GRU" and bias is not None and not o.attrs.get("linear_before_reset", 0):
-        plain = False  # torch's GRU, which is the format's, resets after the product
-    if not (plain and im.owned(weight) and im.owned(recurrence) and (bias is None or im.owned(bias))):
-        return NotImplemented
-    sequence, batch, _ = im.shape(x)
+    a = o.attrs
+    weight, recurrence, bias = o.input(1), o.input(2), o.input(3)
     directions, _, hidden = im.shape(recurrence)
-    attrs: dict[str, Any] = {"hidden_size": hidden, "bidirectional": directions == 2, "bias": bias is not None}
-    if o.op == "RNN":
-        activations = {
-            a.lower() if isinstance(a, str) else a.decode().lower() for a in o.attrs.get("activations", ["Tanh"])
-        }
-        if activations not in ({"tanh"}, {"relu"}):
-            return NotImplemented
-        attrs["nonlinearity"] = activations.pop()
+    activations = [str(v).lower() for v in a.get("activations") or []]
+    nonlinearity = _nonlinearity(o.op, activations, directions)
+    lengths, peepholes = o.input(4), o.input(7)
+    if nonlinearity is None or peepholes is not None or a.get("clip") or a.get("input_forget", 0):
+        return NotImplemented
+    if o.op == "GRU" and bias is not None and not a.get("linear_before_reset", 0):
+        return NotImplemented  # torch's GRU, which is the format's, resets after the product
+    a.get("linear_before_reset", 0), a.get("hidden_size")
+    a.get("activation_alpha"), a.get("activation_beta")  # of activations that are refused
+    if not (im.owned(weight) and im.owned(recurrence) and (bias is None or im.owned(bias))):
+        return NotImplemented
+    batchwise = bool(a.get("layout", 0))
+    x = im.transpose(o.input(0), (1, 0, 2)) if batchwise else im.node(o.input(0))
+    sequence, batch, _ = im.shape(x)
+    if lengths is not None and not (isinstance(lengths, Value) and lengths.fill == sequence):
+        return NotImplemented
+    backwards = a.get("direction", "forward") == "reverse"
+    attrs: dict[str, Any] = {
+        "hidden_size": hidden,
+        "bidirectional": directions == 2,
+        "bias": bias is not None,
+        **nonlinearity,
+    }
+    states = _states(im, o, batchwise)
+    node = im.add(o.op, _reversed(im, x) if backwards else x, *states, slots=(weight, recurrence, bias), **attrs)
+    state = (directions, batch, hidden)
+    whole = _reversed(im, node) if backwards else node
+    whole = im.reshape(whole, (sequence, batch, directions, hidden))
+    outputs = [im.transpose(whole, (1, 0, 2, 3) if batchwise else (0, 2, 1, 3))]
+    for index in range(1, o.outputs):
+        part = im.add("Select", node, shape=state, index=index)
+        outputs.append(im.transpose(part, (1, 0, 2)) if batchwise else part)
+    return outputs
+
+
+def _nonlinearity(op: str, activations: list[str], directions: int) -> dict[str, Any] | None:
+    """What the attribute ``activations`` comes to; ``None`` where the format's layers have no such."""
+    if op == "RNN":
+        names = set(activations) or {"tanh"}
+        return {"nonlinearity": names.pop()} if names in ({"tanh"}, {"relu"}) else None
+    return {} if not activations or activations == _USUAL[op] * directions else None
+
+
+def _states(im: Importer, o: Operation, batchwise: bool) -> list[Any]:
     states = [v for v in (o.input(5), o.input(6)) if v is not None]
     if all(isinstance(v, Value) and v.kind == CONSTANT and v.fill == 0.0 for v in states):
-        states = []
-    node = im.add(o.op, x, *states, slots=(weight, recurrence, bias), **attrs)
-    state = (directions, batch, hidden)
-    outputs = [im.transpose(im.reshape(node, (sequence, batch, directions, hidden)), (0, 2, 1, 3))]
-    for index in range(1, o.outputs):
-        outputs.append(im.add("Select", node, shape=state, index=index))
-    return outputs
+        return []
+    return [im.transpose(v, (1, 0, 2)) for v in states] if batchwise else states
+
+
+def _reversed(im: Importer, x: int) -> int:
+    """A sequence from its end."""
+    shape = im.shape(x)
+    return im.add(
+        "Slice",
+        x,
+        starts=[shape[0] - 1, *[0] * (len(shape) - 1)],
+        ends=[-1, *shape[1:]],
+        steps=[-1, *[1] * (len(shape) - 1)],
+    )

@@ -1,0 +1,151 @@
+"""Latency on one machine: a roofline whose coefficients were fitted to measurements, and trees on what it leaves over.
+
+Time is a sum of the columns of `cg_predict.roofline` with non-negative coefficients, fitted to *relative* errors by non-negative least squares that is
+re-weighted against outliers. Extremely randomised trees (Geurts, Ernst and Wehenkel 2006) then learn the logarithm of measured over computed time from the
+shares of time that the columns take. So a network beyond all that were measured still costs what its work and its traffic cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+from cg_predict.roofline import COLUMNS
+from cg_predict.trees import Forest
+
+__all__ = ["DeviceModel", "fit_coefficients"]
+
+Floats = NDArray[np.float64]
+
+#: Trees, and the least number of networks in a leaf.
+_TREES, _LEAF = 60, 2
+#: Logarithms of measured over computed time are cut here before trees learn them: beyond, something else was measured.
+_LARGEST = 0.5
+_REWEIGHTINGS = 4
+#: Columns by whose range extrapolation is told.
+_EXTENT = ("macs/", "moved/", "weights/", "launches/")
+#: No machine is known better than this, in logarithms.
+_LEAST_SPREAD = 0.01
+#: Growth of the interval, in logarithms, for every e-fold beyond what was measured.
+_PER_EFOLD = 0.3
+
+
+def fit_coefficients(columns: Floats, ms: Floats) -> Floats:
+    """Non-negative coefficients, (d,), by which columns, (n, d), add up to milliseconds, (n,), with least relative errors.
+
+    Errors beyond three median ones count linearly rather than squared (Huber), by iteratively re-weighted least squares.
+    """
+    scale = np.maximum((columns / ms[:, None]).mean(axis=0), 1e-300)
+    relative = columns / scale / ms[:, None]
+    weights = np.ones(len(ms))
+    coefficients = np.zeros(columns.shape[1])
+    for _ in range(_REWEIGHTINGS):
+        coefficients, _ = nnls(relative * weights[:, None], weights, maxiter=100 * columns.shape[1])
+        errors = np.abs(np.log(np.maximum(relative @ coefficients, 1e-9)))
+        weights = np.sqrt(1.0 / np.maximum(1.0, errors / (3.0 * np.median(errors) + 2e-3)))
+    return np.asarray(coefficients / scale)
+
+
+@dataclass(frozen=True)
+class DeviceModel:
+    """What was learned of one machine.
+
+    Args:
+        coefficients: milliseconds a unit of each column of `cg_predict.roofline.COLUMNS`, (d,).
+        forest: learned logarithm of measured over computed time.
+        low, high: of the logarithms of MACs, elements moved, weights and launches, where measured networks lie, (4,) each.
+        spread: half the width of the interval that held nine of ten networks left out, in logarithms.
+    """
+
+    coefficients: Floats
+    forest: Forest
+    low: Floats
+    high: Floats
+    spread: float
+
+    @classmethod
+    def fit(cls, columns: Floats, ms: Floats, spread: float = 0.0, seed: int = 0) -> DeviceModel:
+        """Learn from measurements.
+
+        Args:
+            columns: of `roofline`, (n, d).
+            ms: milliseconds, (n,).
+            spread: see the class; measured by leaving networks out.
+            seed: of the trees.
+        """
+        from sklearn.ensemble import ExtraTreesRegressor
+
+        coefficients = fit_coefficients(columns, ms)
+        computed = np.maximum(columns @ coefficients, 1e-12)
+        rest = np.clip(np.log(ms / computed), -_LARGEST, _LARGEST)
+        trees = ExtraTreesRegressor(
+            _TREES, min_samples_leaf=_LEAF, max_features=1 / 3, bootstrap=False, random_state=seed
+        ).fit(_features(columns, coefficients), rest)
+        forest = Forest.from_trees([t.tree_ for t in trees.estimators_], [1 / _TREES] * _TREES)
+        extent = _extent(columns)
+        return cls(coefficients, forest, extent.min(axis=0), extent.max(axis=0), spread)
+
+    def computed(self, columns: Floats) -> Floats:
+        """Milliseconds by the roofline alone, (n,)."""
+        return np.asarray(np.maximum(columns @ self.coefficients, 1e-12))
+
+    def predict(self, columns: Floats) -> Floats:
+        """Milliseconds, (n,)."""
+        return self.computed(columns) * np.exp(self.forest.predict(_features(columns, self.coefficients)))
+
+    def beyond(self, columns: Floats) -> Floats:
+        """How far networks lie outside what was measured, (n,), in e-folds; 0 inside."""
+        extent = _extent(columns)
+        return np.asarray((np.maximum(self.low - extent, 0) + np.maximum(extent - self.high, 0)).sum(axis=1))
+
+    def half_width(self, columns: Floats) -> Floats:
+        """Half the width of the interval, (n,), in logarithms: it grows with the distance to what was measured."""
+        return max(self.spread, _LEAST_SPREAD) + _PER_EFOLD * self.beyond(columns)
+
+    def shares(self, columns: Floats) -> dict[str, Floats]:
+        """What part of the time by the roofline each kind of operator takes, (n,) each; overheads are ``rest``."""
+        parts = columns * self.coefficients / self.computed(columns)[:, None]
+        result: dict[str, Floats] = {}
+        for name, part in zip(COLUMNS, parts.T, strict=True):
+            kind = name.partition("/")[2] or "rest"
+            result[kind] = result.get(kind, np.zeros(len(columns))) + part
+        return {kind: share for kind, share in result.items() if share.any()}
+
+    # --- files --------------------------------------------------------------------------------------------------------
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Arrays for a checkpoint."""
+        forest = {f"forest/{name}": value for name, value in self.forest.to_arrays().items()}
+        range_ = {"low": self.low.astype(np.float32), "high": self.high.astype(np.float32)}
+        return {"coefficients": self.coefficients, "spread": np.array([self.spread]), **range_, **forest}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> DeviceModel:
+        """The inverse of `to_arrays`."""
+        forest = Forest.from_arrays(
+            {k.removeprefix("forest/"): v for k, v in arrays.items() if k.startswith("forest/")}
+        )
+        return cls(
+            arrays["coefficients"].astype(np.float64), forest, arrays["low"].astype(np.float64), arrays["high"].astype(np.float64),
+            float(arrays["spread"][0]),
+        )  # fmt: skip
+
+
+def _features(columns: Floats, coefficients: Floats) -> NDArray[np.float32]:
+    """What trees look at: shares of time of the columns that cost any, and logarithms of all columns."""
+    parts = columns * coefficients
+    shares = parts[:, coefficients > 0] / np.maximum(parts.sum(axis=1, keepdims=True), 1e-12)
+    return np.concatenate([shares, np.log1p(columns)], axis=1).astype(np.float32)
+
+
+def _extent(columns: Floats) -> Floats:
+    """Logarithms of MACs, elements moved, weights and launches, (n, 4)."""
+    sums = [
+        columns[:, [i for i, name in enumerate(COLUMNS) if name.startswith(prefix)]].sum(axis=1) for prefix in _EXTENT
+    ]
+    return np.log1p(np.stack(sums, axis=1))

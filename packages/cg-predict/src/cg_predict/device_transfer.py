@@ -1,0 +1,169 @@
+"""A machine that was never measured, from a few measurements on it and the models of other machines.
+
+The logarithm of its latency is that of a known machine, plus a constant, plus a linear function and a smooth function of what all known machines say: a
+Gaussian process. Which machine is nearest, and how large each part and the noise are, is not decided: every combination of a small grid predicts, weighted by
+the marginal likelihood of the measurements (Rasmussen and Williams 2006, chapter 5).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_solve, solve_triangular
+
+__all__ = ["DeviceTransfer"]
+
+Floats = NDArray[np.float64]
+
+_CONSTANT = 5.0  # e-folds that a machine may be faster or slower
+_SLOPES = (0.02, 0.1, 0.4)  # standard deviation of the weights of other machines
+_SMOOTH = (0.05, 0.2)  # of the smooth part, in e-folds
+_LENGTHS = (0.3, 1.0, 3.0)  # e-folds of the other machines' latencies over which it changes
+_NOISE = (0.01, 0.03, 0.08, 0.2)
+#: Combinations with less weight than this are left out.
+_LEAST = 0.005
+#: Measurements from which on combinations are weighed on a part of them.
+_WEIGHED = 150
+
+
+@dataclass(frozen=True)
+class _Combination:
+    """One row of the grid.
+
+    Args:
+        base: column of the machine that is taken as the mean; -1 for the mean of all.
+        slope, smooth, length, noise: see the grid.
+    """
+
+    base: int
+    slope: float
+    smooth: float
+    length: float
+    noise: float
+
+    def mean(self, known: Floats) -> Floats:
+        return np.asarray(known.mean(axis=1) if self.base < 0 else known[:, self.base])
+
+
+class DeviceTransfer:
+    """The process, conditioned on measurements.
+
+    Args:
+        known: logarithms of the latencies that models of other machines give the measured networks, (n, machines).
+        measured: logarithms of what was measured, (n,).
+    """
+
+    def __init__(self, known: Floats, measured: Floats) -> None:
+        self._known, self._measured = np.asarray(known, dtype=np.float64), np.asarray(measured, dtype=np.float64)
+        grid = [
+            _Combination(*values)
+            for values in product(range(-1, self._known.shape[1]), _SLOPES, _SMOOTH, _LENGTHS, _NOISE)
+        ]
+        part = slice(None)
+        if len(measured) > _WEIGHED:
+            part = slice(None, None, -(-len(measured) // _WEIGHED))
+        kernels = _Kernels(self._known[part], self._known[part])
+        likelihood = np.array([_evidence(c, kernels, self._known[part], self._measured[part]) for c in grid])
+        weights = np.exp(likelihood - likelihood.max())
+        weights /= weights.sum()
+        kept = np.flatnonzero(weights >= min(_LEAST, weights.max()))
+        self.weights: Floats = weights[kept] / weights[kept].sum()
+        self.combinations = [grid[i] for i in kept]
+        full = _Kernels(self._known, self._known)
+        self._solved = []
+        for combination in self.combinations:
+            factor = np.linalg.cholesky(full(combination) + combination.noise**2 * np.eye(len(measured)))
+            rest = self._measured - combination.mean(self._known)
+            self._solved.append((factor, cho_solve((factor, True), rest)))
+
+    def nearest(self, count: int) -> NDArray[np.float64]:
+        """The weight of each of ``count`` machines as the mean, and of the mean of all last, (count + 1,)."""
+        result = np.zeros(count + 1)
+        for weight, combination in zip(self.weights, self.combinations, strict=True):
+            result[combination.base] += weight
+        return result
+
+    def predict(self, known: Floats) -> tuple[Floats, Floats]:
+        """Mean and standard deviation of the logarithm of a measurement, (n,) each."""
+        known = np.asarray(known, dtype=np.float64)
+        across, own = _Kernels(known, self._known), _Kernels(known, None)
+        first, second = np.zeros(len(known)), np.zeros(len(known))
+        for weight, combination, (factor, solution) in zip(self.weights, self.combinations, self._solved, strict=True):
+            k = across(combination)
+            mean = combination.mean(known) + k @ solution
+            half = solve_triangular(factor, k.T, lower=True)
+            variance = np.maximum(own(combination) - (half**2).sum(axis=0), 0.0) + combination.noise**2
+            first += weight * mean
+            second += weight * (variance + mean**2)
+        return first, np.sqrt(np.maximum(second - first**2, 1e-12))
+
+    def suggest(self, known: Floats, k: int) -> list[int]:
+        """Which networks to measure next: greedily the one whose latency is least certain given those before."""
+        return most_uncertain(known, k, self._known, self.combinations[int(self.weights.argmax())])
+
+
+#: What is assumed of a machine before anything was measured on it.
+BEFORE = _Combination(-1, 0.1, 0.2, 1.0, 0.03)
+
+
+def most_uncertain(
+    known: Floats, k: int, measured: Floats | None = None, combination: _Combination = BEFORE
+) -> list[int]:
+    """Greedily the networks with the greatest variance given those before, by a pivoted Cholesky factorisation.
+
+    Args:
+        known: what other machines say of the candidates, (n, machines).
+        k: how many.
+        measured: the same of networks measured already, (m, machines).
+    """
+    everything = known if measured is None else np.concatenate([measured, known])
+    done = len(everything) - len(known)
+    kernel = _Kernels(everything, everything)(combination)
+    variance = np.diag(kernel).copy()
+    rows: list[Floats] = []
+    chosen: list[int] = []
+    for step in range(done + k):
+        pivot = step if step < done else done + int(variance[done:].argmax())
+        row = kernel[pivot] - sum((r * r[pivot] for r in rows), np.zeros(len(kernel)))
+        row = row / np.sqrt(max(variance[pivot], 0.0) + combination.noise**2)
+        rows.append(row)
+        variance = variance - row**2
+        if step >= done:
+            chosen.append(pivot - done)
+            variance[pivot] = -np.inf
+    return chosen
+
+
+class _Kernels:
+    """Covariances between two sets of networks, or with None of one with itself, by combination.
+
+    Args:
+        a: what other machines say, (n, machines).
+        b: the same, (m, machines).
+    """
+
+    def __init__(self, a: Floats, b: Floats | None) -> None:
+        machines = a.shape[1]
+        if b is None:
+            self._linear, self._distance = (a**2).sum(axis=1) / machines, np.zeros(len(a))
+        else:
+            self._linear = a @ b.T / machines
+            self._distance = np.maximum(
+                (a**2).mean(axis=1)[:, None] + (b**2).mean(axis=1) - 2 * a @ b.T / machines, 0.0
+            )
+
+    def __call__(self, c: _Combination) -> Floats:
+        smooth = c.smooth**2 * np.exp(-0.5 * self._distance / c.length**2)
+        return np.asarray(_CONSTANT**2 + c.slope**2 * self._linear + smooth)
+
+
+def _evidence(c: _Combination, kernels: _Kernels, known: Floats, measured: Floats) -> float:
+    """Logarithm of the marginal likelihood, up to a constant."""
+    rest: Any = measured - c.mean(known)
+    factor = np.linalg.cholesky(kernels(c) + c.noise**2 * np.eye(len(rest)))
+    half = solve_triangular(factor, rest, lower=True)
+    return float(-0.5 * half @ half - np.log(np.diag(factor)).sum())

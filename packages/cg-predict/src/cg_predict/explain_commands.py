@@ -1,0 +1,255 @@
+"""``cg explain`` and ``cg improve``."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from cg_ir import get_scorer, get_space
+from cg_ir.commands import source_options
+from cg_ir.errors import CgError, PluginError, SourceError
+from cg_ir.graph import Graph
+from cg_ir.sources import Reading
+from cg_ir.terminal import json_option, table_console
+
+__all__ = ["explain", "improve"]
+
+_BOUND = re.compile(r"\s*([\w@.]+)\s*(<=|<)\s*(\S+)\s*")
+
+
+def _scorer(name: str, exclude: tuple[str, ...]) -> Any:
+    if name == "predictor":
+        return get_scorer(name, exclude=exclude, warn=False)
+    return get_scorer(name, exclude=exclude) if exclude else get_scorer(name)
+
+
+_scorer_option = click.option("--scorer", "scorer_name", default="predictor", show_default=True, help="What scores.")
+_exclude_option = click.option(
+    "--exclude", multiple=True, metavar="FAMILY", help="Family that must not have been learned from."
+)
+
+
+# --- explain -------------------------------------------------------------------------------------------------------------
+
+
+@click.command()
+@click.argument("source")
+@click.option("--against", metavar="SOURCE", help="Another network: say which is better, and what differs.")
+@_scorer_option
+@_exclude_option
+@json_option
+@source_options
+def explain(
+    source: str,
+    against: str | None,
+    scorer_name: str,
+    exclude: tuple[str, ...],
+    as_json: bool,
+    inputs: tuple[str, ...],
+    arguments: str | None,
+    strict: bool,
+) -> None:
+    """Share the score of SOURCE out among its regions: how much it falls when an identity takes a region's place.
+
+    Contributions are Shapley values; with the score of what is left they add up to the score.
+    """
+    reading, scorer = Reading(None, inputs, arguments, strict), _scorer(scorer_name, exclude)
+    names = [source] if against is None else [source, against]
+    graphs = [reading.graph(name) for name in names]
+    document: dict[str, Any] = {
+        "scorer": scorer_name,
+        "networks": [_explained(n, g, scorer) for n, g in zip(names, graphs, strict=True)],
+    }
+    if against is not None:
+        document["comparison"] = _compared(graphs, scorer)
+    if as_json:
+        click.echo(json.dumps(document, indent=1))
+        return
+    for row in document["networks"]:
+        _print(row)
+    if against is not None:
+        _print_comparison(document["comparison"], names)
+
+
+def _explained(name: str, graph: Graph, scorer: Any) -> dict[str, Any]:
+    from cg_predict.explain import explain as share_out
+
+    found = share_out(scorer, graph)
+    regions = [
+        {"region": region, "contribution": float(value), "error": float(error)}
+        for region, value, error in zip(found.regions, found.contributions, found.errors, strict=True)
+    ]
+    return {"source": name, "score": found.score, "rest": found.rest, "regions": regions}
+
+
+def _compared(graphs: Sequence[Graph], scorer: Any) -> dict[str, Any]:
+    from cg_predict.explain import probability_better
+    from cg_predict.latency import LatencyPredictor
+
+    rows = {
+        "parameters": [g.params for g in graphs],
+        "macs": [g.macs for g in graphs],
+        "depth": [g.depth for g in graphs],
+    }
+    latency = {d: LatencyPredictor(d).predict(graphs).tolist() for d in LatencyPredictor().devices}
+    try:
+        probability: float | None = probability_better(scorer, *graphs)
+    except (CgError, TypeError):
+        probability = None
+    return {"probability_first_is_better": probability, "costs": rows, "latency_ms": latency}
+
+
+def _print(row: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    table = Table(title=f"{row['source']}: score {row['score']:.3f}", title_justify="left", box=None, pad_edge=False)
+    for heading in ("region", "contribution", "±", ""):
+        table.add_column(heading, justify="left" if heading in ("region", "") else "right", overflow="fold")
+    largest = max(abs(part["contribution"]) for part in row["regions"]) or 1.0
+    for part in row["regions"]:
+        value = part["contribution"]
+        bar = ("+" if value >= 0 else "-") * round(20 * abs(value) / largest)
+        table.add_row(part["region"], f"{value:+.3f}", f"{part['error']:.3f}" if part["error"] else "", bar)
+    table.add_row("everything else", f"{row['rest']:+.3f}", "", "")
+    table_console().print(table)
+
+
+def _print_comparison(found: dict[str, Any], names: Sequence[str]) -> None:
+    from rich.table import Table
+
+    table = Table(title="side by side", title_justify="left", box=None, pad_edge=False)
+    for heading in ("", *names):
+        table.add_column(heading, justify="right" if heading else "left", overflow="fold")
+    for name, (a, b) in found["costs"].items():
+        table.add_row(name, f"{a:,}", f"{b:,}")
+    for name, (a, b) in found["latency_ms"].items():
+        table.add_row(f"ms on {name}", f"{a:.3g}", f"{b:.3g}")
+    table_console().print(table)
+    probability = found["probability_first_is_better"]
+    if probability is not None:
+        click.echo(
+            f"{names[0]} is the better one with probability {probability:.2f}, errors of the two taken as independent"
+        )
+
+
+# --- improve -------------------------------------------------------------------------------------------------------------
+
+
+@click.command()
+@click.argument("source")
+@click.option(
+    "--constraint",
+    "constraints",
+    multiple=True,
+    metavar="METRIC<BOUND",
+    help="macs<600e6, params<5e6, latency@rtx4090<3; may be repeated.",
+)
+@click.option("--show", default=10, show_default=True, type=click.IntRange(min=1), help="Changes to list.")
+@_scorer_option
+@_exclude_option
+@json_option
+@source_options
+def improve(
+    source: str,
+    constraints: tuple[str, ...],
+    show: int,
+    scorer_name: str,
+    exclude: tuple[str, ...],
+    as_json: bool,
+    inputs: tuple[str, ...],
+    arguments: str | None,
+    strict: bool,
+) -> None:
+    """List the best single changes to SOURCE, by predicted gain, among those within the constraints.
+
+    Changes are those of the space graph?file=..., whose notation is listed: kernels (k), widths (w), groups (g), activations (a), depth (d), skips (s).
+    """
+    bounds = [_bound(text) for text in constraints]
+    graph = Reading(None, inputs, arguments, strict).graph(source)
+    scorer = _scorer(scorer_name, exclude)
+    archs, graphs = _changes(graph)
+    kept = [i for i in range(len(graphs)) if all(holds(graphs[i]) for holds in bounds)]
+    if not kept:
+        raise CgError(f"none of the {len(graphs)} single changes is within {', '.join(constraints)}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        scores = np.asarray(scorer.predict([graph, *(graphs[i] for i in kept)]), dtype=float)
+    gains = scores[1:] - scores[0]
+    rows = [
+        {
+            "change": archs[kept[j]],
+            "gain": float(gains[j]),
+            "score": float(scores[1 + j]),
+            "parameters": graphs[kept[j]].params,
+            "macs": graphs[kept[j]].macs,
+        }
+        for j in np.argsort(-gains, kind="stable")[:show].tolist()
+    ]
+    if as_json:
+        click.echo(
+            json.dumps(
+                {"source": source, "score": float(scores[0]), "considered": len(kept), "changes": rows}, indent=1
+            )
+        )
+        return
+    from rich.table import Table
+
+    title = f"{source}: score {scores[0]:.3f}, {graph.params:,} parameters, {graph.macs:,} MACs"
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for heading in ("change", "gain", "parameters", "MACs"):
+        table.add_column(heading, justify="left" if heading == "change" else "right", overflow="fold")
+    for row in rows:
+        costs = (
+            f"{100 * (row[key] / max(1, own) - 1):+.1f} %"
+            for key, own in (("parameters", graph.params), ("macs", graph.macs))
+        )
+        table.add_row(str(row["change"]), f"{row['gain']:+.3f}", *costs)
+    table_console().print(table)
+
+
+def _changes(graph: Graph) -> tuple[list[str], list[Graph]]:
+    """The networks one change away, in the notation of the space around the network."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "network.cg.json"
+        graph.canonicalize().save(file)
+        try:
+            space = get_space("graph", file=str(file))
+        except PluginError as error:
+            raise CgError(f"cg improve needs the space 'graph' of cg-evolve: {error}") from None
+        except SourceError:
+            raise SourceError(
+                f"{graph.name or 'the network'} has nothing that the space 'graph' knows how to change"
+            ) from None
+        archs = space.neighbors("base")
+        return archs, [space.graph(arch) for arch in archs]
+
+
+def _bound(text: str) -> Callable[[Graph], bool]:
+    """Whether a network keeps to ``metric<bound``."""
+    match = _BOUND.fullmatch(text)
+    try:
+        if match is None:
+            raise ValueError
+        metric, relation, bound = match[1], match[2], float(match[3])
+    except ValueError:
+        raise CgError(f"a constraint looks like 'macs<600e6' or 'latency@rtx4090<3', not '{text}'") from None
+    if metric.startswith("latency@"):
+        scorer = get_scorer(metric)
+
+        def cost(graph: Graph) -> float:
+            return -float(scorer.predict([graph])[0])
+    elif metric in ("params", "macs", "depth"):
+
+        def cost(graph: Graph) -> float:
+            return float(getattr(graph, metric))
+    else:
+        raise CgError(f"a constraint is on params, macs, depth or latency@DEVICE, not '{metric}'")
+    return lambda graph: cost(graph) < bound or (relation == "<=" and cost(graph) == bound)

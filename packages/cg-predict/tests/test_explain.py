@@ -1,0 +1,136 @@
+"""Contributions add up and are Shapley values; comparisons and single changes as a user asks for them."""
+
+from __future__ import annotations
+
+import json
+from itertools import permutations
+
+import numpy as np
+import pytest
+
+from cg_ir import CgError, GraphBuilder
+from cg_ir.bypass import bypass, bypasses
+from cg_ir.cli import main
+from cg_predict import Predictor, probability_better
+from cg_predict.explain import explain
+
+
+class Toy:
+    """A score that is no sum over operators: the logarithm of parameters times depth."""
+
+    name = "toy"
+
+    def predict(self, graphs, return_std=False):
+        score = np.log([g.params * g.depth for g in graphs])
+        return (score, np.full(len(graphs), 0.5)) if return_std else score
+
+
+def chain(blocks, width=8):
+    b = GraphBuilder(f"chain of {blocks}")
+    x = b.add("Conv", b.input((1, 3, 8, 8)), channels=width, kernel_shape=(3, 3), pads=(1, 1, 1, 1), region="stem")
+    for number in range(blocks):
+        kernel = 3 if number % 2 else 1
+        region = f"block_{number}"
+        y = b.add("Conv", x, channels=width, kernel_shape=(kernel, kernel), pads=(kernel // 2,) * 4, region=region)
+        y = b.add("Relu", b.add("BatchNormalization", y, region=region), region=region)
+        x = b.add("Add", x, y, region=region)
+    x = b.add("Flatten", b.add("GlobalAveragePool", x), shape=(1, width))
+    b.output(b.add("Gemm", x, channels=10))
+    return b.build()
+
+
+def test_few_regions_get_their_shapley_values():
+    graph = chain(4)
+    parts, toy = bypasses(graph), Toy()
+    expected = np.zeros(4)
+    for order in permutations(range(4)):
+        gone = []
+        for i in order:
+            before = toy.predict([bypass(graph, [parts[j] for j in gone])])[0]
+            gone.append(i)
+            expected[i] += (before - toy.predict([bypass(graph, [parts[j] for j in gone])])[0]) / 24
+    found = explain(toy, graph)
+    np.testing.assert_allclose(found.contributions, expected, atol=1e-12)
+    assert (found.errors == 0).all()
+
+
+@pytest.mark.parametrize("blocks", [3, 8, 11])
+def test_contributions_add_up_to_the_score(blocks):
+    graph = chain(blocks)
+    for scorer in (Toy(), Predictor(warn=False)):
+        found = explain(scorer, graph)
+        assert len(found.regions) == blocks
+        assert found.rest + found.contributions.sum() == pytest.approx(found.score, abs=1e-9)
+        assert found.score == pytest.approx(float(scorer.predict([graph])[0]))
+
+
+def test_drawn_orders_come_near_the_exact_values(monkeypatch):
+    graph = chain(6)
+    exact = explain(Toy(), graph)
+    monkeypatch.setattr("cg_predict.explain._EXACT", 0)
+    drawn = explain(Toy(), graph)
+    assert (np.abs(drawn.contributions - exact.contributions) <= 4 * drawn.errors + 1e-9).all()
+    again = explain(Toy(), graph)
+    assert (again.contributions == drawn.contributions).all()
+
+
+def test_networks_without_regions_are_refused(family):
+    with pytest.raises(CgError, match="no region"):
+        explain(Toy(), family[0][0])
+
+
+def test_probabilities():
+    small, large = chain(2), chain(8)
+    assert probability_better(Toy(), large, small) > 0.9
+    assert probability_better(Toy(), small, large) == pytest.approx(1 - probability_better(Toy(), large, small))
+    assert probability_better(Toy(), small, small) == 0.5
+
+
+def run(capsys, *args: object):
+    """Exit status, standard output and standard error of ``cg``."""
+    try:
+        code = main([str(a) for a in args])
+    except SystemExit as stop:
+        code = stop.code
+    captured = capsys.readouterr()
+    return code or 0, captured.out, captured.err
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("networks")
+    for blocks in (3, 5):
+        chain(blocks).save(folder / f"{blocks}.cg.json")
+    return [str(folder / f"{blocks}.cg.json") for blocks in (3, 5)]
+
+
+def test_explain_on_the_command_line(files, capsys):
+    code, out, err = run(capsys, "explain", files[1], "--against", files[0], "--json")
+    assert code == 0, err
+    document = json.loads(out)
+    first = document["networks"][0]
+    assert first["rest"] + sum(r["contribution"] for r in first["regions"]) == pytest.approx(first["score"], abs=1e-9)
+    assert 0 < document["comparison"]["probability_first_is_better"] < 1
+    assert document["comparison"]["latency_ms"]["pixel3"][0] > 0
+    code, out, err = run(capsys, "explain", files[1])
+    assert code == 0
+    assert "block_4" in out
+    assert "everything else" in out
+
+
+def test_improve_keeps_to_the_constraint(files, capsys):
+    pytest.importorskip("cg_evolve")
+    base = chain(3)
+    code, out, err = run(
+        capsys, "improve", files[0], "--constraint", f"macs<={base.macs}", "--scorer", "macs", "--show", 3, "--json"
+    )
+    assert code == 0, err
+    document = json.loads(out)
+    assert len(document["changes"]) == 3
+    assert all(row["macs"] <= base.macs for row in document["changes"])
+    gains = [row["gain"] for row in document["changes"]]
+    assert gains == sorted(gains, reverse=True)
+    code, out, err = run(capsys, "improve", files[0], "--constraint", "latency@pixel3<1e-9", "--scorer", "macs")
+    assert code == 2
+    assert "none of the" in err
+    assert "looks like" in run(capsys, "improve", files[0], "--constraint", "macs=5")[2]

@@ -1,0 +1,230 @@
+"""Latency: the roofline's columns by hand, device models on a made-up machine, transfer, and what ships."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from cg_ir import CgError, GraphBuilder, get_scorer
+from cg_predict import LatencyPredictor
+from cg_predict.device_model import DeviceModel, fit_coefficients
+from cg_predict.device_transfer import DeviceTransfer, most_uncertain
+from cg_predict.latency import known_devices
+from cg_predict.latency_tables import DEVICES
+from cg_predict.roofline import COLUMNS, roofline
+
+
+def column(graph, name, batch=1):
+    return roofline([graph], batch)[0, COLUMNS.index(name)]
+
+
+def block():
+    """A convolution with batch normalisation and ReLU, from 3 to 40 channels on 8 x 8."""
+    b = GraphBuilder("block")
+    x = b.add("Conv", b.input((1, 3, 8, 8)), channels=40, kernel_shape=(3, 3), pads=(1, 1, 1, 1))
+    b.output(b.add("Relu", b.add("BatchNormalization", x)))
+    return b.build()
+
+
+def test_columns_by_hand():
+    graph = block()
+    assert column(graph, "macs/convk") == graph.macs == 64 * 3 * 40 * 9
+    assert column(graph, "tiled/convk") == 64 * 32 * 64 * 9  # channels in tiles of 32
+    assert column(graph, "weights/convk") == 3 * 40 * 9
+    assert column(graph, "moved/convk") == 64 * (3 + 40)
+    assert column(graph, "moved/batchnorm") == 64 * 80
+    assert column(graph, "fused/convk") == 64 * 3  # the result stays where it is until the ReLU writes it
+    assert column(graph, "fused/batchnorm") == 0
+    assert column(graph, "fused/pointwise") == 64 * 40
+    assert column(graph, "launches/pointwise") == 1
+    assert column(graph, "fused_launches") == 1
+    assert column(graph, "levels") == 3
+    traffic = 3 * 40 * 9 + 64 * 43
+    assert column(graph, "bound4/convk") == max(graph.macs / 4, traffic)
+    assert column(graph, "bound256/convk") == max(graph.macs / 256, traffic)
+
+
+def test_the_batch_multiplies_activations_and_not_weights():
+    graph = block()
+    assert column(graph, "macs/convk", 8) == 8 * graph.macs
+    assert column(graph, "weights/convk", 8) == column(graph, "weights/convk")
+    assert column(graph, "launches/convk", 8) == 1
+
+
+def test_what_hangs_on_no_input_does_not_grow():
+    b = GraphBuilder("standardised")
+    weight = b.add("Relu", b.add("Parameter", shape=(4, 3, 1, 1)))
+    b.output(b.add("Conv", b.input((1, 3, 8, 8)), weight, kernel_shape=(1, 1), channels=4))
+    graph = b.build()
+    assert column(graph, "standing", 16) == column(graph, "standing") == 24
+    assert column(graph, "standing_launches") == 1
+
+
+def test_a_recurrent_layer_launches_once_a_step():
+    b = GraphBuilder("recurrent")
+    b.output(b.add("LSTM", b.input((1, 20, 8)), hidden_size=8, batch_first=True, num_layers=2))
+    assert column(b.build(), "launches/recurrent") == 40
+
+
+def test_rows_do_not_depend_on_their_neighbours(family):
+    graphs, _ = family
+    together = roofline(graphs[:10])
+    alone = np.concatenate([roofline([g]) for g in graphs[:10]])
+    np.testing.assert_allclose(together, alone)
+
+
+def machine(columns, seed=0, noise=0.0):
+    """Milliseconds on a made-up machine: work, traffic and launches, each at a price."""
+    prices = dict.fromkeys(COLUMNS, 0.0) | {
+        "macs/convk": 2e-6,
+        "fused/convk": 1e-5,
+        "fused/pointwise": 2e-5,
+        "launches/conv1": 0.01,
+        "once": 0.1,
+    }
+    ms = columns @ np.array([prices[name] for name in COLUMNS])
+    return ms * np.exp(noise * np.random.default_rng(seed).standard_normal(len(ms)))
+
+
+def test_the_roofline_finds_a_machine_of_its_kind(family):
+    graphs, _ = family
+    columns = roofline(graphs)
+    ms = machine(columns)
+    coefficients = fit_coefficients(columns[:80], ms[:80])
+    assert (coefficients >= 0).all()
+    np.testing.assert_allclose(columns[80:] @ coefficients, ms[80:], rtol=0.02)
+
+
+def test_outliers_hardly_move_the_roofline(family):
+    graphs, _ = family
+    columns = roofline(graphs)
+    ms = machine(columns, noise=0.02)
+    ms[:10] *= 5
+    errors = np.abs(columns[10:] @ fit_coefficients(columns, ms) / machine(columns)[10:] - 1)
+    assert np.median(errors) < 0.05
+
+
+def test_trees_learn_what_the_roofline_leaves_over(family):
+    graphs, _ = family
+    columns = roofline(graphs)
+    slow = np.array([any(n.op == "Add" for n in g.nodes) for g in graphs])
+    ms = machine(columns) * np.where(slow, 1.4, 1.0)
+    model = DeviceModel.fit(columns[:120], ms[:120])
+    rest = slice(120, None)
+    error = np.median(np.abs(model.predict(columns[rest]) / ms[rest] - 1))
+    assert error < 0.7 * np.median(np.abs(model.computed(columns[rest]) / ms[rest] - 1))
+    shares = model.shares(columns)
+    np.testing.assert_allclose(sum(shares.values()), 1.0)
+    back = DeviceModel.from_arrays(model.to_arrays())
+    np.testing.assert_allclose(back.predict(columns), model.predict(columns), rtol=0.02)
+
+
+def test_intervals_grow_beyond_what_was_measured(family):
+    graphs, _ = family
+    columns = roofline(graphs)
+    model = DeviceModel.fit(columns, machine(columns), spread=0.1)
+    assert (model.beyond(columns) == 0).all()
+    assert (model.half_width(columns) == 0.1).all()
+    assert model.half_width(roofline(graphs, 64)).mean() > 1.0
+
+
+def test_transfer_finds_the_machine_that_is_alike():
+    rng = np.random.default_rng(0)
+    known = rng.normal(size=(200, 3)) + rng.normal(size=(200, 1))
+    measured = known[:, 1] + 2.0 + 0.01 * rng.standard_normal(200)
+    transfer = DeviceTransfer(known[:6], measured[:6])
+    assert transfer.nearest(3)[1] > 0.9
+    mean, deviation = transfer.predict(known[6:])
+    assert np.median(np.abs(mean - measured[6:])) < 0.05
+    assert (np.abs(mean - measured[6:]) < 1.6449 * deviation).mean() > 0.8
+    few, many = (DeviceTransfer(known[:n], measured[:n]).predict(known[180:])[1].mean() for n in (6, 160))
+    assert many < few
+
+
+def test_most_uncertain_takes_no_twin_of_what_is_measured():
+    known = np.array([[0.0, 0.0], [0.0, 0.0], [3.0, 3.0], [3.0, 3.0], [-2.0, -2.0]])
+    assert sorted(most_uncertain(known, 3)) in ([0, 2, 4], [1, 2, 4], [0, 3, 4], [1, 3, 4])
+    assert most_uncertain(known, 1, known[2:3]) != [2]
+
+
+# --- what ships ----------------------------------------------------------------------------------------------------------
+
+
+def test_every_device_ships_with_a_model_and_a_scorer(family):
+    graphs, _ = family
+    predictor = LatencyPredictor()
+    assert set(predictor.devices) == {d.name for d in DEVICES} == set(known_devices())
+    for name in predictor.devices:
+        ms, low, high = LatencyPredictor(name).predict(graphs[:5], return_interval=True)
+        assert (low > 0).all()
+        assert (low < ms).all()
+        assert (ms < high).all()
+        np.testing.assert_allclose(get_scorer(f"latency@{name}").predict(graphs[:5]), -ms)
+
+
+def test_more_work_takes_longer_and_rows_are_independent():
+    graphs = [scaled(width) for width in (16, 64, 256)]
+    for name in ("i9_10940x", "rtx4090"):
+        predictor = LatencyPredictor(name)
+        ms = predictor.predict(graphs)
+        assert ms[0] < ms[1] < ms[2]
+        np.testing.assert_allclose(predictor.predict(graphs[1:2]), ms[1:2])
+
+
+def scaled(width):
+    b = GraphBuilder(f"width {width}")
+    x = b.input((1, 3, 112, 112))
+    for _ in range(6):
+        x = b.add("Conv", x, channels=width, kernel_shape=(3, 3), pads=(1, 1, 1, 1))
+        x = b.add("Relu", b.add("BatchNormalization", x))
+    b.output(x)
+    return b.build()
+
+
+def test_own_measurements_make_a_device_known(family, tmp_path):
+    graphs, _ = family
+    ms = machine(roofline(graphs), noise=0.02)
+    predictor = LatencyPredictor("mine")
+    with pytest.raises(CgError, match="nothing is known of the device 'mine'"):
+        predictor.predict(graphs)
+    chosen = predictor.suggest(graphs, 30)
+    assert len(set(chosen)) == 30
+    predictor.fit([graphs[i] for i in chosen], ms[chosen])
+    rest = np.setdiff1d(np.arange(len(graphs)), chosen)
+    others = [graphs[i] for i in rest]
+    constant = np.median(np.abs(np.median(ms[chosen]) / ms[rest] - 1))
+    assert -predictor.score(others, ms[rest]) < min(0.15, 0.5 * constant)
+    predictor.save(tmp_path / "mine")
+    np.testing.assert_allclose(LatencyPredictor.load(tmp_path / "mine").predict(others), predictor.predict(others))
+
+
+def test_tables_and_devices_can_be_left_out(family):
+    graphs, _ = family
+    assert "pixel3" not in LatencyPredictor(exclude=("nb201",)).devices
+    assert "rtx4090" in LatencyPredictor(exclude=("nb201", "rtx3090")).devices
+    with pytest.raises(CgError, match="nothing is known of the device 'pixel3'"):
+        LatencyPredictor("pixel3", exclude=("nb201",)).predict(graphs)
+
+
+def test_bad_requests_are_refused(family):
+    graphs, _ = family
+    with pytest.raises(CgError, match="batch 32 to 1024, not 1"):
+        LatencyPredictor("rtx4090", batch=1).predict(graphs)
+    with pytest.raises(CgError, match="positive"):
+        LatencyPredictor("mine").fit(graphs[:2], [1.0, -1.0])
+    with pytest.raises(CgError, match="between 1 and 3"):
+        LatencyPredictor("mine").suggest(graphs[:3], 4)
+    with pytest.raises(CgError, match="nothing to save"):
+        LatencyPredictor("mine").save("nowhere")
+
+
+def test_prediction_needs_no_torch():
+    code = (
+        "import sys; from cg_predict import LatencyPredictor; from cg_ir import GraphBuilder; b = GraphBuilder('x'); "
+        "b.output(b.add('Conv', b.input((1, 3, 8, 8)), channels=8, kernel_shape=(1, 1))); "
+        "LatencyPredictor('pixel3').predict([b.build()]); sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
