@@ -186,6 +186,15 @@ class BrokenEvaluator:
         return {"worth": worth(arch)}
 
 
+class DeviceEvaluator:
+    """Says which accelerator its process sees."""
+
+    name = "device"
+
+    def evaluate(self, arch: str, graph: Graph, seed: int) -> dict[str, float]:
+        return {"device": float(os.environ["CUDA_VISIBLE_DEVICES"])}
+
+
 class Unprintable(Exception):
     """Has no text."""
 
@@ -384,4 +393,4 @@ def cg_scorers() -> list[type]:
 
 @hookimpl
 def cg_evaluators() -> list[type]:
-    return [ToyEvaluator, MoodyEvaluator, BrokenEvaluator, WildEvaluator]
+    return [ToyEvaluator, MoodyEvaluator, BrokenEvaluator, DeviceEvaluator, WildEvaluator]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cg_evolve.config import Config
     from cg_evolve.executors import Backend
     from cg_evolve.history import Evaluation
+    from cg_evolve.listeners import Listeners
     from cg_evolve.runs import Run
 
 __all__ = ["report", "search"]
@@ -77,9 +78,21 @@ def _read_steps(context: click.Context, parameter: click.Parameter, value: str |
     show_default=True,
     help="Proposal n uses the results up to n - q: up to q evaluations run at once.",
 )
-@click.option("--workers", type=int, default=0, help="Worker processes; 0 evaluates in this process.  [default: 0]")
+@click.option(
+    "--workers",
+    default="0",
+    metavar="N|auto",
+    help="Worker processes; 0 evaluates in this process, auto is one an accelerator, each of which it sees alone.  [default: 0]",
+)
 @click.option("--dask", metavar="ADDRESS", help="Evaluate on a Dask cluster; 'local' starts one.")
 @click.option("--timeout", type=float, help="Seconds that one evaluation may take.")
+@click.option(
+    "--log",
+    "logs",
+    multiple=True,
+    metavar="NAME:TARGET",
+    help="jsonl:FILE, tensorboard:FOLDER, or a plugin's; may be repeated.",
+)
 @click.option("--memory", metavar="SIZE", help="Main memory that one worker may hold, such as 4G.")
 @click.option("--retries", type=int, default=1, show_default=True, help="Further tries of an evaluation that failed.")
 @click.option(
@@ -101,10 +114,11 @@ def _read_steps(context: click.Context, parameter: click.Parameter, value: str |
 @click.pass_context
 def search(
     context: click.Context,
-    workers: int,
+    workers: str,
     dask: str | None,
     timeout: float | None,
     memory: str | None,
+    logs: tuple[str, ...],
     output: Path,
     resume: bool,
     retry_failed: bool,
@@ -117,12 +131,15 @@ def search(
     SPACE is a search space with its options, 'graph?file=net.cg.json' for the changes of a network, or a function with typed arguments, file.py:make. An
     evaluator file.py:function is called with the runnable network and returns a number (higher is better) or metrics by name.
     """
+    from cg_evolve.accelerators import workers_of
+    from cg_evolve.listeners import Listeners
     from cg_evolve.memory import parse_size
     from cg_evolve.runs import GaveUp, Run
     from cg_evolve.winner import export_winner
 
-    if workers < 0 or (timeout is not None and timeout <= 0):
-        raise SearchError("workers should not be negative, a timeout should be positive")
+    environments = workers_of(workers)
+    if timeout is not None and timeout <= 0:
+        raise SearchError(f"a timeout should be positive, not {timeout:g}")
     limits = {"timeout": timeout, "memory": None if memory is None else parse_size(memory)}
     if dask is not None and memory is not None:
         raise SearchError(
@@ -135,10 +152,11 @@ def search(
     given = {name: value for name, value in options.items() if _is_given(context, name)}
     config = _config(output, options, given, resume)
     named = allow_python or {"space", "evaluator"} <= given.keys()
+    listeners = Listeners(logs)
     with Run.open(output, config, resume=resume, retry_failed=retry_failed, allow_python=named) as run:
         _say_state(run, resume)
         try:
-            _execute(run, workers, dask, limits)
+            _execute(run, environments, dask, limits, listeners)
             stopped = None
         except GaveUp as error:
             stopped = error
@@ -203,24 +221,46 @@ def _say_state(run: Run, resume: bool) -> None:
         click.echo(f"{run.directory}: goes on after {done} of {budget} evaluations", err=True)
 
 
-def _backend(run: Run, workers: int, dask: str | None, limits: dict[str, float | None]) -> Backend:
+def _backend(
+    run: Run, environments: list[dict[str, str]], dask: str | None, limits: dict[str, float | None]
+) -> Backend:
+    """Where evaluations run.
+
+    Args:
+        run: the run.
+        environments: of each worker; none evaluates in this process.
+        dask: address of a scheduler.
+        limits: of an evaluation.
+    """
     from cg_evolve import executors
 
     if dask is not None:
-        return executors.DaskBackend(dask, limits["timeout"], workers or 2)
-    if workers or any(limits.values()):  # only a process of its own can be stopped
-        return executors.ProcessBackend(workers or 1, limits["timeout"], run.workers_lock, memory=limits["memory"])
+        return executors.DaskBackend(dask, limits["timeout"], len(environments) or 2)
+    if environments or any(limits.values()):  # only a process of its own can be stopped
+        return executors.ProcessBackend(
+            len(environments) or 1,
+            limits["timeout"],
+            run.workers_lock,
+            memory=limits["memory"],
+            environments=environments,
+        )
     return executors.InlineBackend()
 
 
-def _execute(run: Run, workers: int, dask: str | None, limits: dict[str, float | None]) -> None:
+def _execute(
+    run: Run,
+    environments: list[dict[str, str]],
+    dask: str | None,
+    limits: dict[str, float | None],
+    listeners: Listeners,
+) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
     finished = len(run.search.history.finished())
-    with interruptible():
-        backend = _backend(run, workers, dask, limits)
+    with interruptible(), listeners.of(run):
+        backend = _backend(run, environments, dask, limits)
         try:
             with Progress(
                 TextColumn("{task.description}"),
@@ -239,6 +279,7 @@ def _execute(run: Run, workers: int, dask: str | None, limits: dict[str, float |
                         told.add(row.error)
                         click.echo(f"cg: warning: evaluation {row.id} ({row.arch[:60]}) failed: {row.error}", err=True)
                     best = run.search.best
+                    listeners.evaluated(row, None if best is None else best.value)
                     text = "evaluations" if best is None else f"best {best.value:.6g}"
                     progress.update(task, advance=1, description=text)
 

@@ -37,6 +37,15 @@ def cg_evaluators() -> list[_Lazy]:
 
 
 @hookimpl
+def cg_run_events() -> list[_Lazy]:
+    """Logs of a run."""
+    return [
+        _Lazy("jsonl", "cg_evolve.listeners:JsonLines"),
+        _Lazy("tensorboard", "cg_evolve.listeners:TensorBoard"),
+    ]
+
+
+@hookimpl
 def cg_commands() -> list[LazyCommand]:
     """``cg search`` and ``cg report``."""
     return [

@@ -24,6 +24,7 @@ __all__ = [
     "Evaluator",
     "Frontend",
     "LazyCommand",
+    "RunListener",
     "Scorer",
     "SearchSpace",
     "hookimpl",
@@ -65,6 +66,12 @@ def cg_scorers() -> Iterable[Callable[..., Scorer]]:
 @hookspec
 def cg_evaluators() -> Iterable[Callable[..., Evaluator]]:
     """What measures an architecture in a search: classes or factories with a ``name``."""
+    raise NotImplementedError
+
+
+@hookspec
+def cg_run_events() -> Iterable[Callable[..., RunListener]]:
+    """What listens to the runs of a search, such as an experiment tracker: classes or factories with a ``name`` and an argument ``target``."""
     raise NotImplementedError
 
 
@@ -184,6 +191,27 @@ class Evaluator(Protocol):
 
     def evaluate(self, arch: str, graph: Graph, seed: int) -> Mapping[str, float]:
         """Metrics by name; the same arguments give the same result."""
+        ...
+
+
+@runtime_checkable
+class RunListener(Protocol):
+    """Listens to one run of a search; called in the main process, one event after another."""
+
+    name: str
+
+    def event(self, kind: str, facts: Mapping[str, Any]) -> None:
+        """Something has happened.
+
+        Args:
+            kind: ``begin`` (facts: directory, config), ``evaluation`` (id, arch, status, value, metrics, error, cost, step, best) or ``end``
+                (evaluations, failed, best).
+            facts: JSON values.
+        """
+        ...
+
+    def close(self) -> None:
+        """The run has ended, in whatever way."""
         ...
 
 

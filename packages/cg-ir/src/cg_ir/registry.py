@@ -22,6 +22,7 @@ __all__ = [
     "get_benchmark",
     "get_evaluator",
     "get_frontend",
+    "get_listener",
     "get_scorer",
     "get_space",
     "registry",
@@ -35,9 +36,10 @@ KINDS = {
     "benchmark": "cg_benchmarks",
     "scorer": "cg_scorers",
     "evaluator": "cg_evaluators",
+    "listener": "cg_run_events",
     "command": "cg_commands",
 }
-_WORDS = {"space": "search space"}
+_WORDS = {"space": "search space", "listener": "listener to runs"}
 #: What code of plugins can end in, an interrupt by the user apart.
 _ANY = (Exception, SystemExit, GeneratorExit)
 
@@ -202,6 +204,11 @@ def get_benchmark(name: str, **options: Any) -> plugins.Benchmark:
 def get_evaluator(name: str, **options: Any) -> plugins.Evaluator:
     """An evaluator by name."""
     return _get("evaluator", name, options)
+
+
+def get_listener(name: str, **options: Any) -> plugins.RunListener:
+    """A listener to runs by name."""
+    return _get("listener", name, options)
 
 
 class _CallableModule(types.ModuleType):

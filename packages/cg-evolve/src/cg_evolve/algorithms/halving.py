@@ -16,7 +16,7 @@ from cg_evolve.history import Proposal
 from cg_evolve.surrogate import Surrogate
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from cg_evolve.algorithms.base import View
     from cg_evolve.history import Evaluation
@@ -102,8 +102,9 @@ class SuccessiveHalving:
 
     Li et al., "A system for massively parallel hyperparameter tuning", MLSys 2020 (ASHA): a training goes on when it is among the best ``1 / eta`` of its rung,
     otherwise a new one begins. With a scorer the networks that begin are those of the greatest expected improvement, from the zero-shot prior on, with a factor
-    on the deviation that each proposal draws. Who goes on is decided by two opinions of the value that a training will reach: what its curve so far lets expect
-    (`projected`), and the scorer's mean, fitted to what the curves of all trainings let expect. The higher the rung, the more the curve counts.
+    on the deviation that each proposal draws. What the scorer is fitted to is what the curves let expect (`projected`), which counts the more the higher the
+    rung that a training has reached, and else the zero-shot prior. Who goes on is decided by the values of the rung, likewise, and else
+    by the scorer's mean: the first epochs tell little of the best networks.
 
     Args:
         steps: of the rungs, upwards.
@@ -139,6 +140,8 @@ class SuccessiveHalving:
         self._pool: list[Graph] | None = None
         self._listed: list[str] | None = None
         self._state: _Fit | None = None
+        self._untaught: Surrogate | None = None
+        self._priors: dict[str, float] = {}
         self._design: list[tuple[str, float, float]] | None = None
 
     def propose(self, view: View) -> Proposal:
@@ -180,7 +183,7 @@ class SuccessiveHalving:
                 continue
             key = _standard([t.curve[rung] for t in there])
             if all(t.rows[0].hash in means for t in there):
-                trust = (rung + 1) / len(self.steps)
+                trust = rung / len(self.steps)
                 key = trust * key + (1.0 - trust) * _standard([means[t.rows[0].hash] for t in there])
             for i in np.argsort(-key, kind="stable")[:count].tolist():
                 row = there[i].rows[rung]
@@ -244,6 +247,20 @@ class SuccessiveHalving:
             point = max(self.initial, point + max(1, math.ceil(point * self.growth)))
         return found
 
+    def _leaning(self, view: View, trainings: list[_Training], reach: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Labels of trainings, (n,): what their curves let expect, which counts the more the further they went, and else the zero-shot prior."""
+        if self._untaught is None:
+            self._untaught = Surrogate(self.scorer, self.exclude, view.problem)
+        missing = [t.rows[0] for t in trainings if t.rows[0].hash not in self._priors]
+        if missing:
+            found = self._untaught.prior([row.graph for row in missing], pool=self._reference(view))
+            if found is None:
+                return reach
+            self._priors.update(zip((row.hash for row in missing), found.tolist(), strict=True))
+        trust = np.array([len(t.rows) / len(self.steps) for t in trainings])
+        prior = _standard([self._priors[t.rows[0].hash] for t in trainings])
+        return trust * _standard(reach) + (1.0 - trust) * prior
+
     def _fitted(self, view: View) -> _Fit | None:
         """What the scorer says by the first results up to the last fit; nothing where they say too little."""
         used = self._point(len(view.results))
@@ -260,7 +277,7 @@ class SuccessiveHalving:
         surrogate = self._scorers(view)
         scorer = surrogate.scorers[0]
         graphs = [t.rows[0].graph for t in trainings]
-        scorer.fit(graphs, reach)
+        scorer.fit(graphs, self._leaning(view, trainings, reach))
         best = sorted(range(len(trainings)), key=lambda i: -reach[i])[:10]
         archs = self._archs(view, [trainings[i].rows[0] for i in best], used)
         everything = [*graphs, *(view.domain.graph(arch) for arch in archs)]
@@ -271,7 +288,7 @@ class SuccessiveHalving:
         return self._state
 
 
-def _standard(values: Sequence[float]) -> NDArray[np.float64]:
+def _standard(values: ArrayLike) -> NDArray[np.float64]:
     """Values in standard deviations from their mean."""
     x = np.asarray(values, dtype=float)
     spread = float(x.std())
