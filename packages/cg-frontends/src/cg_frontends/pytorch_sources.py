@@ -46,6 +46,7 @@ class PyTorchFrontend:
         input: Any = (),
         args: Any = None,
         strict: bool = False,
+        verify: bool = False,
         name: str | None = None,
         **options: Any,
     ) -> Graph:
@@ -57,6 +58,7 @@ class PyTorchFrontend:
             input: shapes of the inputs without the batch, ``3x224x224`` or ``128:int64``; where the model states none itself.
             args: arguments of the callable: a JSON list or object, or a Python list, tuple or dict.
             strict: operators outside the vocabulary are an error.
+            verify: module and graph are run on a random input, and an error says where they differ.
             name: the graph's name; the source by default.
 
         Raises:
@@ -64,7 +66,7 @@ class PyTorchFrontend:
         """
         if options:
             raise SourceError(
-                f"the torch frontend has no option '{sorted(options)[0]}'; it has input, args, strict and name"
+                f"the torch frontend has no option '{sorted(options)[0]}'; it has input, args, strict, verify and name"
             )
         if isinstance(source, str):
             for suffix, reason in _UNREADABLE.items():
@@ -78,7 +80,7 @@ class PyTorchFrontend:
             raise MissingExtra("cg-frontends", "torch", "reading PyTorch models") from None
         from cg_frontends.pytorch.sources import convert
 
-        return convert(source, inputs=input, arguments=args, strict=strict, name=name)
+        return convert(source, inputs=input, arguments=args, strict=strict, verify=verify, name=name)
 
 
 def _proposal(path: str) -> str:

@@ -51,14 +51,23 @@ def source_options(function: Any) -> Any:
 )
 @json_option
 @source_options
+@click.option(
+    "--verify", is_flag=True, help="Run the code or ONNX file and the graph on a random input; fail where they differ."
+)
 def convert(
-    source: str, output: Path | None, as_json: bool, inputs: tuple[str, ...], arguments: str | None, strict: bool
+    source: str,
+    output: Path | None,
+    as_json: bool,
+    inputs: tuple[str, ...],
+    arguments: str | None,
+    strict: bool,
+    verify: bool,
 ) -> None:
     """Turn SOURCE into a graph in canonical form, or into what the ending of the file's name says.
 
     A SOURCE that names Python code (file.py:callable, module.path:callable) runs that code.
     """
-    graph = graph_of(source, input=inputs, args=arguments, strict=strict).canonicalize()
+    graph = graph_of(source, input=inputs, args=arguments, strict=strict, verify=verify).canonicalize()
     if output is None:
         click.echo(graph.to_json(), nl=False)
         return

@@ -46,19 +46,22 @@ def convert(
     inputs: Sequence[str] | str = (),
     arguments: Any = None,
     strict: bool = False,
+    verify: bool = False,
     name: str | None = None,
 ) -> Graph:
     """The graph of a module object or of a source string; see ``PyTorchFrontend.convert``."""
     shapes = read_inputs((inputs,) if isinstance(inputs, str) else inputs)
     positional, named = _arguments(arguments)
     if not isinstance(source, str):
-        return from_module(source, *(shapes or default_inputs(source, type(source).__name__)), name=name, strict=strict)
+        given = shapes or default_inputs(source, type(source).__name__)
+        return from_module(source, *given, name=name, strict=strict, verify=verify)
     place, _, attribute = source.rpartition(":")
     folder = os.path.dirname(os.path.abspath(place)) if place.endswith(".py") else os.getcwd()
     # what user code prints must not mix with our results on standard output
     with _importable(folder), contextlib.redirect_stdout(sys.stderr):
         module = _build(source, _load(source, place, attribute), positional, named)
-        return from_module(module, *(shapes or default_inputs(module, source)), name=name or source, strict=strict)
+        given = shapes or default_inputs(module, source)
+        return from_module(module, *given, name=name or source, strict=strict, verify=verify)
 
 
 def read_inputs(inputs: Sequence[str]) -> tuple[Tensor, ...]:
