@@ -208,13 +208,14 @@ def page(rows: Sequence[dict[str, Any]]) -> str:
         "- *Custom*: the operator, or an attribute of it, is outside the vocabulary; a warning names it.",
         "- *refused*: shapes that depend on data, sequences and strings as inputs, element types that the format does not have.",
         "- *not run*: converted, but PyTorch cannot run it (unsigned integers of 16 bits and more, mostly).",
-        "- *differs*: converted without a word, and the outputs are others. The cases are listed below.", "",
+        "- *differs*: converted without a word, and the outputs are others. The cases are listed below; those of TopK hold equal elements, "
+        "and PyTorch leaves open which of them comes first.", "",
         "Vectors of integers and truth values, other than the first input, are given as initializers.", "",
         "| | " + " | ".join(columns) + " | through `to_onnx` and ONNX Runtime equal |",
         "|---|" + "--:|" * (len(columns) + 1),
         f"| all {len(rows)} | " + " | ".join(str(total[c]) for c in columns) + f" | {through['equal']} |", "",
-        f"ONNX Runtime cannot run {through['runtime']} of the models written ({', '.join(['small and unsigned types'])}), "
-        f"{through['not written']} need an operator that ONNX does not have, and {through['numbers'] + through['shape']} give other numbers.", "",
+        f"Of the models that `to_onnx` writes, ONNX Runtime runs {through['runtime']} not (small and unsigned element types), and "
+        f"{through['numbers'] + through['shape']} give other numbers; {through['not written']} need an operator that ONNX does not have.", "",
         "## Where outputs differ", "",
     ]  # fmt: skip
     lines += [f"- `{row['name']}`: {row.get('module', 'shape')}" for row in rows if wrong(row)] or ["Nowhere."]

@@ -409,7 +409,7 @@ class Importer:
             array = np.asarray(value, dtype=np.float32 if "float" in name else np.int64)
         elif value.data_location == onnx.TensorProto.EXTERNAL and node.output[0] not in self._roles.learned:
             raise SourceError("its elements lie in another file, which is not read")
-        elif value.data_location == onnx.TensorProto.EXTERNAL or prod(value.dims) > _LARGE:
+        elif value.data_location == onnx.TensorProto.EXTERNAL or prod(int(d) for d in value.dims) > _LARGE:
             shape = tuple(int(d) for d in value.dims)
             self._tensor(node.output[0], shape, dtype_name(value.data_type), None, value, named=False)
             return True

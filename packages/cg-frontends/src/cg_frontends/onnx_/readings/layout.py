@@ -217,7 +217,7 @@ def by_columns(im: Importer, o: Operation) -> Any:
         leading = [_counted(im, index[:-1], axis) for axis in range(batch)]
         return im.add("GatherND", o.input(0), *leading, *columns)
     reduction = o.attrs.get("reduction", "none")
-    how = {} if reduction == "none" else {"reduction": reduction}
+    how: dict[str, Any] = {} if reduction == "none" else {"reduction": reduction}
     return im.add("ScatterND", o.input(0), *_columns(im, o.input(1), index, data), o.input(2), **how)
 
 
@@ -246,7 +246,7 @@ def _counted(im: Importer, shape: tuple[int, ...], axis: int) -> int | Value:
 def scatter_elements(im: Importer, o: Operation) -> Any:
     reduction = o.attrs.get("reduction", "none")
     axis = one_axis(o.attrs.get("axis", 0), len(im.shape(o.input(0))))
-    how = {} if reduction == "none" else {"reduction": reduction}
+    how: dict[str, Any] = {} if reduction == "none" else {"reduction": reduction}
     return im.add("ScatterElements", o.input(0), _from_zero(im, o, axis), o.input(2), axis=axis, **how)
 
 
