@@ -233,7 +233,7 @@ def zoo_sample(session: nox.Session) -> None:
     python = shared_python(session)
     models = {"PYTHONPATH": str(zoo_models(session, python))}
     folder = "packages/cg-frontends/tests/pytorch"
-    sample = (f"{folder}/test_zoo_sample.py", f"{folder}/test_published_models.py")
+    sample = tuple(f"{folder}/test_{name}.py" for name in ("zoo_sample", "published_models", "decoding"))
     run(session, python, "-m", "pytest", *sample, *session.posargs, env=models)
 
 

@@ -34,6 +34,7 @@ class OnnxFrontend:
         verify: bool = False,
         name: str | None = None,
         args: Any = None,
+        **options: Any,
     ) -> Graph:
         """The graph of a source.
 
@@ -49,6 +50,8 @@ class OnnxFrontend:
         """
         if args is not None:
             raise SourceError("an ONNX file takes no --args")
+        if options:
+            raise SourceError(f"an ONNX file takes no --{sorted(options)[0]}")
         try:
             import onnx  # noqa: F401
         except ImportError:

@@ -47,6 +47,8 @@ class PyTorchFrontend:
         args: Any = None,
         strict: bool = False,
         verify: bool = False,
+        tokens: int | None = None,
+        past: int | None = None,
         name: str | None = None,
         **options: Any,
     ) -> Graph:
@@ -59,6 +61,7 @@ class PyTorchFrontend:
             args: arguments of the callable: a JSON list or object, or a Python list, tuple or dict.
             strict: operators outside the vocabulary are an error.
             verify: module and graph are run on a random input, and an error says where they differ.
+            tokens, past: for a language model of transformers, how many tokens are given at once and how many lie in its cache.
             name: the graph's name; the source by default.
 
         Raises:
@@ -66,7 +69,7 @@ class PyTorchFrontend:
         """
         if options:
             raise SourceError(
-                f"the torch frontend has no option '{sorted(options)[0]}'; it has input, args, strict, verify and name"
+                f"the torch frontend has no option '{sorted(options)[0]}'; it has input, args, strict, verify, tokens, past and name"
             )
         if isinstance(source, str):
             for suffix, reason in _UNREADABLE.items():
@@ -80,7 +83,9 @@ class PyTorchFrontend:
             raise MissingExtra("cg-frontends", "torch", "reading PyTorch models") from None
         from cg_frontends.pytorch.sources import convert
 
-        return convert(source, inputs=input, arguments=args, strict=strict, verify=verify, name=name)
+        return convert(
+            source, inputs=input, arguments=args, strict=strict, verify=verify, tokens=tokens, past=past, name=name
+        )
 
 
 def _proposal(path: str) -> str:

@@ -107,9 +107,20 @@ def summary(graph: Graph) -> dict[str, Any]:
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", shell_complete=complete_source)
 @json_option
 @source_options
-def info(sources: tuple[str, ...], as_json: bool, inputs: tuple[str, ...], arguments: str | None, strict: bool) -> None:
+@click.option("--tokens", type=click.IntRange(1), help="Of a language model: how many tokens are given at once.")
+@click.option("--past", type=click.IntRange(0), help="Of a language model: how many tokens lie in its cache.")
+def info(
+    sources: tuple[str, ...],
+    as_json: bool,
+    inputs: tuple[str, ...],
+    arguments: str | None,
+    strict: bool,
+    tokens: int | None,
+    past: int | None,
+) -> None:
     """Show what SOURCEs are made of and what they cost, at batch size 1."""
-    rows = [{"source": s, **summary(graph_of(s, input=inputs, args=arguments, strict=strict))} for s in sources]
+    options = {"input": inputs, "args": arguments, "strict": strict, "tokens": tokens, "past": past}
+    rows = [{"source": s, **summary(graph_of(s, **options))} for s in sources]
     if as_json:
         click.echo(json.dumps(rows if len(rows) != 1 else rows[0], indent=2))
         return

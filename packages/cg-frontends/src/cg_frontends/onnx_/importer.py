@@ -248,7 +248,7 @@ class Importer:
         roles = self._roles
         learned = dtype in _FLOATS and ((named and not roles.is_argument(name)) or name in roles.learned)
         learned |= dtype in _INTEGERS and name in roles.quantised
-        if learned and shape and prod(shape):
+        if learned and shape and 0 not in shape:
             self.values[name] = self._weight(name, shape, dtype, origin)
         else:
             self._constant(name, shape, dtype, array)

@@ -58,7 +58,7 @@ def scatter(
 ) -> Any:
     if reduce not in (None, "add", "multiply"):
         return NotImplemented
-    how: dict[str, Any] = {None: "none", "add": "add", "multiply": "mul"}[reduce]
+    how = {None: "none", "add": "add", "multiply": "mul"}[reduce]
     return _scatter(low, out, x, dim, index, source, how)
 
 
