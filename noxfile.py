@@ -1,6 +1,6 @@
 """Everything that a contributor or CI runs: ``python3 -m nox -s NAME`` (``-l`` lists the sessions).
 
-``tests``, ``integration``, ``attack``, ``demo``, ``bench``, ``zoo``, ``zoo-sample``, ``published-models`` and ``docs`` share one
+``tests``, ``integration``, ``attack``, ``demo``, ``bench``, ``zoo``, ``zoo-sample``, ``conformance``, ``published-models`` and ``docs`` share one
 environment, ``.nox/torch``, with all five packages, editable, and all their extras. Each ``tests-<package>`` has an environment of its own
 with only what that package declares.
 """
@@ -240,7 +240,7 @@ def zoo_sample(session: nox.Session) -> None:
     python = shared_python(session)
     models = {"PYTHONPATH": str(zoo_models(session, python))}
     folder = "packages/cg-frontends/tests/pytorch"
-    sample = [f"{folder}/test_{name}.py" for name in ("zoo_sample", "timm_space", "published_models")]
+    sample = [f"{folder}/test_{name}.py" for name in ("zoo_sample", "timm_space", "published_models", "decoding")]
     run(session, python, "-m", "pytest", *sample, *session.posargs, env=models)
 
 
@@ -268,6 +268,16 @@ def zoo(session: nox.Session) -> None:
         command = [python, script, "agree", "--family", family, *options, "-o", results[-1]]
         run(session, *command, env=models)
     run(session, python, script, "table", *results, "-o", "docs/zoo.md")
+
+
+@nox.session(venv_backend="none")
+def conformance(session: nox.Session) -> None:
+    """The node cases of the ONNX project, converted and run, into docs/conformance.md (some minutes)."""
+    python = shared_python(session)
+    script, rows = "packages/cg-frontends/benchmarks/conformance.py", str(SHARED / "conformance-nodes.jsonl")
+    Path(rows).unlink(missing_ok=True)
+    run(session, python, script, "nodes", "-o", rows, env=ONE_THREAD)
+    run(session, python, script, "table", rows, "-o", "docs/conformance.md", *session.posargs)
 
 
 @nox.session(name="published-models", venv_backend="none")

@@ -26,7 +26,15 @@ class OnnxFrontend:
         return onnx is not None and isinstance(source, onnx.ModelProto)
 
     def convert(
-        self, source: Any, *, input: Any = (), strict: bool = False, name: str | None = None, args: Any = None
+        self,
+        source: Any,
+        *,
+        input: Any = (),
+        strict: bool = False,
+        verify: bool = False,
+        name: str | None = None,
+        args: Any = None,
+        **options: Any,
     ) -> Graph:
         """The graph of a source.
 
@@ -34,6 +42,7 @@ class OnnxFrontend:
             source: a path or a model.
             input: shapes of the inputs without the batch, such as ``3x224x224``, for files that leave sizes open.
             strict: operators outside the vocabulary are an error.
+            verify: file and graph are run on a random input (needs torch), and an error says that they differ.
             name: the graph's name; the model's own by default.
 
         Raises:
@@ -41,6 +50,8 @@ class OnnxFrontend:
         """
         if args is not None:
             raise SourceError("an ONNX file takes no --args")
+        if options:
+            raise SourceError(f"an ONNX file takes no --{sorted(options)[0]}")
         try:
             import onnx  # noqa: F401
         except ImportError:
@@ -48,4 +59,4 @@ class OnnxFrontend:
         from cg_frontends.onnx_ import from_onnx
 
         shapes = (input,) if isinstance(input, str) else tuple(input)
-        return from_onnx(source, inputs=shapes, strict=strict, name=name)
+        return from_onnx(source, inputs=shapes, strict=strict, verify=verify, name=name)

@@ -48,6 +48,9 @@ class PyTorchFrontend:
         input: Any = (),
         args: Any = None,
         strict: bool = False,
+        verify: bool = False,
+        tokens: int | None = None,
+        past: int | None = None,
         name: str | None = None,
         **options: Any,
     ) -> Graph:
@@ -59,6 +62,8 @@ class PyTorchFrontend:
             input: shapes of the inputs without the batch, ``3x224x224`` or ``128:int64``; where the model states none itself.
             args: arguments of the callable: a JSON list or object, or a Python list, tuple or dict.
             strict: operators outside the vocabulary are an error.
+            verify: module and graph are run on a random input, and an error says where they differ.
+            tokens, past: for a language model of transformers, how many tokens are given at once and how many lie in its cache.
             name: the graph's name; the source by default.
 
         Raises:
@@ -66,7 +71,7 @@ class PyTorchFrontend:
         """
         if options:
             raise SourceError(
-                f"the torch frontend has no option '{sorted(options)[0]}'; it has input, args, strict and name"
+                f"the torch frontend has no option '{sorted(options)[0]}'; it has input, args, strict, verify, tokens, past and name"
             )
         if isinstance(source, str):
             for suffix, reason in _UNREADABLE.items():
@@ -81,7 +86,9 @@ class PyTorchFrontend:
             raise MissingExtra("cg-frontends", "torch", "reading PyTorch models") from None
         from cg_frontends.pytorch.sources import convert
 
-        return convert(source, inputs=input, arguments=args, strict=strict, name=name)
+        return convert(
+            source, inputs=input, arguments=args, strict=strict, verify=verify, tokens=tokens, past=past, name=name
+        )
 
 
 def _refuse_missing(source: str) -> None:

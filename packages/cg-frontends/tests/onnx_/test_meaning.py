@@ -99,6 +99,30 @@ class TestShapes:
         with pytest.raises(SourceError, match="has 1 sizes, but the file's has 3 axes"):
             from_onnx(model, inputs=["7"])
 
+    def test_a_file_for_four_images_read_for_one(self):
+        """Channels shuffled, and tokens in front: shapes inside that were written for four."""
+        nodes = [
+            helper.make_node("Reshape", ["x", "groups"], ["g"]),
+            helper.make_node("Transpose", ["g"], ["t"], perm=[0, 2, 1, 3, 4]),
+            helper.make_node("Reshape", ["t", "image"], ["s"]),
+            helper.make_node("Reshape", ["s", "tokens"], ["f"]),
+            helper.make_node("Transpose", ["f"], ["p"], perm=[2, 0, 1]),
+            helper.make_node("Reshape", ["p", "heads"], ["h"]),
+            helper.make_node("MatMul", ["h", "w"], ["m"]),
+            helper.make_node("Expand", ["class", "four"], ["c"]),
+            helper.make_node("Reshape", ["m", "back"], ["b"]),
+            helper.make_node("Transpose", ["b"], ["v"], perm=[1, 0, 2]),
+            helper.make_node("Concat", ["c", "v"], ["y"], axis=1),
+        ]
+        sizes = {"groups": [4, 2, 4, 5, 5], "image": [4, 8, 5, -1], "tokens": [4, 8, 25], "heads": [25, 8, 4], "four": [4, 1, 10],
+                 "back": [25, 4, 10]}  # fmt: skip
+        weights = [(name, np.array(shape)) for name, shape in sizes.items()]
+        weights += [("w", numbers(4, 5)), ("class", numbers(1, 1, 10))]
+        model = model_of(nodes, [("x", [4, 8, 5, 5], "float32")], weights)
+        graph = from_onnx(model, inputs=["8x5x5"])
+        assert graph.nodes[-1].shape == (1, 26, 10)
+        assert 4 * graph.macs == from_onnx(model).macs
+
 
 class TestAttributes:
     """Attributes are read, or the node is Custom, and the warning names what was not read."""

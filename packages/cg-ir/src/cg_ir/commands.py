@@ -54,14 +54,23 @@ def source_options(function: Any) -> Any:
 )
 @json_option
 @source_options
+@click.option(
+    "--verify", is_flag=True, help="Run the code or ONNX file and the graph on a random input; fail where they differ."
+)
 def convert(
-    source: str, output: Path | None, as_json: bool, inputs: tuple[str, ...], arguments: str | None, strict: bool
+    source: str,
+    output: Path | None,
+    as_json: bool,
+    inputs: tuple[str, ...],
+    arguments: str | None,
+    strict: bool,
+    verify: bool,
 ) -> None:
     """Turn SOURCE into a graph in canonical form, or into what the ending of the file's name says.
 
     A SOURCE that names Python code (file.py:callable, module.path:callable) runs that code.
     """
-    graph = graph_of(source, input=inputs, args=arguments, strict=strict).canonicalize()
+    graph = graph_of(source, input=inputs, args=arguments, strict=strict, verify=verify).canonicalize()
     if output is None:
         click.echo(graph.to_json(), nl=False)
         return
@@ -109,6 +118,8 @@ def summary(graph: Graph) -> dict[str, Any]:
 @click.option("--depth", type=click.IntRange(min=1), help="With --layers, levels of regions; 3 if absent.")
 @json_option
 @source_options
+@click.option("--tokens", type=click.IntRange(1), help="Of a language model: how many tokens are given at once.")
+@click.option("--past", type=click.IntRange(0), help="Of a language model: how many tokens lie in its cache.")
 def info(
     sources: tuple[str, ...],
     layered: bool,
@@ -117,11 +128,14 @@ def info(
     inputs: tuple[str, ...],
     arguments: str | None,
     strict: bool,
+    tokens: int | None,
+    past: int | None,
 ) -> None:
     """Show what SOURCEs are made of and what they cost, at batch size 1."""
     if depth is not None and not layered:
         raise CgError("--depth says how deep --layers goes; give --layers as well")
-    graphs = [graph_of(source, input=inputs, args=arguments, strict=strict) for source in sources]
+    options = {"input": inputs, "args": arguments, "strict": strict, "tokens": tokens, "past": past}
+    graphs = [graph_of(source, **options) for source in sources]
     rows: list[dict[str, Any]] = [{"source": s, **summary(graph)} for s, graph in zip(sources, graphs, strict=True)]
     tables = [layers(graph, depth or 3) for graph in graphs] if layered else []
     for row, table in zip(rows, tables, strict=False):

@@ -79,6 +79,7 @@ class Lowering:
         self._nodes: dict[int, int] = {}
         self._claimed: dict[int, Value] = {}
         self._sources: dict[int, frozenset[int]] = {}
+        self._values: dict[int, Value] = {}
 
     def declare(self, leaf: Leaf) -> None:
         """Add a parameter to the tape."""
@@ -96,6 +97,10 @@ class Lowering:
         for grown, size in ((self._nodes, nodes), (self._claimed, claimed)):  # entries are only ever added
             while len(grown) > size:
                 grown.popitem()
+
+    def places(self) -> Iterable[tuple[Value, int]]:
+        """The values that calls made, and the node of each."""
+        return [(value, self._nodes[key]) for key, value in self._values.items() if key in self._nodes]
 
     # --- what lowerings use -------------------------------------------------------------------------------------------
 
@@ -249,6 +254,7 @@ class Lowering:
         for value, node in zip(call.outputs, nodes, strict=False):
             if value is not None and node is not None:
                 self._nodes[id(value)] = node
+                self._values[id(value)] = value
 
     def select(self, node: int, outputs: Sequence[Value | None]) -> list[int | None]:
         """The nodes of all outputs of a node that has several."""

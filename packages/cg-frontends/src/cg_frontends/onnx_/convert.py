@@ -30,7 +30,9 @@ class OnnxConversionWarning(UserWarning):
     """What the graph leaves out of what the file says."""
 
 
-def from_onnx(source: Any, *, inputs: Sequence[str] = (), name: str | None = None, strict: bool = False) -> Graph:
+def from_onnx(
+    source: Any, *, inputs: Sequence[str] = (), name: str | None = None, strict: bool = False, verify: bool = False
+) -> Graph:
     """The computation graph of an ONNX model.
 
     The batch is the axis that the file leaves open or gives a name: the leading one, and wherever its name stands again; it is 1.
@@ -46,6 +48,8 @@ def from_onnx(source: Any, *, inputs: Sequence[str] = (), name: str | None = Non
             input has axes, the shape as a whole.
         name: the graph's name; the model graph's own if absent.
         strict: an operator outside the vocabulary is an error instead of a ``Custom`` node and a warning.
+        verify: run the file and the network of its graph on a random input, and fail where they differ; with ONNX Runtime if it is
+            installed, else with onnx's reference evaluator. Needs torch.
 
     Raises:
         SourceError: the file cannot be read, is no valid model, leaves sizes open, or holds control flow that depends on data.
@@ -60,6 +64,10 @@ def from_onnx(source: Any, *, inputs: Sequence[str] = (), name: str | None = Non
         )
     for note in notes:
         warnings.warn(f"{what}: {note}", OnnxConversionWarning, stacklevel=2)
+    if verify:
+        from cg_frontends.onnx_.replay import replay
+
+        replay(source, graph, inputs, what)
     return graph
 
 
@@ -68,13 +76,25 @@ def convert(source: Any, inputs: Sequence[str], name: str | None) -> tuple[Lower
     model, what = _load(source)
     try:
         shapes, stated = _shapes(model.graph, inputs)
-        importer = Importer(model, shapes, stated, lambda: inferred_shapes(model, shapes))
+        importer = Importer(
+            model, shapes, stated, lambda: inferred_shapes(model, shapes), _examples(model.graph, shapes)
+        )
         graph = assemble(importer.low, name or model.graph.name or what, PRODUCER)
     except (GraphError, SourceError) as error:
         raise SourceError(f"{what}: {error}") from error
     except RecursionError:
         raise SourceError(f"{what}: nested too deep") from None
     return importer.low, graph, list(importer.notes), what
+
+
+def _examples(graph: onnx.GraphProto, shapes: Shapes) -> int:
+    """How many examples the file fixes where the user states the shape of one: its shapes were written for so many."""
+    counts = set()
+    for value in graph.input:
+        dims = value.type.tensor_type.shape.dim
+        if value.name in shapes and dims:
+            counts.add(dims[0].dim_value if shapes[value.name][0][:1] == (1,) else 0)
+    return counts.pop() if len(counts) == 1 and min(counts) > 1 else 1
 
 
 def _load(source: Any) -> tuple[onnx.ModelProto, str]:

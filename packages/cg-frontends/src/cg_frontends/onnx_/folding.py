@@ -215,7 +215,7 @@ def _constant_of_shape(a: Any, x: Sequence[Array | None]) -> Array:
     from onnx import numpy_helper
 
     assert x[0] is not None
-    shape = _fit(x[0].reshape(-1))
+    shape = _fit(x[0].reshape(-1).tolist())
     given = a.get("value")
     filler = np.zeros(1, dtype=np.float32) if given is None else numpy_helper.to_array(given).reshape(-1)
     return np.full(shape, filler[0], dtype=filler.dtype)
@@ -350,6 +350,14 @@ def _clip(a: Any, x: Sequence[Array | None]) -> Array:
 
 
 _SPLIT: _Fold = _split
+_TYPED: dict[str, Callable[..., Any]] = {
+        "Div": _divide, "Pow": np.power, "Neg": np.negative, "Abs": np.abs, "Floor": np.floor, "Ceil": np.ceil, "Sqrt": np.sqrt,
+        "Exp": np.exp, "Log": np.log, "Sin": np.sin, "Cos": np.cos, "Sign": np.sign, "Reciprocal": np.reciprocal, "Round": np.round,
+        "Tanh": np.tanh, "Sigmoid": lambda x: 1 / (1 + np.exp(-x)), "BitwiseNot": np.invert,
+    }  # fmt: skip
+_REDUCTIONS: dict[str, Callable[..., Any]] = {
+        "ReduceSum": np.sum, "ReduceProd": np.prod, "ReduceMax": np.max, "ReduceMin": np.min, "ReduceMean": np.mean,
+    }  # fmt: skip
 _FOLDS: dict[str, _Fold] = {
     **{name: _fold_chain(f) for name, f in {
         "Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Max": np.maximum, "Min": np.minimum, "Sum": np.add,
@@ -357,11 +365,7 @@ _FOLDS: dict[str, _Fold] = {
         "GreaterOrEqual": np.greater_equal, "Less": np.less, "LessOrEqual": np.less_equal,
         "BitwiseAnd": np.bitwise_and, "BitwiseOr": np.bitwise_or, "BitwiseXor": np.bitwise_xor,
     }.items()},
-    **{name: _typed(f) for name, f in {
-        "Div": _divide, "Pow": np.power, "Neg": np.negative, "Abs": np.abs, "Floor": np.floor, "Ceil": np.ceil, "Sqrt": np.sqrt,
-        "Exp": np.exp, "Log": np.log, "Sin": np.sin, "Cos": np.cos, "Sign": np.sign, "Reciprocal": np.reciprocal, "Round": np.round,
-        "Tanh": np.tanh, "Sigmoid": lambda x: 1 / (1 + np.exp(-x)), "BitwiseNot": np.invert,
-    }.items()},
+    **{name: _typed(f) for name, f in _TYPED.items()},
     "Not": _elementwise(np.logical_not),
     "IsNaN": _elementwise(np.isnan),
     "Where": _elementwise(np.where),
@@ -391,7 +395,5 @@ _FOLDS: dict[str, _Fold] = {
     "DequantizeLinear": _dequantize,
     "ArgMax": _position(np.argmax),
     "ArgMin": _position(np.argmin),
-    **{name: _reduce(f) for name, f in {
-        "ReduceSum": np.sum, "ReduceProd": np.prod, "ReduceMax": np.max, "ReduceMin": np.min, "ReduceMean": np.mean,
-    }.items()},
+    **{name: _reduce(f) for name, f in _REDUCTIONS.items()},
 }  # fmt: skip

@@ -77,6 +77,7 @@ class Importer:
         model: the ONNX model.
         shapes: shapes and element types of the inputs by name, batch of 1 included.
         stated: shapes by name that the file states for its values, for operators outside the vocabulary.
+        examples: how many the file was written for, where the graph is to be that of one.
         inferred: gives the shapes that onnx's own rules infer; asked at most once, and only where nothing else tells.
 
     Attributes:
@@ -91,9 +92,11 @@ class Importer:
         shapes: Mapping[str, tuple[tuple[int, ...], str]],
         stated: Mapping[str, tuple[int, ...]],
         inferred: Callable[[], Mapping[str, tuple[int, ...]]],
+        examples: int = 1,
     ) -> None:
         graph = model.graph
         self.low = Lowering(Tape())
+        self.examples = examples
         self.notes: dict[str, None] = {}
         self.quantised: dict[int, tuple[Any, ...]] = {}
         self.values: dict[str, Any] = {}
@@ -155,10 +158,10 @@ class Importer:
         return isinstance(value, Value) and self.low.owned(value)
 
     def own(self, value: int | Value | None) -> Any:
-        """A vector that a normalisation owns, as a parameter of its own where the file may hold it once for several.
+        """A scale, shift or bias as a parameter of its own where the file may hold it once for several.
 
         Exporters store equal tensors once. All scales of a network that was not trained are ones, all shifts zeros, and would count
-        once for all layers; such a tensor, one number throughout, is taken for as many parameters as operators read it.
+        once for all layers; such a vector, one number throughout, is taken for as many parameters as operators read it.
         """
         if not (isinstance(value, Value) and value.leaf is not None and len(value.shape) == 1):
             return value
@@ -169,7 +172,7 @@ class Importer:
         self._split.add(value.leaf.name)
         if not again:
             return value
-        self.notes["equal tensors that the file holds once count for every normalisation that reads them"] = None
+        self.notes["equal tensors that the file holds once count for every operator that reads them"] = None
         return self._weight(f"{value.leaf.name}.{len(self.low.specs)}", value.shape, value.dtype, value.leaf.origin)
 
     def operands(self, values: Sequence[int | Value | None]) -> list[int]:
@@ -245,7 +248,7 @@ class Importer:
         roles = self._roles
         learned = dtype in _FLOATS and ((named and not roles.is_argument(name)) or name in roles.learned)
         learned |= dtype in _INTEGERS and name in roles.quantised
-        if learned and shape and prod(shape):
+        if learned and shape and 0 not in shape:
             self.values[name] = self._weight(name, shape, dtype, origin)
         else:
             self._constant(name, shape, dtype, array)
@@ -406,7 +409,7 @@ class Importer:
             array = np.asarray(value, dtype=np.float32 if "float" in name else np.int64)
         elif value.data_location == onnx.TensorProto.EXTERNAL and node.output[0] not in self._roles.learned:
             raise SourceError("its elements lie in another file, which is not read")
-        elif value.data_location == onnx.TensorProto.EXTERNAL or prod(value.dims) > _LARGE:
+        elif value.data_location == onnx.TensorProto.EXTERNAL or prod(int(d) for d in value.dims) > _LARGE:
             shape = tuple(int(d) for d in value.dims)
             self._tensor(node.output[0], shape, dtype_name(value.data_type), None, value, named=False)
             return True

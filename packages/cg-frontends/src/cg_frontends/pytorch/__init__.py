@@ -3,5 +3,6 @@
 from cg_frontends.lowering.lowering import UnknownOperatorWarning
 from cg_frontends.pytorch.convert import from_module
 from cg_frontends.pytorch.copying import copy_weights
+from cg_frontends.pytorch.decoding import Decoding
 
-__all__ = ["UnknownOperatorWarning", "copy_weights", "from_module"]
+__all__ = ["Decoding", "UnknownOperatorWarning", "copy_weights", "from_module"]

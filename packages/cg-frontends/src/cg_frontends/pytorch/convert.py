@@ -31,7 +31,12 @@ PRODUCER = {"name": "cg-frontends", "version": __version__}
 
 
 def from_module(
-    module: Any, *example_inputs: Any, name: str | None = None, strict: bool = False, **kwargs: Any
+    module: Any,
+    *example_inputs: Any,
+    name: str | None = None,
+    strict: bool = False,
+    verify: bool = False,
+    **kwargs: Any,
 ) -> Graph:
     """The computation graph of a module in evaluation mode, at batch size 1.
 
@@ -46,6 +51,8 @@ def from_module(
             come first (``batch_first=False``), whichever no operator mixes. Inputs without such an axis are taken as they are.
         name: the graph's name; the class's name if absent.
         strict: an operator outside the vocabulary is an error instead of a ``Custom`` node and a warning.
+        verify: run the module and the network of its graph with the same weights on a random input (or the elements of the examples),
+            and fail where they differ.
         kwargs: keyword arguments of ``forward``.
 
     Returns:
@@ -53,7 +60,8 @@ def from_module(
         weights that they compute) is the number of parameters of the module.
 
     Raises:
-        SourceError: the forward pass fails; the message names the line of the user's code.
+        SourceError: the forward pass fails; the message names the line of the user's code. With ``verify``: outputs differ; the message
+            names the first operator that does.
     """
     name = name or name_of(module)
     conversion = convert(module, example_inputs, kwargs, name)
@@ -65,6 +73,12 @@ def from_module(
         warnings.warn(
             f"{name}: operators outside the vocabulary became Custom: {listed}", UnknownOperatorWarning, stacklevel=2
         )
+    if verify:
+        from cg_frontends.pytorch.replay import replay
+
+        if not example_inputs and not kwargs:
+            example_inputs, kwargs = _examples(module)
+        replay(module, conversion, example_inputs, kwargs, name)
     return conversion.graph
 
 

@@ -94,6 +94,7 @@ class WeightSource:
     """The original's side: the tensors that the operators of a lowering own."""
 
     def __init__(self, lowering: Lowering, name: str) -> None:
+        self.lowering = lowering
         self.specs = lowering.specs
         self.name = name
         self._results: dict[int, Any] = {}

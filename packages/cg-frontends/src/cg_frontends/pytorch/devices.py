@@ -47,7 +47,7 @@ def known_devices() -> Iterator[None]:
     try:
         for owner, name, replacement in changed:
             setattr(owner, name, replacement)
-        Tensor.new_tensor = new_literal  # type: ignore[method-assign]
+        Tensor.new_tensor = new_literal
         yield
     finally:
         for owner, name, original in before:

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from cg_frontends.pytorch.blame import blame
-from cg_frontends.pytorch.convert import from_module
+from cg_frontends.pytorch.convert import from_module, name_of
+from cg_frontends.pytorch.decoding import Decoding
 from cg_ir import CgError, Graph, SourceError
 from cg_ir.trust import require_python
 
@@ -47,19 +48,37 @@ def convert(
     inputs: Sequence[str] | str = (),
     arguments: Any = None,
     strict: bool = False,
+    verify: bool = False,
+    tokens: int | None = None,
+    past: int | None = None,
     name: str | None = None,
 ) -> Graph:
     """The graph of a module object or of a source string; see ``PyTorchFrontend.convert``."""
     shapes = read_inputs((inputs,) if isinstance(inputs, str) else inputs)
     positional, named = _arguments(arguments)
+    decoding = None if tokens is None and past is None else (1 if tokens is None else tokens, past or 0)
+    if decoding and shapes:
+        raise SourceError("tokens and past state the inputs of a language model; give no --input beside them")
     if not isinstance(source, str):
-        return from_module(source, *(shapes or default_inputs(source, type(source).__name__)), name=name, strict=strict)
+        source, given = _with_inputs(source, shapes, decoding, type(source).__name__)
+        return from_module(source, *given, name=name or name_of(source), strict=strict, verify=verify)
     place, _, attribute = source.rpartition(":")
     folder = os.path.dirname(os.path.abspath(place)) if place.endswith(".py") else os.getcwd()
     # what user code prints must not mix with our results on standard output
     with _importable(folder), contextlib.redirect_stdout(sys.stderr):
         module = _build(source, _load(source, place, attribute), positional, named)
-        return from_module(module, *(shapes or default_inputs(module, source)), name=name or source, strict=strict)
+        module, given = _with_inputs(module, shapes, decoding, source)
+        return from_module(module, *given, name=name or source, strict=strict, verify=verify)
+
+
+def _with_inputs(
+    module: Any, shapes: tuple[Tensor, ...], decoding: tuple[int, int] | None, what: str
+) -> tuple[Any, tuple[Tensor, ...]]:
+    """The module and what it is called with; a language model that decodes gets its cache."""
+    if decoding is None:
+        return module, shapes or default_inputs(module, what)
+    step = Decoding(module, *decoding)
+    return step, step.example_inputs()
 
 
 def read_inputs(inputs: Sequence[str]) -> tuple[Tensor, ...]:

@@ -27,7 +27,7 @@ _PREPARED = ("_steps", "_inputs", "_outputs", "_scalars", "_drops")
 
 
 #: What no submodule may be called.
-_RESERVED = frozenset([*dir(nn.Module()), *_PREPARED, "graph"])
+_RESERVED = frozenset([*dir(nn.Module()), *_PREPARED, "graph", "watch"])
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,13 @@ class NetworkModule(nn.Module):
 
     Attributes:
         graph: the graph that this module runs.
+        watch: called with the number of each node that is computed and its first output, where it is set.
     """
 
     def __init__(self, graph: Graph) -> None:
         super().__init__()
         self.graph = graph
+        self.watch: Callable[[int, Any], None] | None = None
         self._prepare()
         owners: dict[str, tuple[Signature, str]] = {}
         for node, step in zip(graph.nodes, self._steps, strict=True):
@@ -164,6 +166,8 @@ class NetworkModule(nn.Module):
                 extra[index] = result
                 result = result[0]
             values[index] = result
+            if self.watch is not None:
+                self.watch(index, result)
             for gone in self._drops.get(index, ()):
                 values.pop(gone, None)
                 extra.pop(gone, None)

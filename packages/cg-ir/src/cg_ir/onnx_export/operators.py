@@ -416,7 +416,7 @@ def _bit_shift(e: Emitter, node: Node) -> str:
 
 
 def _is_inf(e: Emitter, node: Node) -> str:
-    signs = {key: int(node.attrs[key]) for key in ("detect_negative", "detect_positive")}
+    signs: dict[str, Any] = {key: int(node.attrs[key]) for key in ("detect_negative", "detect_positive")}
     return str(e.op("IsInf", e.source(node), **signs))
 
 
@@ -466,7 +466,7 @@ def _variance(e: Emitter, node: Node) -> str:
 
 def _top_k(e: Emitter, node: Node) -> list[str]:
     a = node.attrs
-    least = {} if a["largest"] else {"largest": 0}
+    least: dict[str, Any] = {} if a["largest"] else {"largest": 0}
     return list(e.op("TopK", e.source(node), e.ints([a["k"]]), axis=a["axis"], outputs=2, **least))
 
 
@@ -571,7 +571,7 @@ def _scatter_nd(e: Emitter, node: Node) -> str:
     return str(e.op("ScatterND", e.source(node), index, updates, **_reduction(node)))
 
 
-def _reduction(node: Node) -> dict[str, str]:
+def _reduction(node: Node) -> dict[str, Any]:
     return {} if node.attrs["reduction"] == "none" else {"reduction": node.attrs["reduction"]}
 
 

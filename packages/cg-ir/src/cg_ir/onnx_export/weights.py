@@ -25,11 +25,18 @@ def module_weights(graph: Graph, module: Any) -> Weights:
         if owned is None or (node.op == "Constant" and node.attrs["value"]):
             continue
         if node.op in ("Parameter", "Constant"):
-            result[node.index] = {"value": owned.detach().cpu().numpy()}
+            result[node.index] = {"value": _array(owned)}
         else:
             tensors = {**dict(owned.named_parameters()), **dict(owned.named_buffers())}
-            result[node.index] = {name: t.detach().cpu().numpy() for name, t in tensors.items()}
+            result[node.index] = {name: _array(t) for name, t in tensors.items()}
     return result
+
+
+def _array(tensor: Any) -> NDArray[Any]:
+    """A tensor as numpy has it; element types that numpy lacks as float32."""
+    lacking = str(tensor.dtype).removeprefix("torch.").startswith(("bfloat", "float8"))
+    array: NDArray[Any] = (tensor.detach().float() if lacking else tensor.detach()).cpu().numpy()
+    return array
 
 
 def random_weights(graph: Graph) -> Weights:

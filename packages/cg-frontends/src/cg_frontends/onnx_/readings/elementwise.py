@@ -29,6 +29,8 @@ def _unary(im: Importer, o: Operation) -> Any:
 def _binary(im: Importer, o: Operation) -> Any:
     if len(o.inputs) == 1:
         return [o.input(0)]
+    if o.op == "Add":
+        return im.add("Add", *im.operands([im.own(v) for v in o.inputs]))
     if o.op == "Pow" and o.dtype(0) in _WHOLE and o.dtype(1) not in _WHOLE:
         return im.add("Cast", im.add("Pow", *im.operands(o.inputs)), to=o.dtype(0))
     return im.add(o.op, *im.operands(o.inputs))
@@ -40,13 +42,13 @@ READINGS.update(dict.fromkeys(_BINARY, _binary))
 
 @reads("Div")
 def div(im: Importer, o: Operation) -> Any:
-    whole = {"rounding": "trunc"} if o.dtype(0) in _WHOLE else {}
+    whole: dict[str, Any] = {"rounding": "trunc"} if o.dtype(0) in _WHOLE else {}
     return im.add("Div", *im.operands(o.inputs), **whole)
 
 
 @reads("Mod")
 def mod(im: Importer, o: Operation) -> Any:
-    sign = {"fmod": True} if o.attrs.get("fmod", 0) else {}
+    sign: dict[str, Any] = {"fmod": True} if o.attrs.get("fmod", 0) else {}
     return im.add("Mod", *im.operands(o.inputs), **sign)
 
 
@@ -62,7 +64,7 @@ def bit_shift(im: Importer, o: Operation) -> Any:
 
 @reads("IsInf")
 def is_inf(im: Importer, o: Operation) -> Any:
-    signs = {f"detect_{k}": bool(o.attrs.get(f"detect_{k}", 1)) for k in ("negative", "positive")}
+    signs: dict[str, Any] = {f"detect_{k}": bool(o.attrs.get(f"detect_{k}", 1)) for k in ("negative", "positive")}
     return im.add("IsInf", o.input(0), **signs)
 
 
@@ -265,4 +267,4 @@ def eye_like(im: Importer, o: Operation) -> Any:
     im.bounded(prod(shape))
     code = o.attrs.get("dtype")
     dtype = o.dtype(0) if code is None else dtype_name(int(code))
-    return [im.constant(np.eye(*shape, k=int(o.attrs.get("k", 0))).astype(dtype))]
+    return [im.constant(np.eye(shape[0], shape[1], k=int(o.attrs.get("k", 0))).astype(dtype))]

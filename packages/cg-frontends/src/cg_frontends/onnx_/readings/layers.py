@@ -32,7 +32,7 @@ def conv(im: Importer, o: Operation) -> Any:
     if with_bias:
         attrs["bias"] = True
     if owned:
-        node = im.add(o.op, x, channels=channels, slots=(weight, bias if with_bias else None), **attrs)
+        node = im.add(o.op, x, channels=channels, slots=(weight, im.own(bias) if with_bias else None), **attrs)
     else:
         node = im.add(o.op, x, weight, **attrs)
     return node if bias is None or with_bias else im.add("Add", node, im.reshape(bias, (channels, *(1,) * dims)))
@@ -97,7 +97,7 @@ def gemm(im: Importer, o: Operation) -> Any:
         turned = not o.attrs.get("transB")
         width = b.shape[1 if turned else 0]
         with_bias = isinstance(c, Value) and c.shape == (width,) and beta == 1.0 and im.owned(c)
-        slots = (b, c if with_bias else None)
+        slots = (b, im.own(c) if with_bias else None)
         node = im.add("Gemm", a, channels=width, slots=slots, turned=turned, **({"bias": True} if with_bias else {}))
         if c is None or with_bias:
             return node

@@ -31,12 +31,30 @@ def reshape(im: Importer, o: Operation) -> Any:
     assert wanted is not None
     if not o.attrs.get("allowzero", 0):
         wanted = [before[i] if size == 0 else size for i, size in enumerate(wanted)]
+    if im.examples > 1 and isinstance(o.input(0), int):
+        wanted = _of_one_example(wanted, before, im.examples)
     if -1 in wanted:
         rest = prod(size for size in wanted if size != -1)
         if rest < 1 or prod(before) % rest:
             raise SourceError(f"shape {list(before)} cannot be read as {wanted}: the number of elements differs")
         wanted[wanted.index(-1)] = prod(before) // rest
     return im.reshape(o.input(0), tuple(wanted))
+
+
+def _of_one_example(wanted: list[int], before: tuple[int, ...], examples: int) -> list[int]:
+    """A shape that was written for several examples, for one of shape ``before``.
+
+    Axes in front that stay hold no batch; it is the outer factor of the first that changes.
+    """
+    rest = prod(size for size in wanted if size != -1)
+    whole = prod(before) * examples
+    if whole % max(rest, 1) or (-1 not in wanted and rest != whole):
+        return wanted  # written for one already
+    filled = [whole // rest if size == -1 else size for size in wanted]
+    place = next((i for i, size in enumerate(filled) if size != 1 and before[i : i + 1] != (size,)), None)
+    if place is None or filled[place] % examples:
+        return wanted
+    return [size // examples if i == place else size for i, size in enumerate(filled)]
 
 
 @reads("Flatten")
@@ -129,6 +147,8 @@ def expand(im: Importer, o: Operation) -> Any:
     rank = max(len(before), len(wanted))
     if rank > 32 or any(size < 1 for size in wanted):
         raise SourceError(f"shape {wanted[:8]} is no shape that a graph can hold")
+    if im.examples > 1 and wanted[0] == im.examples and (len(before) < len(wanted) or before[0] == 1):
+        wanted = [1, *wanted[1:]]
     left = (1,) * (rank - len(before)) + before
     right = (1,) * (rank - len(wanted)) + tuple(wanted)
     return im.add("Expand", o.input(0), shape=[b if a == 1 else a for a, b in zip(left, right, strict=True)])
@@ -197,7 +217,7 @@ def by_columns(im: Importer, o: Operation) -> Any:
         leading = [_counted(im, index[:-1], axis) for axis in range(batch)]
         return im.add("GatherND", o.input(0), *leading, *columns)
     reduction = o.attrs.get("reduction", "none")
-    how = {} if reduction == "none" else {"reduction": reduction}
+    how: dict[str, Any] = {} if reduction == "none" else {"reduction": reduction}
     return im.add("ScatterND", o.input(0), *_columns(im, o.input(1), index, data), o.input(2), **how)
 
 
@@ -226,7 +246,7 @@ def _counted(im: Importer, shape: tuple[int, ...], axis: int) -> int | Value:
 def scatter_elements(im: Importer, o: Operation) -> Any:
     reduction = o.attrs.get("reduction", "none")
     axis = one_axis(o.attrs.get("axis", 0), len(im.shape(o.input(0))))
-    how = {} if reduction == "none" else {"reduction": reduction}
+    how: dict[str, Any] = {} if reduction == "none" else {"reduction": reduction}
     return im.add("ScatterElements", o.input(0), _from_zero(im, o, axis), o.input(2), axis=axis, **how)
 
 

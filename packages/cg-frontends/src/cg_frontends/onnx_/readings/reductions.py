@@ -51,6 +51,6 @@ def topk(im: Importer, o: Operation) -> Any:
     axis = one_axis(o.attrs.get("axis", -1), len(shape))
     o.attrs.get("sorted")
     shape[axis] = count[0]
-    least = {} if o.attrs.get("largest", 1) else {"largest": False}
+    least: dict[str, Any] = {} if o.attrs.get("largest", 1) else {"largest": False}
     node = im.add("TopK", o.input(0), shape=shape, axis=axis, k=count[0], **least)
     return [node, im.add("Select", node, shape=shape, index=1)]

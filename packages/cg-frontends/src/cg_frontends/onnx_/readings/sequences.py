@@ -76,7 +76,7 @@ def sequence_length(im: Importer, o: Operation) -> Any:
 @reads("SequenceInsert")
 def sequence_insert(im: Importer, o: Operation) -> Any:
     parts = _parts(o)
-    tensor = o.input(1)
+    tensor = im.node(o.input(1))
     where = len(parts) if o.input(2) is None else _place(o, 2, len(parts) + 1)
     return [Parts([*parts[:where], tensor, *parts[where:]])]
 

@@ -88,7 +88,7 @@ def _scatter(
     if not reduction or not x.shape or not index.shape:
         return NotImplemented
     new = low.node(source) if isinstance(source, Value) else low.add("Expand", low.scalar(source), shape=index.shape)
-    how = {} if reduction == "none" else {"reduction": reduction}
+    how: dict[str, Any] = {} if reduction == "none" else {"reduction": reduction}
     return low.add("ScatterElements", x, index, new, shape=out[0].shape, axis=axis_of(dim, len(x.shape)), **how)
 
 
@@ -115,7 +115,7 @@ def _along(
         node = low.add("Mul", node, low.scalar(alpha), shape=source.shape)
     column = low.reshape(index, (index.shape[0], *(1,) * (rank - 1 - axis)))
     places = low.add("Expand", column, shape=source.shape)
-    how = {} if reduction == "none" else {"reduction": reduction}
+    how: dict[str, Any] = {} if reduction == "none" else {"reduction": reduction}
     return low.add("ScatterElements", x, places, node, shape=out[0].shape, axis=axis, **how)
 
 
@@ -131,7 +131,7 @@ def index_put(
 ) -> Any:
     if not indices or any(i is None or i.dtype in ("bool", "uint8") for i in indices):
         return NotImplemented
-    how = {"reduction": "add"} if accumulate else {}
+    how: dict[str, Any] = {"reduction": "add"} if accumulate else {}
     return low.add("ScatterND", x, *(i for i in indices if i is not None), values, shape=out[0].shape, **how)
 
 

@@ -204,7 +204,7 @@ def sort(
     if isinstance(dim, bool):  # the overload with `stable` in front is always named
         return NotImplemented
     axis = axis_of(dim, len(x.shape))
-    least = {} if descending else {"largest": False}
+    least: dict[str, Any] = {} if descending else {"largest": False}
     return low.select(low.add("TopK", x, shape=x.shape, axis=axis, k=x.shape[axis], **least), out)
 
 
@@ -213,7 +213,7 @@ def argsort(low: Lowering, out: Outputs, x: Value, dim: int = -1, descending: bo
     if not x.shape:
         return NotImplemented
     axis = axis_of(dim, len(x.shape))
-    least = {} if descending else {"largest": False}
+    least: dict[str, Any] = {} if descending else {"largest": False}
     node = low.add("TopK", x, shape=x.shape, axis=axis, k=x.shape[axis], **least)
     return low.add("Select", node, shape=x.shape, index=1)
 
@@ -224,5 +224,5 @@ def topk(
 ) -> Any:
     if not x.shape:
         return NotImplemented
-    least = {} if largest else {"largest": False}
+    least: dict[str, Any] = {} if largest else {"largest": False}
     return low.select(low.add("TopK", x, shape=out[0].shape, axis=axis_of(dim, len(x.shape)), k=k, **least), out)
