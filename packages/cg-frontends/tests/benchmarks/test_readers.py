@@ -475,8 +475,16 @@ def test_published_tables(tmp_path: Path, name: str) -> None:
     table = get_benchmark(name).open(str(tmp_path))
     assert table.metrics[0] == metric
     assert len(list(table.archs())) == 2
+    assert list(table.archs())[1] == (arch.replace(" ", "") if name == "naap440" else arch)
     assert table.query(arch, metric) == 45.5
     assert {"set", "space", "n_runs", "lr", "depth", "model_id", "is_test"}.isdisjoint(table.metrics)
+
+
+def test_a_bad_architecture_is_named_with_its_line(tmp_path: Path) -> None:
+    path = write_published(tmp_path, "metaqnn")
+    path.write_text(path.read_text().replace("C(128,1,1)", "C(129,1,1)"))
+    with pytest.raises(SourceError, match=r"metaqnn.csv, line 3: metaqnn has no layer C\(129,1,1\)"):
+        get_benchmark("metaqnn").open(str(path))
 
 
 @pytest.mark.realdata

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cg_frontends.benchmarks.table import LabelTable, Rows
-from cg_ir import SourceError, get_space
+from cg_ir import ArchError, SourceError, get_space
 from cg_ir.files import READ_LIMIT, open_bounded, read_limit
 
 __all__ = ["LAYOUTS", "Layout", "csv_rows", "open_text", "read_csv"]
@@ -28,6 +28,7 @@ class Layout:
         arch: the architecture string of a row.
         ignored: columns that are neither architecture nor label.
         main: metrics that come first, where they exist.
+        respelled: whether architectures are given in the space's own notation instead of the file's.
     """
 
     space: str
@@ -35,6 +36,7 @@ class Layout:
     arch: Callable[[Mapping[str, str]], str]
     ignored: tuple[str, ...] = ()
     main: tuple[str, ...] = ()
+    respelled: bool = False
 
 
 def _joined(*columns: str) -> Callable[[Mapping[str, str]], str]:
@@ -62,8 +64,8 @@ LAYOUTS = (
         ("val_top1",),
     ),
     Layout("natssize", ("channels",), lambda row: row["channels"]),
-    Layout("autoformer", ("arch_json",), lambda row: row["arch_json"], ("set",), ("c100_kd_acc",)),
-    Layout("metaqnn", ("net",), lambda row: row["net"], ("n_runs", "depth", "lr"), ("best_val_acc",)),
+    Layout("autoformer", ("arch_json",), lambda row: row["arch_json"], ("set",), ("c100_kd_acc",), True),
+    Layout("metaqnn", ("net",), lambda row: row["net"], ("n_runs", "depth", "lr"), ("best_val_acc",), True),
     Layout("naap440", ("layers",), lambda row: row["layers"], ("model_id", "is_test"), ("max_test_acc",)),
 )
 
@@ -162,11 +164,17 @@ def read_csv(path: Path, space: str = "") -> tuple[str, LabelTable]:
         candidates = [c for c in header if c not in layout.columns and c not in layout.ignored and c != _GROUP]
         texts: set[str] = set()
         numbers: set[str] = set()
+        found = layout.space or space
+        canonical = getattr(get_space(found), "canonical", None) if found else None
         rows = Rows()
         groups: dict[str, str] = {}
         for line, row in lines:
             try:
                 arch = layout.arch(row)
+                if layout.respelled and canonical is not None:
+                    arch = canonical(arch)
+            except ArchError as error:
+                raise SourceError(f"{path}, line {line}: {error}") from None
             except KeyError as error:
                 raise SourceError(f"{path}, line {line}: no cell has the number {error}") from None
             labels = {}
@@ -184,8 +192,6 @@ def read_csv(path: Path, space: str = "") -> tuple[str, LabelTable]:
                     texts.add(column)
             rows.add(arch, labels)
             groups.setdefault(arch, row.get(_GROUP, ""))
-    found = layout.space or space
-    canonical = getattr(get_space(found), "canonical", None) if found else None
     table = rows.table(str(path), layout.main, canonical)
     kept = [metric for metric in table.metrics if metric not in texts]
     if not kept:
