@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from cg_embed import PathConfig, PathEncoder
-from cg_embed.checkpoint import CheckpointError, shipped_directory
+from cg_embed.checkpoint import CheckpointError, shipped_directory, write_checkpoint
 from cg_ir.errors import MissingExtra
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -46,12 +46,14 @@ def test_the_shipped_checkpoint_has_the_layout(networks):
     np.testing.assert_array_equal(found, PathEncoder.shipped().encode(networks[:3]))
 
 
-def test_the_contrastive_encoder_as_well(networks):
+def test_the_contrastive_encoder_as_well(networks, tmp_path):
     pytest.importorskip("torch_geometric")
-    from cg_embed import ContrastiveEncoder
+    from cg_embed import ContrastiveConfig, ContrastiveEncoder
 
-    encoder = ContrastiveEncoder.from_pretrained(shipped_directory("contrastive"))
-    np.testing.assert_array_equal(encoder.encode(networks[:3]), ContrastiveEncoder.shipped().encode(networks[:3]))
+    encoder = ContrastiveEncoder(ContrastiveConfig(width=8, seed=3))
+    encoder.save_pretrained(tmp_path)
+    again = ContrastiveEncoder.from_pretrained(tmp_path)
+    np.testing.assert_array_equal(again.encode(networks[:3]), encoder.encode(networks[:3]))
 
 
 @pytest.mark.parametrize("name", ["no such folder", "./missing", "a/b/c", Path("owner/name")])
@@ -60,9 +62,10 @@ def test_what_is_neither_a_folder_nor_a_name_on_the_hub(name):
         PathEncoder.from_pretrained(name)
 
 
-def test_another_kind_of_checkpoint_is_named():
+def test_another_kind_of_checkpoint_is_named(tmp_path):
+    write_checkpoint(tmp_path, "contrastive", {}, {})
     with pytest.raises(CheckpointError, match="holds a contrastive encoder, not a path encoder"):
-        PathEncoder.from_pretrained(shipped_directory("contrastive"))
+        PathEncoder.from_pretrained(tmp_path)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("huggingface_hub") is not None, reason="huggingface_hub is installed")

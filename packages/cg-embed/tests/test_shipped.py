@@ -1,26 +1,22 @@
-"""The checkpoints that ship with the package."""
+"""The checkpoint that ships with the package."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from cg_embed import ContrastiveEncoder, PathEncoder, shipped_encoder
+from cg_embed import PathEncoder, shipped_encoder
 from cg_embed.checkpoint import shipped_directory
 from cg_embed.path_encoder import random_weights
 
-KINDS = ("path", "contrastive")
 
-
-def test_sizes_and_cards():
-    files = [file for kind in KINDS for file in shipped_directory(kind).rglob("*")]
+def test_size_and_card():
+    files = list(shipped_directory("path").iterdir())
     assert sum(file.stat().st_size for file in files) < 5e6
-    for kind in KINDS:
-        names = sorted(file.name for file in shipped_directory(kind).iterdir())
-        assert names == ["README.md", "config.json", "model.safetensors"]
-        card = (shipped_directory(kind) / "README.md").read_text(encoding="utf-8")
-        assert "Apache-2.0" in card
-        assert "## Data" in card
+    assert sorted(file.name for file in files) == ["README.md", "config.json", "model.safetensors"]
+    card = (shipped_directory("path") / "README.md").read_text(encoding="utf-8")
+    assert "Apache-2.0" in card
+    assert "## Data" in card
 
 
 def test_the_path_encoder_is_trained(networks):
@@ -42,26 +38,16 @@ def test_the_shipped_encoder_has_an_untrained_twin(networks):
     assert np.abs(trained.encode(networks[:5]) - untrained.encode(networks[:5])).max() > 0.1
 
 
-def test_the_contrastive_encoder_is_trained(networks):
-    pytest.importorskip("torch_geometric")
-    shipped = ContrastiveEncoder.shipped()
-    x = shipped.encode(networks)
-    assert np.isfinite(x).all()
-    assert np.abs(x - ContrastiveEncoder(shipped.config).encode(networks)).max() > 0.01
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_settings_are_those_of_the_card(kind):
-    """The YAML beside a checkpoint, which the guide names as the way to rebuild it, says what the card says."""
+def test_the_settings_are_those_of_the_card():
+    """The YAML beside the checkpoint, which the guide names as the way to rebuild it, says what the card says."""
     pytest.importorskip("torch_geometric")
     import yaml
 
     from cg_embed.pretrain import TrainingConfig, read_config
 
-    config = read_config(shipped_directory(kind).with_suffix(".yaml"))
-    card = (shipped_directory(kind) / "README.md").read_text(encoding="utf-8")
-    stated = TrainingConfig(**yaml.safe_load(card.split("```yaml\n")[1].split("```")[0]))
-    assert stated == config
-    loaded = PathEncoder.load if kind == "path" else ContrastiveEncoder.load
-    actual = loaded(shipped_directory(kind)).config
+    folder = shipped_directory("path")
+    config = read_config(folder.with_suffix(".yaml"))
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert TrainingConfig(**yaml.safe_load(card.split("```yaml\n")[1].split("```")[0])) == config
+    actual = PathEncoder.shipped().config
     assert all(getattr(actual, name) == value for name, value in config.options.items())

@@ -32,7 +32,7 @@ _SUFFIXES = (".parquet", ".csv", ".npz")
 )  # fmt: skip
 @click.option(
     "--with", "encoders", multiple=True, default=("descriptors",), show_default=True, metavar="ENCODER",
-    help="descriptors, neighbourhoods, path, contrastive, or the directory of a checkpoint; may be repeated.",
+    help="descriptors, neighbourhoods, path, or the directory of a checkpoint; may be repeated.",
 )  # fmt: skip
 @click.option(
     "-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
@@ -108,15 +108,15 @@ def _encoder(name: str) -> Any:
         from .neighbourhoods import Neighbourhoods
 
         return Neighbourhoods()
-    if name not in ("path", "contrastive") and not Path(name).is_dir():
+    if name != "path" and not Path(name).is_dir():
         raise SourceError(
-            f"'{name}' is no encoder: expected descriptors, neighbourhoods, path, contrastive or a checkpoint's directory"
+            f"'{name}' is no encoder: expected descriptors, neighbourhoods, path or a checkpoint's directory"
         )
     from .checkpoint import checkpoint_kind, shipped_directory
     from .contrastive_encoder import ContrastiveEncoder
     from .path_encoder import PathEncoder
 
-    directory = shipped_directory(name) if name in ("path", "contrastive") else Path(name)
+    directory = shipped_directory(name) if name == "path" else Path(name)
     kinds: dict[str, Callable[[Path], Any]] = {"path": PathEncoder.load, "contrastive": ContrastiveEncoder.load}
     kind = checkpoint_kind(directory)
     if kind not in kinds:

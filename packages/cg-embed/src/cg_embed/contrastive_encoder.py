@@ -41,6 +41,8 @@ class ContrastiveConfig:
 class ContrastiveEncoder(Pretrained):
     """The paper's encoder: k-GNN and Transformer branches, trained by a contrastive loss with spectral soft positives.
 
+    No trained weights ship: on families left out, they ranked worse than random ones. `pretrain` trains it on graphs of yours.
+
     Args:
         config: shape and seed.
         weights: as `load` reads them; random ones, drawn from the seed, if absent.
@@ -153,10 +155,3 @@ class ContrastiveEncoder(Pretrained):
             return cls(ContrastiveConfig(**config), weights)
         except (TypeError, ValueError) as error:
             raise CheckpointError(f"{directory}: {error}") from None
-
-    @classmethod
-    def shipped(cls) -> ContrastiveEncoder:
-        """The pre-trained encoder of this release."""
-        from .checkpoint import shipped_directory
-
-        return cls.load(shipped_directory("contrastive"))

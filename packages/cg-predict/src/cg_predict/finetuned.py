@@ -221,7 +221,7 @@ class FineTunedPredictor(_Network):
     trained on source families and tuned, with the encoder, on the target's labels. The paper leaves open, and this class chooses:
 
     - the signs of the eigenvectors: random in every step of training (`cg_embed.kgnn.flip_signs`). With fixed signs, attention
-      learns a few dozen networks by their positions, and ranks no others;
+      learns a few dozen networks by their positions, and ranks others worse;
     - targets: normal scores of the ranks within a family, rather than accuracies;
     - the loss: one minus the correlation of scores and targets in a batch, plus half their squared error (``loss="ranking"``), or the
       latter alone (``"squared"``);

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cg_embed import shipped_encoder
 from cg_ir.errors import CgError
 from cg_ir.graph import Graph
 from cg_predict.bench.methods import random_labels
@@ -41,7 +42,7 @@ ALONE, BESIDE, PREDICTOR = "alone", "beside descriptors", "beside descriptors an
 DESCRIPTORS, NOISE, NOTHING = "descriptors", "noise", "no vectors"
 PATH_UNTRAINED, PATH_SHIPPED = "path, untrained", "path, as shipped"
 PATH_UNWEIGHTED = "path, as shipped, columns not weighted"
-PAPER_UNTRAINED, PAPER_SHIPPED = "paper's, untrained", "paper's, as shipped"
+PAPER_UNTRAINED = "paper's, untrained"
 STRUCTURES = {
     ALONE: (Structure(("vectors",)), Structure(("vector_components",)), Structure(("vectors", "vector_components"))),
     BESIDE: (
@@ -177,7 +178,8 @@ class Study:
         """All comparisons that the result file lacks.
 
         Args:
-            stages: only these: ``descriptors`` (and noise), ``path`` and ``paper's`` (untrained and as shipped), a name from ``trained``, ``predictor``.
+            stages: only these: ``descriptors`` (and noise), ``path`` (untrained and as shipped), ``paper's`` (untrained), a name from
+                ``trained``, ``predictor``.
         """
         known = ("descriptors", "path", "paper's", *self.settings.trained, "predictor")
         for name in stages:
@@ -187,15 +189,13 @@ class Study:
         if "descriptors" in wanted:
             self._compare(DESCRIPTORS, 0, None, (BESIDE,))
             for seed in range(self.settings.seeds["noise"]):
-                self._compare(NOISE, seed, _for_all(Noise, len(_shipped("path")), seed), (BESIDE,))
-        for kind, untrained, shipped in (
-            ("path", PATH_UNTRAINED, PATH_SHIPPED),
-            ("paper's", PAPER_UNTRAINED, PAPER_SHIPPED),
-        ):
+                self._compare(NOISE, seed, _for_all(Noise, len(shipped_encoder()), seed), (BESIDE,))
+        for kind, untrained in (("path", PATH_UNTRAINED), ("paper's", PAPER_UNTRAINED)):
             if kind in wanted:
                 for seed in range(self.settings.seeds[kind]):
                     self._compare(untrained, seed, _for_all(self._untrained, kind, seed))
-                self._compare(shipped, 0, _for_all(_shipped, kind))
+                if kind == "path":
+                    self._compare(PATH_SHIPPED, 0, _for_all(shipped_encoder))
             for name, training in self.settings.trained.items():
                 if name in wanted and name.startswith(kind):
                     for seed in range(training["seeds"]):
@@ -324,7 +324,7 @@ class Study:
 
     def _in_predictor(self) -> None:
         """The shipped predictor without vectors, with noise in their place, with untrained and trained ones."""
-        shipped = _shipped("path")
+        shipped = shipped_encoder()
         self._predict(NOTHING, 0, lambda _: shipped, embedding=False)
         self._predict(PATH_SHIPPED, 0, lambda _: shipped)
         self._predict(PATH_UNWEIGHTED, 0, _for_all(Unweighted, shipped))
@@ -357,10 +357,3 @@ def _for_all(make: Callable[..., Any], *arguments: Any) -> Callable[[str], Any]:
     """What makes the same encoder for every family, once."""
     made = cache(lambda: make(*arguments))
     return lambda family: made()
-
-
-def _shipped(kind: str) -> Any:
-    """The encoder of this release; ``kind`` is ``path`` or ``paper's``."""
-    from cg_embed import ContrastiveEncoder, PathEncoder
-
-    return PathEncoder.shipped() if kind == "path" else ContrastiveEncoder.shipped()
