@@ -1,8 +1,8 @@
 """Everything that a contributor or CI runs: ``python3 -m nox -s NAME`` (``-l`` lists the sessions).
 
-``tests``, ``integration``, ``demo``, ``bench``, ``zoo``, ``zoo-sample``, ``published-models`` and ``docs`` share one environment, ``.nox/torch``, with all five
-packages, editable, and all their extras. Each ``tests-<package>`` has an environment of its own with only what that
-package declares.
+``tests``, ``integration``, ``attack``, ``demo``, ``bench``, ``zoo``, ``zoo-sample``, ``published-models`` and ``docs`` share one
+environment, ``.nox/torch``, with all five packages, editable, and all their extras. Each ``tests-<package>`` has an environment of its own
+with only what that package declares.
 """
 
 from __future__ import annotations
@@ -187,6 +187,13 @@ def licences(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def attack(session: nox.Session) -> None:
+    """Hostile inputs for every reader, twenty minutes (arguments: --sample for one minute, --minutes, --seed, --only, --findings)."""
+    python = shared_python(session)
+    run(session, python, "tools/attack", *session.posargs, env=ONE_THREAD)
+
+
+@nox.session(venv_backend="none")
 def demo(session: nox.Session) -> None:
     """Rank and search real NAS-Bench-201 cells, and write a report."""
     python = shared_python(session, "matplotlib")
@@ -233,7 +240,7 @@ def zoo_sample(session: nox.Session) -> None:
     python = shared_python(session)
     models = {"PYTHONPATH": str(zoo_models(session, python))}
     folder = "packages/cg-frontends/tests/pytorch"
-    sample = (f"{folder}/test_zoo_sample.py", f"{folder}/test_published_models.py")
+    sample = [f"{folder}/test_{name}.py" for name in ("zoo_sample", "timm_space", "published_models")]
     run(session, python, "-m", "pytest", *sample, *session.posargs, env=models)
 
 

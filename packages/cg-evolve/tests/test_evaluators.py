@@ -49,6 +49,27 @@ def test_a_csv_is_read_by_whoever_reads_csv(tmp_path: Path) -> None:
     assert evaluator.archs() == ["cccccc", "iccccc"]
 
 
+def test_the_pool_of_a_table_keeps_to_the_options_of_the_space(tmp_path: Path) -> None:
+    if "transnas" not in registry().entries("space"):
+        pytest.skip("cg-frontends is not installed")
+    path = tmp_path / "t.csv"
+    path.write_text("arch,object\n64-1132-basic,44\n64-41414-1_02_333,45\n")
+    for space, expected in (
+        ("transnas", ["64-1132-basic", "64-41414-1_02_333"]),
+        ("transnas?level=macro", ["64-1132-basic"]),
+        ("transnas?level=micro", ["64-41414-1_02_333"]),
+    ):
+        evaluator = make_evaluator(f"benchmark:{path}", space)
+        assert isinstance(evaluator, BenchmarkEvaluator)
+        assert evaluator.archs() == expected
+    path.write_text("arch,object\n64-1132-basic,44\n64-1199-basic,45\n")
+    with pytest.raises(CgError, match="4 to 6 modules"):
+        make_evaluator(f"benchmark:{path}", "transnas?level=macro").archs()  # type: ignore[attr-defined]
+    path.write_text("arch,object\n64-1132-basic,44\n")
+    with pytest.raises(SearchError, match=r"nothing of the space 'transnas\?level=micro'"):
+        make_evaluator(f"benchmark:{path}", "transnas?level=micro").archs()  # type: ignore[attr-defined]
+
+
 def test_a_scorer_evaluates() -> None:
     graph = get_space("toy").graph("wcwcii")
     evaluator = make_evaluator("scorer:toy-gp")

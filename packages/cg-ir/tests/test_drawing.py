@@ -6,13 +6,17 @@ import re
 import time
 import xml.etree.ElementTree as ElementTree
 from itertools import combinations, pairwise
+from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
-from cg_ir import CgError, GraphBuilder
+from cg_ir import CgError, Graph, GraphBuilder, from_json
 from cg_ir.cli import cg, main
 from cg_ir.drawing import to_dot, to_svg
+from cg_ir.output_formats import write
+from cg_ir.source_code import to_source
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -188,3 +192,30 @@ def test_draw_command_says_what_is_wrong(tmp_path, networks, monkeypatch, capsys
     assert words in error
     assert error.count("\n") == 1
     assert [p.name for p in tmp_path.iterdir()] == ["source.cg.json"]
+
+
+def _chain(length: int, region: str = "") -> Graph:
+    nodes: list[dict[str, Any]] = [{"op": "Input", "shape": [1, 8]}]
+    for i in range(length):
+        nodes.append({"op": "Gemm" if i % 2 else "Relu", "inputs": [i], "shape": [1, 8], "region": region if i else ""})
+    nodes.append({"op": "Output", "inputs": [length], "shape": [1, 8]})
+    return from_json({"cg_ir": "1.0", "opset": 1, "nodes": nodes})
+
+
+def test_regions_may_be_thousands_of_levels_deep(tmp_path: Path) -> None:
+    graph = _chain(40, ".".join(["r"] * 5000))
+    for name in ("g.svg", "g.dot", "g.html", "g.py", "g.cg.json"):
+        write(graph, tmp_path / name, "convert" if name.endswith((".py", ".json")) else "draw")
+        assert (tmp_path / name).stat().st_size > 500
+    compile((tmp_path / "g.py").read_text(), "g.py", "exec")
+
+
+def test_programs_take_time_as_nodes() -> None:
+    def seconds(length: int) -> float:
+        graph = _chain(length)
+        begin = time.process_time()
+        to_source(graph)
+        return time.process_time() - begin
+
+    short = min(seconds(2000) for _ in range(3))
+    assert seconds(20_000) < 40 * short

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cg_ir import GraphBuilder, GraphError, equal, from_json, load, load_set, save_set
+from cg_ir import CgError, GraphBuilder, GraphError, equal, from_json, load, load_set, save_set
 from cg_ir.cli import main
 from cg_ir.operators import OPERATORS
 from cg_ir.serialization import from_dict
@@ -326,3 +326,32 @@ def test_select_reads_what_there_is():
     single["nodes"][1] = {"op": "Relu", "inputs": [0], "shape": [1, 6]}
     with pytest.raises(GraphError, match="Relu has one output"):
         from_json(single)
+
+
+def test_bombs_are_refused(tmp_path, monkeypatch):
+    bomb = tmp_path / "bomb.cg.json.gz"
+    bomb.write_bytes(gzip.compress(b" " * (300 * 2**20), 1))
+    with pytest.raises(
+        GraphError, match=r"bomb\.cg\.json\.gz: more than 268,435,456 bytes once decompressed.*CG_READ_LIMIT"
+    ):
+        load(bomb)
+    with pytest.raises(GraphError, match=r"line 1: larger than 268,435,456 bytes"):
+        list(load_set(bomb))
+    lists = tmp_path / "lists.cg.json"
+    lists.write_bytes(b"[" + b"[]," * (9 * 2**20) + b"[]]")
+    with pytest.raises(GraphError, match="holds 9,437,186 objects and lists"):
+        load(lists)
+    monkeypatch.setenv("CG_READ_LIMIT", "100")
+    small = tmp_path / "small.cg.json"
+    small.write_text(VALID)
+    with pytest.raises(GraphError, match="CG_READ_LIMIT should be raised"):
+        load(small)
+    monkeypatch.setenv("CG_READ_LIMIT", "much")
+    with pytest.raises(CgError, match="CG_READ_LIMIT should be a number of bytes"):
+        load(small)
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "[[1e400]]"])
+def test_extras_hold_numbers_that_can_be_written(number):
+    with pytest.raises(GraphError, match="extras: holds a number that is too large"):
+        from_json(VALID.rstrip()[:-1] + f', "extras": {{"a": {number}}}}}')

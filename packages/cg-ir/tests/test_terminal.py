@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -163,3 +164,49 @@ def test_doctor_tells_missing_extras_with_the_command_that_installs_them(monkeyp
 def test_the_registry_is_callable_whatever_was_imported_first():
     code = "import cg_ir.registry, cg_ir; cg_ir.registry().entries('space'); from cg_ir import registry; registry()"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# --- hostile names ----------------------------------------------------------------------------------------------------
+
+HOSTILE = [
+    "[/x]",
+    "[bold]b",
+    "[red",
+    "\x1b[2Jgone",
+    "\x1b]0;title\x07",
+    "a\rb",
+    "\u202egnp.exe",
+    "\x9b31m",
+    "\ud800",
+    ":smile:",
+    "[link=http://x]y",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_names_do_not_reach_the_terminal_as_commands(tmp_path, capsys, name):
+    from cg_ir.cli import main
+
+    document = {
+        "cg_ir": "1.0",
+        "opset": 1,
+        "name": name,
+        "nodes": [
+            {"op": "Input", "shape": [1, 3]},
+            {"op": "Custom", "inputs": [0], "attrs": {"name": name}, "shape": [1, 3], "region": name},
+            {"op": "Output", "inputs": [1], "shape": [1, 3]},
+        ],
+    }
+    path = tmp_path / "net.cg.json"
+    path.write_text(json.dumps(document))
+    calls = [("info", str(path)), ("info", str(path), str(path)), ("validate", str(path))]
+    if name != "\ud800":  # no argument can hold it
+        calls += [("validate", name), ("info", f"{name}.cg.json"), ("info", f"{name}\0.cg.json")]
+    for arguments in calls:
+        with contextlib.suppress(SystemExit):
+            main(list(arguments))
+        text = "".join(capsys.readouterr())
+        assert "Traceback" not in text
+        assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]", text)
+        if name.startswith("["):
+            assert name in text or arguments[0] == "validate" or len(arguments) > 2

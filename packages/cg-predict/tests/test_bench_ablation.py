@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
 from cg_ir.cli import main
-from cg_predict import Predictor
-from cg_predict.bench.ablation import WHOLE, markdown, methods
-from cg_predict.bench.methods import WithoutMean, WithoutRelevance
+from cg_predict.bench.ablation import CHANGED, WHOLE, markdown, methods
 from cg_predict.bench.transfer import COLUMNS, Rows
 from cg_predict.metrics import spearman
+from cg_predict.settings import Settings
 
 
-def views(predictor: Predictor) -> set[str]:
-    return {view for structure in predictor._process().structures for view in structure.views}
-
-
-def test_predictors_lack_their_part_and_nothing_else():
-    whole, flat = Predictor(warn=False), WithoutMean(warn=False)
-    assert any(s.mean for s in whole._process().structures)
-    process = flat._process()
-    assert not any(s.mean for s in process.structures)
-    assert len(set(process.structures)) == len(process.structures)
-    assert process.draws >= whole._process().draws
-    assert views(flat) == views(whole)
-    assert any(v.endswith(("_sharp", "_soft")) for v in views(whole))
-    assert not any(v.endswith(("_sharp", "_soft")) for v in views(WithoutRelevance(warn=False)))
+def test_every_setting_that_ranking_in_a_pool_reads_has_a_row():
+    changed = {name for name, value in CHANGED.items() if value != getattr(Settings(), name)}
+    assert changed == {field.name for field in fields(Settings)} - {"exact_labels", "size_weight"}
+    assert len(fields(Settings)) <= 15
+    names = [method.name for method in methods("nb201")]
+    assert all(any(name.startswith(f"with {setting} ") for name in names) for setting in changed)
 
 
 def test_predictors_without_a_part_still_rank(family):

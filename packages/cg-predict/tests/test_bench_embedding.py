@@ -24,6 +24,7 @@ from cg_predict.bench.embedding import (
 )
 from cg_predict.bench.embedding_report import Difference, markdown
 from cg_predict.bench.vectors import Noise, Unweighted, embedding_from
+from cg_predict.context import Context, Encodings
 from cg_predict.features import path_vectors
 from cg_predict.metrics import spearman
 
@@ -65,11 +66,13 @@ def test_predictors_read_the_vectors_that_stand_in(family):
     )
 
 
-def test_columns_are_weighted_for_the_shipped_encoder_alone():
+def test_columns_are_weighted_for_the_shipped_encoder_alone(family):
+    graphs, _ = family
     shipped = path_vectors().encoder
 
     def weighted() -> bool:
-        return any(name.startswith("embedding") for name in Predictor(warn=False)._relevance())
+        context = Context(Encodings.of(graphs, True), Predictor(warn=False).knowledge, pooled=True)
+        return context._features[3] is not None
 
     assert weighted()
     for encoder, expected in (

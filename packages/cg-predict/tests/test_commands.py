@@ -55,7 +55,8 @@ def test_rank_without_labels(files, capsys):
         assert row["interval"][0] < row["score"] < row["interval"][1]
         assert row["nearest_family"] in document["sources"]
         assert row["nearest_networks"]
-    assert "unlike every known family" in err
+    assert 0.0 < document["expected_correlation"] < 1.0
+    assert f"about {document['expected_correlation']:.2f}" in run(capsys, "rank", "--from", folder / "list.txt")[2]
 
 
 def test_a_list_among_the_networks_is_told_from_them(files, capsys):

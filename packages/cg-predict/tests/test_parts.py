@@ -10,9 +10,11 @@ from sklearn.ensemble import ExtraTreesRegressor, GradientBoostingRegressor
 from sklearn.gaussian_process.kernels import Matern
 from sklearn.tree import DecisionTreeRegressor
 
+from cg_predict.agreement import agreement_weights
+from cg_predict.calibration import QuantileMap, expectation
+from cg_predict.experts import rank_correlations, representatives
 from cg_predict.kernels import Whitening, matern52, squared_distances
 from cg_predict.metrics import precision_at_top, rank_of_best, regret, spearman
-from cg_predict.placement import Placement
 from cg_predict.pool import GRID, PoolScale
 from cg_predict.relevance import likelihood_gradient, relevance
 from cg_predict.targets import LabelError, check_labels, merge_duplicates, normal_scores
@@ -85,16 +87,16 @@ def test_normal_scores():
 
 def test_scores_are_placed_in_a_pool():
     pool = RNG.normal(size=20_000)
-    placement = Placement(0.8 * pool, np.full(len(pool), 0.6))
-    mean, std = placement.of(np.array([-1.0, 0.0, 2.0]), np.array([0.1, 0.2, 0.1]))
+    placement = QuantileMap(0.8 * pool, np.full(len(pool), 0.6))
+    mean, std = placement(np.array([-1.0, 0.0, 2.0]), np.array([0.1, 0.2, 0.1]))
     np.testing.assert_allclose(mean, [-1.0, 0.0, 2.0], atol=0.03)  # variances add up to 1: nothing to correct
     np.testing.assert_allclose(std, [0.1, 0.2, 0.1], atol=0.01)
     # Labelled networks that were better than the pool: their mean, 0, is one deviation above the pool's.
-    shifted = Placement(0.8 * pool - 1.0, np.full(len(pool), 0.6))
+    shifted = QuantileMap(0.8 * pool - 1.0, np.full(len(pool), 0.6))
     np.testing.assert_allclose(shifted.scores(np.array([-1.0, 0.0])), [0.0, 1.0], atol=0.03)
     rising = shifted.scores(np.linspace(-50.0, 50.0, 4001))
     assert (np.diff(rising) > 0).all()  # no two networks become equal, however far out
-    assert np.isfinite(Placement(np.zeros(1), np.full(1, 1e-6)).scores(np.array([-1.0, 0.0, 1.0]))).all()
+    assert np.isfinite(QuantileMap(np.zeros(1), np.full(1, 1e-6)).scores(np.array([-1.0, 0.0, 1.0]))).all()
 
 
 @pytest.mark.parametrize(
@@ -152,10 +154,39 @@ def test_likelihood_gradient_is_the_slope():
 
 
 def test_relevance_finds_the_feature_that_matters():
-    families = []
-    for _ in range(2):
-        z = RNG.normal(size=(150, 12)).astype(np.float32)
-        families.append((z, np.sin(2 * z[:, 3])))
-    weights = relevance(families, penalty=0.02, seed=0, steps=60, size=60)
+    z = RNG.normal(size=(150, 12)).astype(np.float32)
+    weights = relevance(z, np.sin(2 * z[:, 3]), seed=0)
     assert weights.argmax() == 3
     assert weights[3] > 2 * np.median(weights)
+
+
+def test_agreement_tells_good_rankings_from_bad_ones_without_a_label():
+    truth = RNG.normal(size=4000)
+    quality = np.array([0.9, 0.7, 0.5, 0.0])
+    views = np.stack([q * truth + np.sqrt(1 - q * q) * RNG.normal(size=len(truth)) for q in quality])
+    np.testing.assert_allclose(agreement_weights(views), quality, atol=0.06)
+    assert agreement_weights(np.vstack([views, -views[:1]]))[-1] == 0.0  # one that contradicts the others is not heard
+
+
+def test_rank_correlations_are_spearmans():
+    x = RNG.normal(size=(500, 3)) @ RNG.normal(size=(3, 3))
+    ranks = (rankdata(x, axis=0) - 0.5) / len(x) - 0.5
+    expected = np.array([[spearman(x[:, i], x[:, j]) for j in range(3)] for i in range(3)])
+    np.testing.assert_allclose(rank_correlations(ranks), expected, atol=1e-5)
+
+
+def test_representatives_leave_no_network_far_away():
+    x = RNG.normal(size=(400, 2)).astype(np.float32)
+    x[7] = [30.0, -30.0]
+    chosen = representatives(x, 20)
+    assert len(set(chosen.tolist())) == 20
+    assert 7 in chosen
+    assert len(representatives(x[:5], 20)) == 5
+
+
+def test_expectation_is_regression_to_the_mean():
+    score = RNG.normal(size=50_000)
+    label = 0.6 * score + 0.8 * RNG.normal(size=len(score))
+    mean, std = expectation(score, 0.6)
+    assert np.polyfit(mean, label, 1)[0] == pytest.approx(1.0, abs=0.02)
+    assert (label - mean).std() == pytest.approx(std[0], abs=0.01)

@@ -11,13 +11,15 @@ from sklearn.base import clone
 from cg_embed.checkpoint import CheckpointError
 from cg_ir.errors import CgError
 from cg_ir.testing import ScorerSuite
-from cg_predict import LabelError, Predictor, UnfamiliarWarning
+from cg_predict import LabelError, Predictor
 from cg_predict.features import descriptors
 from cg_predict.metrics import spearman
 from cg_predict.prior import load_prior, shipped_directory
+from cg_predict.settings import Settings
+from cg_predict.tables import FAMILIES as TABLES, relatives_of
 from cg_predict.targets import normal_scores
 
-FAMILIES = ("nb101", "nb201", "nb301", "mobilenetv3", "mnasnet", "natssize")
+FAMILIES = tuple(dict.fromkeys(f.name for f in TABLES))
 
 
 class TestConformance(ScorerSuite):
@@ -30,19 +32,19 @@ class TestConformance(ScorerSuite):
 def test_sources_are_the_families_that_are_left():
     assert Predictor().sources == FAMILIES
     for family in FAMILIES:
-        assert Predictor(exclude=(family,)).sources == tuple(f for f in FAMILIES if f != family)
-    assert Predictor(exclude=("nb101", "nb201")).sources == FAMILIES[2:]
+        assert Predictor(exclude=(family,)).sources == tuple(f for f in FAMILIES if f not in relatives_of((family,)))
+    assert set(FAMILIES) - set(Predictor(exclude=("nb101", "nb201")).sources) == {"nb101", "nb201", "transnas"}  # shares cells
     assert Predictor(use_prior=False).sources == ()
 
 
 def test_nothing_of_an_excluded_family_is_in_the_prior():
     whole, without = load_prior(), load_prior(("nb201",))
-    for part in ("correlations", "references", "ranked", "raw", "effects", "known", "known_names"):
-        assert set(getattr(whole, part)) == set(FAMILIES)
-        assert set(getattr(without, part)) == set(FAMILIES) - {"nb201"}
-    assert not np.array_equal(without.relevance["descriptors_sharp"], whole.relevance["descriptors_sharp"])
-    assert set(load_prior(("nb101", "nb201")).ranked) == set(FAMILIES[2:])
-    assert load_prior(("nb101", "nb201")).relevance == {}  # learned jointly, so of both or of neither
+    assert set(whole.experts) == {f.table for f in TABLES}
+    assert set(without.experts) == {f.table for f in TABLES} - {"nb201", "transnas micro", "transnas macro"}
+    assert not {"nb201", "transnas"} & {e.family for e in without.experts.values()}
+    assert not {"nb201", "transnas"} & set(without.trust.families)
+    assert set(whole.trust.families) == set(FAMILIES)
+    assert not np.array_equal(without.relevance()["descriptors"], whole.relevance()["descriptors"])
 
 
 def test_families_left_out_are_not_asked(family):
@@ -57,10 +59,10 @@ def test_families_left_out_are_not_asked(family):
 
 def test_the_checkpoint_is_small_and_says_what_it_is():
     folder = shipped_directory()
-    assert sum(path.stat().st_size for path in folder.iterdir()) < 2.5e6
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 5e6
     card = (folder / "README.md").read_text()
-    assert all(f"| {family} |" in card for family in FAMILIES)
-    assert "train_prior" in card
+    assert all(f"| {table.table} |" in card for table in TABLES)
+    assert "fit-prior" in card
 
 
 def test_ranks_without_a_label(family):
@@ -211,11 +213,9 @@ def test_bad_labels_are_refused_and_duplicates_merged(family):
 
 def test_networks_unlike_everything_known_are_told(family):
     graphs, _ = family
-    predictor = Predictor(exclude=FAMILIES[1:])
-    with pytest.warns(UnfamiliarWarning, match="nearest is nb101"):
-        predictor.predict(graphs)
-    told = predictor.familiarity(graphs)
-    assert all(f.family == "nb101" and f.distance > 1 and not f.known for f in told)
+    told = Predictor(exclude=[f for f in FAMILIES if f != "nb101"]).familiarity(graphs)
+    assert all(f.family == "nb101" and f.distance > 0.9 and not f.known for f in told)
+    assert all(f.distance == float("inf") and not f.known for f in Predictor(use_prior=False).familiarity(graphs))
 
 
 def test_no_networks_no_scores():
@@ -234,7 +234,7 @@ def test_saved_predictors_come_back(family, tmp_path):
     assert Predictor.load(tmp_path / "unfitted").predict(graphs, pool=graphs).shape == (160,)
 
 
-@pytest.mark.parametrize("part", ["embedding", "neighbourhoods"])
+@pytest.mark.parametrize("part", ["embedding"])
 def test_a_part_that_is_left_out_is_neither_used_nor_saved(family, tmp_path, part):
     graphs, labels = family
     predictor = Predictor(**{part: False}).fit(graphs[:30], labels[:30])
@@ -261,17 +261,14 @@ def test_files_that_are_no_predictor_are_refused(tmp_path, family):
     with pytest.raises(CgError, match="fit it again"):
         Predictor.load(tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"nonsense")
-    with pytest.raises(CheckpointError, match="damaged"):
+    with pytest.raises(CheckpointError, match="digest"):
         Predictor.load(tmp_path)
 
 
 @pytest.mark.slow
-def test_thousands_of_labels(family, monkeypatch):
-    import cg_predict.predictor as module
-
-    monkeypatch.setattr(module, "EXACT", 60)
+def test_thousands_of_labels(family):
     graphs, labels = family
-    predictor = Predictor().fit(graphs[:130], labels[:130])
+    predictor = Predictor(settings=Settings(exact_labels=60)).fit(graphs[:130], labels[:130])
     assert predictor.score(graphs[130:], labels[130:], pool=graphs) > 0.9
     _, std = predictor.predict(graphs[130:], return_std=True)
     assert (std > 0).all()

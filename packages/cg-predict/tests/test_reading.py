@@ -68,7 +68,7 @@ def test_labelled_networks_are_read_as_the_ranked_ones(networks, capsys):
 
 def test_a_saved_model_remembers_how_its_networks_were_read(networks, capsys):
     expected = run(capsys, "rank", *networks, "--input", INPUT, "--labels", "graphs.csv", "--json")[1]
-    assert run(capsys, "fit", "--labels", "python.csv", "--input", INPUT, "-o", "model")[0] == 0
+    assert run(capsys, "fit", "--allow-python", "--labels", "python.csv", "--input", INPUT, "-o", "model")[0] == 0
     code, out, err = run(capsys, "rank", *networks, "--model", "model", "--json")
     assert code == 0, err
     assert scores(out) == scores(expected)
@@ -76,7 +76,7 @@ def test_a_saved_model_remembers_how_its_networks_were_read(networks, capsys):
 
 
 def test_another_input_than_the_models_is_warned_of(networks, capsys):
-    assert run(capsys, "fit", "--labels", "python.csv", "--input", INPUT, "-o", "model")[0] == 0
+    assert run(capsys, "fit", "--allow-python", "--labels", "python.csv", "--input", INPUT, "-o", "model")[0] == 0
     code, _, err = run(capsys, "rank", *networks, "--model", "model", "--input", "3x64x64", "--json")
     assert code == 0
     assert f"fitted to networks read with --input {INPUT}" in err
@@ -99,7 +99,7 @@ def test_vectors_are_those_of_the_network_at_its_input(networks, capsys):
 
     for kind, lines in (("python", networks), ("graphs", [f"{name}.cg.json" for name in NAMES])):
         Path(f"{kind}.txt").write_text("\n".join(lines) + "\n")
-        code, _, err = run(capsys, "embed", "--from", f"{kind}.txt", "--input", INPUT, "-o", f"{kind}.npz")
+        code, _, err = run(capsys, "embed", "--allow-python", "--from", f"{kind}.txt", "--input", INPUT, "-o", f"{kind}.npz")
         assert code == 0, err
     found = [np.load(f"{kind}.npz") for kind in ("python", "graphs")]
     vectors = [next(value for name, value in file.items() if value.ndim == 2) for file in found]

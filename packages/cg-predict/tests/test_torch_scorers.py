@@ -12,7 +12,7 @@ from cg_predict.metrics import spearman
 torch = pytest.importorskip("torch")
 pytest.importorskip("torch_geometric")
 
-from cg_predict.finetuned import FineTunedPredictor, KGNNPredictor, correlation_loss  # noqa: E402
+from cg_predict.finetuned import FineTunedPredictor, KGNNPredictor, ranking_loss  # noqa: E402
 from cg_predict.proxies import KINDS, Proxy  # noqa: E402
 
 
@@ -86,14 +86,15 @@ def test_references_learn_from_sources_and_from_labels(kind, family):
     np.testing.assert_allclose(predictor.predict(graphs[100:]), first, rtol=1e-4, atol=1e-5)
 
 
-def test_the_ranking_loss_is_one_minus_the_correlation():
+def test_the_ranking_loss_against_its_formula():
     rng = np.random.default_rng(0)
     found, wanted = torch.from_numpy(rng.normal(size=9)), torch.from_numpy(rng.normal(size=9))
-    expected = 1 - np.corrcoef(found, wanted)[0, 1]
-    assert float(correlation_loss(found, wanted)) == pytest.approx(expected, rel=1e-6)
-    assert float(correlation_loss(3 * found + 7, wanted)) == pytest.approx(expected, rel=1e-6)
-    assert float(correlation_loss(found[:2], wanted[:2])) == pytest.approx(float(((found - wanted)[:2] ** 2).mean()))
-    assert torch.isfinite(correlation_loss(found, torch.zeros(9)))  # equal labels
+    squared = float(((found - wanted) ** 2).mean())
+    expected = 1 - np.corrcoef(found, wanted)[0, 1] + squared / 2
+    assert float(ranking_loss(found, wanted)) == pytest.approx(expected, rel=1e-6)
+    assert float(ranking_loss(found[:2], wanted[:2])) == pytest.approx(float(((found - wanted)[:2] ** 2).mean()))
+    assert float(ranking_loss(wanted, wanted)) == pytest.approx(0, abs=1e-6)
+    assert torch.isfinite(ranking_loss(found, torch.zeros(9)))  # equal labels
 
 
 @pytest.mark.parametrize("kind", [FineTunedPredictor, KGNNPredictor])
@@ -108,7 +109,7 @@ def test_only_ranks_of_labels_count(kind, family):
 
 
 def test_an_unknown_loss_is_refused():
-    with pytest.raises(CgError, match="loss should be one of correlation, squared, not 'rank'"):
+    with pytest.raises(CgError, match="loss should be one of ranking, squared, not 'rank'"):
         FineTunedPredictor(loss="rank")
 
 

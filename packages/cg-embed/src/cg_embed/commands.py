@@ -80,6 +80,8 @@ def _read(file: Path, reading: Reading) -> tuple[list[str], list[Any]]:
             raise SourceError(f"{file}: is not UTF-8 text") from None
         if file.suffix == ".csv":
             reader = csv.DictReader(io.StringIO(text))
+            if list(reader.fieldnames or ()).count("arch") > 1:
+                raise SourceError(f"{file}: two columns are called `arch`")
             if "arch" not in (reader.fieldnames or ()):
                 raise SourceError(f"{file}: has no column `arch`; the first line should name the columns")
             lines = [(reader.line_num, row["arch"] or "") for row in reader]

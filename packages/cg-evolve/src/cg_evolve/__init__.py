@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from cg_evolve.algorithms import ALGORITHMS
+    from cg_evolve.api import Result, run
     from cg_evolve.errors import Exhausted, SearchError
     from cg_evolve.history import Candidate, Evaluation, History, Proposal
     from cg_evolve.objectives import Constraint, Objective
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from cg_evolve.search import Search
 
 _WHERE = {
+    "run": "api",
+    "Result": "api",
     "Search": "search",
     "ALGORITHMS": "algorithms",
     "Candidate": "history",
@@ -31,6 +34,8 @@ _WHERE = {
 }
 
 __all__ = [  # noqa: RUF022 - grouped by concept
+    "run",
+    "Result",
     "Search",
     "ALGORITHMS",
     "Candidate",

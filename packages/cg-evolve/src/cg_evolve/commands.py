@@ -23,13 +23,28 @@ if TYPE_CHECKING:
 __all__ = ["report", "search"]
 
 
+def _read_steps(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...]:
+    """Numbers between commas; one number stands for itself and ever less of it."""
+    if value is None:
+        return ()
+    try:
+        numbers = tuple(int(part) for part in value.split(","))
+    except ValueError:
+        raise click.BadParameter(f"should be whole numbers such as 1,3,9, not '{value}'") from None
+    if len(numbers) > 1:
+        return numbers
+    from cg_evolve.algorithms.halving import rungs
+
+    return rungs(numbers[0], int(context.params.get("eta") or 3))
+
+
 @click.command()
 @click.argument("space", required=False)
 @click.option("--budget", type=int, help="Evaluations in all, failed ones included.")
 @click.option(
     "--evaluator",
     metavar="KIND:TARGET",
-    help="benchmark:NAME=PATH, benchmark:FILE.csv, scorer:NAME, scorer:DIR, train:digits, or a plugin's.",
+    help="file.py:function, benchmark:NAME=PATH, benchmark:FILE.csv, scorer:NAME, scorer:DIR, train:digits, or a plugin's.",
 )
 @click.option("--objective", "objectives", multiple=True, metavar="METRIC[:min|:max]", help="May be repeated.")
 @click.option("--constraint", "constraints", multiple=True, metavar="'METRIC<NUMBER'", help="May be repeated.")
@@ -39,6 +54,19 @@ __all__ = ["report", "search"]
 @click.option("--scorer", default="predictor", show_default=True, help="The predictor that guides.")
 @click.option("--exclude", multiple=True, metavar="FAMILY", help="The predictor must not have learned from it.")
 @click.option("--pool", metavar="FILE", help="Restrict the search to these architectures, one a line.")
+@click.option(
+    "--input",
+    multiple=True,
+    metavar="SHAPE",
+    help="What the networks of a callable take, such as 3x32x32; once an input.",
+)
+@click.option(
+    "--steps",
+    metavar="N,N,...",
+    callback=_read_steps,
+    help="Compare trainings after so many steps, such as 1,3,9: the evaluator yields a value after each; --budget counts whole trainings.",
+)
+@click.option("--eta", type=int, default=3, show_default=True, help="With --steps: one training in so many goes on.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option(
     "-q",
@@ -84,7 +112,11 @@ def search(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Find the best architectures of SPACE and keep every evaluation in a folder."""
+    """Find the best architectures of SPACE and keep every evaluation in a folder.
+
+    SPACE is a search space with its options, 'graph?file=net.cg.json' for the changes of a network, or a function with typed arguments, file.py:make. An
+    evaluator file.py:function is called with the runnable network and returns a number (higher is better) or metrics by name.
+    """
     from cg_evolve.memory import parse_size
     from cg_evolve.runs import GaveUp, Run
     from cg_evolve.winner import export_winner

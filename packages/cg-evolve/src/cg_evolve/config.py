@@ -29,6 +29,9 @@ class Config:
         budget: evaluations.
         pool: file of architectures, one a line, to which the search is restricted; where the evaluator is a table, its architectures are
             the pool.
+        input: shapes of the inputs without the batch, where a callable makes the networks.
+        steps: numbers of steps at which trainings are compared; the budget then counts whole trainings, of the last of these numbers.
+        eta: one training in so many goes on.
         retries: further tries of an evaluation that failed.
         give_up: failures of one kind, one after another, at which the run stops; 0 goes on whatever happens.
     """
@@ -44,6 +47,9 @@ class Config:
     constraints: tuple[str, ...] = ()
     pool: str | None = None
     q: int = 4
+    input: tuple[str, ...] = ()
+    steps: tuple[int, ...] = ()
+    eta: int = 3
     retries: int = 1
     give_up: int = 5
 

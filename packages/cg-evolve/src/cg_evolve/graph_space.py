@@ -22,7 +22,7 @@ _TRIES = 200
 
 
 class GraphSpace:
-    """Networks that differ from a given one in kernels, widths, groups, activations, depth and skip connections.
+    """Networks that differ from a given one in kernels, widths, heads, groups, activations, depth and skip connections.
 
     An architecture lists what differs, sorted: ``a7=silu,d21=2,k12=5,w12=1.5``; ``base`` is the network itself. :mod:`cg_evolve.graph_sites` says
     what the letters mean; numbers are nodes of the given graph (``cg info``, ``cg draw``).
@@ -44,10 +44,14 @@ class GraphSpace:
         self.family = f"graph:{Path(file).name}"
         self.base: Graph = cg_ir.graph_of(file).canonicalize()
         self._sites = Sites(self.base)
-        if not self._sites.options:
+        if not self._sites.by_name:
             raise SourceError(f"{file}: has nothing that this space knows how to change")
-        self._names = sorted(self._sites.options)
-        self.size = math.prod(len(options) for options in self._sites.options.values())
+        self._prepare()
+
+    def _prepare(self) -> None:
+        self._names = sorted(self._sites.by_name)
+        self._kinds = sorted({site.kind for site in self._sites.by_name.values()})
+        self.size = math.prod(len(site.options) for site in self._sites.by_name.values())
         self._graph = lru_cache(maxsize=4096)(self._build)
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -56,7 +60,7 @@ class GraphSpace:
     @property
     def sites(self) -> dict[str, tuple[str, ...]]:
         """What can be changed: site -> values."""
-        return dict(self._sites.options)
+        return {name: site.options for name, site in self._sites.by_name.items()}
 
     # --- strings ------------------------------------------------------------------------------------------------------
 
@@ -71,16 +75,18 @@ class GraphSpace:
             return settings
         for part in arch.split(","):
             site, equals, value = part.partition("=")
-            if not equals or site not in self._sites.options:
+            if not equals or site not in self._sites.by_name:
                 raise ArchError(
                     f"'{part[:60]}' names no site of this network; an architecture looks like 'k12=5,w12=1.5' or 'base'"
                 )
-            if value not in self._sites.options[site]:
-                raise ArchError(f"the site {site} takes {', '.join(self._sites.options[site])}, not '{value[:60]}'")
+            if value not in self._sites.by_name[site].options:
+                raise ArchError(
+                    f"the site {site} takes {', '.join(self._sites.by_name[site].options)}, not '{value[:60]}'"
+                )
             if site in settings:
                 raise ArchError(f"the site {site} is set twice")
             settings[site] = value
-        return {site: v for site, v in settings.items() if v != self._sites.defaults[site]}
+        return {site: v for site, v in settings.items() if v != self._sites.by_name[site].default}
 
     @staticmethod
     def _text(settings: dict[str, str]) -> str:
@@ -113,18 +119,17 @@ class GraphSpace:
 
     def _with(self, settings: dict[str, str], site: str, value: str) -> dict[str, str]:
         result = {**settings, site: value}
-        if value == self._sites.defaults[site]:
+        if value == self._sites.by_name[site].default:
             del result[site]
         return result
 
     def _changed(self, settings: dict[str, str], rng: np.random.Generator) -> dict[str, str]:
         for _ in range(_TRIES):
-            kinds = sorted({name[0] for name in self._names})
-            kind = kinds[int(rng.integers(len(kinds)))]  # every kind of change alike, however many sites it has
-            names = [name for name in self._names if name[0] == kind]
+            kind = self._kinds[int(rng.integers(len(self._kinds)))]  # every kind alike, however many sites it has
+            names = [name for name in self._names if self._sites.by_name[name].kind == kind]
             site = names[int(rng.integers(len(names)))]
-            now = settings.get(site, self._sites.defaults[site])
-            others = [value for value in self._sites.options[site] if value != now]
+            now = settings.get(site, self._sites.by_name[site].default)
+            others = [value for value in self._sites.by_name[site].options if value != now]
             child = self._with(settings, site, others[int(rng.integers(len(others)))])
             if self._valid(child):
                 return child
@@ -157,8 +162,8 @@ class GraphSpace:
     def _neighbors(self, arch: str) -> Iterator[str]:
         settings = self.parse(arch)
         for site in self._names:
-            now = settings.get(site, self._sites.defaults[site])
-            for value in self._sites.options[site]:
+            now = settings.get(site, self._sites.by_name[site].default)
+            for value in self._sites.by_name[site].options:
                 child = self._with(settings, site, value)
                 if value != now and self._valid(child):
                     yield self._text(child)
@@ -173,7 +178,5 @@ def _restored(document: dict[str, object], family: str, edits: int) -> GraphSpac
     space.edits, space.family = edits, family
     space.base = cg_ir.from_dict(document)
     space._sites = Sites(space.base)
-    space._names = sorted(space._sites.options)
-    space.size = math.prod(len(options) for options in space._sites.options.values())
-    space._graph = lru_cache(maxsize=4096)(space._build)
+    space._prepare()
     return space

@@ -26,6 +26,7 @@ class Proposal:
         origin: how it came about, one word or two, such as ``mutation``.
         mean: predicted value, on the scorer's scale.
         std: its standard deviation.
+        step: at which the training stops, where it is divided into steps; a network that was proposed before goes on to it.
     """
 
     arch: str
@@ -33,6 +34,7 @@ class Proposal:
     origin: str = ""
     mean: float | None = None
     std: float | None = None
+    step: int | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Candidate:
     origin: str = ""
     mean: float | None = None
     std: float | None = None
+    step: int | None = None
     build: Callable[[str], Graph] | None = field(default=None, repr=False, compare=False)
 
     @property

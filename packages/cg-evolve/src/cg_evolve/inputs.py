@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,10 +22,15 @@ COPIES = "inputs"
 _CALLABLE = re.compile(r"(?P<place>.+\.py|[A-Za-z_][\w.]*):(?P<name>[A-Za-z_][\w.]*)")
 
 
-def inputs_of(config: Config) -> dict[str, str]:
-    """The digests of all files and folders that a configuration names, by their names."""
-    found: dict[str, str] = {}
-    for path in _named(config):
+def inputs_of(config: Config, code: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The digests of all files and folders that a configuration names, by their names.
+
+    Args:
+        config: of the run.
+        code: source code of functions by the text that stands for them in the configuration, in place of the files that they are in.
+    """
+    found = {text: _digest_of_text(source) for text, source in (code or {}).items()}
+    for path in _named(config, found):
         if os.path.exists(path) and path not in found:
             found[path] = digest_of(Path(path))
     return found
@@ -56,6 +61,10 @@ def digest_of(path: Path) -> str:
     return digest.hexdigest()
 
 
+def _digest_of_text(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
+
+
 def refuse_others(folder: Path, recorded: Mapping[str, str], now: Mapping[str, str]) -> None:
     """Make sure that a run goes on with the files that it began with.
 
@@ -68,29 +77,37 @@ def refuse_others(folder: Path, recorded: Mapping[str, str], now: Mapping[str, s
         copy = folder / COPIES / _copy_name(name, digest)
         restore = f"restore it ({copy} is what it was)" if copy.exists() else "restore it"
         what = "has another content than when the run began" if name in now else "is gone"
+        if name not in now and _CALLABLE.fullmatch(name):
+            restore, what = "call cg_evolve.run with it", "is a function that the run was begun with from Python"
         raise SearchError(f"{folder}: {name} {what}; {restore}, or start a run in another folder")
 
 
-def copy_code(folder: Path, inputs: Mapping[str, str]) -> None:
-    """Keep the Python files that a run begins with in its folder."""
+def copy_code(folder: Path, inputs: Mapping[str, str], code: Mapping[str, str] | None = None) -> None:
+    """Keep the Python files and functions that a run begins with in its folder."""
     for name, digest in inputs.items():
-        if name.endswith(".py") and os.path.isfile(name):
-            copy = folder / COPIES / _copy_name(name, digest)
+        copy = folder / COPIES / _copy_name(name, digest)
+        if copy.exists():
+            continue
+        if code is not None and name in code:
             copy.parent.mkdir(exist_ok=True)
-            if not copy.exists():
-                shutil.copyfile(name, copy)
+            copy.write_text(code[name], encoding="utf-8")
+        elif name.endswith(".py") and os.path.isfile(name):
+            copy.parent.mkdir(exist_ok=True)
+            shutil.copyfile(name, copy)
 
 
 def _copy_name(name: str, digest: str) -> str:
-    return f"{digest[:12]}-{Path(name).name}"
+    stem = re.sub(r"[^\w.-]+", "_", Path(name).name)
+    return f"{digest[:12]}-{stem}" + ("" if stem.endswith(".py") else ".py")
 
 
-def _named(config: Config) -> Iterator[str]:
-    """Everything in a configuration that may be a path."""
+def _named(config: Config, known: Collection[str]) -> Iterator[str]:
+    """Everything in a configuration that may be a path, without texts that are known otherwise."""
     if config.pool is not None:
         yield config.pool
     for text in (config.space, config.evaluator, config.scorer):
-        yield from _parts(text)
+        if text not in known:
+            yield from _parts(text)
 
 
 def _parts(text: str) -> Iterator[str]:

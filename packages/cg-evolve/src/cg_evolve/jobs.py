@@ -9,12 +9,14 @@ import reprlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cg_evolve import interrupts
 from cg_evolve.errors import SearchError
 from cg_evolve.evaluators import make_evaluator
 from cg_evolve.interrupts import Interrupted
+from cg_evolve.steps import Progress
 
 if TYPE_CHECKING:
     from cg_ir.graph import Graph
@@ -30,6 +32,10 @@ class Job:
         evaluator: its text, or an evaluator that can be pickled.
         space: name of the space, for the evaluator.
         latency: whether to measure the latency of the network on the worker's machine as well.
+        input: shapes of the inputs, where a callable makes the networks.
+        stop: step at which the training stops, where it is divided into steps.
+        steps: steps of a whole training.
+        state: folder of the training's state.
         store: path of the history that the worker writes a success to; none where it cannot reach the file.
         session: which run of the main process this job belongs to.
     """
@@ -42,6 +48,10 @@ class Job:
     space: str = ""
     attempt: int = 1
     latency: bool = False
+    input: tuple[str, ...] = ()
+    stop: int | None = None
+    steps: int | None = None
+    state: str | None = None
     store: str | None = None
     session: str = ""
 
@@ -66,9 +76,9 @@ class Outcome:
 
 
 @functools.lru_cache(maxsize=4)
-def shared_evaluator(spec: str, space: str) -> Any:
+def shared_evaluator(spec: str, space: str, input: tuple[str, ...] = (), steps: int | None = None) -> Any:
     """As :func:`cg_evolve.evaluators.make_evaluator`; made once in a process."""
-    return make_evaluator(spec, space)
+    return make_evaluator(spec, space, input, steps)
 
 
 def one_line(error: BaseException) -> str:
@@ -84,7 +94,13 @@ def prepare(job: Job) -> None:
     """Load what the job's evaluator needs; what goes wrong the job itself will say."""
     with contextlib.suppress(BaseException):
         if isinstance(job.evaluator, str):
-            shared_evaluator(job.evaluator, job.space)
+            _evaluator(job)
+
+
+def _evaluator(job: Job) -> Any:
+    if isinstance(job.evaluator, str):
+        return shared_evaluator(job.evaluator, job.space, job.input, job.steps)
+    return job.evaluator
 
 
 def run_job(job: Job) -> Outcome:
@@ -119,8 +135,12 @@ def run_job(job: Job) -> Outcome:
 
 def _evaluated(job: Job) -> dict[str, float]:
     """Metrics of a job's network."""
-    evaluator = shared_evaluator(job.evaluator, job.space) if isinstance(job.evaluator, str) else job.evaluator
-    metrics = checked_metrics(evaluator.evaluate(job.arch, job.graph, job.seed))
+    evaluator = _evaluator(job)
+    if hasattr(evaluator, "keeps_state"):
+        progress = Progress(job.stop, None if job.state is None else Path(job.state))
+        metrics = checked_metrics(evaluator.evaluate(job.arch, job.graph, job.seed, progress))
+    else:
+        metrics = checked_metrics(evaluator.evaluate(job.arch, job.graph, job.seed))
     if job.latency and "latency" not in metrics:
         from cg_evolve.latency import measure_latency
 

@@ -6,13 +6,14 @@ import os
 import re
 import uuid
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from cg_evolve.callable_space import shared_space
 from cg_evolve.config import CONFIG, Config, agree, read_inputs, read_pool
 from cg_evolve.errors import Exhausted, SearchError
 from cg_evolve.executors import Backend, InlineBackend
@@ -30,6 +31,7 @@ __all__ = ["CONFIG", "HISTORY", "Config", "GaveUp", "Run", "read_pool", "read_ru
 HISTORY = "history.sqlite"
 LOCK = "run.lock"
 WORKERS_LOCK = "workers.lock"
+STATES = "states"
 #: Evaluations of a run that goes on whose networks are compared with those that the space builds now.
 _COMPARED = 16
 
@@ -63,6 +65,9 @@ class Run:
         resume: bool = False,
         retry_failed: bool = False,
         allow_python: bool | None = None,
+        space: Any = None,
+        evaluator: Any = None,
+        code: Mapping[str, str] | None = None,
     ) -> Run:
         """Start a run, or go on with one.
 
@@ -72,6 +77,9 @@ class Run:
             resume: whether a run in the folder goes on; a folder without one starts it.
             retry_failed: whether evaluations that failed are tried again.
             allow_python: whether Python code that the folder's configuration names may run; by default where ``config`` names it too.
+            space: a search space to use instead of what the configuration's text makes.
+            evaluator: an evaluator to use instead, likewise.
+            code: source code of functions that the texts stand for, see :func:`cg_evolve.inputs.inputs_of`.
 
         Raises:
             SearchError: the folder already has a run and ``resume`` was not asked for, has none and there is no ``config``, has one with
@@ -86,10 +94,10 @@ class Run:
             config = _taken_up(folder, config, allow_python)
         elif config is None:
             raise SearchError(f"{folder}: holds no run to go on with")
-        inputs = inputs_of(config)
+        inputs = inputs_of(config, code)
         if there:
             refuse_others(folder, read_inputs(path), inputs)
-        search = _search(config)  # before the folder is made: a mistake leaves nothing behind
+        search = _search(config, space, evaluator)  # before the folder is made: a mistake leaves nothing behind
         try:
             folder.mkdir(parents=True, exist_ok=True)
             lock = Lock(folder / LOCK)
@@ -106,13 +114,13 @@ class Run:
         except BaseException:
             lock.release()
             raise
-        run = cls(folder, config, search, store, uuid.uuid4().hex, lock)
+        run = cls(folder, config, search, store, uuid.uuid4().hex, lock, evaluator)
         try:
             store.claim(run.session)
             if retry_failed:
                 store.again(run.session)
             config.write(path, inputs)
-            copy_code(folder, inputs)
+            copy_code(folder, inputs, code)
             run._restore()
         except BaseException:
             run.close()
@@ -180,16 +188,16 @@ class Run:
         todo = deque((row.candidate, 1) for row in self.search.history if row.status == PENDING)
         running: dict[int, Candidate] = {}
         failures = _Failures(self.config.give_up)
-        budget = self.config.budget
+        budget: float = self.config.budget
         while True:
             while len(backend) < backend.capacity:
                 if not todo:
-                    if len(self.search.history) >= budget or not self.search.ready():
+                    if self._used() >= budget or not self.search.ready():
                         break
                     try:
                         candidate = self.search.ask()[0]
                     except Exhausted:
-                        budget = len(self.search.history)
+                        budget = 0
                         break
                     self.store.propose(candidate, self.session)
                     todo.append((candidate, 1))
@@ -214,6 +222,12 @@ class Run:
                 self._check_names(outcome, row)
                 failures.count(row)
 
+    def _used(self) -> float:
+        """How much of the budget the proposals take, in whole trainings."""
+        if not self.config.steps:
+            return len(self.search.history)
+        return self.search.spent / self.config.steps[-1]
+
     def _check_names(self, outcome: Outcome, row: Evaluation) -> None:
         """Make sure at the first result that it has what objectives and constraints are about: no other will."""
         if row.status != FAILED or not outcome.metrics:
@@ -235,9 +249,17 @@ class Run:
             self.config.space,
             attempt,
             latency="latency" in wanted,
+            input=self.config.input,
+            stop=candidate.step,
+            steps=self.config.steps[-1] if self.config.steps else None,
+            state=str(self._state(candidate)) if self.config.steps else None,
             store=str(self.directory.resolve() / HISTORY) if direct else None,
             session=self.session,
         )
+
+    def _state(self, candidate: Candidate) -> Path:
+        """Folder of the state of a network's training."""
+        return self.directory.resolve() / STATES / candidate.hash.partition(":")[2][:16]
 
     def _look_again(self, outcome: Outcome) -> Outcome:
         """A worker that died or was killed may have written its result before."""
@@ -301,6 +323,8 @@ def read_run(directory: str | os.PathLike[str]) -> tuple[Config, Search]:
         objectives=config.objectives,
         constraints=config.constraints,
         q=config.q,
+        steps=config.steps,
+        eta=config.eta,
     )
     search.restore(rows)
     return config, search
@@ -329,15 +353,24 @@ def _taken_up(folder: Path, given: Config | None, allow_python: bool | None) -> 
     return config
 
 
-def _search(config: Config) -> Search:
-    evaluator = shared_evaluator(config.evaluator, config.space)
+def _search(config: Config, space: Any, evaluator: Any) -> Search:
+    if space is None:
+        space = shared_space(config.space, config.input)
+    if evaluator is None:
+        evaluator = shared_evaluator(
+            config.evaluator, config.space, config.input, config.steps[-1] if config.steps else None
+        )
+    if config.steps and not hasattr(evaluator, "keeps_state"):
+        raise SearchError(
+            "--steps needs an evaluator whose training is divided into steps: a function that yields a value after each"
+        )
     pool: list[str] | None = None
     if config.pool is not None:
         pool = read_pool(config.pool)
     elif hasattr(evaluator, "archs"):
         pool = list(evaluator.archs())
     return Search(
-        config.space,
+        space,
         algorithm=config.algorithm,
         seed=config.seed,
         exclude=config.exclude,
@@ -346,4 +379,6 @@ def _search(config: Config) -> Search:
         objectives=config.objectives,
         constraints=config.constraints,
         q=config.q,
+        steps=config.steps,
+        eta=config.eta,
     )

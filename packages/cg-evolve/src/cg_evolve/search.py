@@ -11,12 +11,13 @@ import numpy as np
 from cg_evolve import pareto
 from cg_evolve.algorithms import make_algorithm
 from cg_evolve.algorithms.base import Algorithm, View, fitness
+from cg_evolve.callable_space import make_space
 from cg_evolve.domain import Domain
 from cg_evolve.errors import SearchError
-from cg_evolve.history import DONE, FAILED, PENDING, Candidate, Evaluation, History
+from cg_evolve.history import DONE, FAILED, PENDING, Candidate, Evaluation, History, Proposal
 from cg_evolve.latency import require_torch
 from cg_evolve.objectives import COSTS, Constraint, Objective, Problem, costs_of, known_costs
-from cg_ir import get_space
+from cg_ir import registry
 
 if TYPE_CHECKING:
     from cg_evolve.pool import Pool
@@ -45,6 +46,9 @@ class Search:
         constraints: such as ``macs<600e6``.
         q: proposal n uses the results of proposals up to n - q and no others, so that up to q evaluations run at once and the history does not
             depend on their order. Without it a proposal uses whatever has been told.
+        steps: numbers of steps at which trainings are compared, upwards, the last of which is a whole training. Proposals then are trainings that begin and
+            trainings that go on, to ``candidate.step`` (:class:`cg_evolve.algorithms.halving.SuccessiveHalving`); ``best`` is among whole trainings.
+        eta: with ``steps``: one training in so many goes on.
     """
 
     def __init__(
@@ -58,6 +62,8 @@ class Search:
         objectives: Sequence[str | Objective] = (),
         constraints: Sequence[str | Constraint] = (),
         q: int | None = None,
+        steps: Sequence[int] = (),
+        eta: int = 3,
     ) -> None:
         if q is not None and q < 1:
             raise SearchError(f"q should be at least 1, not {q}")
@@ -65,7 +71,7 @@ class Search:
             raise SearchError(f"a seed should not be negative, not {seed}")
         if isinstance(exclude, str):
             exclude = (exclude,)
-        self.space: SearchSpace = get_space(space) if isinstance(space, str) else space
+        self.space: SearchSpace = make_space(space) if isinstance(space, str) else space
         self.seed = seed
         self.q = q
         self.problem = Problem.make(objectives, constraints)
@@ -77,9 +83,28 @@ class Search:
         self.history = History()
         self._best: Evaluation | None = None
         self._is_named = False
+        self.steps = tuple(steps)
+        if self.steps:
+            algorithm = self._halving(algorithm, scorer, tuple(exclude), eta)
         self.algorithm = (
             make_algorithm(algorithm, scorer, tuple(exclude), self.problem) if isinstance(algorithm, str) else algorithm
         )
+
+    def _halving(self, algorithm: str | Algorithm, scorer: str | Any, exclude: tuple[str, ...], eta: int) -> Algorithm:
+        """What proposes where trainings are divided into steps."""
+        if not isinstance(algorithm, str):
+            return algorithm
+        if algorithm not in ("auto", "bayesian", "random"):
+            raise SearchError(
+                f"with steps the algorithm is bayesian (guided by the scorer) or random, not '{algorithm}'"
+            )
+        if len(self.problem.objectives) > 1 or self.problem.objectives[0].known:
+            raise SearchError("with steps there is one objective, and it is measured")
+        from cg_evolve.algorithms.halving import SuccessiveHalving
+
+        there = not isinstance(scorer, str) or scorer.partition("?")[0] in registry().entries("scorer")
+        guided = algorithm == "bayesian" or (algorithm == "auto" and there)
+        return SuccessiveHalving(self.steps, scorer if guided else None, exclude, eta)
 
     # --- ask ----------------------------------------------------------------------------------------------------------
 
@@ -120,16 +145,36 @@ class Search:
                 number,
                 proposal.arch,
                 self.domain.graph(proposal.arch).hash,
-                int(np.random.default_rng([self.seed, 3, number]).integers(2**31)),
+                self._seed(proposal, number),
                 proposal.parents,
                 proposal.origin,
                 proposal.mean,
                 proposal.std,
+                proposal.step,
                 self.domain.graph,
             )
             self.history.append(Evaluation(candidate))
             result.append(candidate)
         return result
+
+    def _seed(self, proposal: Proposal, number: int) -> int:
+        """The seed of an evaluation; a training that goes on keeps its own."""
+        if proposal.origin == "promotion":
+            return int(self.history[proposal.parents[0]].candidate.seed)
+        return int(np.random.default_rng([self.seed, 3, number]).integers(2**31))
+
+    @property
+    def spent(self) -> int:
+        """Steps of training that the proposals take, of a search whose trainings are divided into steps."""
+        total = 0
+        for row in self.history:
+            before = self.history[row.candidate.parents[0]].candidate.step if row.candidate.origin == "promotion" else 0
+            total += (row.candidate.step or 0) - before
+        return total
+
+    def _counts(self, row: Evaluation) -> bool:
+        """Whether an evaluation is of a whole training within the constraints."""
+        return row.good and (not self.steps or row.candidate.step == self.steps[-1])
 
     # --- tell ---------------------------------------------------------------------------------------------------------
 
@@ -187,7 +232,9 @@ class Search:
             row.status, row.error = FAILED, str(problem)
             return
         row.status = DONE
-        if row.good and (self._best is None or (row.utilities[0], -row.id) > (self._best.utilities[0], -self._best.id)):
+        if self._counts(row) and (
+            self._best is None or (row.utilities[0], -row.id) > (self._best.utilities[0], -self._best.id)
+        ):
             self._best = row
 
     def _metrics(self, candidate: Candidate, value: float | Mapping[str, float]) -> dict[str, float]:
@@ -219,13 +266,13 @@ class Search:
     @property
     def front(self) -> list[Evaluation]:
         """The evaluations that no other dominates, by proposal number."""
-        good = [row for row in self.history if row.good]
+        good = [row for row in self.history if self._counts(row)]
         return [good[i] for i in pareto.front([row.utilities for row in good]).tolist()] if good else []
 
     @property
     def ranking(self) -> list[Evaluation]:
         """The finished evaluations within the constraints, best first."""
-        good = [row for row in self.history if row.good]
+        good = [row for row in self.history if self._counts(row)]
         return [good[i] for i in np.argsort(-fitness(good), kind="stable").tolist()] if good else []
 
     def restore(self, rows: Iterable[Evaluation]) -> None:
@@ -234,7 +281,7 @@ class Search:
             candidate = row.candidate
             restored = Candidate(
                 candidate.id, candidate.arch, candidate.hash, candidate.seed, candidate.parents, candidate.origin,
-                candidate.mean, candidate.std, self.domain.graph,
+                candidate.mean, candidate.std, candidate.step, self.domain.graph,
             )  # fmt: skip
             self.history.append(Evaluation(restored))
             if row.status == DONE:

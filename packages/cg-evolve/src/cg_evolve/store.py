@@ -173,10 +173,10 @@ class Store:
         with self._transaction() as connection:
             connection.execute(
                 "INSERT INTO evaluations (id, arch, hash, status, seed, parents, origin, predicted_mean, predicted_std, proposed_at, session, "
-                "network) VALUES (?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?)",
+                "network, step) VALUES (?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     candidate.id, candidate.arch, candidate.hash, candidate.seed, json.dumps(candidate.parents), candidate.origin,
-                    candidate.mean, candidate.std, time.time(), session, _packed(candidate.graph),
+                    candidate.mean, candidate.std, time.time(), session, _packed(candidate.graph), candidate.step,
                 ),
             )  # fmt: skip
 
@@ -219,6 +219,7 @@ class Store:
         """All evaluations by proposal number; utilities are not stored, ``Search.restore`` computes them."""
         result: list[Evaluation] = []
         columns = "id, arch, hash, status, value, metrics, seed, cost, attempts, error, parents, origin, predicted_mean, predicted_std, feasible"
+        columns += ", step" if self._has_steps() else ", NULL"
         try:
             for row in self._connection.execute(f"SELECT {columns} FROM evaluations ORDER BY id"):
                 (
@@ -237,10 +238,11 @@ class Store:
                     mean,
                     std,
                     feasible,
+                    step,
                 ) = row
                 if number != len(result) or status not in (PENDING, DONE, FAILED):
                     raise ValueError(f"evaluation {number}")
-                candidate = Candidate(number, arch, digest, seed, tuple(json.loads(parents)), origin, mean, std)
+                candidate = Candidate(number, arch, digest, seed, tuple(json.loads(parents)), origin, mean, std, step)
                 result.append(
                     Evaluation(
                         candidate,
@@ -257,6 +259,10 @@ class Store:
         except (sqlite3.DatabaseError, ValueError, TypeError, AttributeError) as error:
             raise SearchError(f"{self.path}: is damaged: {error}") from None
         return result
+
+    def _has_steps(self) -> bool:
+        """Whether the table has the columns of version 2."""
+        return any(row[1] == "step" for row in self._connection.execute("PRAGMA table_info(evaluations)"))
 
     def network(self, number: int) -> Graph | None:
         """The network of an evaluation, or nothing where the history holds none.

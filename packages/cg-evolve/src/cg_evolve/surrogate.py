@@ -73,6 +73,7 @@ class Surrogate:
             k: make_scorer(scorer, exclude) for k, objective in enumerate(problem.objectives) if not objective.known
         }
         self._mains = next(iter(self.scorers), None)
+        self._results: tuple[list[Graph], NDArray[np.float64]] | None = None
         for made in self.scorers.values():
             if not hasattr(made, "fit"):
                 raise SearchError(f"the scorer '{getattr(made, 'name', scorer)}' learns nothing from results (no fit)")
@@ -85,14 +86,23 @@ class Surrogate:
         graphs = [row.graph for row in rows]
         worst = np.min([row.utilities for row in good], axis=0)
         utilities = np.array([row.utilities if row.good else worst for row in rows])
-        for k, scorer in self.scorers.items():
-            scorer.fit(graphs, utilities[:, k])
+        self._results = (graphs, utilities)
         return True
+
+    def _learn(self, pool: Sequence[Graph] | None) -> None:
+        """Fit the scorers to results that they have not seen, in the pool in which they are asked first."""
+        if self._results is None:
+            return
+        (graphs, utilities), self._results = self._results, None
+        for k, scorer in self.scorers.items():
+            options = {"pool": pool} if pool is not None and _takes(scorer.fit, "pool") else {}
+            scorer.fit(graphs, utilities[:, k], **options)
 
     def predict(
         self, graphs: Sequence[Graph], pool: Sequence[Graph] | None = None
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Mean and standard deviation of every objective's utility, each (n, objectives), on the scorer's own scale."""
+        self._learn(pool)
         means = np.zeros((len(graphs), len(self.problem.objectives)))
         stds = np.zeros_like(means)
         for k, objective in enumerate(self.problem.objectives):
@@ -129,4 +139,5 @@ class Surrogate:
         scorer = self.scorers.get(self._mains) if self._mains is not None else None
         if scorer is None or not hasattr(scorer, "suggest"):
             return None
+        self._learn(graphs)
         return [int(i) for i in scorer.suggest(graphs, min(k, len({graph.hash for graph in graphs})))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cg_ir.plugins import hookimpl
+from cg_ir.plugins import LazyCommand, hookimpl
 
 
 @hookimpl
@@ -20,6 +20,7 @@ def cg_frontends() -> list[Any]:
 def cg_spaces() -> list[Any]:
     """The benchmarks' search spaces."""
     from cg_frontends.spaces.autoformer import AutoFormer
+    from cg_frontends.spaces.graph_documents import GraphDocuments
     from cg_frontends.spaces.metaqnn import MetaQnn
     from cg_frontends.spaces.mnasnet import MnasNet
     from cg_frontends.spaces.mobilenetv3 import MobileNetV3
@@ -28,6 +29,7 @@ def cg_spaces() -> list[Any]:
     from cg_frontends.spaces.nb101 import NasBench101
     from cg_frontends.spaces.nb201 import NasBench201
     from cg_frontends.spaces.nb301 import NasBench301
+    from cg_frontends.spaces.timm_models import TimmModels
     from cg_frontends.spaces.transnas import TransNasBench101
 
     return [
@@ -41,6 +43,8 @@ def cg_spaces() -> list[Any]:
         AutoFormer,
         MetaQnn,
         Naap440,
+        TimmModels,
+        GraphDocuments,
     ]
 
 
@@ -61,5 +65,19 @@ def cg_benchmarks() -> list[Any]:
         readers.AutoFormerLabels,
         readers.MetaQnnLabels,
         readers.Naap440Labels,
+        readers.TimmLabels,
+        readers.LabelledGraphs,
         readers.AnalogNasBench,
+    ]
+
+
+@hookimpl
+def cg_commands() -> list[LazyCommand]:
+    """``cg collect``."""
+    return [
+        LazyCommand(
+            "collect",
+            "cg_frontends.commands:collect",
+            "Write a label table's networks with their labels into one file.",
+        )
     ]

@@ -18,8 +18,18 @@ from pathlib import Path
 from typing import Any
 
 from cg_ir.errors import SourceError
+from cg_ir.trust import may_run
 
-__all__ = ["NETWORK_SUFFIXES", "arguments_of", "expand", "is_call", "parameters_of", "with_arguments"]
+__all__ = [
+    "NETWORK_SUFFIXES",
+    "arguments_of",
+    "expand",
+    "is_call",
+    "parameters_of",
+    "split_values",
+    "value_of",
+    "with_arguments",
+]
 
 #: Endings of files that a folder of networks may hold.
 NETWORK_SUFFIXES = (".cg.json", ".cg.json.gz", ".onnx")
@@ -86,7 +96,7 @@ def expand(source: str) -> list[str]:
     base, arguments = arguments_of(source)
     if not arguments:
         return [source]
-    choices = {name: _split(text) for name, text in arguments.items()}
+    choices = {name: split_values(text) for name, text in arguments.items()}
     count = math.prod(len(texts) for texts in choices.values())
     if count > _MOST:
         raise SourceError(f"{source}: {count:,} calls are more than {_MOST:,}; name fewer values")
@@ -95,7 +105,7 @@ def expand(source: str) -> list[str]:
     ]
 
 
-def _split(text: str) -> list[str]:
+def split_values(text: str) -> list[str]:
     """Values between commas, without those in brackets, braces and quotes."""
     parts, depth, quoted, start = [], 0, False, 0
     for place, letter in enumerate(text):
@@ -119,6 +129,8 @@ def parameters_of(base: str) -> list[str]:
     """
     place, _, name = base.rpartition(":")
     if not place.endswith(".py"):
+        if not may_run(place):  # finding a module runs the packages that it is in
+            return []
         try:
             spec = find_spec(place)
         except (ImportError, ValueError):

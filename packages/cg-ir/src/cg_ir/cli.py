@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 from typing import Any
 
 import click
 
 import cg_ir
-from cg_ir.errors import CgError
+from cg_ir.errors import CgError, PluginError
 from cg_ir.plugins import LazyCommand
-from cg_ir.terminal import add_manners, begin
+from cg_ir.terminal import add_manners, begin, one_line
+from cg_ir.trust import command_line
 
 __all__ = ["cg", "main"]
 
@@ -45,8 +47,14 @@ _HELP: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())
 
 def _load(command: LazyCommand) -> click.Command:
     module, _, attribute = command.target.partition(":")
-    found = getattr(importlib.import_module(module), attribute)
-    assert isinstance(found, click.Command)
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except CgError:
+        raise
+    except (Exception, SystemExit) as error:  # a plugin may fail in any way
+        raise PluginError(f"the command '{command.name}' cannot be loaded: {type(error).__name__}: {error}") from error
+    if not isinstance(found, click.Command):
+        raise PluginError(f"the command '{command.name}' ({command.target}) is no click command")
     return add_manners(found)
 
 
@@ -83,6 +91,11 @@ class _LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0] if args else ""
         if name and name not in self.list_commands(ctx) and not name.startswith("-"):
+            from cg_ir.registry import registry
+
+            clash = registry().clashes("command").get(name)
+            if clash is not None:
+                ctx.fail(clash)
             if name in _ELSEWHERE:
                 ctx.fail(f"'cg {name}' comes with a package that is not installed: pip install {_ELSEWHERE[name]}")
             import difflib
@@ -126,28 +139,37 @@ add_manners(cg)
 def main(args: list[str] | None = None) -> Any:
     """Run the command line; the process's exit status is 0, or 2 after one line about bad input."""
     try:
-        with begin().polite():
+        with begin().polite(), command_line(sys.argv[1:] if args is None else args):
             return cg.main(args=args, prog_name="cg", standalone_mode=False) or 0
     except _HELP as error:
         click.echo(error.format_message())
         sys.exit(0)
     except click.ClickException as error:
-        message = " ".join(error.format_message().split())
+        message = one_line(error.format_message())
         context = getattr(error, "ctx", None)
         hint = f" (see '{context.command_path} --help')" if isinstance(error, click.UsageError) and context else ""
         click.echo(f"cg: error: {message}{hint}", err=True)
         sys.exit(2)
     except CgError as error:
-        click.echo(f"cg: error: {' '.join(str(error).split())}", err=True)
+        click.echo(f"cg: error: {one_line(error)}", err=True)
         sys.exit(2)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
+    except MemoryError:
+        click.echo("cg: error: there is not enough memory", err=True)
+        sys.exit(2)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            sys.stderr.close()
+            sys.exit(0)
+        place = f"{error.filename}: " if error.filename else ""
+        click.echo(f"cg: error: {one_line(place)} {error.strerror or one_line(error)}", err=True)
+        sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
+        if args is None:  # the next interrupts would only end the message in a traceback
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
         click.echo("cg: stopped", err=True)
         sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
 
 
 if __name__ == "__main__":

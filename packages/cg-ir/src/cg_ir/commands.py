@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from cg_ir.errors import CgError
+from cg_ir.errors import CgError, SourceError
 from cg_ir.graph import Graph
 from cg_ir.layers import Layer, layers
 from cg_ir.memory import in_bytes, memory_of
@@ -18,7 +18,7 @@ from cg_ir.operators import OPERATORS
 from cg_ir.output_formats import endings, write
 from cg_ir.registry import KINDS, registry
 from cg_ir.sources import graph_of
-from cg_ir.terminal import complete_source, json_option, say_written, table_console
+from cg_ir.terminal import complete_source, json_option, printable, say_written, table_console
 
 __all__ = ["convert", "info", "plugins", "source_options", "validate"]
 
@@ -88,7 +88,7 @@ def summary(graph: Graph) -> dict[str, Any]:
         "edges": len(graph.indices),
         "depth": graph.depth,
         "parameters": graph.params,
-        "unused_parameters": graph.extras.get("unused_parameters", 0),
+        "unused_parameters": unused if type(unused := graph.extras.get("unused_parameters")) is int else 0,
         "macs": graph.macs,
         "flops": 2 * graph.macs,
         "weight_bytes": needs.weights,
@@ -207,6 +207,7 @@ def validate(files: tuple[Path, ...], as_json: bool) -> None:
     rows: list[dict[str, Any]] = []
     for file in files:
         whole = file.name.endswith((".jsonl", ".jsonl.gz"))
+        before = len(rows)
         for number, graph in enumerate(load_set(file) if whole else [load(file)], 1):
             place = {"line": number} if whole else {}
             row = {
@@ -218,13 +219,15 @@ def validate(files: tuple[Path, ...], as_json: bool) -> None:
                 "nodes": len(graph),
             }
             rows.append(row)
+        if len(rows) == before:
+            raise SourceError(f"{file}: holds no graph; a set has one document a line")
     if as_json:
         click.echo(json.dumps(rows if len(rows) != 1 else rows[0], indent=2))
         return
     for row in rows:
         form = "" if row["canonical"] else ", not in canonical form (cg convert rewrites it)"
         line = f", graph {row['line']}" if "line" in row else ""
-        click.echo(f"{row['file']}{line}: valid, {row['nodes']} nodes, {row['hash']}{form}")
+        click.echo(f"{printable(str(row['file']))}{line}: valid, {row['nodes']} nodes, {row['hash']}{form}")
 
 
 @click.command()

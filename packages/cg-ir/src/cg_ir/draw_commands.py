@@ -11,7 +11,7 @@ import click
 from cg_ir.commands import say_graph_written, source_options
 from cg_ir.output_formats import endings, write
 from cg_ir.sources import graph_of
-from cg_ir.terminal import complete_source, json_option
+from cg_ir.terminal import complete_source, json_option, printable
 
 __all__ = ["diff", "draw"]
 
@@ -61,4 +61,4 @@ def diff(a: str, b: str, as_json: bool, inputs: tuple[str, ...], arguments: str 
 
     options: dict[str, Any] = {"input": inputs, "args": arguments, "strict": strict}
     found = compare(graph_of(a, **options), graph_of(b, **options))
-    click.echo(json.dumps(found.to_dict(), indent=2) if as_json else found.to_text(), nl=as_json)
+    click.echo(json.dumps(found.to_dict(), indent=2) if as_json else printable(found.to_text()), nl=as_json)

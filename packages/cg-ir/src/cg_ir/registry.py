@@ -38,6 +38,8 @@ KINDS = {
     "command": "cg_commands",
 }
 _WORDS = {"space": "search space"}
+#: What code of plugins can end in, an interrupt by the user apart.
+_ANY = (Exception, SystemExit, GeneratorExit)
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class Registry:
     manager: pluggy.PluginManager
     errors: dict[str, str] = field(default_factory=dict)
     _entries: dict[str, dict[str, Entry]] = field(default_factory=dict)
+    _clashes: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @classmethod
     def discover(cls) -> Registry:
@@ -77,8 +80,8 @@ class Registry:
             seen.add((entry.name, entry.value))
             try:
                 manager.register(entry.load(), name=f"{distribution}: {entry.name}")
-            except Exception as error:  # a plugin may fail in any way; it is reported, never fatal
-                result.errors[distribution] = f"{type(error).__name__}: {error}".splitlines()[0]
+            except _ANY as error:  # a plugin may fail in any way; it is reported, never fatal
+                result.errors[distribution] = f"{type(error).__name__}: {error}".splitlines()[0][:300]
         return result
 
     def register(self, plugin: Any, name: str) -> None:
@@ -92,14 +95,11 @@ class Registry:
         self._entries.clear()
 
     def entries(self, kind: str) -> dict[str, Entry]:
-        """Everything of one kind by name.
-
-        Raises:
-            PluginError: two plugins hand over the same name.
-        """
+        """Everything of one kind by name, without the names that two plugins hand over; these are among ``errors`` and ``clashes``."""
         if kind in self._entries:
             return self._entries[kind]
         result: dict[str, Entry] = {}
+        clashes: dict[str, str] = {}
         for plugin_name, plugin in self.manager.list_name_plugin():
             hook = getattr(plugin, KINDS[kind], None) if plugin is not None else None
             if hook is None:
@@ -108,25 +108,35 @@ class Registry:
             try:
                 made = list(hook())
                 names = [str(item.name) for item in made]
-            except Exception as error:
-                self.errors[distribution] = f"{KINDS[kind]}: {type(error).__name__}: {error}".splitlines()[0]
+            except _ANY as error:
+                self.errors[distribution] = f"{KINDS[kind]}: {type(error).__name__}: {error}".splitlines()[0][:300]
                 continue
             for name, item in zip(names, made, strict=True):
                 other = result.get(name)
                 if other is not None:
-                    raise PluginError(
-                        f"two plugins hand over the {_WORDS.get(kind, kind)} '{name}': "
-                        f"{other.distribution} and {distribution}; uninstall one"
+                    what = f"{_WORDS.get(kind, kind)} '{name}'"
+                    clashes[name] = (
+                        f"two plugins hand over the {what}: {other.distribution} and {distribution}; uninstall one"
                     )
-                result[name] = Entry(kind, name, distribution, item)
-        self._entries[kind] = result
-        return result
+                    self.errors[what] = clashes[name]
+                else:
+                    result[name] = Entry(kind, name, distribution, item)
+        self._entries[kind] = {name: entry for name, entry in result.items() if name not in clashes}
+        self._clashes[kind] = clashes
+        return self._entries[kind]
+
+    def clashes(self, kind: str) -> dict[str, str]:
+        """Names that two plugins hand over, and what to say about each."""
+        self.entries(kind)
+        return self._clashes[kind]
 
     def get(self, kind: str, name: str) -> Entry:
         """One entry, or a ``PluginError`` that suggests the nearest names."""
         entries = self.entries(kind)
         if name in entries:
             return entries[name]
+        if name in self._clashes[kind]:
+            raise PluginError(self._clashes[kind][name])
         word = _WORDS.get(kind, kind)
         near = difflib.get_close_matches(name, entries, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(sorted(entries)) or 'none'}"

@@ -9,16 +9,17 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+import math
 import os
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
-from cg_ir.errors import GraphError
-from cg_ir.files import atomic_path
+from cg_ir.errors import GraphError, SourceError
+from cg_ir.files import READ_LIMIT, atomic_path, open_bounded, read_limit
 from cg_ir.graph import Graph
 from cg_ir.operators import OPERATORS, OPSET
 from cg_ir.signature import SignatureTable, shared_table
@@ -39,7 +40,9 @@ FORMAT_VERSION = (1, 0)
 
 _SIZE_LIMIT = 2**31
 _RANK_LIMIT = 32
-_TEXT_LIMIT = 2**32  # bytes of a document once decompressed
+_SET_LIMIT = 2**32  # bytes of a set once decompressed
+#: Objects and lists in a document of the size limit; a node has about five, in a hundred bytes.
+_BYTES_A_BRACKET = 32
 _TOP_FIELDS = frozenset({"cg_ir", "opset", "name", "nodes", "producer", "extras"})
 _NODE_FIELDS = frozenset({"op", "inputs", "attrs", "shape", "region", "weights"})
 _VERSION = re.compile(r"(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})")
@@ -150,6 +153,9 @@ def _no_constant(text: str) -> Any:
 
 
 def _parse(text: str) -> Any:
+    brackets = text.count("{") + text.count("[")
+    if brackets > read_limit() // _BYTES_A_BRACKET:
+        raise GraphError(f"holds {brackets:,} objects and lists; that is no network, or {READ_LIMIT} should be raised")
     try:
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
         if "\\ud" in text or "\\uD" in text:
@@ -161,6 +167,8 @@ def _parse(text: str) -> Any:
         if not text.strip():
             raise GraphError("the document is empty; a graph is a JSON object with 'cg_ir' and 'nodes'") from None
         raise GraphError(f"line {error.lineno}, column {error.colno}: not JSON ({error.msg})") from None
+    except MemoryError:
+        raise GraphError("there is not enough memory to read the document") from None
     except RecursionError:
         raise GraphError("the document is nested too deeply; a graph needs five levels") from None
     except ValueError as error:  # integers of thousands of digits
@@ -174,24 +182,16 @@ def _decode(data: bytes) -> str:
         raise GraphError(f"byte {error.start} is not UTF-8; a graph is JSON in UTF-8") from None
 
 
-def _plain(raw: BinaryIO) -> Any:
-    """The stream, decompressed if it is gzip."""
-    magic = raw.read(2)
-    raw.seek(0)
-    return gzip.GzipFile(fileobj=raw) if magic == b"\x1f\x8b" else contextlib.nullcontext(raw)
-
-
 def _read_bytes(path: str | os.PathLike[str]) -> bytes:
     name = os.fspath(path)
     try:
-        with open(name, "rb") as raw, _plain(raw) as stream:
-            data = stream.read(_TEXT_LIMIT + 1)
-    except (OSError, EOFError, zlib.error) as error:
+        with open_bounded(name) as stream:
+            return stream.read()
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise GraphError(f"cannot read: {reason}", name) from None
-    if len(data) > _TEXT_LIMIT:
-        raise GraphError("larger than 4 GiB once decompressed", name)
-    return data
+    except (MemoryError, SourceError) as error:
+        raise GraphError(str(error) or "there is not enough memory to read it", "" if str(error) else name) from None
 
 
 @contextlib.contextmanager
@@ -222,15 +222,20 @@ def load_set(path: str | os.PathLike[str]) -> Iterator[Graph]:
     name = os.fspath(path)
     number = 0
     try:
-        with open(name, "rb") as raw, _plain(raw) as stream:
-            while line := stream.readline(_TEXT_LIMIT):
+        with open_bounded(name, _SET_LIMIT) as stream:
+            most = read_limit()
+            while line := stream.readline():
                 number += 1
+                if len(line) > most:
+                    raise GraphError(f"larger than {most:,} bytes", f"{name}, line {number}")
                 if line.strip():
                     with _located(f"{name}, line {number}"):
                         graph = from_dict(_parse(_decode(line)))
                     yield graph
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+    except SourceError as error:
+        raise GraphError(str(error)) from None
+    except (OSError, EOFError, MemoryError, ValueError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or str(error) or "there is not enough memory"
         raise GraphError(f"cannot read: {reason}", name if not number else f"{name}, after line {number}") from None
 
 
@@ -298,6 +303,7 @@ def from_dict(document: Any) -> Graph:
     if not all(isinstance(v, str) for v in producer.values()):
         raise GraphError("should hold strings only", "producer")
     extras = _object(document.get("extras", {}), "extras")
+    _finite(extras)
     reserved = [key for key in extras if isinstance(key, str) and key.startswith("cg_ir.")]
     if reserved:
         raise GraphError(f"key {reserved[0]!r:.60} is reserved", "extras")
@@ -317,6 +323,17 @@ def from_dict(document: Any) -> Graph:
     if unknown or reader.unknown:
         extras = {**extras, UNKNOWN_FIELDS: {"cg_ir": document["cg_ir"], "document": unknown, "nodes": reader.unknown}}
     return reader.graph(name, producer, extras)
+
+
+def _finite(extras: dict[str, Any]) -> None:
+    """See to it that extras can be written again: ``1e999`` is a number in JSON and an infinity when it is read."""
+    parts: list[Any] = [extras]
+    while parts:
+        part = parts.pop()
+        if type(part) is float and not math.isfinite(part):
+            raise GraphError("holds a number that is too large", "extras")
+        if type(part) in (dict, list):
+            parts.extend(part.values() if type(part) is dict else part)
 
 
 class _NodeReader:

@@ -13,7 +13,8 @@ from typing import Any
 from cg_ir.calls import arguments_of, expand, value_of
 from cg_ir.errors import SourceError
 from cg_ir.graph import Graph
-from cg_ir.registry import get_space, registry, split_options
+from cg_ir.plugins import Frontend
+from cg_ir.registry import Entry, get_space, registry, split_options
 from cg_ir.serialization import load
 
 __all__ = ["GRAPH_SUFFIXES", "Reading", "graph_of"]
@@ -75,8 +76,8 @@ def graph_of(source: str, *, space: str | None = None, **options: Any) -> Graph:
     if arguments[1]:
         source, given["args"] = arguments[0], _joined(given.get("args"), *arguments)
     for entry in registry().entries("frontend").values():
-        frontend = entry.make()
-        if frontend.accepts(source):
+        frontend = _accepting(entry, source)
+        if frontend is not None:
             try:
                 graph = frontend.convert(source, **given)
             except SourceError as error:
@@ -94,6 +95,17 @@ def graph_of(source: str, *, space: str | None = None, **options: Any) -> Graph:
         f"'{source}' is no SOURCE: expected space:arch (spaces: {spaces}), "
         f"a .cg.json or .onnx file, file.py:callable or module.path:callable"
     )
+
+
+def _accepting(entry: Entry, source: str) -> Frontend | None:
+    """A frontend that accepts the source; one that fails while it is asked is noted and passed over."""
+    try:
+        frontend: Frontend = entry.make()
+        return frontend if frontend.accepts(source) else None
+    except (Exception, SystemExit) as error:
+        reason = f"frontend '{entry.name}': {type(error).__name__}: {error}"
+        registry().errors[entry.distribution] = reason.splitlines()[0][:300]
+        return None
 
 
 def _joined(given: Any, base: str, own: dict[str, str]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Manners of the command line: where output goes, how much is said, and how wide tables are.
 
-Results go to standard output, everything else to standard error. ``--quiet`` and ``--verbose`` belong to every command, plugins' own
+Results go to standard output, everything else to standard error. ``--quiet``, ``--verbose`` and ``--allow-python`` belong to every command, plugins' own
 included: the ``cg`` group adds them, so that a command need not know about them.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -24,10 +25,37 @@ from click.shell_completion import CompletionItem
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Manners", "add_manners", "begin", "complete_source", "json_option", "say_written", "table_console"]
+__all__ = [
+    "Manners",
+    "add_manners",
+    "begin",
+    "complete_source",
+    "json_option",
+    "one_line",
+    "printable",
+    "say_written",
+    "table_console",
+]
+
+#: Control characters, those that turn the direction of writing, halves of surrogate pairs: a terminal would act on them.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 #: Columns of a table that goes to a file or another program, unless COLUMNS says otherwise.
 _PIPED_WIDTH = 240
+
+
+def printable(text: str) -> str:
+    """A text for people, without what a terminal would act on: escapes stand for control characters, line breaks and tabs stay."""
+    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def one_line(text: object) -> str:
+    """A message in one printable line, the middle of a very long one left out."""
+    line = printable(" ".join(str(text).split()))
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 200]} ... {line[-190:]}"
+
+
+_LONGEST = 1500
 
 
 @dataclass
@@ -61,7 +89,7 @@ class Manners:
     ) -> None:
         """Print a warning in one line; with ``--verbose`` its kind and place as well."""
         place = f" [{category.__name__}, {filename}:{lineno}]" if self.verbose else ""
-        click.echo(f"cg: warning: {' '.join(str(message).split())}{place}", err=True)
+        click.echo(f"cg: warning: {one_line(message)}{place}", err=True)
 
     @contextmanager
     def polite(self) -> Iterator[None]:
@@ -98,7 +126,7 @@ def _option(name: str, act: str, text: str) -> click.Option:
 
 
 def add_manners(command: click.Command) -> click.Command:
-    """Give a command the options ``--quiet`` and ``--verbose``, unless it has its own."""
+    """Give a command the options ``--quiet``, ``--verbose`` and ``--allow-python``, unless it has its own."""
     taken = {name for parameter in command.params for name in parameter.opts}
     for name, act, text in (
         ("--quiet", "hush", "Only results and errors: no progress, notes or warnings."),
@@ -106,6 +134,9 @@ def add_manners(command: click.Command) -> click.Command:
     ):
         if name not in taken:
             command.params.append(_option(name, act, text))
+    if "--allow-python" not in taken:  # what it does is done before commands are looked up, in `cg_ir.trust`
+        text = "Also run Python that data files and run folders name, not the command line alone."
+        command.params.append(click.Option(["--allow-python"], is_flag=True, expose_value=False, help=text))
     return command
 
 
@@ -126,15 +157,23 @@ def say_written(output: Path, text: str, as_json: bool, **facts: Any) -> None:
     if as_json:
         click.echo(json.dumps({"output": str(output), **facts}, indent=2))
     else:
-        click.echo(f"{output}: {text}" if text else str(output), err=True)
+        click.echo(one_line(f"{output}: {text}" if text else output), err=True)
 
 
 def table_console() -> Console:
     """A console for results: coloured and as wide as the terminal, or plain and wide where output is piped."""
     from rich.console import Console
+    from rich.segment import Segment
+
+    class Plain(Console):
+        """Prints texts as they are: names are no markup, and no terminal acts on them."""
+
+        def render(self, renderable: Any, options: Any = None) -> Iterator[Segment]:
+            for segment in super().render(renderable, options):
+                yield segment if segment.control else Segment(printable(segment.text), segment.style)
 
     piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-    return Console(highlight=False, width=_PIPED_WIDTH if piped else None)
+    return Plain(highlight=False, markup=False, emoji=False, width=_PIPED_WIDTH if piped else None)
 
 
 def complete_source(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -112,6 +112,7 @@ def rank(
         "labels": len(getattr(made, "labels_", ())),
         "fit": None if known is None else _fit_facts(made, known),
         "pool": pool.words,
+        "expected_correlation": _expected(predictor, pool, graphs),
         "ranking": [_row(row) for row in ranking],
     }
     strange = sum(bool(row.unfamiliar) for row in ranking)
@@ -129,6 +130,13 @@ def rank(
     else:
         table_console().print(ranking)
         _say_how(document, output)
+
+
+def _expected(predictor: Any, pool: _Pool, graphs: Sequence[Graph]) -> float | None:
+    """The rank correlation to expect without labels; nothing where there are labels, or no pool."""
+    if predictor is None or getattr(predictor, "labels_", None) is not None or pool.graphs is None or not predictor.sources:
+        return None
+    return float(predictor.expected_correlation(pool.graphs))
 
 
 def _names(sources: Sequence[str], from_file: Path | None, reading: Reading) -> list[str]:
@@ -198,6 +206,8 @@ def _say_how(document: dict[str, Any], output: Path | None) -> None:
     """Say below the table what the scores rest on."""
     if document["pool"]:
         click.echo(f"scores: among {document['pool']}", err=True)
+    if document["expected_correlation"] is not None:
+        click.echo(f"rank correlation to expect without labels: about {document['expected_correlation']:.2f}", err=True)
     if document["fit"] is not None:
         click.echo(_fit_words(document["fit"]), err=True)
     if output is not None:
@@ -289,9 +299,9 @@ def _as_in(model: Path, given: Reading) -> Reading:
 
 
 def _check_excluded(predictor: Any, exclude: Sequence[str]) -> None:
-    unknown = predictor.prior.unknown(exclude)
+    unknown = predictor.knowledge.unknown(exclude)
     if unknown:
-        known = ", ".join((*predictor.sources, *predictor.prior.excluded))
+        known = ", ".join((*predictor.sources, *predictor.knowledge.excluded))
         click.echo(f"cg: warning: the prior never learned from {', '.join(unknown)} (it knows {known})", err=True)
 
 

@@ -26,7 +26,7 @@ __all__ = ["Effects", "common_effects", "family_effects"]
 
 Floats = NDArray[np.float64]
 #: Variance of the noise of a family's effects, t^2 = 1.
-NOISE = 0.03
+NOISE = 0.1
 
 
 @dataclass(frozen=True)

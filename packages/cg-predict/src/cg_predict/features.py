@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cg_ir import hash_all
 from cg_ir.graph import Graph
 
-__all__ = ["CachedEncoder", "Encoder", "descriptors", "distinct", "fingerprint", "neighbourhoods", "path_vectors"]
+__all__ = ["CachedEncoder", "Encoder", "descriptors", "distinct", "fingerprint", "path_vectors"]
 
 #: Vectors kept, at about 2 kB each.
 CAPACITY = 150_000
@@ -80,15 +80,6 @@ def descriptors() -> CachedEncoder:
 
         _CACHED["descriptors"] = CachedEncoder(Descriptors())
     return _CACHED["descriptors"]
-
-
-def neighbourhoods() -> CachedEncoder:
-    """The neighbourhood counts of cg-embed, shared by all predictors of the process."""
-    if "neighbourhoods" not in _CACHED:
-        from cg_embed import Neighbourhoods
-
-        _CACHED["neighbourhoods"] = CachedEncoder(Neighbourhoods())
-    return _CACHED["neighbourhoods"]
 
 
 def path_vectors() -> CachedEncoder:

@@ -51,15 +51,18 @@ def squared_loss(found: Tensor, wanted: Tensor) -> Tensor:
     return nn.functional.mse_loss(found, wanted)
 
 
-def correlation_loss(found: Tensor, wanted: Tensor) -> Tensor:
-    """1 - Pearson's correlation: of normal scores it asks for the order alone. With fewer than three networks, squared error."""
+def ranking_loss(found: Tensor, wanted: Tensor) -> Tensor:
+    """1 - Pearson's correlation, which asks of normal scores for their order alone, plus half the squared error, which fixes the scale.
+
+    With fewer than three networks, the squared error alone.
+    """
     if len(wanted) < 3:
         return squared_loss(found, wanted)
     a, b = found - found.mean(), wanted - wanted.mean()
-    return 1 - (a * b).sum() / (a.norm() * b.norm() + 1e-8)
+    return 1 - (a * b).sum() / (a.norm() * b.norm() + 1e-8) + squared_loss(found, wanted) / 2
 
 
-LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"correlation": correlation_loss, "squared": squared_loss}
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"ranking": ranking_loss, "squared": squared_loss}
 
 
 class _PerceptronOnEncoder(nn.Module):
@@ -220,7 +223,8 @@ class FineTunedPredictor(_Network):
     - the signs of the eigenvectors: random in every step of training (`cg_embed.kgnn.flip_signs`). With fixed signs, attention
       learns a few dozen networks by their positions, and ranks no others;
     - targets: normal scores of the ranks within a family, rather than accuracies;
-    - the loss: one minus the correlation of scores and targets in a batch (``loss="correlation"``), or their squared error (``"squared"``);
+    - the loss: one minus the correlation of scores and targets in a batch, plus half their squared error (``loss="ranking"``), or the
+      latter alone (``"squared"``);
     - batches: a step takes one batch of each of several families, and compares each within itself;
     - rates and lengths of both stages: Adam along a cosine schedule to 0, gradients clipped to norm 1.
 
@@ -232,7 +236,7 @@ class FineTunedPredictor(_Network):
         batch_size: on the sources.
         rate: of Adam, on the sources.
         tuning_rate: of Adam, on the target.
-        loss: ``correlation`` or ``squared``.
+        loss: ``ranking`` or ``squared``.
         seed: of everything random.
     """
 
@@ -244,11 +248,11 @@ class FineTunedPredictor(_Network):
         *,
         config: ContrastiveConfig | None = None,
         epochs: int = 5,
-        tuning_epochs: int = 60,
+        tuning_epochs: int = 120,
         batch_size: int = 48,
         rate: float = 1e-3,
         tuning_rate: float = 1e-3,
-        loss: str = "correlation",
+        loss: str = "ranking",
         seed: int = 0,
     ) -> None:
         super().__init__(epochs, tuning_epochs, batch_size, rate, tuning_rate, loss, seed)
@@ -281,7 +285,7 @@ class KGNNPredictor(_Network):
         batch_size: on the sources.
         rate: of Adam, on the sources.
         tuning_rate: of Adam, on the target.
-        loss: ``correlation`` or ``squared``.
+        loss: ``ranking`` or ``squared``.
         seed: of everything random.
     """
 
@@ -291,11 +295,11 @@ class KGNNPredictor(_Network):
         self,
         *,
         epochs: int = 5,
-        tuning_epochs: int = 100,
+        tuning_epochs: int = 120,
         batch_size: int = 48,
         rate: float = 1e-3,
         tuning_rate: float = 1e-3,
-        loss: str = "correlation",
+        loss: str = "ranking",
         seed: int = 0,
     ) -> None:
         super().__init__(epochs, tuning_epochs, batch_size, rate, tuning_rate, loss, seed)

@@ -78,7 +78,7 @@ class AveragedGaussianProcess:
         keep: how many settings of each structure take part in predictions at most.
         temper: divides differences of log density between structures.
         left_out: whether labels that are left out say how structures share; otherwise the marginal likelihood does.
-        caution: the factor of standard deviations that five pseudo-labels speak for.
+        calibration_labels: pseudo-labels that speak for the process's own standard deviations.
         rng: source of randomness.
 
     Attributes:
@@ -97,7 +97,7 @@ class AveragedGaussianProcess:
         keep: int = 4,
         temper: float = 8.0,
         left_out: bool = True,
-        caution: float = 1.0,
+        calibration_labels: float = 5.0,
     ) -> None:
         self.structures = tuple(structures)
         self.rng = rng
@@ -106,7 +106,15 @@ class AveragedGaussianProcess:
         self.keep = keep
         self.temper = temper
         self.left_out = left_out
-        self.caution = caution
+        self.calibration_labels = calibration_labels
+        self.draws_: list[Draw] = []
+        self.scales_: dict[str, float] = {}
+        self._factors: list[Floats] = []
+
+    @property
+    def fitted(self) -> bool:
+        """Whether there are settings to predict with."""
+        return bool(self.draws_)
 
     # --- hyper-parameters ---------------------------------------------------------------------------------------------
 
@@ -198,7 +206,7 @@ class AveragedGaussianProcess:
         self._n = len(self._y)
         self._mean = np.zeros(self._n) if mean is None else np.asarray(mean, dtype=np.float64)
         self._train = {name: np.asarray(x, dtype=np.float64) for name, x in views.items()}
-        if not hasattr(self, "scales_"):
+        if not self.scales_:
             self.prepare(views)
         self._squared = {name: squared_distances(x, x) for name, x in self._train.items()}
         self._cache: dict[tuple[str, int], Floats] = {}
@@ -253,12 +261,13 @@ class AveragedGaussianProcess:
     def _calibrate(self) -> float:
         """Factor of standard deviations that makes left-out labels as surprising as they should be.
 
-        Where nine tenths of the standardised errors end says whether the mixture is too sure or not sure enough; so do five pseudo-labels.
+        Where nine tenths of the standardised errors end says whether the mixture is too sure or not sure enough; so do pseudo-labels.
         """
         mean, variance = self._left_out(range(len(self.draws_)), self.weights_)
         errors = np.abs(self._y - mean) / np.sqrt(variance)
         factor = float(np.quantile(errors, 0.9)) / ndtri(0.95)
-        return float(np.clip((self._n * factor + 5.0 * self.caution) / (self._n + 5.0), 0.5, 2.0))
+        count, pseudo = self._n, self.calibration_labels
+        return float(np.clip((count * factor + pseudo) / (count + pseudo), 0.5, 2.0))
 
     def _select(self, candidates: list[Draw], values: Floats) -> None:
         """Keep the best draws of each structure; structures share by how well they predict labels that are left out.
@@ -412,7 +421,7 @@ class _Reduction:
         across = covariance(draw, pool, candidates, distances["across"])
         self._within = covariance(draw, candidates, candidates, distances["within"])
         self._variance = np.full(across.shape[1], OFFSET + draw.signal)
-        if hasattr(process, "_factors"):
+        if process._factors:
             factor = process._factors[index]
             left = solve_triangular(factor, covariance(draw, process._train, pool, distances["left"]), lower=True)
             right = solve_triangular(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +65,7 @@ def _table(path: Path) -> _Table:
         for letter, word in ((";", "semicolons"), ("\t", "tabs")):
             if letter in header[0]:
                 raise SourceError(f"{path}: its columns are separated by {word}; save it with commas")
-    twice = next((name for i, name in enumerate(header) if name in header[:i]), None)
+    twice = next((name for name, count in Counter(header).items() if count > 1), None)
     if twice is not None:
         raise SourceError(f"{path}: two columns are called '{twice[:60]}'")
     for line, cells in rows:
@@ -118,6 +119,7 @@ def read_labels(path: Path, metric: str | None, reading: Reading, base: str | No
     elif metric not in metrics:
         raise SourceError(f"{path}: there is no column '{metric}'; there are {', '.join(metrics)[:200] or 'none'}")
     sources, graphs, values = [], [], []
+    known: dict[str, Graph] = {}
     for line, row in table.rows:
         text = row.get(metric, "")
         if not text:
@@ -128,10 +130,12 @@ def read_labels(path: Path, metric: str | None, reading: Reading, base: str | No
             raise SourceError(f"{path}, line {line}: the label '{text[:60]}' in column '{metric}' is no {what}")
         try:
             source = _source(row, arguments, base)
-            graphs.append(reading.graph(source))
+            if source not in known:
+                known[source] = reading.graph(source)
         except CgError as error:
             raise SourceError(f"{path}, line {line}: {error}") from None
         sources.append(source)
+        graphs.append(known[source])
         values.append(value)
     if not values:
         raise SourceError(f"{path}: column '{metric}' holds no label")

@@ -1,17 +1,16 @@
 """What labels of other families say about networks of a family without labels.
 
-Each source family has boosted trees of its own, on the ranks of descriptors within the family and on the descriptors themselves. What they
-say of networks of another family is averaged:
+Every source family has an expert, what its labels taught: trees on the ranks of descriptors within a pool, trees on descriptors as they are, and linear
+effects. Which of them to listen to is told by the pool of networks that is to be ranked, without a label of it:
 
-- the trees on *ranks* (where a network stands in its pool) by how similar the families are: by the correlation of their descriptors' rank
-  correlations, which needs no label;
-- the trees on *raw* descriptors by how near the networks are to the family: such trees see absolute sizes, and go astray far from home;
-- *size*, the ranks of the number of parameters and of the flow of signal: the larger network is the better one in every family so far. It counts for
-  more the less any source resembles the pool, and the better the two agree in it;
-- *effects*, linear effects of standardised descriptors that families share (see `cg_predict.effects`), weighted by similarity too.
+- *agreement*: rankings of a pool that come from different families err in different ways, so that their correlations with each other tell how well
+  each of them does (`cg_predict.agreement`). The number of parameters, of multiply-accumulates and the flow of signal through all paths take
+  part as rankings of their own;
+- *similarity*: where descriptors correlate with each other in the pool as in a family, what was learned there holds here;
+- *nearness*: trees on descriptors as they are know absolute sizes, and are heard where known networks of their family are near.
 
-So any set of families can be left out by not reading what they said. Labels were turned into normal scores within their family. A checkpoint holds node
-arrays, matrices of effects, correlations and means: no row of any table.
+Nothing is learned from several families together, so any set of them is left out by not reading what they said. A checkpoint holds node arrays, matrices and
+the descriptors of some networks, and no row of any table.
 """
 
 from __future__ import annotations
@@ -26,36 +25,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cg_ir.errors import CgError
-from cg_predict.effects import Effects
+from cg_predict.agreement import agreement_weights
+from cg_predict.effects import common_effects
+from cg_predict.experts import Expert, rank_correlations
+from cg_predict.kernels import squared_distances
 from cg_predict.pool import PoolScale
-from cg_predict.pooled_prior import NEARNESS, SIZE, PooledPrior
-from cg_predict.trees import Forest
+from cg_predict.settings import Settings
+from cg_predict.tables import FAMILIES, relatives_of
+from cg_predict.trust import EVIDENCE, Trust
 
-__all__ = ["ALL", "FamilyReference", "Prior", "PriorError", "correlations", "load_prior"]
+__all__ = ["PooledPrior", "Prior", "PriorError", "load_prior", "prior_from", "shipped_directory"]
 
 Floats = NDArray[np.float64]
-ALL = "all"
-#: Weight of the number of parameters, in standard deviations over all families together, beside trees on raw descriptors where there is no pool.
-ALONE = 0.8
+#: Rankings by size that take part beside the experts: parameters, multiply-accumulates, flow of signal.
+SIZES = ("plain/log_params", "plain/log_macs", "paths/flow/log_weight")
+#: Networks of a pool that stand for it where distances are taken.
+_ASKED = 256
 
 
 class PriorError(CgError):
     """A prior that cannot be read or does not fit what is asked of it."""
-
-
-@dataclass(frozen=True)
-class FamilyReference:
-    """What networks of a family look like.
-
-    Args:
-        mean: of each descriptor, (d,).
-        deviation: standard deviation of each descriptor, (d,).
-        radius: distance (see `Prior.distances`) below which 99 % of the family's own networks lie.
-    """
-
-    mean: Floats
-    deviation: Floats
-    radius: float
 
 
 @dataclass
@@ -63,66 +52,64 @@ class Prior:
     """Scores from families with labels.
 
     Args:
-        names: descriptors that the trees read, in order.
-        correlations: of the ranks of descriptors within each family, (d, d), see `correlations`.
-        references: by family.
-        ranked: trees on ranks, by family.
-        raw: trees on descriptors, by family.
-        effects: linear effects of standardised descriptors, by family.
+        names: descriptors that the experts read, in order.
+        experts: by table.
+        centre: mean of each descriptor over all tables together, (d,).
+        spread: standard deviation likewise, (d,).
         excluded: families left out.
         card: what the training run measured.
-        relevance: weights of the features for kernels, by name (see `cg_predict.relevance`).
-        vectors: fingerprint of the encoder whose vectors some of them weigh.
-        known: descriptors of some unlabelled networks of each family, (m, d).
-        known_names: their SOURCE strings.
+        vectors: fingerprint of the encoder whose vectors the experts' relevance weighs.
+        trust: what correlation to expect.
+        settings: of the combination.
     """
 
     names: tuple[str, ...]
-    correlations: dict[str, NDArray[np.floating[Any]]]
-    references: dict[str, FamilyReference]
-    ranked: dict[str, Forest]
-    raw: dict[str, Forest]
-    effects: dict[str, Effects]
+    experts: dict[str, Expert]
+    centre: Floats
+    spread: Floats
     excluded: tuple[str, ...] = ()
     card: dict[str, Any] = field(default_factory=dict)
-    relevance: dict[str, NDArray[np.floating[Any]]] = field(default_factory=dict)
     vectors: str = ""
-    known: dict[str, NDArray[np.floating[Any]]] = field(default_factory=dict)
-    known_names: dict[str, list[str]] = field(default_factory=dict)
+    trust: Trust = field(default_factory=Trust)
+    settings: Settings = field(default_factory=Settings)
 
     @property
     def sources(self) -> tuple[str, ...]:
         """Families whose labels were learned from."""
-        return tuple(self.ranked)
+        return tuple(dict.fromkeys(expert.family for expert in self.experts.values()))
 
     @property
-    def expected_correlation(self) -> float:
-        """Of scores with labels, as families that were left out let expect."""
-        return float(self.card.get("expected_correlation", 0.7))
+    def kin(self) -> dict[str, str]:
+        """For each table the families that share cells with its own, as one name: they count once."""
+        return {table: " ".join(relatives_of((expert.family,))) for table, expert in self.experts.items()}
+
+    def relevance(self) -> dict[str, NDArray[np.float32]]:
+        """Weights of features by kind: the geometric mean over families."""
+        if not self.experts:
+            return {}
+        shares = self._shares()
+        return {
+            kind: np.exp(np.sum([shares[t] * e.relevance[kind] for t, e in self.experts.items()], axis=0)).astype(np.float32)
+            for kind in next(iter(self.experts.values())).relevance
+        }
+
+    def _shares(self) -> dict[str, float]:
+        """The share of each table, relatives together as much as any other family; they add up to 1."""
+        kin = self.kin
+        groups = list(kin.values())
+        return {table: 1.0 / (groups.count(name) * len(set(groups))) for table, name in kin.items()}
+
+    def without(self, families: Sequence[str]) -> Prior:
+        """The prior that never read what some families and their relatives said."""
+        out = relatives_of(families)
+        kept = {table: expert for table, expert in self.experts.items() if expert.family not in out}
+        gone = tuple(f for f in self.sources if f in out)
+        return Prior(
+            self.names, kept, self.centre, self.spread, (*self.excluded, *gone), self.card, self.vectors,
+            self.trust.without(out), self.settings,
+        )  # fmt: skip
 
     # --- scores -------------------------------------------------------------------------------------------------------
-
-    def similarities(
-        self, pool: NDArray[np.floating[Any]], ranks: NDArray[np.floating[Any]] | None = None
-    ) -> dict[str, float]:
-        """How similar each source family is to a pool, from -1 to 1; no label is needed.
-
-        The correlation, over pairs of descriptors that vary in both, of their rank correlations in the family and in the pool.
-
-        Args:
-            pool: descriptors of the pool, (m, d).
-            ranks: their ranks, where they are known.
-        """
-        own = correlations(PoolScale(pool).ranks(pool) if ranks is None else ranks)
-        result = {}
-        for family in self.sources:
-            theirs = self.correlations[family]
-            both = np.flatnonzero((np.diag(own) > 0) & (np.diag(theirs) > 0))
-            upper = np.triu_indices(len(both), 1)
-            a, b = own[np.ix_(both, both)][upper], theirs[np.ix_(both, both)][upper]
-            varied = len(a) > 1 and a.std() > 0 and b.std() > 0
-            result[family] = float(np.corrcoef(a, b)[0, 1]) if varied else 0.0
-        return result
 
     def among(self, pool: NDArray[np.floating[Any]], scale: PoolScale) -> PooledPrior:
         """The prior of the networks of a pool.
@@ -134,92 +121,210 @@ class Prior:
         return PooledPrior(self, pool, scale)
 
     def score(self, x: NDArray[np.floating[Any]]) -> Floats:
-        """The score of each network alone, (n,), higher is better.
-
-        It comes from the trees on raw descriptors of the families that the network is near, and from its number of parameters.
+        """The score of each network alone, (n,), higher is better: trees on descriptors of the families whose networks are near, and its size.
 
         Args:
             x: descriptors in the order of ``names``, (n, d).
         """
-        if not self.sources:
+        if not self.experts:
             return np.zeros(len(x))
+        z = self._standard(x).astype(np.float64)
+        result = self.settings.size_weight * z[:, [self.names.index(name) for name in SIZES]].sum(axis=1)
         distances, _ = self.distances(x)
-        shares = np.exp(-(distances - distances.min(axis=1, keepdims=True)) / NEARNESS)
-        shares /= shares.sum(axis=1, keepdims=True)
-        values = np.stack([forest.predict(x) for forest in self.raw.values()], axis=1)
-        centre, spread = self._together()
-        column = self.names.index(SIZE[0])
-        parameters = (np.asarray(x[:, column], dtype=np.float64) - centre[column]) / spread[column]
-        return np.asarray((shares * values).sum(axis=1) + ALONE * parameters, dtype=np.float64)
+        shares = np.exp(-(distances - distances.min(axis=1, keepdims=True)) / self.settings.nearness_temperature)
+        absolute = np.stack([expert.absolute.predict(x) for expert in self.experts.values()], axis=1)
+        return np.asarray(result + (shares * absolute).sum(axis=1) / shares.sum(axis=1), dtype=np.float64)
 
     # --- how well known -----------------------------------------------------------------------------------------------
 
-    def _together(self) -> tuple[Floats, Floats]:
-        """Mean and standard deviation of each descriptor over all known families, (d,) each."""
-        means = np.array([r.mean for r in self.references.values()])
-        within = np.array([r.deviation for r in self.references.values()])
-        return means.mean(axis=0), np.maximum(np.sqrt((within**2).mean(axis=0) + means.var(axis=0)), 1e-6)
+    def _standard(self, x: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+        return np.clip((np.asarray(x, dtype=np.float64) - self.centre) / self.spread, -3.0, 3.0).astype(np.float32)
 
-    def distances(self, x: NDArray[np.floating[Any]]) -> tuple[NDArray[np.float64], tuple[str, ...]]:
-        """Distance of each network to each known family in units of the family's radius, (n, families); above 1 is unlike it.
+    def distances(self, x: NDArray[np.floating[Any]]) -> tuple[Floats, tuple[str, ...]]:
+        """Distance of each network to the nearest known one of each table, (n, tables), and the tables' names.
 
-        The distance is the root mean square, over descriptors, of the deviation from the family's mean in units of the family's
-        own spread (at least a tenth of the spread of all families together), each at most 10.
+        The root mean square, over descriptors, of the differences in standard deviations over all families together.
         """
-        families = tuple(self.references)
-        if not families:
-            return np.full((len(x), 0), np.inf), ()
-        _, together = self._together()
-        columns = [
-            family_distance(x, self.references[f].mean, self.references[f].deviation, together)
-            / self.references[f].radius
-            for f in families
-        ]
-        return np.stack(columns, axis=1), families
+        z = self._standard(x)
+        columns = [squared_distances(z, self._standard(e.known)).min(axis=1) for e in self.experts.values()]
+        squared = np.stack(columns, axis=1) if columns else np.full((len(z), 0), np.inf)
+        return np.sqrt(squared / z.shape[1], dtype=np.float64), tuple(self.experts)
 
     def nearest(self, x: NDArray[np.floating[Any]], count: int = 3) -> list[list[str]]:
-        """The known networks whose descriptors are nearest to each of ``x``, by name, nearest first."""
-        if not self.known:
+        """The known networks whose descriptors are nearest to each of ``x``, by SOURCE, nearest first."""
+        names = [name for expert in self.experts.values() for name in expert.names]
+        if not names:
             return [[] for _ in x]
-        _, together = self._together()
-        names = [name for family in self.known for name in self.known_names[family]]
-        known = np.concatenate([self.known[family] for family in self.known]).astype(np.float64) / together
-        rows = np.asarray(x, dtype=np.float64) / together
-        order = [np.abs(known - row).clip(max=10.0).mean(axis=1).argsort(kind="stable")[:count] for row in rows]
-        return [[names[i] for i in indices] for indices in order]
-
-    # --- leaving families out -----------------------------------------------------------------------------------------
+        known = np.concatenate([self._standard(e.known) for e in self.experts.values() if e.names])
+        order = squared_distances(self._standard(x), known).argsort(axis=1, kind="stable")[:, :count]
+        return [[names[i] for i in row] for row in order]
 
     def unknown(self, families: Sequence[str]) -> list[str]:
         """Those of ``families`` that the prior never learned from (which leaves them out as well)."""
         return [f for f in families if f not in self.sources and f not in self.excluded]
 
 
-def correlations(ranks: NDArray[np.floating[Any]]) -> Floats:
-    """Mean products of rank features of unit variance, (d, d): their correlations; rows and columns of constant features are zero.
+class PooledPrior:
+    """Scores of networks among those of a pool; what the pool alone decides is computed once.
+
+    The score is a weighted sum of standardised rankings, whose weights are the sum of those by agreement, similarity and nearness,
+
+        score = A / std(A) + (2 s)^2 S / std(S) + c sum_F exp(-d_F / t) a_F
+
+    with A the rankings weighted by agreement, S the experts on ranks weighted by exp(similarity / temperature), s the greatest similarity, a_F the expert on
+    descriptors as they are of family F, and d_F the median distance of the pool's networks to known ones of F.
 
     Args:
-        ranks: from -1/2 to 1/2 within a family or pool, (n, d); 0 where a feature is constant.
+        prior: what was learned from other families.
+        pool: descriptors of (a sample of) the pool, (m, d).
+        scale: scale of the pool.
+
+    Attributes:
+        weights: of each ranking, by name.
+        evidence: what is seen of the pool, see `cg_predict.trust.EVIDENCE`.
+        expected: correlation with the labels that is to be expected.
     """
-    z = np.asarray(ranks, dtype=np.float64)
-    deviation = z.std(axis=0)
-    z = z / np.where(deviation > 0, deviation, 1.0)
-    return np.asarray(z.T @ z / len(z), dtype=np.float64)
+
+    def __init__(self, prior: Prior, pool: NDArray[np.floating[Any]], scale: PoolScale) -> None:
+        self._prior, self._scale = prior, scale
+        self.weights: dict[str, float] = {}
+        self.expected = 0.0
+        if not prior.experts:
+            return
+        pool = np.asarray(pool, dtype=np.float32)
+        asked = pool[np.linspace(0, len(pool) - 1, min(len(pool), _ASKED)).astype(int)]
+        self.distances = dict(zip(prior.experts, np.median(prior.distances(asked)[0], axis=0).tolist(), strict=True))
+        self._coefficients = self._common_effects()
+        names = [f"relative {t}" for t in prior.experts] + [f"absolute {t}" for t in self._near()]
+        names += ["effects", *(f"size {name}" for name in SIZES)]
+        self._standards: dict[str, tuple[float, float]] = {}
+        ranks = scale.ranks(pool)
+        views = {}
+        for name, values in self._rankings(names, pool, ranks).items():
+            if values.std() > 1e-9:  # one that tells nothing apart here has nothing to say
+                self._standards[name] = (float(values.mean()), float(values.std()))
+                views[name] = (values - self._standards[name][0]) / self._standards[name][1]
+        self.similarity = self._similarities(ranks)
+        self.evidence = np.zeros(len(EVIDENCE))
+        if not views:  # equal networks
+            return
+        self.weights = self._combined(views)
+        score = self._sum(views)
+        self._centre, self._deviation = float(score.mean()), max(float(score.std()), 1e-12)
+        self.evidence = self._evidence(views, score)
+        self.expected = prior.trust.expected(self.evidence)
+
+    # --- which rankings count -----------------------------------------------------------------------------------------
+
+    def _near(self) -> list[str]:
+        """Tables whose networks are near enough for absolute sizes to mean the same."""
+        return [t for t, distance in self.distances.items() if distance < self._prior.settings.nearness_limit]
+
+    def _similarities(self, ranks: NDArray[np.float32]) -> dict[str, float]:
+        """How similar each table is to the pool, from -1 to 1: the correlation, over pairs of descriptors that vary in both, of their rank correlations."""
+        compared = np.array([not name.startswith("pairs/") for name in self._prior.names])
+        own = rank_correlations(np.where(compared, ranks, np.float32(0)))
+        result = {}
+        for table, expert in self._prior.experts.items():
+            theirs = expert.correlations
+            both = np.flatnonzero((np.diag(own) > 0) & (np.diag(theirs) > 0))
+            upper = np.triu_indices(len(both), 1)
+            a, b = own[np.ix_(both, both)][upper], theirs[np.ix_(both, both)][upper]
+            varied = len(a) > 1 and a.std() > 0 and b.std() > 0
+            result[table] = float(np.corrcoef(a, b)[0, 1]) if varied else 0.0
+        return result
+
+    def _common_effects(self) -> Floats:
+        shares, experts = self._prior._shares(), self._prior.experts
+        count = len(set(self._prior.kin.values()))
+        return common_effects([e.effects for e in experts.values()], np.array([shares[t] * count for t in experts]))
+
+    def _combined(self, views: Mapping[str, Floats]) -> dict[str, float]:
+        settings, kin = self._prior.settings, self._prior.kin
+        weights = dict.fromkeys(views, 0.0)
+
+        def add(part: Mapping[str, float], weight: float) -> None:
+            deviation = float(np.sum([w * views[name] for name, w in part.items()], axis=0).std()) if part else 0.0
+            for name, w in part.items():
+                weights[name] += weight * w / max(deviation, 1e-9)
+
+        add(self._by_agreement(views, kin), 1.0)
+        greatest = max(self.similarity.values())
+        shares = {t: np.exp((s - greatest) / settings.similarity_temperature) for t, s in self.similarity.items()}
+        similar = {f"relative {t}": float(s) for t, s in shares.items() if f"relative {t}" in views}
+        add(similar, (2.0 * max(greatest, 0.0)) ** 2)
+        for table in self._near():
+            if f"absolute {table}" in views:
+                share = float(np.exp(-self.distances[table] / settings.nearness_temperature))
+                weights[f"absolute {table}"] += settings.nearness_weight * share
+        return weights
+
+    def _by_agreement(self, views: Mapping[str, Floats], kin: Mapping[str, str]) -> dict[str, float]:
+        """Weights by agreement: experts on ranks of related families speak as one, for they would agree whatever is true."""
+        groups: dict[str, list[str]] = {}
+        for name in views:
+            kind, _, table = name.partition(" ")
+            groups.setdefault(f"{kind} {kin[table]}" if kind == "relative" else name, []).append(name)
+        means = [np.mean([views[name] for name in members], axis=0) for members in groups.values()]
+        deviations = [max(float(mean.std()), 1e-9) for mean in means]
+        found = agreement_weights(np.stack([m / d for m, d in zip(means, deviations, strict=True)]))
+        self.agreement = found
+        return {
+            name: float(weight) / (deviation * len(members))
+            for members, weight, deviation in zip(groups.values(), found, deviations, strict=True)
+            for name in members
+        }
+
+    def _evidence(self, views: Mapping[str, Floats], score: Floats) -> Floats:
+        """What tells how well the score will do, see `cg_predict.trust.EVIDENCE`."""
+        sizes = [views[f"size {name}"] for name in SIZES[:2] if f"size {name}" in views]
+        z = (score - self._centre) / self._deviation
+        with_size = max((abs(float(np.mean(z * size))) for size in sizes), default=0.0)
+        return np.array(
+            [float(np.mean(self.agreement)), float(self.agreement.max()), max(self.similarity.values()), min(self.distances.values()), with_size]
+        )
+
+    # --- scores -------------------------------------------------------------------------------------------------------
+
+    def _rankings(self, names: Sequence[str], x: NDArray[np.float32], ranks: NDArray[np.float32]) -> dict[str, Floats]:
+        result = {}
+        for name in names:
+            kind, _, table = name.partition(" ")
+            if kind == "relative":
+                result[name] = self._prior.experts[table].relative.predict(ranks)
+            elif kind == "absolute":
+                result[name] = self._prior.experts[table].absolute.predict(x)
+            elif kind == "size":
+                result[name] = ranks[:, self._prior.names.index(table)].astype(np.float64)
+            else:
+                result[name] = np.asarray(self._scale.standardise_all(x) @ self._coefficients, dtype=np.float64)
+        return result
+
+    def _sum(self, views: Mapping[str, Floats]) -> Floats:
+        return np.asarray(np.sum([weight * views[name] for name, weight in self.weights.items()], axis=0))
+
+    def score(self, x: NDArray[np.floating[Any]]) -> Floats:
+        """The score, (n,), higher is better; about standard normal over the pool."""
+        if not self.weights:
+            return np.zeros(len(x))
+        x = np.asarray(x, dtype=np.float32)
+        raw = self._rankings(list(self.weights), x, self._scale.ranks(x))
+        views = {name: (v - self._standards[name][0]) / self._standards[name][1] for name, v in raw.items()}
+        return (self._sum(views) - self._centre) / self._deviation
 
 
-def family_distance(x: NDArray[np.floating[Any]], mean: Floats, deviation: Floats, together: Floats) -> Floats:
-    """Distance of descriptors ``x`` to one family, (n,); see `Prior.distances`."""
-    z = np.asarray(x, dtype=np.float64) - mean
-    z /= np.sqrt(deviation**2 + (0.1 * together) ** 2)
-    z *= z
-    return np.asarray(np.sqrt(np.mean(np.minimum(z, 100.0, out=z), axis=1)), dtype=np.float64)
+# --- files ------------------------------------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=8)
-def _read(directory: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+@lru_cache(maxsize=4)
+def _read(directory: str) -> Prior:
     from cg_embed.checkpoint import read_checkpoint
 
-    return read_checkpoint(directory, "prior")
+    config, arrays = read_checkpoint(directory, "prior")
+    try:
+        return prior_from(config, arrays)
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise PriorError(f"the prior in {directory} is damaged: {error!r:.120}") from None
 
 
 def shipped_directory() -> Path:
@@ -231,68 +336,31 @@ def load_prior(exclude: Sequence[str] = (), directory: str | Path | None = None)
     """The prior without what it learned from some families.
 
     Args:
-        exclude: families to leave out; one that the prior never learned from is left out anyway.
-        directory: a checkpoint of `cg_predict.train_prior`; the shipped one if absent.
+        exclude: families to leave out, with their relatives; one that the prior never learned from is left out anyway.
+        directory: a checkpoint of ``cg fit-prior``; the shipped one if absent.
 
     Raises:
         PriorError: the checkpoint cannot be read.
     """
-    config, arrays = _read(str(directory or shipped_directory()))
-    try:
-        return prior_from(config, arrays, exclude)
-    except KeyError as error:
-        raise PriorError(f"the prior in {directory or shipped_directory()} lacks {error}") from None
+    return _read(str(directory or shipped_directory())).without(tuple(exclude))
 
 
-def prior_from(config: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], exclude: Sequence[str] = ()) -> Prior:
-    """The prior of a checkpoint's contents, without some families.
+def prior_from(config: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Prior:
+    """The prior of a checkpoint's contents.
 
     Raises:
         KeyError: something is missing.
+        ValueError: numbers that are not finite.
     """
-    families: list[str] = list(config["families"])
-    left = [f for f in families if f not in exclude]
-    out = tuple(f for f in families if f in exclude)
-    references = {
-        f: FamilyReference(
-            arrays[f"mean/{f}"].astype(np.float64),
-            arrays[f"deviation/{f}"].astype(np.float64),
-            float(config["radius"][f]),
-        )
-        for f in left
-    }
-    variant = ALL if not out else out[0] if len(out) == 1 else None
-    forests = {
-        kind: {f: Forest.from_arrays(arrays_under(arrays, f"{kind}/{f}/")) for f in left} for kind in ("ranked", "raw")
-    }
+    for name, values in arrays.items():
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise ValueError(f"{name} holds numbers that are not finite")
+    experts, order = {}, [f.table for f in FAMILIES]
+    for table, facts in sorted(config["tables"].items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order)):
+        prefix = f"{table}/"
+        own = {key[len(prefix) :]: value for key, value in arrays.items() if key.startswith(prefix)}
+        experts[table] = Expert.from_arrays(str(facts["family"]), [str(n) for n in facts["known"]], own)
     return Prior(
-        tuple(config["descriptors"]), {f: _symmetric(arrays[f"correlations/{f}"]) for f in left}, references,
-        forests["ranked"], forests["raw"],
-        {f: Effects(_symmetric(arrays[f"precision/{f}"]), arrays[f"information/{f}"]) for f in left},
-        out, dict(config["card"]),
-        {
-            key.rsplit("/", 1)[1]: value.astype(np.float32)
-            for key, value in arrays.items()
-            if key.startswith(f"relevance/{variant}/")
-        },
-        str(config["vectors"]),
-        {f: arrays[f"known/{f}"] for f in left},
-        {f: list(config["known"][f]) for f in left},
+        tuple(config["descriptors"]), experts, arrays["centre"].astype(np.float64), arrays["spread"].astype(np.float64),
+        (), dict(config["card"]), str(config["vectors"]), Trust.from_rows(config["trust"]),
     )  # fmt: skip
-
-
-def arrays_under(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
-    """The arrays whose names begin with ``prefix``, by the rest of their names."""
-    return {key[len(prefix) :]: value for key, value in arrays.items() if key.startswith(prefix)}
-
-
-def pack_symmetric(matrix: NDArray[np.floating[Any]]) -> NDArray[np.float16]:
-    """The upper triangle in half precision, row by row; the entries are between -1 and 1."""
-    return matrix[np.triu_indices(len(matrix))].astype(np.float16)
-
-
-def _symmetric(packed: NDArray[np.float16]) -> NDArray[np.float32]:
-    size = int((np.sqrt(8 * len(packed) + 1) - 1) / 2)
-    result = np.zeros((size, size), dtype=np.float32)
-    result[np.triu_indices(size)] = packed
-    return np.maximum(result, result.T) + np.minimum(result, result.T) - np.diag(np.diag(result))

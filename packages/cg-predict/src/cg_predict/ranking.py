@@ -351,7 +351,7 @@ def _alike(scorer: Any, graphs: Sequence[Graph]) -> list[dict[str, Any]]:
     """What `Ranked` says of the nearest family and networks, one a network."""
     from cg_predict.features import descriptors
 
-    names = scorer.prior.nearest(descriptors().encode(graphs))
+    names = scorer.knowledge.nearest(descriptors().encode(graphs))
     return [
         {
             "nearest_family": familiar.family,

@@ -2,32 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from cg_evolve.errors import SearchError
-from cg_ir import get_evaluator
+from cg_ir import get_evaluator, registry
+from cg_ir.calls import is_call
 from cg_ir.registry import split_options
 
 if TYPE_CHECKING:
     from cg_ir.plugins import Evaluator
 
-__all__ = ["make_evaluator"]
+__all__ = ["is_function", "make_evaluator"]
 
 _BUILT_IN = ("benchmark", "scorer", "train")
 
 
-def make_evaluator(spec: str, space: str = "") -> Evaluator:
+def is_function(spec: str) -> bool:
+    """Whether an evaluator's text names a function: in a file, or in a module that is no evaluator's name."""
+    place, colon, _ = spec.partition("?")[0].rpartition(":")
+    if not colon or not is_call(spec):
+        return False
+    return place.endswith(".py") or place not in registry().entries("evaluator")
+
+
+def make_evaluator(spec: str, space: str = "", input: Sequence[str] = (), steps: int | None = None) -> Evaluator:
     """An evaluator from its text.
 
     Args:
-        spec: ``benchmark:NAME=PATH``, ``benchmark:FILE.csv``, ``scorer:NAME``, ``scorer:DIR``, ``train:DATASET``, or ``NAME`` or ``NAME:TARGET`` of a
-            plugin's evaluator; options follow as ``?key=value&key=value``.
+        spec: ``benchmark:NAME=PATH``, ``benchmark:FILE.csv``, ``scorer:NAME``, ``scorer:DIR``, ``train:DATASET``, ``NAME`` or ``NAME:TARGET`` of a
+            plugin's evaluator, or a function, ``file.py:function`` or ``module.path:function``; options follow as ``?key=value&key=value``.
         space: name of the space that is searched.
+        input: shapes of the inputs, where a callable makes the networks.
+        steps: of a whole training, where it is divided into steps.
 
     Raises:
         SearchError: the text is none of these; other ``CgError`` from what it names.
     """
     kind, colon, rest = spec.partition(":")
+    if is_function(spec):
+        from cg_evolve.callable_space import shared_space
+        from cg_evolve.evaluators.function import FunctionEvaluator
+
+        return FunctionEvaluator(
+            spec, shared_space(space, tuple(input)) if space and not space.startswith("<") else None, steps
+        )
     if kind in _BUILT_IN:
         target, _, query = rest.partition("?")
         if not target:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from cg_evolve.errors import SearchError
-from cg_ir import get_benchmark, get_space, registry
+from cg_ir import ArchError, CgError, get_benchmark, get_space, registry
 from cg_ir.registry import split_options
 
 if TYPE_CHECKING:
@@ -38,11 +40,42 @@ class BenchmarkEvaluator:
             self.metrics.remove(metric)
             self.metrics.insert(0, metric)
         self._canonical = getattr(get_space(space), "canonical", str) if space else str
+        self._space = space
         self._spelling: dict[str, str] | None = None
 
     def archs(self) -> list[str]:
-        """The architectures that have a label of the main metric: the pool of a search on this table."""
-        return [arch for arch in self.table.archs() if self._has(arch)]
+        """The architectures that have a label of the main metric: the pool of a search on this table.
+
+        Those that the space has, but not with its options (``transnas?level=micro``), are left out.
+
+        Raises:
+            SearchError: none is left.
+        """
+        found = [arch for arch in self.table.archs() if self._has(arch)]
+        if "?" not in self._space:
+            return found
+        inside = [arch for arch in found if self._inside(arch)]
+        if found and not inside:
+            raise SearchError(
+                f"the table has nothing of the space '{self._space}'; its first architecture is {found[0]}"
+            )
+        return inside
+
+    def _inside(self, arch: str) -> bool:
+        try:
+            self._canonical(arch)
+        except ArchError as error:
+            try:
+                self._anywhere(arch)
+            except CgError:
+                raise error from None  # wrong with any options, and to be told
+            return False
+        return True
+
+    @cached_property
+    def _anywhere(self) -> Callable[[str], str]:
+        """Reads architectures of the space, whatever its options."""
+        return getattr(get_space(split_options(self._space)[0]), "canonical", str)
 
     def _has(self, arch: str) -> bool:
         try:

@@ -33,7 +33,7 @@ def read_analog(path: Path) -> LabelTable:
     space: Any = get_space("nb201")
     rows = Rows()
     for key, record in data.items():
-        if not isinstance(key, tuple) or len(key) != 6 or not isinstance(record, Record):
+        if type(key) is not tuple or len(key) != 6 or type(record) is not Record:
             raise SourceError(f"{path}: an entry should have a key of six operators, not {reprlib.repr(key)}")
         if not all(type(op) is int and 0 <= op < len(_OPERATORS) for op in key):
             raise SourceError(f"{path}: operators should be numbers from 0 to 4, not {reprlib.repr(key)}")
@@ -43,8 +43,8 @@ def read_analog(path: Path) -> LabelTable:
 
 def _labels(record: Record) -> dict[str, float]:
     labels = {}
-    for name, value in vars(record).items():
-        number = getattr(value, "value", None) if isinstance(value, Record) else value
-        if isinstance(number, (int, float)) and not isinstance(number, bool):
+    for name, value in record.items():
+        number = value.get("value") if type(value) is Record else value
+        if type(number) is float or type(number) is int:
             labels[name] = float(number)
     return labels

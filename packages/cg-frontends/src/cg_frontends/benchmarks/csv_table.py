@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import csv
-import gzip
+import io
 import math
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
 from cg_frontends.benchmarks.table import LabelTable, Rows
 from cg_ir import SourceError, get_space
+from cg_ir.files import READ_LIMIT, open_bounded, read_limit
 
-__all__ = ["LAYOUTS", "Layout", "read_csv"]
+__all__ = ["LAYOUTS", "Layout", "csv_rows", "open_text", "read_csv"]
 
 
 @dataclass(frozen=True)
@@ -66,34 +67,47 @@ LAYOUTS = (
     Layout("naap440", ("layers",), lambda row: row["layers"], ("model_id", "is_test"), ("max_test_acc",)),
 )
 
+#: The column that names an architecture's relatives.
+_GROUP = "group"
+
 #: Tables of NAS-Bench-201 that name a cell by its official number, and the table beside them that spells the numbers out.
 _INDEX = "index"
 _SPELLED = ("nb201_cifar10.csv.gz", "nb201_cifar10.csv")
 
 
+_PIECE = 2**16
+#: As many rows are read as would take the size limit if they were so long.
+_BYTES_A_ROW = 128
+
+
 @contextmanager
-def _rows(path: Path) -> Iterator[tuple[list[str], Iterator[tuple[int, dict[str, str]]]]]:
+def csv_rows(path: Path) -> Iterator[tuple[list[str], Iterator[tuple[int, dict[str, str]]]]]:
     """The header of a CSV, and its rows with their line numbers."""
     try:
-        with _open(path) as file:
+        with open_text(path) as file:
             reader = csv.reader(file)
             header = next(reader, [])
             yield header, _read(reader, header, path)
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error, gzip.BadGzipFile) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+    except (OSError, EOFError, MemoryError, UnicodeDecodeError, csv.Error, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or str(error) or "there is not enough memory"
         raise SourceError(f"{path}: cannot be read as a CSV table: {reason}") from None
 
 
-def _open(path: Path) -> TextIO:
-    with open(path, "rb") as file:
-        compressed = file.read(2) == b"\x1f\x8b"
-    if compressed:
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-    return open(path, encoding="utf-8-sig", newline="")
+@contextmanager
+def open_text(path: Path) -> Iterator[io.TextIOWrapper]:
+    """A text file, decompressed where it is compressed, up to the limit of `cg_ir.files`."""
+    with (
+        open_bounded(path) as stream,
+        io.TextIOWrapper(io.BufferedReader(stream, _PIECE), encoding="utf-8-sig", newline="") as file,
+    ):
+        yield file
 
 
 def _read(reader: Iterator[list[str]], header: list[str], path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    most = read_limit() // _BYTES_A_ROW
     for line, cells in enumerate(reader, 2):
+        if line > most:
+            raise SourceError(f"{path}: more than {most:,} rows; if they are meant, raise {READ_LIMIT}")
         if not cells:
             continue
         if len(cells) != len(header):
@@ -120,7 +134,7 @@ def _numbered(path: Path) -> dict[str, str]:
     for name in _SPELLED:
         other = path.with_name(name)
         if other.is_file() and other != path:
-            with _rows(other) as (header, rows):
+            with csv_rows(other) as (header, rows):
                 if {"index", "arch_str"} <= set(header):
                     return {row["index"]: row["arch_str"] for _, row in rows}
     raise SourceError(
@@ -131,7 +145,8 @@ def _numbered(path: Path) -> dict[str, str]:
 def read_csv(path: Path, space: str = "") -> tuple[str, LabelTable]:
     """The table in a CSV file and the space that its columns belong to ('' where they do not tell).
 
-    Every column whose first entry is a number is a metric; an empty cell means no label. Several rows of one architecture are averaged.
+    Every column whose first entry is a number is a metric; an empty cell means no label. Several rows of one architecture are averaged. A
+    column ``group`` names relatives, which are left out together.
 
     Args:
         path: the file; it may be compressed with gzip.
@@ -140,14 +155,15 @@ def read_csv(path: Path, space: str = "") -> tuple[str, LabelTable]:
     Raises:
         SourceError: the file cannot be read, no column names an architecture, or a cell of a metric is no number.
     """
-    with _rows(path) as (header, lines):
+    with csv_rows(path) as (header, lines):
         if len(set(header)) != len(header):
             raise SourceError(f"{path}: two columns have the same name")
         layout = _layout(header, path, space)
-        candidates = [c for c in header if c not in layout.columns and c not in layout.ignored]
+        candidates = [c for c in header if c not in layout.columns and c not in layout.ignored and c != _GROUP]
         texts: set[str] = set()
         numbers: set[str] = set()
         rows = Rows()
+        groups: dict[str, str] = {}
         for line, row in lines:
             try:
                 arch = layout.arch(row)
@@ -167,6 +183,7 @@ def read_csv(path: Path, space: str = "") -> tuple[str, LabelTable]:
                 else:
                     texts.add(column)
             rows.add(arch, labels)
+            groups.setdefault(arch, row.get(_GROUP, ""))
     found = layout.space or space
     canonical = getattr(get_space(found), "canonical", None) if found else None
     table = rows.table(str(path), layout.main, canonical)
@@ -174,7 +191,8 @@ def read_csv(path: Path, space: str = "") -> tuple[str, LabelTable]:
     if not kept:
         raise SourceError(f"{path}: no column of numbers beside {', '.join(layout.columns)}")
     columns = [table.metrics.index(metric) for metric in kept]
-    return found, LabelTable(list(table.archs()), kept, table.values[:, columns], canonical)
+    named = list(groups.values()) if any(groups.values()) else ()
+    return found, LabelTable(list(table.archs()), kept, table.values[:, columns], canonical, named)
 
 
 def _number(cell: str) -> float | None:

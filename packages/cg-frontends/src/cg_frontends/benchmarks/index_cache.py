@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from cg_frontends.benchmarks.table import LabelTable
-from cg_ir.files import atomic_path
+from cg_ir.files import atomic_path, read_limit
 
 __all__ = ["cached", "index_path", "stamp"]
 
@@ -56,6 +57,9 @@ def cached(
 
 def _load(index: Path, header: str, canonical: Callable[[str], str] | None) -> LabelTable | None:
     try:
+        with zipfile.ZipFile(index) as archive:
+            if sum(member.file_size for member in archive.infolist()) > read_limit():
+                return None
         with open(index, "rb") as file, np.load(file, allow_pickle=False) as data:
             if bytes(data["header"]).decode() != header:
                 return None

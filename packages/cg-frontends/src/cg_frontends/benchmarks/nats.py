@@ -5,8 +5,10 @@ A folder holds ``meta.pickle.pbz2`` with the architectures and, for each, ``0001
 
 from __future__ import annotations
 
-import bz2
-from collections.abc import Iterator
+import io
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,14 @@ from cg_frontends.benchmarks.pickles import as_mapping, load_plain, refuse_damag
 from cg_frontends.benchmarks.progress import progress
 from cg_frontends.benchmarks.table import LabelTable, Rows
 from cg_ir import ArchError, SourceError, get_space
+from cg_ir.files import open_bounded
 
 __all__ = ["SUFFIX", "architectures", "read_nats"]
 
 SUFFIX = ".pickle.pbz2"
+#: Bytes that the results of one architecture may have once decompressed, and a file of all without regard to its size.
+_LIMIT = 64 * 2**20
+_AHEAD = 2
 
 
 def read_nats(path: Path, space: str) -> LabelTable:
@@ -34,11 +40,12 @@ def read_nats(path: Path, space: str) -> LabelTable:
     """
     if path.is_dir():
         meta = path / f"meta{SUFFIX}"
-        archs = architectures(as_mapping(_load(meta), str(meta), "the table").get("meta_archs"), str(meta), space)
+        table = as_mapping(next(_contents([meta]))[1], str(meta), "the table")
+        archs = architectures(table.get("meta_archs"), str(meta), space)
         found = progress(sorted(path.glob(f"[0-9]*{SUFFIX}")), f"reading {path.name}")
-        entries: Iterator[tuple[int, Any]] = ((int(p.name.removesuffix(SUFFIX)), _load(p)) for p in found)
+        entries: Iterator[tuple[Any, Any]] = ((_number(p), value) for p, value in _contents(found))
     else:
-        with refuse_damage(str(path)), bz2.open(path, "rb") as file:
+        with refuse_damage(str(path)), open_bounded(path, _LIMIT) as file:
             data = as_mapping(CondensingReader(file, unread="torch").load(), str(path), "the table")
         archs = architectures(data.get("meta_archs"), str(path), space)
         entries = iter(as_mapping(data.get("arch2infos"), str(path), "'arch2infos'").items())
@@ -81,6 +88,33 @@ def architectures(values: Any, source: str, space: str) -> list[str]:
     return list(values)
 
 
-def _load(path: Path) -> Any:
-    with refuse_damage(str(path)), bz2.open(path, "rb") as file:
-        return load_plain(file, str(path))
+def _number(path: Path) -> int:
+    digits = path.name.removesuffix(SUFFIX)
+    if not digits.isdecimal() or len(digits) > 9:
+        raise SourceError(f"{path}: the name should be the number of an architecture, such as 000123{SUFFIX}")
+    return int(digits)
+
+
+def _contents(paths: Iterable[Path]) -> Iterator[tuple[Path, Any]]:
+    """The values of files, which are decompressed beside their being read."""
+    ahead: deque[tuple[Path, Future[bytes]]] = deque()
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            for path in paths:
+                ahead.append((path, pool.submit(_decompressed, path)))
+                if len(ahead) > _AHEAD:
+                    yield _value(*ahead.popleft())
+            while ahead:
+                yield _value(*ahead.popleft())
+        finally:
+            for _, waiting in ahead:
+                waiting.cancel()
+
+
+def _decompressed(path: Path) -> bytes:
+    with refuse_damage(str(path)), open_bounded(path, _LIMIT) as file:
+        return file.read()
+
+
+def _value(path: Path, content: Future[bytes]) -> tuple[Path, Any]:
+    return path, load_plain(io.BytesIO(content.result()), str(path))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,8 +20,8 @@ class PickleError(ValueError):
     """A pickle is damaged, or is not data alone."""
 
 
-class Record(SimpleNamespace):
-    """An instance of a class that is rebuilt as data: its attributes and nothing else."""
+class Record(dict[str, Any]):
+    """An instance of a class that is rebuilt as data: its attributes by name, and nothing else."""
 
 
 class Name(NamedTuple):
@@ -259,7 +258,7 @@ def build(value: Any, state: Any, memo: list[Any]) -> Any:
         states = state if type(state) is tuple and len(state) == 2 else (state,)
         for part in states:
             if type(part) is dict and all(type(key) is str for key in part):
-                vars(value).update(part)
+                value.update(part)
             elif part is not None:
                 raise PickleError("an object whose state is no dictionary")
         return value

@@ -10,9 +10,8 @@ from __future__ import annotations
 import re
 import struct
 import sys
-from collections.abc import Collection, Mapping
-from itertools import chain
-from typing import IO, Any, Protocol
+from collections.abc import Callable, Collection, Mapping
+from typing import IO, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -49,11 +48,8 @@ _INTEGER = 1024
 #: Values of opcodes that have no arguments.
 _CONSTANTS = {0x88: True, 0x89: False}
 
-#: Opcodes that follow one another often: a byte and a float; and, for an instance, its state of texts in the memo and floats.
-_BYTE_KEYS = re.compile(rb"(?s:K.G.{8}){0,1000}")
+#: What follows the class of an instance whose state are texts in the memo and floats.
 _RECORD = re.compile(rb"(?s:\)\x81\x94}\x94\(((?:h.G.{8}){1,100})ub)")
-_BYTE_PAIR = np.dtype([("", "V1"), ("key", "u1"), ("", "V1"), ("value", ">f8")])
-_number_pairs = struct.Struct(">xBxd").iter_unpack
 
 _double = struct.Struct(">d").unpack_from
 _int32 = struct.Struct("<i").unpack_from
@@ -62,6 +58,24 @@ _uint32 = struct.Struct("<I").unpack_from
 
 class _File(Protocol):
     def read(self, size: int, /) -> bytes: ...
+
+
+class _Run(NamedTuple):
+    """Pairs of keys and floats that follow one another.
+
+    Attributes:
+        size: bytes that they take.
+        layout: of one pair.
+        keys: all keys with their opcodes.
+        links: all that stands between keys and floats.
+        names: the keys as values.
+    """
+
+    size: int
+    layout: np.dtype[Any]
+    keys: bytes
+    links: bytes
+    names: list[Any]
 
 
 class PickleReader:
@@ -89,11 +103,11 @@ class PickleReader:
         self._safe = 0
         self._ended = False
         self._texts: dict[bytes, str] = {}
-        self._runs: dict[int, tuple[re.Pattern[bytes], np.dtype[Any]]] = {}
-        self._names: dict[tuple[int, bytes], list[str]] = {}
+        self._runs: dict[bytes, _Run] = {}
         self._begin()
 
     def _begin(self) -> None:
+        self._shapes: dict[bytes, tuple[list[str], Callable[[bytes], tuple[float, ...]]]] = {}
         self._stack: list[Any] = []
         self._marks: list[int] = []
         self._memo: list[Any] = []
@@ -148,7 +162,7 @@ class PickleReader:
                             push(_double(data, end + 1)[0])
                             end += 9
                             if data[end] == 0x8C:  # most likely one of many
-                                end = self._text_keys(data, end)
+                                end = self._pairs(data, end, 2 + data[end + 1], b"\x94G")
                     place = end
                 elif op == 0x4B:  # a byte, before a float
                     push(data[place + 1])
@@ -157,7 +171,7 @@ class PickleReader:
                         push(_double(data, place + 1)[0])
                         place += 9
                         if data[place] == 0x4B:
-                            place = self._byte_keys(data, place)
+                            place = self._pairs(data, place, 2, b"G")
                 elif op == 0x47:
                     push(_double(data, place + 1)[0])
                     place += 9
@@ -259,33 +273,53 @@ class PickleReader:
             self._charged += 2 * size
         return piece
 
-    def _byte_keys(self, data: bytes, place: int) -> int:
-        """Push all of many pairs of a byte and a float; gives the place after them."""
-        end = _BYTE_KEYS.match(data, place).end()  # type: ignore[union-attr]
-        rows = np.frombuffer(data, _BYTE_PAIR, (end - place) // _BYTE_PAIR.itemsize, place)
-        self._stack.extend(chain.from_iterable(zip(rows["key"].tolist(), rows["value"].tolist(), strict=True)))
-        return end
+    def _pairs(self, data: bytes, place: int, width: int, link: bytes) -> int:
+        """Push all of many pairs of a key and a float; gives the place after them.
 
-    def _text_keys(self, data: bytes, place: int) -> int:
-        """Push all of many pairs of a text, of one length, that the memo keeps, and a float; gives the place after them."""
-        size = data[place + 1]
-        if not size:
-            return place
-        run = self._runs.get(size)
+        Args:
+            data: the piece of the file.
+            place: where the first pair begins.
+            width: bytes of a key with its opcode.
+            link: what stands between key and float: a float's opcode, after the memo's for a text.
+        """
+        run = self._runs.get(data[place : place + width])
+        if run is not None and place + run.size <= len(data):
+            rows = np.frombuffer(data[place : place + run.size], run.layout)
+            if rows["key"].tobytes() != run.keys or rows["link"].tobytes() != run.links:
+                run = None
+        else:
+            run = None
         if run is None:
-            run = self._runs[size] = _text_pairs(size)
-        pattern, pair = run
-        end = pattern.match(data, place).end()  # type: ignore[union-attr]
-        rows = np.frombuffer(data, pair, (end - place) // pair.itemsize, place)
-        keys = rows["key"].tobytes()
-        names = self._names.get((size, keys))
-        if names is None:
-            names = [self._text(keys[first : first + size]) for first in range(0, len(keys), size)]
-            if len(self._names) < 2**10:
-                self._names[size, keys] = names
-        self._memo.extend(names)
-        self._stack.extend(chain.from_iterable(zip(names, rows["value"].tolist(), strict=True)))
-        return end
+            run = self._learn(data, place, width, link)
+            if run is None:
+                return place
+            rows = np.frombuffer(data[place : place + run.size], run.layout)
+        if len(link) == 2:
+            self._memo.extend(run.names)
+        pairs: list[Any] = [None] * (2 * len(run.names))
+        pairs[::2] = run.names
+        pairs[1::2] = rows["value"].tolist()
+        self._stack.extend(pairs)
+        return place + run.size
+
+    def _learn(self, data: bytes, place: int, width: int, link: bytes) -> _Run | None:
+        """The pairs that begin at a place, whose keys often come again in the same order."""
+        first = data[place : place + width]
+        head = first[:1] if len(link) == 1 else first[:2]
+        pattern = b"(?s:%s.{%d}%s.{8}){1,1000}" % (re.escape(head), width - len(head), link)
+        found = re.compile(pattern).match(data, place)
+        if found is None:
+            return None
+        layout = np.dtype([("key", f"V{width}"), ("link", f"V{len(link)}"), ("value", ">f8")])
+        rows = np.frombuffer(found[0], layout)
+        keys, size = rows["key"].tobytes(), len(head)
+        raws = [keys[begin + size : begin + width] for begin in range(0, len(keys), width)]
+        names = [raw[0] for raw in raws] if len(link) == 1 else [self._text(raw) for raw in raws]
+        run = _Run(len(found[0]), layout, keys, rows["link"].tobytes(), names)
+        known = self._runs.get(first)
+        if (known is None and len(self._runs) < 2**10) or (known is not None and known.size > run.size):
+            self._runs[first] = run
+        return run
 
     def _record(self, data: bytes, place: int) -> int:
         """Push an instance of a class that was just pushed, if all its attributes are floats; gives the place after it, or the same."""
@@ -293,19 +327,26 @@ class PickleReader:
         found = _RECORD.match(data, place)
         if found is None or stack[-1] not in self._records:
             return place
-        pairs = list(chain.from_iterable(_number_pairs(found[1])))
-        try:
-            names = [memo[number] for number in pairs[::2]]
-        except IndexError:
-            return place
-        if set(map(type, names)) != {str}:
-            return place
-        state = dict(zip(names, pairs[1::2], strict=True))
-        stack[-1] = record = Record(**state)
-        memo.append(record)
-        memo.append(state)
-        self._charged += _SLOT * (2 * len(names) + 2)
+        floats = found[1]
+        shape = self._shapes.get(floats[1::11])
+        if shape is None:
+            shape = self._shape(floats[1::11])
+            if shape is None:
+                return place
+        names, unpack = shape
+        stack[-1] = record = Record(zip(names, unpack(floats)))  # noqa: B905
+        memo += (record, record)
+        self._charged += _SLOT * (len(names) + 1)
         return found.end()
+
+    def _shape(self, numbers: bytes) -> tuple[list[str], Callable[[bytes], tuple[float, ...]]] | None:
+        """The names of attributes that the memo has under some numbers, and what gets their floats out of the file."""
+        memo = self._memo
+        if max(numbers) >= len(memo) or not all(type(memo[number]) is str for number in numbers):
+            return None
+        names = [memo[number] for number in numbers]
+        shape = self._shapes[numbers] = names, struct.Struct(">" + "3xd" * len(numbers)).unpack
+        return shape
 
     def _text(self, raw: bytes) -> str:
         text = str(raw, "utf-8", "surrogatepass")
@@ -323,6 +364,7 @@ class PickleReader:
         while number >= len(memo):
             memo.append(None)
         memo[number] = self._stack[-1]
+        self._shapes.clear()
 
     def _pop(self) -> list[Any]:
         """What was put on the stack since the last mark."""
@@ -498,12 +540,6 @@ class PickleReader:
             if len(line) < 2 or line[:1] != line[-1:] or line[:1] not in (b"'", b'"') or b"\\" in line:
                 raise PickleError("a text of protocol 0 that is not read")
             push(str(line[1:-1], "ascii"))
-
-
-def _text_pairs(size: int) -> tuple[re.Pattern[bytes], np.dtype[Any]]:
-    """What matches pairs of a text of ``size`` bytes that goes into the memo and a float, and the layout of one."""
-    pattern = re.compile(b"(?s:\x8c%s.{%d}\x94G.{8}){0,1000}" % (re.escape(bytes([size])), size))
-    return pattern, np.dtype([("", "V2"), ("key", f"V{size}"), ("", "V2"), ("value", ">f8")])
 
 
 def load_plain(file: IO[bytes], source: str, records: Collection[tuple[str, str]] = ()) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track
 
 __all__ = ["progress"]
@@ -19,7 +20,7 @@ def progress(items: Iterable[T], description: str, total: float | None = None) -
     return iter(
         track(
             items,
-            description=description,
+            description=escape(description),
             total=total,
             console=console,
             transient=True,

@@ -14,6 +14,7 @@ __all__ = [
     "AnalogNasBench",
     "AutoFormerLabels",
     "CsvLabels",
+    "LabelledGraphs",
     "MetaQnnLabels",
     "MnasNetLabels",
     "Naap440Labels",
@@ -22,6 +23,7 @@ __all__ = [
     "NasBench301Labels",
     "NatsSizeLabels",
     "OnceForAllLabels",
+    "TimmLabels",
     "TransNasLabels",
 ]
 
@@ -240,3 +242,45 @@ class Naap440Labels(_CsvOnly):
     name = "naap440"
     space = "naap440"
     files = ("naap440.csv.gz", "naap440*.csv")
+
+
+class TimmLabels(Reader):
+    """Accuracies of timm's weights on ImageNet, one label an architecture and resolution.
+
+    Args:
+        recipes: ``in1k`` (recipes that saw ImageNet-1k alone) or ``all``.
+        label: ``adjusted`` (the recipe's effect is estimated and taken out), ``best`` or ``mean`` of an architecture's recipes.
+    """
+
+    name = "timm"
+    space = "timm"
+    files = ("timm_imagenet.csv.gz", "timm_imagenet*.csv")
+
+    def __init__(self, recipes: str = "in1k", label: str = "adjusted") -> None:
+        from cg_frontends.benchmarks.timm_results import LABELS, RECIPES
+        from cg_frontends.spaces.options import read_choice
+
+        self.recipes = read_choice(self.name, "recipes", recipes, RECIPES)
+        self.label = read_choice(self.name, "label", label, LABELS)
+
+    def reader(self, path: Path) -> Callable[[], LabelTable] | None:
+        if not path.is_file():
+            return None
+        from cg_frontends.benchmarks.timm_results import read_timm
+
+        return lambda: read_timm(path, self.recipes, self.label)
+
+
+class LabelledGraphs(Reader):
+    """Graph documents with labels, JSON Lines: a family of one's own. Its table has the networks, too: ``table.graph(arch)``."""
+
+    name = "graphs"
+    space = ""
+    files = ("*.jsonl.gz", "*.jsonl")
+
+    def reader(self, path: Path) -> Callable[[], LabelTable] | None:
+        if not path.is_file():
+            return None
+        from cg_frontends.benchmarks.graph_labels import read_graphs
+
+        return lambda: read_graphs(path)

@@ -24,6 +24,7 @@ class LabelTable:
         metrics: names of the columns, the main one first.
         values: labels, (architectures, metrics); nan where there is none.
         canonical: the spelling under which other spellings of an architecture are found; None for no other spellings.
+        groups: group of each architecture where the table knows relatives (a module family, a laboratory): what is left out together.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class LabelTable:
         metrics: Sequence[str],
         values: NDArray[np.float64],
         canonical: Callable[[str], str] | None = None,
+        groups: Sequence[str] = (),
     ) -> None:
         self.metrics = tuple(metrics)
         self.values = values
@@ -40,6 +42,7 @@ class LabelTable:
         self._columns = {metric: column for column, metric in enumerate(self.metrics)}
         self._canonical = canonical
         self._spellings: dict[str, int] | None = None
+        self.groups = tuple(groups)
 
     def __len__(self) -> int:
         return len(self._archs)
@@ -50,6 +53,15 @@ class LabelTable:
     def archs(self) -> Iterator[str]:
         """The architectures, in the order of the file."""
         return iter(self._archs)
+
+    def group(self, arch: str) -> str:
+        """Group of an architecture, whichever way it is spelled; '' where the table knows none.
+
+        Raises:
+            KeyError: the table has no such architecture.
+        """
+        row = self._row(arch)
+        return self.groups[row] if self.groups else ""
 
     def column(self, metric: str) -> NDArray[np.float64]:
         """All labels of a metric, in the order of ``archs``; nan where there is none.

@@ -23,5 +23,7 @@ def repeat_heads(low: Lowering, tensor: Value | int, heads: int) -> int:
     if heads % own:
         raise GraphError(f"{heads} heads of queries do not share {own} heads of keys and values")
     *lead, _, length, width = shape
-    wide = low.add("Expand", low.reshape(node, (*lead, own, 1, length, width)), shape=(*lead, own, heads // own, length, width))
+    wide = low.add(
+        "Expand", low.reshape(node, (*lead, own, 1, length, width)), shape=(*lead, own, heads // own, length, width)
+    )
     return low.reshape(wide, (*lead, heads, length, width))

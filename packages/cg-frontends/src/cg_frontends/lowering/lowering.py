@@ -214,6 +214,8 @@ class Lowering:
     @staticmethod
     def finite(number: float) -> float:
         """The number, or the nearest that JSON has."""
+        if isinstance(number, complex):
+            raise GraphError(f"a complex number ({number}) is no element that a graph can hold")
         number = float(number)
         if number != number:
             return 0.0

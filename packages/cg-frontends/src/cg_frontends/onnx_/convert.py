@@ -100,9 +100,7 @@ def _shapes(graph: onnx.GraphProto, given: Sequence[str]) -> tuple[Shapes, dict[
         raise SourceError(
             f"{len(inputs)} inputs ({', '.join(v.name for v in inputs)}), but {len(given)} shapes are given"
         )
-    symbols = {
-        value.type.tensor_type.shape.dim[0].dim_param: 1 for value in inputs if value.type.tensor_type.shape.dim
-    }
+    symbols = {value.type.tensor_type.shape.dim[0].dim_param: 1 for value in inputs if value.type.tensor_type.shape.dim}
     symbols.pop("", None)
     shapes: Shapes = {}
     for index, value in enumerate(inputs):
@@ -135,7 +133,9 @@ def _given(kind: onnx.TypeProto.Tensor, text: str, symbols: dict[str, int]) -> t
         named = [i for i, d in enumerate(dims) if d.dim_param in symbols]
         sizes.insert(named[0] if len(named) == 1 else 0, 1)
     elif len(dims) != len(sizes):
-        raise SourceError(f"input '{text}' has {len(sizes)} sizes, but the file's has {len(dims)} axes, the batch included")
+        raise SourceError(
+            f"input '{text}' has {len(sizes)} sizes, but the file's has {len(dims)} axes, the batch included"
+        )
     return tuple(sizes)
 
 
@@ -148,8 +148,10 @@ def _own(value: onnx.ValueInfoProto, symbols: dict[str, int]) -> tuple[int, ...]
     for axis, size in enumerate(kind.shape.dim):
         if 0 < size.dim_value <= _LARGEST:
             sizes.append(size.dim_value)
-        elif size.dim_value:
-            raise SourceError(f"axis {axis} of input '{value.name}' has size {size.dim_value}")
+        elif size.HasField("dim_value"):
+            raise SourceError(
+                f"axis {axis} of input '{value.name}' has size {size.dim_value}; say its sizes with --input"
+            )
         elif axis == 0 or size.dim_param in symbols:
             sizes.append(symbols.get(size.dim_param, 1))
         else:

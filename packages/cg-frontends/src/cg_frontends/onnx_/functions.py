@@ -24,7 +24,9 @@ def instantiate(
         attributes: of the call, with the function's defaults.
     """
     names = {formal: node.input[i] if i < len(node.input) else "" for i, formal in enumerate(function.input)}
-    names |= {formal: node.output[i] for i, formal in enumerate(function.output) if i < len(node.output) and node.output[i]}
+    names |= {
+        formal: node.output[i] for i, formal in enumerate(function.output) if i < len(node.output) and node.output[i]
+    }
     return [_renamed(inner, names, prefix, attributes) for inner in function.node]
 
 

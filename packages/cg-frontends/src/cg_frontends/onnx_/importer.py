@@ -49,7 +49,7 @@ _SMALL = 2**16
 _LARGE = 2**22
 _RECORDED = 256
 #: Of one file, functions counted as their nodes.
-_MOST_NODES = 2**19
+_MOST_NODES = 2**17
 _DEEPEST = 24
 #: What a reading raises where a file does not fit the operator's definition.
 _MISFITS = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
@@ -177,7 +177,12 @@ class Importer:
         result = []
         for i, value in enumerate(values):
             rank = max((len(self.shape(v)) for j, v in enumerate(values) if j != i), default=0)
-            one = isinstance(value, Value) and value.kind == CONSTANT and prod(value.shape) == 1 and len(value.shape) <= rank
+            one = (
+                isinstance(value, Value)
+                and value.kind == CONSTANT
+                and prod(value.shape) == 1
+                and len(value.shape) <= rank
+            )
             if one and isinstance(value, Value) and value.fill is not None:
                 result.append(self.scalar(value.fill))
             else:
@@ -196,6 +201,17 @@ class Importer:
     def scalar(self, number: float) -> int:
         """A scalar constant."""
         return self.low.scalar(number)
+
+    @staticmethod
+    def bounded(count: int) -> int:
+        """A number of elements that a reading may write out.
+
+        Raises:
+            SourceError: it is too large.
+        """
+        if count > _LARGE:
+            raise SourceError(f"{count} elements are beyond the limit of this reader ({_LARGE})")
+        return count
 
     def constant(self, array: NDArray[Any]) -> int | Value:
         """A constant that a reading needs; a small one carries its elements."""
@@ -445,7 +461,10 @@ class Importer:
         """Run a function of the file."""
         attributes = {a.name: a for a in (*function.attribute_proto, *node.attribute)}
         outer = self._opsets
-        self._opsets = {**outer, **{("" if o.domain == "ai.onnx" else o.domain): int(o.version) for o in function.opset_import}}
+        self._opsets = {
+            **outer,
+            **{("" if o.domain == "ai.onnx" else o.domain): int(o.version) for o in function.opset_import},
+        }
         self._check_opset()
         region = _region(node)
         if region:
@@ -457,7 +476,11 @@ class Importer:
         """Replace an operator by the function that defines it in the standard, where its nodes can all be read."""
         if schema is None or any(isinstance(v, Parts) for v in operation.given):
             return False
-        about = [None if v is None else (t, self.shape(v)) for v, t in zip(operation.given, operation.types, strict=True)]
+        if any(attribute.name not in schema.attributes for attribute in node.attribute):
+            return False  # the definition does not know them
+        about = [
+            None if v is None else (t, self.shape(v)) for v, t in zip(operation.given, operation.types, strict=True)
+        ]
         function = standard_function(node, schema, self.opset, about)
         if function is None:
             return False
@@ -467,7 +490,10 @@ class Importer:
         values, arrays, types, depth = dict(self.values), dict(self.arrays), dict(self.types), self._depth
         outer = self._opsets
         if function.opset_import:
-            self._opsets = {**outer, "": max((o.version for o in function.opset_import if o.domain == ""), default=self.opset)}
+            self._opsets = {
+                **outer,
+                "": max((o.version for o in function.opset_import if o.domain == ""), default=self.opset),
+            }
         try:
             self._run_body(function, node, attributes)
             if sum(self.low.unknown.values()) == unknown:
@@ -524,7 +550,7 @@ class Importer:
         shown = f"{name} with {', '.join(unread)}" if unread else name
         self.low.unknown[shown] = self.low.unknown.get(shown, 0) + 1
         slots = [v for v in inputs if isinstance(v, Value) and v.kind == WEIGHT and self.low.owned(v)]
-        given = [v for v in inputs if v is not None and v not in slots]
+        given = [v for v in inputs if v is not None and v not in slots and 0 not in self.shape(v)]
         made = self.add("Custom", *given, shape=first, slots=slots, name=name, params=sum(prod(v.shape) for v in slots))
         return [
             made if i == 0 else None if s is None else self.add("Select", made, shape=s, index=i)

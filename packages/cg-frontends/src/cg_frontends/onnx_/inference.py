@@ -41,7 +41,9 @@ json.dump(known, sys.stdout)
 """
 
 
-def inferred_shapes(model: onnx.ModelProto, shapes: Mapping[str, tuple[tuple[int, ...], str]]) -> dict[str, tuple[int, ...]]:
+def inferred_shapes(
+    model: onnx.ModelProto, shapes: Mapping[str, tuple[tuple[int, ...], str]]
+) -> dict[str, tuple[int, ...]]:
     """Shapes by name; none where the rules fail or take too long.
 
     Args:
@@ -64,7 +66,11 @@ def inferred_shapes(model: onnx.ModelProto, shapes: Mapping[str, tuple[tuple[int
         return {}
     try:
         done = subprocess.run(
-            [sys.executable, "-c", _HELPER], input=copy.SerializeToString(), capture_output=True, timeout=_SECONDS, check=True
+            [sys.executable, "-c", _HELPER],
+            input=copy.SerializeToString(),
+            capture_output=True,
+            timeout=_SECONDS,
+            check=True,
         )
         return {str(name): tuple(int(s) for s in sizes) for name, sizes in json.loads(done.stdout).items()}
     except (OSError, ValueError, subprocess.SubprocessError):

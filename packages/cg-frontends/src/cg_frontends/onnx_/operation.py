@@ -173,7 +173,8 @@ def _value(attribute: onnx.AttributeProto) -> Any:
         return _short(value)
     if attribute.type in (onnx.AttributeProto.FLOATS, onnx.AttributeProto.INTS, onnx.AttributeProto.STRINGS):
         return [
-            _text(attribute.name, v) if isinstance(v, bytes) else _short(v) if isinstance(v, float) else v for v in value
+            _text(attribute.name, v) if isinstance(v, bytes) else _short(v) if isinstance(v, float) else v
+            for v in value
         ]
     return value
 

@@ -29,7 +29,9 @@ _ARGUMENTS: dict[str, tuple[int, ...]] = {
     "ConvInteger": (2, 3), "MatMulInteger": (2, 3), "OneHot": (1, 2), "Range": (0, 1, 2), "CastLike": (1,), "STFT": (1, 2, 3),
 }  # fmt: skip
 #: Operators through which a learned tensor stays one.
-_THROUGH = frozenset({"Identity", "Cast", "Transpose", "Reshape", "Unsqueeze", "Squeeze", "DequantizeLinear", "QuantizeLinear"})
+_THROUGH = frozenset(
+    {"Identity", "Cast", "Transpose", "Reshape", "Unsqueeze", "Squeeze", "DequantizeLinear", "QuantizeLinear"}
+)
 _ARGUMENT, _OTHER = "argument", "other"
 
 
@@ -69,9 +71,9 @@ class Roles:
                 self._roles[name] |= self._roles.get(node.output[0], set())
             else:
                 self._roles[name].add(_ARGUMENT if position in arguments else _OTHER)
-        if node.input and node.input[0] in self.learned and node.op_type in ("DequantizeLinear", "QuantizeLinear"):
-            self.quantised.add(node.input[0])
-        elif through and node.output and node.output[0] in self.quantised:
+        if (
+            node.input and node.input[0] in self.learned and node.op_type in ("DequantizeLinear", "QuantizeLinear")
+        ) or (through and node.output and node.output[0] in self.quantised):
             self.quantised.add(node.input[0])
         if node.op_type in ("ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul"):
             self.quantised |= {node.input[p] for p in weights if p < len(node.input)}

@@ -33,12 +33,30 @@ def batch_axes(graph: Graph, shapes: Sequence[tuple[int, ...]]) -> Axes | None:
 
 
 def _assumptions(shapes: Sequence[tuple[int, ...]]) -> Iterator[Axes]:
-    """The leading axis of every input; else an axis of one common size, the first or (a sequence comes first) the second."""
+    """The leading axis of every input; else an axis of one common size, the first or (a sequence comes first) the second.
+
+    An input of several axes whose first is 1 is one example, unless another input has as many examples as its second axis is long (states
+    of a recurrent layer). Vectors are no batch where the inputs of several axes do without: positions are as many as a sequence is long.
+    """
     yield tuple(0 if shape else None for shape in shapes)
-    sizes = dict.fromkeys(size for depth in (0, 1) for shape in shapes for size in shape[depth : depth + 1] if size > 1)
-    for order in ((0, 1), (1, 0)):
-        for size in sizes:
-            yield tuple(next((a for a in order if shape[a : a + 1] == (size,)), None) for shape in shapes)
+    whole = [shape for shape in shapes if len(shape) > 1] or list(shapes)
+    examples = {shape[0] for shape in whole if shape and shape[0] > 1}
+    sizes = dict.fromkeys(
+        size
+        for depth in (0, 1)
+        for shape in whole
+        for size in shape[depth : depth + 1]
+        if size > 1 and (depth == 0 or shape[0] > 1)
+    )
+
+    def axis(shape: tuple[int, ...], size: int, order: tuple[int, int]) -> int | None:
+        allowed = order if shape[:1] != (1,) or size in examples else (0,)
+        return next((a for a in allowed if shape[a : a + 1] == (size,)), None)
+
+    for vectors in (False, True):
+        for order in ((0, 1), (1, 0)):
+            for size in sizes:
+                yield tuple(axis(s, size, order) if vectors or len(s) > 1 else None for s in shapes)
 
 
 @dataclass(frozen=True)
@@ -53,8 +71,10 @@ class _Place:
 def mixes(graph: Graph, axes: Axes) -> int:
     """How many operators work along the batch if the inputs hold it at ``axes``."""
     places: list[_Place | None] = []
+    given: list[bool] = []  # whether a value depends on an input of the network
     count = 0
     for node in graph.nodes:
+        given.append(node.op == "Input" or any(given[i] for i in node.inputs))
         own = [places[i] for i in node.inputs]
         held = [place for place in own if place is not None]
         if node.op == "Input":
@@ -66,7 +86,8 @@ def mixes(graph: Graph, axes: Axes) -> int:
             place = _reshaped(held[0], node.signature.input_shapes[0], node.shape)
             count += place is None
         else:
-            axis, apart = _axis(graph, node, tuple(None if p is None else p.axis for p in own))
+            beside = [given[i] and place is None for i, place in zip(node.inputs, own, strict=True)]
+            axis, apart = _axis(graph, node, tuple(None if p is None else p.axis for p in own), beside)
             count += apart or any((p.outer, p.size) != (held[0].outer, held[0].size) for p in held)
             place = None if axis is None else _Place(axis, held[0].outer, held[0].size)
         places.append(place)
@@ -86,14 +107,19 @@ def scales(one: Graph, several: Graph, size: int) -> bool:
     return grown == ends[1] and several.macs <= size * one.macs
 
 
-def _axis(graph: Graph, node: Node, axes: Axes) -> tuple[int | None, bool]:
-    """The axis of a node's output that holds the batch, and whether the node works along the batch."""
+def _axis(graph: Graph, node: Node, axes: Axes, beside: Sequence[bool]) -> tuple[int | None, bool]:
+    """The axis of a node's output that holds the batch, and whether the node works along the batch.
+
+    Args:
+        beside: whether an input of the node comes from the network's inputs without a batch; it holds one after all if it is as long.
+    """
     if node.op == "Select":
         return selected_axis(graph.nodes[node.inputs[0]].signature, axes[0]), False
     if node.op == "Custom":
         return None, True
     how = plan(node.signature, axes)
-    return how.axis, how.apart
+    longer = any(b and place is not None for b, place in zip(beside, how.repeat, strict=False))
+    return how.axis, how.apart or longer
 
 
 def _reshaped(place: _Place, before: tuple[int, ...], after: tuple[int, ...]) -> _Place | None:

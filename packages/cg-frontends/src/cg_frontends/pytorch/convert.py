@@ -18,7 +18,8 @@ from cg_frontends.lowering.tape import TRACED, Tape
 from cg_frontends.pytorch import lowerings  # noqa: F401 - registers the lowerings
 from cg_frontends.pytorch.batch import batch_axes, scales
 from cg_frontends.pytorch.blame import definition, describe, reads_elements
-from cg_frontends.pytorch.exported import module_of, runner_of
+from cg_frontends.pytorch.devices import known_devices
+from cg_frontends.pytorch.exported import module_of, program_of_script, runner_of
 from cg_frontends.pytorch.modules import lend
 from cg_frontends.pytorch.recorder import Recorder
 from cg_frontends.pytorch.structure import map_tensors, tensors_of
@@ -92,6 +93,8 @@ def convert(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], name: st
     """The graph at batch size 1 where the program can be run at it, otherwise at the size given."""
     if not args and not kwargs:
         args, kwargs = _examples(module)
+    if isinstance(module, torch.jit.ScriptModule):
+        module = program_of_script(module, args, kwargs)
     shapes = [tuple(t.shape) for t in tensors_of((args, kwargs))]
     try:
         given = _convert(module, args, kwargs, name)
@@ -188,7 +191,7 @@ def _run(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, real_buf
     def enter(path: str) -> None:
         recorder.region = path
 
-    with lend(owner, enter, real_buffers) as lent, torch.inference_mode():
+    with lend(owner, enter, real_buffers) as lent, torch.inference_mode(), known_devices():
         recorder.origins = lent.origins
         for parameter_name, parameter in lent.parameters:
             recorder.parameter(parameter, parameter_name)

@@ -102,7 +102,8 @@ class WeightSource:
             for i in spec.inputs:
                 self._readers.setdefault(i, []).append(spec)
         self.device = next(
-            (leaf.origin.device for leaf in lowering.tape.leaves if leaf.origin is not None), torch.device("cpu")
+            (leaf.origin.device for leaf in lowering.tape.leaves if isinstance(leaf.origin, Tensor)),
+            torch.device("cpu"),
         )
 
     def pairs(self, node: Node, tag: str, owned: Any) -> Iterator[tuple[Tensor, Tensor]]:

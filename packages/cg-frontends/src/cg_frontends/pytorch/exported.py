@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, fx, nn
 
 from cg_frontends.pytorch.structure import map_tensors
+from cg_ir import SourceError
 
-__all__ = ["Runner", "module_of", "runner_of"]
+__all__ = ["Runner", "module_of", "program_of_script", "runner_of"]
 
 #: Runs a program: (callback with the path of the module that runs, args, kwargs) -> result.
 Runner = Callable[[Callable[[str], None], tuple[Any, ...], dict[str, Any]], Any]
@@ -38,6 +39,24 @@ def module_of(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     finally:
         for submodule, mode in training.items():
             submodule.training = mode
+
+
+def program_of_script(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The exported program of a scripted or traced module, whose own parameters cannot be lent.
+
+    Raises:
+        SourceError: torch cannot export it.
+    """
+    try:
+        from torch._export.converter import TS2EPConverter
+
+        with torch.no_grad(), _quiet():
+            return TS2EPConverter(module, map_tensors(args, _dense), map_tensors(kwargs, _dense)).convert()
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise SourceError(
+            f"{module.original_name}: a TorchScript module that torch.export cannot take ({reason})"
+        ) from error
 
 
 @contextlib.contextmanager

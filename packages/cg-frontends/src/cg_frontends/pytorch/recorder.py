@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from cg_frontends.lowering.tape import CONSTANT, TRACED, WEIGHT, Call, Leaf, Tape, Value
 from cg_frontends.pytorch.blame import DataDependent, tell_operator
-from cg_frontends.pytorch.shapes import ShapeMemory
+from cg_frontends.pytorch.shapes import ShapeMemory, recurrent_outputs
 from cg_frontends.pytorch.views import scatter
 
 __all__ = ["Recorder"]
@@ -73,13 +73,15 @@ _SHAPE_ONLY |= {
     "aten::randint_like",
     "aten::empty_permuted",
 }
+#: Recurrent layers over a sequence; their shapes need no run through it.
+_RECURRENT = {"aten::lstm", "aten::gru", "aten::rnn_tanh", "aten::rnn_relu"}
 _DEVICE_MOVES = {"aten::to", "aten::_to_copy"}
 
 
 class _Info:
     """What a schema says about one overload."""
 
-    __slots__ = ("aliases", "decompose", "name", "shape_only", "special", "writes")
+    __slots__ = ("aliases", "decompose", "name", "recurrent", "shape_only", "special", "writes")
 
     def __init__(self, func: Any, whole: Callable[[str], bool]) -> None:
         schema = func._schema
@@ -99,6 +101,7 @@ class _Info:
         self.aliases = any(r.alias_info is not None and not r.alias_info.is_write for r in schema.returns)
         self.special = name in _READS or name in _CHECKS or name in _DEVICE_MOVES
         self.shape_only = name in _SHAPE_ONLY
+        self.recurrent = name in _RECURRENT and func._overloadname == "input"
         self.decompose = (
             not whole(name)
             and not self.special
@@ -217,7 +220,9 @@ class Recorder(TorchDispatchMode):
         if constant or (needed and tensors):
             call = Call(info.name, *self._lift(args, kwargs, info), self.region)
             call.func = func if constant else None
-        if meta and cpu:
+        if meta and info.recurrent and args[0].is_meta:
+            out = recurrent_outputs(args)
+        elif meta and cpu:
             meta_args, meta_kwargs = _to_meta(args, kwargs)
             out = func(*meta_args, **meta_kwargs)
         elif meta and not (info.writes or info.aliases or info.special):

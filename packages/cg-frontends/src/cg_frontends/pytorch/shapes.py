@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cg_frontends.pytorch.quick_shapes import quick_result
 
-__all__ = ["ShapeMemory"]
+__all__ = ["ShapeMemory", "recurrent_outputs"]
 
 
 class ShapeMemory:
@@ -38,6 +38,20 @@ class ShapeMemory:
             return func(*args, **kwargs)
         made = [torch.empty_strided(size, stride, dtype=dtype, device="meta") for size, stride, dtype in known[1]]
         return made[0] if known[0] is None else known[0](made)
+
+
+def recurrent_outputs(args: tuple[Any, ...]) -> tuple[Tensor, ...]:
+    """What ``lstm``, ``gru`` and ``rnn`` give for a sequence, without a step for each element of it.
+
+    Args:
+        args: as the operators take them: input, states (one, or a list of state and cell), parameters, whether there are biases, layers,
+            dropout, training, both directions, batch first.
+    """
+    x, states = args[0], args[1]
+    last = list(states) if isinstance(states, (list, tuple)) else [states]
+    directions = 2 if args[7] else 1
+    sequence = x.new_empty((*x.shape[:-1], last[0].shape[-1] * directions))
+    return (sequence, *(torch.empty_like(state) for state in last))
 
 
 _SHARED = object()

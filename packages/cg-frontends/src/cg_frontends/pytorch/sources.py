@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from cg_frontends.pytorch.blame import blame
 from cg_frontends.pytorch.convert import from_module
 from cg_ir import CgError, Graph, SourceError
+from cg_ir.trust import require_python
 
 __all__ = ["convert", "default_inputs", "read_inputs"]
 
@@ -143,6 +144,7 @@ def _importable(folder: str) -> Iterator[None]:
 
 def _load(source: str, place: str, attribute: str) -> Any:
     """The object that a source names."""
+    require_python(source, place)
     try:
         if place.endswith(".py"):
             if not os.path.isfile(place):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cg_ir.drawing.labels import costs, kind, label, printable, shape_text
+from cg_ir.drawing.regions import region_paths
 from cg_ir.drawing.style import HUES
 from cg_ir.graph import Graph
 from cg_ir.output_formats import write_text
@@ -28,11 +29,13 @@ def to_dot(graph: Graph) -> str:
         '  edge [fontname="Helvetica", fontsize=9, color="#7c8798"];',
     ]
     tree: dict[tuple[str, ...], list[int]] = {(): []}
-    for node in graph.nodes:
-        path = tuple(part for part in node.region.split(".") if part)
-        for depth in range(len(path) + 1):
-            tree.setdefault(path[:depth], [])
-        tree[path].append(node.index)
+    inside: dict[tuple[str, ...], list[tuple[str, ...]]] = {(): []}
+    for index, path in enumerate(region_paths(graph)):
+        for depth in range(1, len(path) + 1):
+            if path[:depth] not in tree:
+                tree[path[:depth]], inside[path[:depth]] = [], []
+                inside[path[: depth - 1]].append(path[:depth])
+        tree[path].append(index)
     nodes = graph.nodes
 
     def emit(path: tuple[str, ...], indent: str) -> None:
@@ -40,12 +43,11 @@ def to_dot(graph: Graph) -> str:
             node = nodes[index]
             text = "\n".join(part for part in (label(node), costs(node.params, node.macs)) if part)
             lines.append(f'{indent}n{index} [label={_quote(text)}, fillcolor="{HUES[kind(node.op)][0]}22"];')
-        for inner in tree:
-            if len(inner) == len(path) + 1 and inner[: len(path)] == path:
-                lines.append(f"{indent}subgraph {_quote('cluster_' + '.'.join(inner))} {{")
-                lines.append(f"{indent}  label={_quote(inner[-1])};")
-                emit(inner, indent + "  ")
-                lines.append(f"{indent}}}")
+        for inner in inside[path]:
+            lines.append(f"{indent}subgraph {_quote('cluster_' + '.'.join(inner))} {{")
+            lines.append(f"{indent}  label={_quote(inner[-1])};")
+            emit(inner, indent + "  ")
+            lines.append(f"{indent}}}")
 
     emit((), "  ")
     for index, ins in enumerate(graph.input_lists()):

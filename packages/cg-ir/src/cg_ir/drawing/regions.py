@@ -10,11 +10,13 @@ from cg_ir.drawing.labels import costs, describe, kind, label, shape_text
 from cg_ir.graph import Graph
 from cg_ir.operators import OPERATORS
 
-__all__ = ["Box", "Frame", "Row", "region_depth", "region_order", "region_paths", "stacks"]
+__all__ = ["Box", "Frame", "Row", "region_depth", "region_order", "region_path", "region_paths", "stacks"]
 
 Path = tuple[str, ...]
 #: Longest column of operators in one box.
 _MAX_ROWS = 18
+#: Levels of regions that are told apart.
+_MAX_LEVELS = 64
 
 
 @dataclass
@@ -67,8 +69,15 @@ class Frame:
     tip: str = ""
 
 
+def region_path(name: str) -> Path:
+    """The parts of a region's name; those below 64 levels stay one part."""
+    parts = [part for part in name.split(".", 2 * _MAX_LEVELS) if part]
+    return (*parts[: _MAX_LEVELS - 1], *[".".join(parts[_MAX_LEVELS - 1 :])][: len(parts) >= _MAX_LEVELS])
+
+
 def region_paths(graph: Graph) -> list[Path]:
-    known = [tuple(part for part in name.split(".") if part) for name in graph.region_names]
+    """The region of each node."""
+    known = [region_path(name) for name in graph.region_names]
     return [known[code] for code in graph.region_codes.tolist()]
 
 

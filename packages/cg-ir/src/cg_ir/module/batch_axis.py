@@ -77,6 +77,8 @@ def _broadcast(sig: Signature, axes: tuple[int | None, ...], shape: tuple[int, .
     if len(places) != 1:
         return _APART
     place = places.pop()
+    if place >= rank:  # one number an example has no axis
+        return _APART
     repeat: list[int | None] = []
     for axis, size in zip(axes, sig.input_shapes, strict=True):
         own = place - (rank - len(size))

@@ -27,7 +27,23 @@ _Maker = Callable[[Signature, bool], Function]
 
 #: Operators that take a plain number in place of a tensor.
 SCALAR_OPERANDS = frozenset(
-    {"Add", "Mul", "Sub", "Div", "Pow", "Mod", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Where"}
+    [
+        *(
+            "Add",
+            "Mul",
+            "Sub",
+            "Div",
+            "Pow",
+            "Mod",
+            "Equal",
+            "Greater",
+            "GreaterOrEqual",
+            "Less",
+            "LessOrEqual",
+            "Where",
+        ),
+        *("BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitShift"),
+    ]
 )
 #: Stands for minus infinity, which JSON cannot write, where a MaxPool is padded by hand.
 _LOWEST = torch.finfo(torch.float32).min
@@ -333,8 +349,10 @@ def _pad(sig: Signature, several: bool) -> Function:
     pads = torch_pads(a["pads"])
     if mode == "constant":
         return lambda xs, shape: F.pad(xs[0], pads, value=a["value"])
-    rank, axes = len(sig.shape), len(pads) // 2
-    lead = max(0, axes + 2 - rank)  # PyTorch wants two axes before those that it pads so
+    rank = len(sig.shape)
+    axes = max(len(pads) // 2, min(rank - 2, 3))  # PyTorch pads all spatial axes so, and wants two before them
+    pads = [*pads, *[0] * (2 * axes - len(pads))]
+    lead = max(0, axes + 2 - rank)
     if min(pads, default=0) < 0:
         raise GraphError(f"PyTorch cannot crop with mode {a['mode']}")
 
@@ -407,7 +425,7 @@ def _scatter_elements(sig: Signature, several: bool) -> Function:
     axis, reduction = sig.attrs["axis"], sig.attrs["reduction"]
 
     def run(xs: Sequence[Any], shape: Shape) -> Tensor:
-        data, index, updates = xs[0], xs[1].long().remainder(xs[0].shape[axis]), xs[2]
+        data, index, updates = xs[0], xs[1].long(), xs[2]
         if reduction == "none":
             return data.scatter(axis, index, updates)
         return data.scatter_reduce(axis, index, updates, _REDUCES[reduction])

@@ -102,6 +102,9 @@ def _parameter(e: Emitter, node: Node) -> str | None:
 def _constant(e: Emitter, node: Node) -> str:
     value, dtype = node.attrs["value"], node.attrs["dtype"]
     kind = dtype if dtype in ("float64", "float16", "int64", "int32", "int16", "int8", "uint8", "bool") else "float32"
+    held = e.weights.get(node.index, {}).get("value")
+    if held is not None:  # elements that the graph does not record, from the module
+        return e.tensor(held.astype(kind))
     if not value:
         return e.tensor(np.full(node.shape, kind[:3] not in ("int", "uin"), dtype=kind))
     if len(value) == 1:

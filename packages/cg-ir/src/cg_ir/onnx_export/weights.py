@@ -22,9 +22,9 @@ def module_weights(graph: Graph, module: Any) -> Weights:
     result: Weights = {}
     for node in graph.nodes:
         owned = module.owned(node.index)
-        if node.op == "Constant" or owned is None:
+        if owned is None or (node.op == "Constant" and node.attrs["value"]):
             continue
-        if node.op == "Parameter":
+        if node.op in ("Parameter", "Constant"):
             result[node.index] = {"value": owned.detach().cpu().numpy()}
         else:
             tensors = {**dict(owned.named_parameters()), **dict(owned.named_buffers())}

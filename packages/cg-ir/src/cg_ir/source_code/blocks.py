@@ -92,13 +92,14 @@ def _grouped(members: list[int], path: tuple[str, ...], paths: list[tuple[str, .
 
 
 def _boundaries(block: Block, inputs: list[list[int]], readers: list[list[int]], leave_out: set[int]) -> None:
-    own = set(block.nodes())
-    for i in block.nodes():
-        for j in inputs[i]:
-            if j not in own and j not in leave_out and j not in block.inputs:
-                block.inputs.append(j)
+    nodes = block.nodes()
+    own = set(nodes)
+    taken: dict[int, None] = {}
+    for i in nodes:
+        taken.update(dict.fromkeys(j for j in inputs[i] if j not in own and j not in leave_out))
         if any(r not in own for r in readers[i]):
             block.outputs.append(i)
+    block.inputs.extend(taken)
     for item in block.items:
         if isinstance(item, Block):
             _boundaries(item, inputs, readers, leave_out)

@@ -301,8 +301,13 @@ def _pad(node: Node, xs: Sequence[str], shape: str) -> str:
     mode = {"constant": "", "reflect": "reflect", "edge": "replicate", "wrap": "circular"}[a["mode"]]
     if not mode:
         return _padded(xs[0], a["pads"], repr(a["value"]) if a["value"] else "")
-    pads = _torch_pads(a["pads"])
-    lead = max(0, pads.count(",") // 2 + 1 + 2 - len(node.shape))
+    half = len(a["pads"]) // 2
+    pairs = list(zip(a["pads"][:half], a["pads"][half:], strict=True))
+    spatial = min(half - 2, 3)  # PyTorch pads all spatial axes so
+    while len(pairs) > max(spatial, 1) and pairs[0] == (0, 0):
+        pairs.pop(0)
+    pads = _tuple([p for pair in reversed(pairs) for p in pair])
+    lead = max(0, len(pairs) + 2 - half)
     x = xs[0] if not lead else f"{xs[0]}[{', '.join(['None'] * lead)}]"
     return f"F.pad({x}, {pads}, mode={mode!r})" + ("" if not lead else f".reshape({shape})")
 
@@ -319,7 +324,11 @@ def _resize(node: Node, xs: Sequence[str], shape: str) -> str:
 
 
 def _div(node: Node, xs: Sequence[str], shape: str) -> str:
-    return f"{xs[0]} / {xs[1]}" if node.attrs["rounding"] == "none" else f"torch.div({xs[0]}, {xs[1]}, rounding_mode='trunc')"
+    return (
+        f"{xs[0]} / {xs[1]}"
+        if node.attrs["rounding"] == "none"
+        else f"torch.div({xs[0]}, {xs[1]}, rounding_mode='trunc')"
+    )
 
 
 def _mod(node: Node, xs: Sequence[str], shape: str) -> str:
@@ -337,7 +346,7 @@ _REDUCES = {"add": "sum", "mul": "prod", "max": "amax", "min": "amin"}
 
 def _scatter_elements(node: Node, xs: Sequence[str], shape: str) -> str:
     a = node.attrs
-    index = f"{xs[1]}.long() % {node.shape[a['axis']]}"
+    index = f"{xs[1]}.long()"
     if a["reduction"] == "none":
         return f"torch.scatter({xs[0]}, {a['axis']}, {index}, {xs[2]})"
     return f"torch.scatter_reduce({xs[0]}, {a['axis']}, {index}, {xs[2]}, {_REDUCES[a['reduction']]!r})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import keyword
 import re
 import textwrap
@@ -195,25 +196,40 @@ class _BodyWriter:
         self.result = _Body(block)
         self.texts: dict[int, str] = {}
         self.busy: dict[str, int] = {}
+        #: names that were ever given, their places in that list, and places of names that may be free
+        self.names: list[str] = []
+        self.places: dict[str, int] = {}
+        self.free: list[int] = []
+        #: values by the position that reads them last, and the position up to which names were freed
+        self.ends: dict[int, list[int]] = {}
+        self.released = -1
         self.attributes: set[str] = set(_TAKEN)
+        self.counts: dict[str, int] = {}
         self.nested: dict[int, str] = {}
 
     # --- names ----------------------------------------------------------------------------------------------------
 
     def free_name(self) -> str:
-        for name in (*_NAMES, *(f"t{i}" for i in range(len(self.busy) + 1))):
-            if name not in self.busy:
-                return name
-        raise AssertionError("there is always a free name")
+        """The first name that holds no value."""
+        while self.free and self.names[self.free[0]] in self.busy:
+            heapq.heappop(self.free)
+        if self.free:
+            return self.names[self.free[0]]
+        number = len(self.names)
+        self.names.append(_NAMES[number] if number < len(_NAMES) else f"t{number - len(_NAMES)}")
+        self.places[self.names[-1]] = number
+        heapq.heappush(self.free, number)
+        return self.names[-1]
 
     def attribute(self, wish: str) -> str:
         """A name for what the class holds."""
         name = re.sub(r"\W", "_", wish)
         if not name or name[0].isdigit() or keyword.iskeyword(name):
             name = f"block_{name}"
-        chosen, count = name, 2
+        chosen, count = name, self.counts.get(name, 2)
         while chosen in self.attributes:
             chosen, count = f"{name}_{count}", count + 1
+        self.counts[name] = count
         self.attributes.add(chosen)
         return chosen
 
@@ -231,10 +247,14 @@ class _BodyWriter:
         return found
 
     def release(self, position: int) -> None:
-        for value, reads in self.reads.items():
-            name = self.texts.get(value)
-            if name in self.busy and self.busy[name] == value and reads[-1] <= position:
-                del self.busy[name]
+        """Free the names of values that nothing after a position reads."""
+        while self.released < position:
+            self.released += 1
+            for value in self.ends.get(self.released, ()):
+                name = self.texts.get(value)
+                if name is not None and self.busy.get(name) == value:
+                    del self.busy[name]
+                    heapq.heappush(self.free, self.places[name])
 
     def hold(self, value: int, name: str) -> None:
         self.texts[value] = name
@@ -244,6 +264,8 @@ class _BodyWriter:
 
     def write(self) -> _Body:
         self.reads = self.uses()
+        for value, reads in self.reads.items():
+            self.ends.setdefault(reads[-1], []).append(value)
         nodes = self.writer.nodes
         if self.block.path or self.block.inputs:
             taken = self.block.inputs

@@ -3,36 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cg_ir.output_formats import write_text
-from cg_predict.bench.methods import Fitted, Method, WithoutMean, WithoutRelevance
+from cg_predict.bench.methods import Fitted, Method
 from cg_predict.predictor import Predictor
+from cg_predict.settings import Settings
 
-__all__ = ["COUNTS", "QUICK", "WHOLE", "markdown", "methods", "write_report"]
+__all__ = ["CHANGED", "COUNTS", "QUICK", "WHOLE", "markdown", "methods", "write_report"]
 
 Row = dict[str, Any]
-COUNTS = (0, 10, 50, 100, 400)
+COUNTS = (0, 10, 50, 100)
 QUICK = ("nb201", "mobilenetv3")
 WHOLE = "whole"
 #: Parts that take no part without labels.
-_LABELS = (10, 50, 100, 400)
+_LABELS = (10, 50, 100)
+
+
+#: What each number of `cg_predict.settings.Settings` is replaced by: a value that takes its part away, or one far off.
+CHANGED: dict[str, float] = {
+    "similarity_temperature": 10.0, "nearness_temperature": 1.0, "nearness_weight": 0.0, "nearness_limit": 3.0, "prior_labels": 0.1, "temper": 1.0,
+    "draws": 16, "calibration_labels": 0.0, "selected": 1e9,
+}  # fmt: skip
+#: Numbers that take part without labels.
+_UNLABELLED = ("similarity_temperature", "nearness_temperature", "nearness_weight", "nearness_limit")
 
 
 def methods(family: str) -> list[Method]:
     """The predictor, and the predictor without each part; none has seen labels of the family."""
     out = (family,)
-    return [
+    made: list[Method] = [
         Fitted(WHOLE, Predictor(out, warn=False)),
         Fitted("without anything from other families", Predictor(out, use_prior=False, warn=False)),
-        Fitted("without the prior as a mean", WithoutMean(out, warn=False), _LABELS),
         Fitted("without the embedding", Predictor(out, embedding=False, warn=False), _LABELS),
-        Fitted("without neighbourhoods", Predictor(out, neighbourhoods=False, warn=False), _LABELS),
-        Fitted("without weights of features", WithoutRelevance(out, warn=False), _LABELS),
     ]
+    for name, value in CHANGED.items():
+        settings = replace(Settings(), **{name: value})
+        counts = None if name in _UNLABELLED else _LABELS
+        made.append(Fitted(f"with {name} {value:g}", Predictor(out, settings=settings, warn=False), counts))
+    return made
 
 
 def markdown(rows: Sequence[Row]) -> str:

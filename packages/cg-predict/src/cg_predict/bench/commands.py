@@ -157,7 +157,7 @@ def proxies(data: Path, cells: int, output: Path, as_json: bool) -> None:
 @_output("results.csv and results.md")
 @json_option
 def ablation(data: Path, quick: bool, limit: int | None, draws: int | None, output: Path, as_json: bool) -> None:
-    """What each part of the shipped predictor adds: without the prior, the embedding, the neighbourhoods, ..."""
+    """What each part and each number of the shipped predictor is worth."""
     from cg_predict.bench.ablation import COUNTS, QUICK, methods, write_report
     from cg_predict.bench.targets import TARGETS
     from cg_predict.bench.transfer import Rows, run_target

@@ -28,7 +28,7 @@ from cg_predict.kernels import Whitening
 from cg_predict.metrics import spearman
 from cg_predict.pool import PoolScale
 from cg_predict.predictor import Predictor
-from cg_predict.tables import FAMILIES, LabelledFamily, read_family
+from cg_predict.tables import SPACES, LabelledFamily, read_family
 from cg_predict.targets import normal_scores
 from cg_predict.threads import single_threaded
 
@@ -108,9 +108,9 @@ class _Pool:
 
     @classmethod
     def read(cls, name: str, data: Path, size: int) -> _Pool:
-        family = next((f for f in FAMILIES if f.name == name), None)
+        family = next((f for f in SPACES if f.name == name), None)
         if family is None:
-            raise CgError(f"there is no family '{name}'; there are {', '.join(f.name for f in FAMILIES)}")
+            raise CgError(f"there is no family '{name}'; there are {', '.join(f.name for f in SPACES)}")
         labelled = read_family(family, data).sample(size, np.random.default_rng(0))
         graphs = labelled.graphs()
         return cls(labelled, graphs, _views(descriptors().encode(graphs), DESCRIPTORS, "components"))
@@ -347,7 +347,7 @@ class Study:
                     if key[0] == family:
                         chosen = random_labels(len(pool.graphs), key[2], key[3])
                         predictor.set_params(seed=key[3])
-                        predictor.fit([pool.graphs[i] for i in chosen], pool.labelled.labels[chosen])
+                        predictor.fit([pool.graphs[i] for i in chosen], pool.labelled.labels[chosen], pool=pool.graphs)
                         self._add(key, vectors, seed, predictor.predict(pool.graphs, pool=pool.graphs), chosen)
         self.progress(f"predictor with {vectors}, seed {seed}")
         self.after()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,13 +13,12 @@ from sklearn.ensemble import RandomForestRegressor
 from cg_ir import get_scorer
 from cg_ir.graph import Graph
 from cg_predict.features import descriptors
-from cg_predict.gp import AveragedGaussianProcess
 from cg_predict.pool import PoolScale
 from cg_predict.predictor import Predictor
 from cg_predict.targets import normal_scores
 
 __all__ = [
-    "Baseline", "Chosen", "Fitted", "Forest", "Method", "Outcome", "WithoutMean", "WithoutRelevance",
+    "Baseline", "Chosen", "Fitted", "Forest", "Method", "Outcome", "Registered",
 ]  # fmt: skip
 
 Floats = NDArray[np.float64]
@@ -81,9 +80,9 @@ class Fitted:
     def _ranked(self, graphs: Sequence[Graph], labels: Labels, chosen: NDArray[np.intp], draw: int) -> Outcome:
         self.predictor.set_params(seed=draw)
         if len(chosen):
-            self.predictor.fit([graphs[i] for i in chosen], labels[chosen])
+            self.predictor.fit([graphs[i] for i in chosen], labels[chosen], pool=graphs)
         else:
-            self.predictor.informative_ = False
+            self.predictor.reset()
         score, std = self.predictor.predict(graphs, return_std=True, pool=graphs)
         return Outcome(chosen, score, std)
 
@@ -146,19 +145,28 @@ class Baseline:
         return Outcome(np.zeros(0, dtype=np.intp), score)
 
 
-class WithoutMean(Predictor):
-    """A `Predictor` whose prior is a view of the kernels, but never their mean."""
+@dataclass
+class Registered:
+    """A registered scorer, by a third party perhaps: fitted to the labels where it learns from them.
 
-    def _process(self, picked: bool = False) -> AveragedGaussianProcess:
-        process = super()._process(picked)
-        total = process.draws * len(process.structures)
-        process.structures = tuple(dict.fromkeys(replace(s, mean=False) for s in process.structures))
-        process.draws = total // len(process.structures)
-        return process
+    Args:
+        name: ``scorer:NAME``.
+        family: of the target, left out of the scorer's sources where it has any.
+        counts: see `Method`.
+    """
 
+    name: str
+    family: str
+    counts: tuple[int, ...] | None = None
 
-class WithoutRelevance(Predictor):
-    """A `Predictor` that does not know which features mattered in other families."""
-
-    def _relevance(self) -> dict[str, NDArray[np.floating[Any]]]:
-        return {}
+    def run(self, graphs: Sequence[Graph], labels: Labels, count: int, draw: int) -> Outcome:
+        """See `Method`."""
+        scorer: Any = get_scorer(self.name.partition(":")[2])
+        if self.family in (getattr(scorer, "sources", ()) or ()):
+            scorer = get_scorer(self.name.partition(":")[2], exclude=(self.family,))
+        chosen = random_labels(len(graphs), count, draw)
+        if count:
+            if not hasattr(scorer, "fit"):
+                return Outcome(chosen, np.full(len(graphs), np.nan))
+            scorer.fit([graphs[i] for i in chosen], labels[chosen])
+        return Outcome(chosen, np.asarray(scorer.predict(graphs), dtype=np.float64))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cg_ir.graph import Graph
 from cg_predict.bench.methods import Outcome, random_labels
-from cg_predict.tables import FAMILIES, read_family
+from cg_predict.tables import SPACES, read_family, relatives_of
 
 __all__ = ["Reference"]
 
@@ -49,8 +49,8 @@ class Reference:
             from cg_predict.finetuned import FineTunedPredictor, KGNNPredictor
 
             sources = {}
-            for family in FAMILIES:
-                if family.name != self.family:
+            for family in SPACES:
+                if family.name not in relatives_of((self.family,)):
                     part = read_family(family, self.data).sample(self.labels, np.random.default_rng(0))
                     sources[family.name] = (part.graphs(), part.labels)
             if self.name == "k-GNN":

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cg_ir.errors import CgError
-from cg_predict.bench.methods import Baseline, Chosen, Fitted, Forest, Method
+from cg_predict.bench.methods import Baseline, Chosen, Fitted, Forest, Method, Registered
 from cg_predict.bench.references import Reference
 from cg_predict.bench.targets import Target
 from cg_predict.predictor import Predictor
@@ -28,7 +28,7 @@ def methods_for(
         Baseline("macs"),
         Fitted(OURS, Predictor(out, warn=False)),
         Chosen(CHOSEN, Predictor(out, warn=False)),
-        Fitted(PLAIN, Predictor(out, use_prior=False, embedding=False, neighbourhoods=False, warn=False)),
+        Fitted(PLAIN, Predictor(out, use_prior=False, embedding=False, warn=False)),
     ]
     if not quick:
         methods.append(Forest(counts=(10, 20, 50, 100, 400)))
@@ -36,8 +36,9 @@ def methods_for(
         methods += [Reference(name, target.family, data) for name in ("fine-tuned", "k-GNN")]
     if chosen:
         names = [m.name for m in methods]
+        methods += [Registered(name, target.family) for name in chosen if name.startswith("scorer:")]
         for name in chosen:
-            if name not in names:
+            if name not in names and not name.startswith("scorer:"):
                 raise CgError(f"there is no method '{name}'; there are {', '.join(names)}")
         methods = [m for m in methods if m.name in chosen]
     return methods

@@ -40,6 +40,8 @@ def attention(im: Importer, o: Operation) -> Any:
     cap, mode = float(a.get("softcap", 0.0)), int(a.get("qk_matmul_output_mode", 0))
     causal = bool(a.get("is_causal", 0))
     mask, causal = _mask(im, o, im.shape(query)[2], im.shape(key)[2], past, causal)
+    if o.wants(3) and mode == 2 and a.get("is_causal", 0):
+        return NotImplemented  # what is hidden would be minus infinity, which a graph cannot record
     if cap or o.wants(3):
         result, scores = _written_out(im, query, key, value, mask, causal, scale, cap, mode)
     else:
@@ -65,9 +67,7 @@ def _heads(im: Importer, o: Operation, position: int) -> int:
     return im.transpose(im.reshape(node, (n, length, count, width // count)), (0, 2, 1, 3))
 
 
-def _mask(
-    im: Importer, o: Operation, length: int, other: int, past: int, causal: bool
-) -> tuple[int | None, bool]:
+def _mask(im: Importer, o: Operation, length: int, other: int, past: int, causal: bool) -> tuple[int | None, bool]:
     """The mask, with later positions hidden in it where that cannot be said by an attribute."""
     mask = None if o.input(3) is None else im.node(o.input(3))
     if mask is not None and im.shape(mask)[-1] < other:  # what a mask does not reach is hidden
@@ -75,7 +75,9 @@ def _mask(
         boolean = o.dtype(3) == "bool"
         if boolean:
             mask = im.add("Cast", mask, to="float32")
-        mask = im.add("Pad", mask, pads=(*(0,) * (2 * rank - 1), short), value=0.0 if boolean else im.low.finite(-np.inf))
+        mask = im.add(
+            "Pad", mask, pads=(*(0,) * (2 * rank - 1), short), value=0.0 if boolean else im.low.finite(-np.inf)
+        )
         if boolean:
             mask = im.add("Cast", mask, to="bool")
     if not causal or (mask is None and past == 0):

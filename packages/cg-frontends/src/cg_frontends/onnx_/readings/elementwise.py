@@ -13,7 +13,7 @@ from cg_frontends.onnx_.operation import Operation, dtype_name
 
 _UNARY = (
     "Relu", "Sigmoid", "Tanh", "Mish", "HardSwish", "Softsign", "Abs", "Neg", "Exp", "Log", "Sqrt", "Reciprocal", "Erf", "Sin", "Cos",
-    "Floor", "Ceil", "Round", "Sign", "Not", "IsNaN", "Softplus",
+    "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh", "Acosh", "Atanh", "Floor", "Ceil", "Round", "Sign", "Not", "IsNaN", "Softplus",
 )  # fmt: skip
 _BINARY = (
     "Add", "Sub", "Mul", "Pow", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or", "Xor", "Max", "Min", "Where",
@@ -217,8 +217,10 @@ def cast(im: Importer, o: Operation) -> Any:
 
 
 def _cast(im: Importer, o: Operation, target: str) -> Any:
-    o.attrs.get("saturate"), o.attrs.get("round_mode")  # of the eight-bit floats, which the format does not have
+    o.attrs.get("saturate"), o.attrs.get("round_mode")  # of eight-bit floats, which become Custom
     x = o.input(0)
+    if target.startswith("float8"):
+        return NotImplemented  # torch has no saturation
     if isinstance(x, Value) and x.dtype == target:
         return [x]
     if target in _FLOATS and o.dtype(0) in _FLOATS and not isinstance(x, Value):
@@ -260,6 +262,7 @@ def trilu(im: Importer, o: Operation) -> Any:
 @reads("EyeLike")
 def eye_like(im: Importer, o: Operation) -> Any:
     shape = im.shape(o.input(0))
+    im.bounded(prod(shape))
     code = o.attrs.get("dtype")
     dtype = o.dtype(0) if code is None else dtype_name(int(code))
     return [im.constant(np.eye(*shape, k=int(o.attrs.get("k", 0))).astype(dtype))]

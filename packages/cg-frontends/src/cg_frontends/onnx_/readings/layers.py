@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isclose
+from math import prod
 from typing import Any
 
 from cg_frontends.lowering.einsum import explicit_equation
@@ -22,10 +22,9 @@ def conv(im: Importer, o: Operation) -> Any:
     attrs = {**window_attrs(o.attrs, shape, kernel), "group": group}
     channels = im.shape(weight)[0]
     if o.op == "ConvTranspose":
-        if "output_shape" in o.attrs or o.attrs.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
-            return NotImplemented
         channels = im.shape(weight)[1] * group
         attrs["output_padding"] = [int(p) for p in o.attrs.get("output_padding", (0,) * dims)]
+        attrs |= _transposed_pads(o, shape[2:], attrs)
     if isinstance(bias, Value) and bias.fill == 0.0:
         bias = None
     owned = im.owned(weight)
@@ -37,6 +36,47 @@ def conv(im: Importer, o: Operation) -> Any:
     else:
         node = im.add(o.op, x, weight, **attrs)
     return node if bias is None or with_bias else im.add("Add", node, im.reshape(bias, (channels, *(1,) * dims)))
+
+
+def _transposed_pads(o: Operation, spatial: tuple[int, ...], attrs: dict[str, Any]) -> dict[str, Any]:
+    """Pads that follow from the stated shape of the output, or from ``auto_pad``; what they cannot reach is added to the ends."""
+    automatic = o.attrs.get("auto_pad", "NOTSET")
+    wanted = o.attrs.get("output_shape")
+    if not wanted and not automatic.startswith("SAME"):
+        return {}
+    sizes = (
+        [int(s) for s in wanted][-len(spatial) :]
+        if wanted
+        else [n * s for n, s in zip(spatial, attrs["strides"], strict=True)]
+    )
+    begins, ends, further = [], [], []
+    numbers = zip(
+        spatial,
+        sizes,
+        attrs["kernel_shape"],
+        attrs["strides"],
+        attrs["dilations"],
+        attrs["output_padding"],
+        strict=True,
+    )
+    for size, out, kernel, stride, dilation, extra in numbers:
+        total = stride * (size - 1) + extra + (kernel - 1) * dilation + 1 - out
+        further.append(extra + max(-total, 0))
+        small, large = max(total, 0) // 2, max(total, 0) - max(total, 0) // 2
+        begins.append(small if automatic == "SAME_UPPER" else large)
+        ends.append(large if automatic == "SAME_UPPER" else small)
+    return {"pads": [*begins, *ends], "output_padding": further}
+
+
+@reads("Col2Im")
+def col2im(im: Importer, o: Operation) -> Any:
+    size, block = o.numbers(1), o.numbers(2)
+    assert size is not None
+    assert block is not None
+    shape = im.shape(o.input(0))
+    dims = len(block)
+    attrs = window_attrs(o.attrs, size, block)
+    return im.add("Col2Im", o.input(0), shape=(shape[0], shape[1] // prod(block), *size[-dims:]), **attrs)
 
 
 @reads("MatMul")

@@ -51,7 +51,9 @@ def flatten(im: Importer, o: Operation) -> Any:
 def squeeze(im: Importer, o: Operation) -> Any:
     before = im.shape(o.input(0))
     axes = o.numbers(1, "axes")
-    gone = {i for i, size in enumerate(before) if size == 1} if axes is None else {one_axis(a, len(before)) for a in axes}
+    gone = (
+        {i for i, size in enumerate(before) if size == 1} if axes is None else {one_axis(a, len(before)) for a in axes}
+    )
     if any(before[i] != 1 for i in gone):
         raise SourceError(f"axes {sorted(gone)} of shape {list(before)} are not all of size 1")
     return im.reshape(o.input(0), tuple(size for i, size in enumerate(before) if i not in gone))
@@ -177,7 +179,8 @@ def gather(im: Importer, o: Operation) -> Any:
 
 @reads("GatherElements")
 def gather_elements(im: Importer, o: Operation) -> Any:
-    return im.add(o.op, o.input(0), o.input(1), axis=int(o.attrs.get("axis", 0)) % len(im.shape(o.input(0))))
+    axis = one_axis(o.attrs.get("axis", 0), len(im.shape(o.input(0))))
+    return im.add(o.op, o.input(0), _from_zero(im, o, axis), axis=axis)
 
 
 @reads("GatherND", "ScatterND")
@@ -212,11 +215,11 @@ def _columns(im: Importer, value: Any, index: tuple[int, ...], sizes: tuple[int,
     return columns
 
 
-def _counted(im: Importer, shape: tuple[int, ...], axis: int) -> Value:
+def _counted(im: Importer, shape: tuple[int, ...], axis: int) -> int | Value:
     """The numbers 0, 1, ... along an axis of this many."""
     size = [1] * len(shape)
     size[axis] = shape[axis]
-    return im.constant(np.arange(shape[axis], dtype=np.int64).reshape(size))
+    return im.constant(np.arange(im.bounded(shape[axis]), dtype=np.int64).reshape(size))
 
 
 @reads("ScatterElements", "Scatter")
@@ -224,7 +227,15 @@ def scatter_elements(im: Importer, o: Operation) -> Any:
     reduction = o.attrs.get("reduction", "none")
     axis = one_axis(o.attrs.get("axis", 0), len(im.shape(o.input(0))))
     how = {} if reduction == "none" else {"reduction": reduction}
-    return im.add("ScatterElements", o.input(0), o.input(1), o.input(2), axis=axis, **how)
+    return im.add("ScatterElements", o.input(0), _from_zero(im, o, axis), o.input(2), axis=axis, **how)
+
+
+def _from_zero(im: Importer, o: Operation, axis: int) -> Any:
+    """Positions along an axis; negative ones, where they are known, counted from 0."""
+    numbers = o.array(1)
+    if numbers is None or numbers.size == 0 or numbers.min() >= 0:
+        return o.input(1)
+    return im.constant(np.mod(numbers.astype(np.int64), im.shape(o.input(0))[axis]))
 
 
 @reads("OneHot")

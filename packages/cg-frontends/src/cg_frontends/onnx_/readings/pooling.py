@@ -36,7 +36,7 @@ def _positions(im: Importer, o: Operation, node: int) -> int | None:
         return None
     where = im.add("Select", node, shape=shape, index=1)
     dims = len(o.attrs["kernel_shape"])
-    images = np.arange(prod(before[:-dims]), dtype=np.int64) * prod(before[-dims:])
+    images = np.arange(im.bounded(prod(before[:-dims])), dtype=np.int64) * prod(before[-dims:])
     if images.size == 1:
         return where
     return im.add("Add", where, im.constant(images.reshape(*before[:-dims], *(1,) * dims)))

@@ -9,13 +9,21 @@ from __future__ import annotations
 from typing import Any
 
 from cg_frontends.lowering.tape import WEIGHT, Value
-from cg_frontends.onnx_.importer import Importer, reads
-from cg_frontends.onnx_.operation import Operation
+from cg_frontends.onnx_.importer import READINGS, Importer, reads
+from cg_frontends.onnx_.operation import Attributes, Operation
 from cg_frontends.onnx_.readings.layout import one_axis
 from cg_frontends.onnx_.readings.windows import window_attrs
 
-_RANGES = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767), "uint16": (0, 65535), "int32": (-(2**31), 2**31 - 1)}
-_NOTE = "pairs of QuantizeLinear and DequantizeLinear are left out; the graph is that of the network before quantisation"
+_RANGES = {
+    "int8": (-128, 127),
+    "uint8": (0, 255),
+    "int16": (-32768, 32767),
+    "uint16": (0, 65535),
+    "int32": (-(2**31), 2**31 - 1),
+}
+_NOTE = (
+    "pairs of QuantizeLinear and DequantizeLinear are left out; the graph is that of the network before quantisation"
+)
 
 
 def _along(im: Importer, o: Operation, vector: Any, axis: int) -> Any:
@@ -23,7 +31,9 @@ def _along(im: Importer, o: Operation, vector: Any, axis: int) -> Any:
     shape = im.shape(o.input(0))
     if vector is None or len(im.shape(vector)) != 1 or not shape:
         return vector
-    return im.reshape(vector, (-1 if 0 in shape else im.shape(vector)[0], *(1,) * (len(shape) - 1 - one_axis(axis, len(shape)))))
+    return im.reshape(
+        vector, (-1 if 0 in shape else im.shape(vector)[0], *(1,) * (len(shape) - 1 - one_axis(axis, len(shape))))
+    )
 
 
 def _same(a: Any, b: Any) -> bool:
@@ -72,6 +82,33 @@ def dequantize(im: Importer, o: Operation) -> Any:
         shift = _along(im, o, zero, axis)
         node = im.add("Sub", *im.operands([node, shift if _plain(shift) else im.add("Cast", shift, to=o.dtype(1))]))
     return im.add("Mul", *im.operands([node, _along(im, o, scale, axis)]))
+
+
+@reads("QLinearConv", "QLinearMatMul")
+def quantised_product(im: Importer, o: Operation) -> Any:
+    """The product of what the quantised tensors stand for, quantised again."""
+    convolution = o.op == "QLinearConv"
+    parts = []
+    for position, axis in ((0, 1), (3, 0 if convolution else -1)):
+        part = Operation(
+            o.name, "DequantizeLinear", [o.input(position + i) for i in range(3)], Attributes({"axis": axis}, {})
+        )
+        part.types = [o.dtype(position), o.dtype(position + 1), o.dtype(position + 2)]
+        parts.append(dequantize(im, part))
+    x, weight = (p[0] if isinstance(p, list) else p for p in parts)
+    if convolution:
+        bias = o.input(8)
+        if bias is not None and not im.owned(bias):
+            return NotImplemented  # its scale is the product of two others
+        inner = Operation(o.name, "Conv", [x, weight, bias], o.attrs)
+        node = READINGS["Conv"](im, inner)
+    else:
+        node = READINGS["MatMul"](im, Operation(o.name, "MatMul", [x, weight], o.attrs))
+    if node is NotImplemented:
+        return NotImplemented
+    last = Operation(o.name, "QuantizeLinear", [node, o.input(6), o.input(7)], Attributes({}, {}))
+    last.types = ["float32", o.dtype(6), o.dtype(7)]
+    return quantize(im, last)
 
 
 def _centred(im: Importer, value: Any, zero: Any, axis: int = -1) -> Any:

@@ -34,11 +34,14 @@ def recurrent(im: Importer, o: Operation) -> Any:
     if lengths is not None and not (isinstance(lengths, Value) and lengths.fill == sequence):
         return NotImplemented
     backwards = a.get("direction", "forward") == "reverse"
-    attrs: dict[str, Any] = {"hidden_size": hidden, "bidirectional": directions == 2, "bias": bias is not None, **nonlinearity}
+    attrs: dict[str, Any] = {
+        "hidden_size": hidden,
+        "bidirectional": directions == 2,
+        "bias": bias is not None,
+        **nonlinearity,
+    }
     states = _states(im, o, batchwise)
-    node = im.add(
-        o.op, _reversed(im, x) if backwards else x, *states, slots=(weight, recurrence, bias), **attrs
-    )
+    node = im.add(o.op, _reversed(im, x) if backwards else x, *states, slots=(weight, recurrence, bias), **attrs)
     state = (directions, batch, hidden)
     whole = _reversed(im, node) if backwards else node
     whole = im.reshape(whole, (sequence, batch, directions, hidden))
@@ -67,4 +70,10 @@ def _states(im: Importer, o: Operation, batchwise: bool) -> list[Any]:
 def _reversed(im: Importer, x: int) -> int:
     """A sequence from its end."""
     shape = im.shape(x)
-    return im.add("Slice", x, starts=[shape[0] - 1, *[0] * (len(shape) - 1)], ends=[-1, *shape[1:]], steps=[-1, *[1] * (len(shape) - 1)])
+    return im.add(
+        "Slice",
+        x,
+        starts=[shape[0] - 1, *[0] * (len(shape) - 1)],
+        ends=[-1, *shape[1:]],
+        steps=[-1, *[1] * (len(shape) - 1)],
+    )

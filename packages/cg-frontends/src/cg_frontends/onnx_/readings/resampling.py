@@ -16,7 +16,7 @@ from cg_frontends.onnx_.operation import Operation
 from cg_frontends.onnx_.readings.layout import one_axis
 from cg_ir import SourceError
 
-_LARGEST = 2**24  # weights along one axis that are compared
+_LARGEST = 2**25  # weights along one axis that are compared
 Weights = NDArray[np.float64]
 
 
@@ -37,16 +37,18 @@ def resize(im: Importer, o: Operation) -> Any:
     if coordinates == "tf_crop_and_resize":
         return NotImplemented
     o.input(1), a.get("extrapolation_value")  # of tf_crop_and_resize
-    if max(x * y for x, y in zip(shape, out, strict=True)) > _LARGEST:
+    if antialias and min(scales) < 1.0:
+        return NotImplemented  # ONNX and torch filter differently
+    if max((x * y for x, y, s in zip(shape, out, scales, strict=True) if x != y or s != 1.0), default=0) > _LARGEST:
         raise SourceError(f"resizing {list(shape)} to {out} is beyond the limit of this reader")
     wanted = [
-        _weights(n, m, s, mode, coordinates, rounding, cubic, outside, antialias) if n != m or s != 1.0 else None
+        _weights(n, m, s, mode, coordinates, rounding, cubic, outside) if n != m or s != 1.0 else None
         for n, m, s in zip(shape, out, scales, strict=True)
     ]
-    for found in _candidates(mode, antialias):
+    for found in _candidates(mode):
         ours = _OURS[found["mode"], found.get("align_corners", False)]
         if all(
-            w is None or np.allclose(w, _weights(n, m, m / n, *ours, False, antialias), atol=1e-4)
+            w is None or np.allclose(w, _weights(n, m, m / n, *ours, False), atol=1e-4)
             for w, n, m in zip(wanted, shape, out, strict=True)
         ):
             return im.add("Resize", o.input(0), shape=tuple(out), **found)
@@ -86,15 +88,14 @@ _OURS = {
 }
 
 
-def _candidates(mode: str, antialias: bool) -> list[dict[str, Any]]:
+def _candidates(mode: str) -> list[dict[str, Any]]:
     if mode == "nearest":
         return [{"mode": "nearest-exact"}, {"mode": "nearest"}]
-    further = {"antialias": True} if antialias else {}
-    return [{"mode": mode, **further}, {"mode": mode, "align_corners": True, **further}]
+    return [{"mode": mode}, {"mode": mode, "align_corners": True}]
 
 
 def _weights(
-    size: int, out: int, scale: float, mode: str, coordinates: str, rounding: str, cubic: float, exclude: bool, antialias: bool
+    size: int, out: int, scale: float, mode: str, coordinates: str, rounding: str, cubic: float, exclude: bool
 ) -> Weights:
     """The weights (out, size) along one axis, as the ONNX specification of Resize defines them."""
     places = _coordinates(size, out, scale, coordinates)
@@ -103,16 +104,13 @@ def _weights(
     if mode == "nearest":
         result[rows, np.clip(_round(places, rounding), 0, size - 1)] = 1.0
         return result
-    reach = 1.0 if mode == "linear" else 2.0
-    # the antialiasing filter is stretched where the output is coarser than the input; torch's has a = -1/2
-    stretch = max(1.0, 1.0 / scale) if antialias else 1.0
-    first = np.floor(places - reach * stretch).astype(int)
-    for step in range(int(2 * reach * stretch) + 3):
+    reach = 1 if mode == "linear" else 2
+    first = np.floor(places - reach).astype(int)
+    for step in range(2 * reach + 3):
         columns = first + step
-        weights = _kernel((columns - places) / stretch, mode, cubic)
-        inside = (columns >= 0) & (columns < size)
-        if exclude or antialias:
-            weights = np.where(inside, weights, 0.0)
+        weights = _kernel(columns - places, mode, cubic)
+        if exclude:
+            weights = np.where((columns >= 0) & (columns < size), weights, 0.0)
         np.add.at(result, (rows, np.clip(columns, 0, size - 1)), weights)
     total = result.sum(axis=1, keepdims=True)
     return result / np.where(total == 0, 1.0, total)

@@ -32,6 +32,7 @@ def split_to_sequence(im: Importer, o: Operation) -> Any:
     shape = im.shape(x)
     axis, keep = one_axis(o.attrs.get("axis", 0), len(shape)), bool(o.attrs.get("keepdims", 1))
     size = shape[axis]
+    im.bounded(size)
     sizes = o.numbers(1)
     whole = o.array(1)
     if sizes is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import log
 from typing import Any
 
 from cg_frontends.lowering.lowering import LOWERINGS, Lowering, lowers
@@ -14,12 +15,14 @@ Outputs = Sequence[Any]
 _UNARY = {
     "abs": "Abs", "neg": "Neg", "exp": "Exp", "log": "Log", "sqrt": "Sqrt", "reciprocal": "Reciprocal", "erf": "Erf", "sin": "Sin",
     "cos": "Cos", "floor": "Floor", "ceil": "Ceil", "round": "Round", "sign": "Sign", "logical_not": "Not", "isnan": "IsNaN",
-    "bitwise_not": "Not", "negative": "Neg", "absolute": "Abs", "sgn": "Sign",
+    "negative": "Neg", "absolute": "Abs", "sgn": "Sign", "tan": "Tan",
+    "asin": "Asin", "acos": "Acos", "atan": "Atan", "sinh": "Sinh", "cosh": "Cosh", "asinh": "Asinh", "acosh": "Acosh",
+    "atanh": "Atanh", "isinf": "IsInf", "arctan": "Atan", "arcsin": "Asin", "arccos": "Acos",
 }  # fmt: skip
 _BINARY = {
     "mul": "Mul", "multiply": "Mul", "remainder": "Mod", "eq": "Equal", "gt": "Greater", "ge": "GreaterOrEqual", "lt": "Less",
-    "le": "LessOrEqual", "logical_and": "And", "logical_or": "Or", "logical_xor": "Xor", "bitwise_and": "And", "bitwise_or": "Or",
-    "bitwise_xor": "Xor", "__and__": "And", "__or__": "Or", "maximum": "Max", "minimum": "Min", "pow": "Pow",
+    "le": "LessOrEqual", "logical_and": "And", "logical_or": "Or", "logical_xor": "Xor", "maximum": "Max", "minimum": "Min", "pow": "Pow",
+    "atan2": "Atan2", "arctan2": "Atan2",
 }  # fmt: skip
 
 
@@ -44,6 +47,88 @@ def _binary(op: str) -> Any:
 
 LOWERINGS.update({f"aten::{name}": _unary(op) for name, op in _UNARY.items()})
 LOWERINGS.update({f"aten::{name}": _binary(op) for name, op in _BINARY.items()})
+
+
+_BITS = {
+    "bitwise_and": "And", "bitwise_or": "Or", "bitwise_xor": "Xor", "__and__": "And", "__or__": "Or", "__xor__": "Xor",
+}  # fmt: skip
+
+
+def _bits(op: str) -> Any:
+    def lower(low: Lowering, out: Outputs, a: Value | float, b: Value | float) -> int:
+        if out[0].dtype == "bool":
+            return _two(low, out, op, a, b)
+        nodes = [low.node(v) if isinstance(v, Value) else _whole(low, v) for v in (a, b)]
+        return low.add(f"Bitwise{op}", *nodes, shape=out[0].shape)
+
+    return lower
+
+
+LOWERINGS.update({f"aten::{name}": _bits(op) for name, op in _BITS.items()})
+
+
+@lowers("bitwise_not")
+def bitwise_not(low: Lowering, out: Outputs, x: Value) -> int:
+    return low.add("Not" if x.dtype == "bool" else "BitwiseNot", x, shape=out[0].shape)
+
+
+def _shift(direction: str) -> Any:
+    def lower(low: Lowering, out: Outputs, a: Value | float, b: Value | float) -> int:
+        shape = out[0].shape
+        nodes = [low.node(v) if isinstance(v, Value) else _whole(low, v) for v in (a, b)]
+        return low.add("BitShift", *nodes, shape=shape, direction=direction)
+
+    return lower
+
+
+def _whole(low: Lowering, number: float) -> int:
+    return low.add("Constant", shape=(), value=(float(number),), dtype="int64")
+
+
+LOWERINGS.update({f"aten::{name}": _shift("left") for name in ("bitwise_left_shift", "__lshift__")})
+LOWERINGS.update({f"aten::{name}": _shift("right") for name in ("bitwise_right_shift", "__rshift__")})
+
+
+@lowers("log1p")
+def log1p(low: Lowering, out: Outputs, x: Value) -> int:
+    return low.add("Log", low.add("Add", x, low.scalar(1.0), shape=x.shape), shape=x.shape)
+
+
+@lowers("expm1")
+def expm1(low: Lowering, out: Outputs, x: Value) -> int:
+    return low.add("Sub", low.add("Exp", x, shape=x.shape), low.scalar(1.0), shape=x.shape)
+
+
+def _logarithm(base: float) -> Any:
+    def lower(low: Lowering, out: Outputs, x: Value) -> int:
+        return low.add("Mul", low.add("Log", x, shape=x.shape), low.scalar(1.0 / log(base)), shape=x.shape)
+
+    return lower
+
+
+LOWERINGS.update({"aten::log2": _logarithm(2.0), "aten::log10": _logarithm(10.0)})
+
+
+@lowers("trunc", "fix")
+def trunc(low: Lowering, out: Outputs, x: Value) -> int:
+    return low.add("Div", x, low.scalar(1.0), shape=x.shape, rounding="trunc")
+
+
+@lowers("frac")
+def frac(low: Lowering, out: Outputs, x: Value) -> int:
+    return low.add("Mod", x, low.scalar(1.0), shape=x.shape, fmod=True)
+
+
+@lowers("fmod")
+def fmod(low: Lowering, out: Outputs, a: Value, b: Value | float) -> int:
+    shape = out[0].shape
+    return low.add("Mod", low.operand(a, b, shape), low.operand(b, a, shape), shape=shape, fmod=True)
+
+
+@lowers("hypot")
+def hypot(low: Lowering, out: Outputs, a: Value, b: Value) -> int:
+    squares = [low.add("Mul", v, v, shape=v.shape) for v in (a, b)]
+    return low.add("Sqrt", low.add("Add", *squares, shape=out[0].shape), shape=out[0].shape)
 
 
 def _scaled(low: Lowering, b: Value | float, a: Value | float, alpha: float, shape: tuple[int, ...]) -> int:
@@ -74,7 +159,8 @@ def rsub(low: Lowering, out: Outputs, a: Value | float, b: Value | float, alpha:
 @lowers("div", "divide", "true_divide")
 def div(low: Lowering, out: Outputs, a: Value | float, b: Value | float, *, rounding_mode: str | None = None) -> Any:
     if rounding_mode == "trunc":
-        return NotImplemented
+        shape = out[0].shape
+        return low.add("Div", low.operand(a, b, shape), low.operand(b, a, shape), shape=shape, rounding="trunc")
     node = _two(low, out, "Div", a, b)
     return low.add("Floor", node, shape=out[0].shape) if rounding_mode == "floor" else node
 
@@ -159,7 +245,7 @@ def triu(low: Lowering, out: Outputs, x: Value, diagonal: int = 0) -> int:
     return low.add("Trilu", x, shape=out[0].shape, upper=True, k=diagonal)
 
 
-@lowers("to", "_to_copy", "type_as")
+@lowers("to", "_to_copy")
 def to(low: Lowering, out: Outputs, x: Value, *target: Any, **options: Any) -> int:
     if out[0].dtype == x.dtype:
         return low.node(x)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 from cg_frontends.lowering.lowering import Lowering, lowers
@@ -48,9 +49,112 @@ def index(low: Lowering, out: Outputs, x: Value, indices: Sequence[Value | None]
     return low.transpose(node, perm)
 
 
+_REDUCES = {"sum": "add", "prod": "mul", "amax": "max", "amin": "min"}
+
+
+@lowers("scatter")
+def scatter(
+    low: Lowering, out: Outputs, x: Value, dim: int, index: Value, source: Value | float, *, reduce: str | None = None
+) -> Any:
+    if reduce not in (None, "add", "multiply"):
+        return NotImplemented
+    how = {None: "none", "add": "add", "multiply": "mul"}[reduce]
+    return _scatter(low, out, x, dim, index, source, how)
+
+
+@lowers("scatter_add")
+def scatter_add(low: Lowering, out: Outputs, x: Value, dim: int, index: Value, source: Value) -> Any:
+    return _scatter(low, out, x, dim, index, source, "add")
+
+
+@lowers("scatter_reduce")
+def scatter_reduce(
+    low: Lowering,
+    out: Outputs,
+    x: Value,
+    dim: int,
+    index: Value,
+    source: Value,
+    reduce: str,
+    *,
+    include_self: bool = True,
+) -> Any:
+    return _scatter(low, out, x, dim, index, source, _REDUCES.get(reduce, "")) if include_self else NotImplemented
+
+
+def _scatter(
+    low: Lowering, out: Outputs, x: Value, dim: int, index: Value, source: Value | float, reduction: str
+) -> Any:
+    if not reduction or not x.shape or not index.shape:
+        return NotImplemented
+    new = low.node(source) if isinstance(source, Value) else low.add("Expand", low.scalar(source), shape=index.shape)
+    how = {} if reduction == "none" else {"reduction": reduction}
+    return low.add("ScatterElements", x, index, new, shape=out[0].shape, axis=axis_of(dim, len(x.shape)), **how)
+
+
+@lowers("index_add")
+def index_add(low: Lowering, out: Outputs, x: Value, dim: int, index: Value, source: Value, *, alpha: float = 1) -> Any:
+    return _along(low, out, x, dim, index, source, "add", alpha)
+
+
+@lowers("index_copy")
+def index_copy(low: Lowering, out: Outputs, x: Value, dim: int, index: Value, source: Value) -> Any:
+    return _along(low, out, x, dim, index, source, "none")
+
+
+def _along(
+    low: Lowering, out: Outputs, x: Value, dim: int, index: Value, source: Value, reduction: str, alpha: float = 1
+) -> Any:
+    """Rows of an axis, named by a vector, meet new ones."""
+    rank = len(x.shape)
+    if not rank or len(index.shape) != 1 or len(source.shape) != rank:
+        return NotImplemented
+    axis = axis_of(dim, rank)
+    node = low.node(source)
+    if alpha != 1:
+        node = low.add("Mul", node, low.scalar(alpha), shape=source.shape)
+    column = low.reshape(index, (index.shape[0], *(1,) * (rank - 1 - axis)))
+    places = low.add("Expand", column, shape=source.shape)
+    how = {} if reduction == "none" else {"reduction": reduction}
+    return low.add("ScatterElements", x, places, node, shape=out[0].shape, axis=axis, **how)
+
+
+@lowers("index_put", "_index_put_impl", "_unsafe_index_put")
+def index_put(
+    low: Lowering,
+    out: Outputs,
+    x: Value,
+    indices: Sequence[Value | None],
+    values: Value,
+    accumulate: bool = False,
+    *unsafe: Any,
+) -> Any:
+    if not indices or any(i is None or i.dtype in ("bool", "uint8") for i in indices):
+        return NotImplemented
+    how = {"reduction": "add"} if accumulate else {}
+    return low.add("ScatterND", x, *(i for i in indices if i is not None), values, shape=out[0].shape, **how)
+
+
 @lowers("one_hot")
 def one_hot(low: Lowering, out: Outputs, x: Value, num_classes: int = -1) -> int:
     return low.add("OneHot", x, shape=out[0].shape)
+
+
+@lowers("unfold", "unfold_copy")
+def unfold(low: Lowering, out: Outputs, x: Value, dim: int, size: int, step: int) -> int:
+    """Windows along one axis: columns of an image of one row."""
+    rank = len(x.shape)
+    axis = axis_of(dim, rank)
+    rest = [i for i in range(rank) if i != axis]
+    lead = tuple(x.shape[i] for i in rest)
+    rows = low.reshape(low.transpose(x, [*rest, axis]), (prod(lead), 1, 1, x.shape[axis]))
+    count = out[0].shape[axis]
+    columns = low.add(
+        "Im2Col", rows, shape=(prod(lead), size, count), kernel_shape=(1, size), strides=(1, step), pads=(0,) * 4
+    )
+    windows = low.reshape(low.transpose(columns, (0, 2, 1)), (*lead, count, size))
+    back = [*range(axis), rank - 1, *range(axis, rank - 1), rank]
+    return low.transpose(windows, back)
 
 
 @lowers("im2col")

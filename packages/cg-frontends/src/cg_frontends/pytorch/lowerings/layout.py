@@ -136,7 +136,16 @@ def _split(low: Lowering, out: Outputs, x: Value, axis: int) -> list[int | None]
     return low.select(low.add("Split", x, shape=out[0].shape, axis=axis, split=sizes), out)
 
 
-@lowers("split", "split_with_sizes", "split_with_sizes_copy", "split_copy", "chunk")
+@lowers(
+    "split",
+    "split_with_sizes",
+    "split_with_sizes_copy",
+    "split_copy",
+    "chunk",
+    "unsafe_split",
+    "unsafe_split_with_sizes",
+    "unsafe_chunk",
+)
 def split(low: Lowering, out: Outputs, x: Value, sizes: Any, dim: int = 0) -> list[int | None]:
     return _split(low, out, x, axis_of(dim, len(x.shape)))
 
@@ -151,6 +160,20 @@ def unbind(low: Lowering, out: Outputs, x: Value, dim: int = 0) -> list[int | No
     first = low.add("Split", x, shape=row, axis=axis, split=(1,) * count)
     rows = [first, *(low.add("Select", first, shape=row, index=i) for i in range(1, count))]
     return [low.reshape(node, value.shape) for node, value in zip(rows, out, strict=True)]
+
+
+@lowers("diagonal", "diagonal_copy")
+def diagonal(low: Lowering, out: Outputs, x: Value, offset: int = 0, dim1: int = 0, dim2: int = 1) -> int:
+    """Rows and columns in one axis, from which every (columns + 1)-th element is taken."""
+    rank, (count,) = len(x.shape), out[0].shape[-1:]
+    first, second = axis_of(dim1, rank), axis_of(dim2, rank)
+    rest = [i for i in range(rank) if i not in (first, second)]
+    rows, columns = x.shape[first], x.shape[second]
+    lead = tuple(x.shape[i] for i in rest)
+    flat = low.reshape(low.transpose(x, [*rest, first, second]), (*lead, rows * columns))
+    start = offset if offset >= 0 else -offset * columns
+    end = start + (count - 1) * (columns + 1) + 1
+    return slice_node(low, flat, (*lead, rows * columns), len(lead), start, end, columns + 1)
 
 
 @lowers("roll")

@@ -7,6 +7,7 @@ from math import isclose
 from typing import Any
 
 from cg_frontends.lowering.einsum import explicit_equation
+from cg_frontends.lowering.heads import repeat_heads
 from cg_frontends.lowering.lowering import Lowering, lowers
 from cg_frontends.lowering.tape import CONSTANT, WEIGHT, Value
 from cg_frontends.pytorch.constants import mask_kind
@@ -198,7 +199,11 @@ def attention(
     attrs: dict[str, Any] = {"is_causal": bool(is_causal)}
     if scale is not None and not isclose(scale, query.shape[-1] ** -0.5, rel_tol=1e-6):
         attrs["scale"] = float(scale)
-    inputs = [query, key, value] if attn_mask is None else [query, key, value, attn_mask]
+    shared: list[Value | int] = [key, value]
+    if enable_gqa:
+        heads = query.shape[-3] if len(query.shape) > 2 else 1
+        shared = [repeat_heads(low, key, heads), repeat_heads(low, value, heads)]
+    inputs = [query, *shared] if attn_mask is None else [query, *shared, attn_mask]
     return low.add("Attention", *inputs, shape=out[0].shape, **attrs)
 
 

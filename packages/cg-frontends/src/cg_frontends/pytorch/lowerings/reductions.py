@@ -92,6 +92,18 @@ def vector_norm(
     return _norm(low, out, x, ord, dim, keepdim)
 
 
+@lowers("cdist", "_cdist_forward")
+def cdist(low: Lowering, out: Outputs, a: Value, b: Value, p: float = 2.0, *mode: Any) -> Any:
+    """Norms of the differences of all pairs of rows."""
+    op = {1.0: "ReduceL1", 2.0: "ReduceL2"}.get(float(p))
+    if op is None:
+        return NotImplemented
+    rows = low.reshape(a, (*a.shape[:-1], 1, a.shape[-1]))
+    columns = low.reshape(b, (*b.shape[:-2], 1, *b.shape[-2:]))
+    shape = (*out[0].shape, a.shape[-1])
+    return _reduce(low, out[0].shape, op, low.add("Sub", rows, columns, shape=shape), len(shape), -1, False)
+
+
 @lowers("norm")
 def norm(
     low: Lowering, out: Outputs, x: Value, p: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
@@ -167,10 +179,50 @@ def std_mean(
     return [low.add("Sqrt", variance, shape=out[0].shape), mean]
 
 
+def _holds(op: str) -> Any:
+    """Whether any, or all, elements hold: the greatest, or least, of truth values."""
+
+    def lower(low: Lowering, out: Outputs, x: Value, dim: Any = None, keepdim: bool = False) -> int:
+        node = low.node(x) if x.dtype == "bool" else low.add("Cast", x, shape=x.shape, to="bool")
+        return _reduce(low, out[0].shape, op, node, len(x.shape), dim, keepdim)
+
+    return lower
+
+
+LOWERINGS["aten::any"] = _holds("ReduceMax")
+LOWERINGS["aten::all"] = _holds("ReduceMin")
+
+
+@lowers("sort", "msort")
+def sort(
+    low: Lowering, out: Outputs, x: Value, dim: Any = -1, descending: Any = False, *, stable: Any = None, **named: Any
+) -> Any:
+    """All of an axis in order."""
+    dim, descending = named.get("dim", dim), named.get("descending", descending)
+    if not x.shape or isinstance(descending, Value):
+        return NotImplemented
+    if isinstance(dim, bool):  # the overload with `stable` in front is always named
+        return NotImplemented
+    axis = axis_of(dim, len(x.shape))
+    least = {} if descending else {"largest": False}
+    return low.select(low.add("TopK", x, shape=x.shape, axis=axis, k=x.shape[axis], **least), out)
+
+
+@lowers("argsort")
+def argsort(low: Lowering, out: Outputs, x: Value, dim: int = -1, descending: bool = False, **named: Any) -> Any:
+    if not x.shape:
+        return NotImplemented
+    axis = axis_of(dim, len(x.shape))
+    least = {} if descending else {"largest": False}
+    node = low.add("TopK", x, shape=x.shape, axis=axis, k=x.shape[axis], **least)
+    return low.add("Select", node, shape=x.shape, index=1)
+
+
 @lowers("topk")
 def topk(
     low: Lowering, out: Outputs, x: Value, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
 ) -> Any:
-    if not largest or not x.shape:
+    if not x.shape:
         return NotImplemented
-    return low.select(low.add("TopK", x, shape=out[0].shape, axis=axis_of(dim, len(x.shape)), k=k), out)
+    least = {} if largest else {"largest": False}
+    return low.select(low.add("TopK", x, shape=out[0].shape, axis=axis_of(dim, len(x.shape)), k=k, **least), out)

@@ -1,4 +1,4 @@
-"""Where a score on the scale of the labelled networks stands in the pool."""
+"""Scores as normal scores in the pool, and what is believed of labels before there are any."""
 
 from __future__ import annotations
 
@@ -8,22 +8,25 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-__all__ = ["Placement"]
+__all__ = ["QuantileMap", "expectation"]
 
 Floats = NDArray[np.float64]
-#: Points between which the map is linear.
-_GRID = 256
+#: Scores at which the distribution of the pool is evaluated.
+_GRID = 401
 
 
-class Placement:
-    """Maps scores among the labelled networks to normal scores in the pool; their order stays.
+def expectation(scores: NDArray[np.floating[Any]], correlation: float) -> tuple[Floats, Floats]:
+    """Mean and standard deviation of labels, (n,) each, both standard normal, given scores that correlate with them."""
+    mean = np.asarray(correlation * np.asarray(scores), dtype=np.float64)
+    return mean, np.full(len(mean), float(np.sqrt(1.0 - correlation**2)))
 
-    The ranks of a few labels among themselves say where they stand among each other. If the labelled networks were chosen, not drawn, that is not
-    where they stand in the pool. A score m becomes the normal quantile of the share of the pool that is expected below it,
 
-        g(m) = ndtri(mean_j ndtr((m - mean_j) / std_j)).
+class QuantileMap:
+    """Scores as normal quantiles of the share of a pool that is expected below them: a monotone map that changes no order.
 
-    Beyond what so many networks can tell, the map goes on in a straight line.
+    Labelled networks need be no fair sample of the pool, so their ranks among themselves do not say where they stand in it. With predictions
+    ``m_j +- std_j`` of the pool's networks a score m has the quantile ``F(m) = mean_j Phi((m - m_j) / std_j)`` and the normal score ``Phi^-1(F(m))``. Beyond what
+    so many networks can tell, the map goes on in a straight line.
 
     Args:
         mean: predicted scores of the pool, (m,).
@@ -43,6 +46,6 @@ class Placement:
         inside = np.clip(mean, self._from[0], self._from[-1])
         return np.asarray(np.interp(inside, self._from, self._to) + self._slope * (mean - inside), dtype=np.float64)
 
-    def of(self, mean: NDArray[np.floating[Any]], std: NDArray[np.floating[Any]]) -> tuple[Floats, Floats]:
+    def __call__(self, mean: NDArray[np.floating[Any]], std: NDArray[np.floating[Any]]) -> tuple[Floats, Floats]:
         """Normal scores in the pool and their standard deviations, (n,) each: half of what one deviation to either side spans."""
         return self.scores(mean), (self.scores(mean + std) - self.scores(mean - std)) / 2.0

@@ -1,0 +1,183 @@
+"""Trainings that are divided into steps: successive halving, with a predictor or without, in memory and in a run that is killed."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from toy_plugin import ToyScorer, worth
+
+from cg_evolve import Search, SearchError
+from cg_evolve.algorithms.halving import projected, rungs
+from cg_evolve.runs import Config, Run
+
+STEPS = (1, 3, 9)
+
+
+def learned(arch: str, step: int) -> float:
+    """A made-up learning curve: it ends at the worth of the network, and its beginning says something about it."""
+    noise = np.random.default_rng([step, *arch.encode()]).normal()
+    return worth(arch) - 2.0 / step + 0.6 * noise / step
+
+
+def search(budget: float, **options: object) -> Search:
+    found = Search("toy", steps=STEPS, pool=POOL, q=1, **options)  # type: ignore[arg-type]
+    while found.spent < budget * STEPS[-1]:
+        candidate = found.ask()[0]
+        found.tell(candidate, learned(candidate.arch, candidate.step or 0))
+    return found
+
+
+rng = np.random.default_rng(0)
+POOL = ["".join(rng.choice(list("ickwp"), 6)) for _ in range(400)]
+
+
+def test_rungs() -> None:
+    assert rungs(27) == (1, 3, 9, 27)
+    assert rungs(200, 4) == (3, 12, 50, 200)
+    assert rungs(2, 3) == (2,)
+
+
+def test_a_projection_is_exact_where_curves_are_lines() -> None:
+    ends = np.linspace(0, 1, 400)
+    curves = [[v - 1, v - 0.5, v] if i % 2 else [v - 1] for i, v in enumerate(ends)]
+    assert projected(curves, 3) == pytest.approx(ends, abs=1e-6)
+    assert projected([[0.3], [0.5]], 3) == pytest.approx([0.3, 0.5])
+
+
+@pytest.mark.parametrize("algorithm", ["random", "bayesian"])
+def test_one_in_eta_goes_on_with_its_own_seed(algorithm: str) -> None:
+    found = search(12, algorithm=algorithm, scorer=ToyScorer())
+    seeds: dict[str, set[int]] = {}
+    reached: dict[int, set[str]] = {step: set() for step in STEPS}
+    for row in found.history:
+        seeds.setdefault(row.hash, set()).add(row.candidate.seed)
+        reached[row.candidate.step].add(row.hash)
+        if row.candidate.origin == "promotion":
+            before = found.history[row.candidate.parents[0]].candidate
+            assert (before.hash, STEPS.index(before.step) + 1) == (row.hash, STEPS.index(row.candidate.step))
+    assert all(len(own) == 1 for own in seeds.values())
+    for lower, higher in ((1, 3), (3, 9)):
+        assert reached[higher] <= reached[lower]
+        assert len(reached[lower]) // 3 <= len(reached[higher]) <= 0.6 * len(reached[lower])
+    assert len(found.history) == len({(row.hash, row.candidate.step) for row in found.history})
+    assert found.best is not None
+    assert found.best.candidate.step == 9
+    assert {row.candidate.step for row in found.ranking} == {9}
+
+
+def test_the_predictor_finds_better_networks_with_the_same_steps() -> None:
+    plain = [search(10, algorithm="random", seed=s).best for s in range(6)]
+    guided = [search(10, algorithm="bayesian", scorer=ToyScorer(), seed=s).best for s in range(6)]
+    assert np.mean([row.value for row in guided if row]) > np.mean([row.value for row in plain if row]) + 0.3
+
+
+def test_a_small_space_is_trained_to_its_end() -> None:
+    found = Search("toy", "random", steps=STEPS, pool=["cccccc", "kkkkkk"], q=1)
+    for _ in range(6):
+        candidate = found.ask()[0]
+        found.tell(candidate, learned(candidate.arch, candidate.step or 0))
+    assert len(found.ranking) == 2
+    with pytest.raises(SearchError, match="have been proposed"):
+        found.ask()
+
+
+def test_mistakes() -> None:
+    for options, message in (
+        ({"steps": (3, 1)}, "whole numbers that grow"),
+        ({"steps": (1, 3), "eta": 1}, "eta should be at least 2"),
+        ({"steps": (1, 3), "algorithm": "local"}, "not 'local'"),
+        ({"steps": (1, 3), "objectives": ("accuracy", "loss:min")}, "one objective"),
+    ):
+        with pytest.raises(SearchError, match=message):
+            Search("toy", **options)  # type: ignore[arg-type]
+
+
+TRAIN = """
+import json, time
+from pathlib import Path
+
+LOG = Path(__file__).with_name("log")
+
+
+def train(graph, arch, seed, start, checkpoint):
+    state = checkpoint / "state.json"
+    done = json.loads(state.read_text()) if state.exists() else []
+    assert len(done) == start
+    for step in range(start + 1, 100):
+        time.sleep(0.01)
+        done.append(step)
+        state.write_text(json.dumps(done))
+        with open(LOG, "a") as log:
+            log.write(f"{arch} {step}\\\\n")
+        yield {"worth": graph.params / 1000 - 5 / step + seed % 97 / (100 * step), "steps": len(done)}
+""".replace("\\\\n", "\\n")
+
+SAME = "SELECT id, arch, hash, status, value, metrics, seed, parents, origin, step FROM evaluations ORDER BY id"
+
+
+def history(folder: Path) -> list[tuple[object, ...]]:
+    connection = sqlite3.connect(folder / "history.sqlite")
+    try:
+        return connection.execute(SAME).fetchall()
+    finally:
+        connection.close()
+
+
+def finished_steps(folder: Path) -> dict[str, int]:
+    """Steps of each training that are finished: by their states."""
+    found = {}
+    for state in (folder / "states").glob("*/step-*/values.json"):
+        found[state.parts[-3]] = max(map(int, json.loads(state.read_text())))
+    return found
+
+
+def kill_and_resume(tmp_path: Path, kills: int, budget: int, seed: int) -> None:
+    """A run with a user's function, two workers and steps, killed at random moments, is the undisturbed one; no finished step is repeated."""
+    (tmp_path / "own.py").write_text(TRAIN)
+    config = Config("toy", f"{tmp_path}/own.py:train", budget, algorithm="bayesian", scorer="toy-gp", steps=STEPS)
+    with Run.open(tmp_path / "whole", config) as run:
+        run.execute()
+    (tmp_path / "log").unlink()
+    arguments = [
+        sys.executable, "-m", "cg_ir.cli", "search", "toy", "--evaluator", f"{tmp_path}/own.py:train", "--budget", str(budget), "--algorithm",
+        "bayesian", "--scorer", "toy-gp", "--steps", "1,3,9", "--workers", "2", "-o", str(tmp_path / "run"), "--resume",
+    ]  # fmt: skip
+    draw = random.Random(seed)
+    kept: list[tuple[int, dict[str, int]]] = []
+    for _ in range(kills):
+        process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(draw.uniform(2.0, 6.0))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        time.sleep(1.5)  # until its workers have gone
+        mark = len((tmp_path / "log").read_text().splitlines()) if (tmp_path / "log").exists() else 0
+        before = finished_steps(tmp_path / "run")
+        archs = {str(row[2]).partition(":")[2][:16]: row[1] for row in history(tmp_path / "run")} if before else {}
+        kept.append((mark, {archs[key]: step for key, step in before.items() if key in archs}))
+    result = subprocess.run(arguments, capture_output=True, text=True, timeout=300, check=False)
+    assert result.returncode == 0, result.stderr
+    assert history(tmp_path / "run") == history(tmp_path / "whole")
+    log = [line.split() for line in (tmp_path / "log").read_text().splitlines()]
+    for mark, finished in kept:
+        for arch, step in log[mark:]:
+            assert int(step) > finished.get(arch, 0), (arch, step)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
+@pytest.mark.parametrize(("kills", "budget"), [(2, 8), pytest.param(20, 40, marks=pytest.mark.slow)])
+def test_a_killed_run_repeats_no_finished_step(tmp_path: Path, kills: int, budget: int) -> None:
+    kill_and_resume(tmp_path, kills, budget, seed=kills)
+
+
+def test_an_evaluator_without_steps_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SearchError, match="needs an evaluator whose training is divided into steps"):
+        Run.open(tmp_path / "run", Config("toy", "toy", 3, steps=STEPS))

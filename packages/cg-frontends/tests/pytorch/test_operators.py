@@ -1,0 +1,172 @@
+"""Programs of a few operators: they convert without a Custom, agree with their network, and come back with the same hash."""
+
+from __future__ import annotations
+
+import time
+import warnings
+
+import pytest
+
+torch = pytest.importorskip("torch")
+import torch.nn.functional as F  # noqa: E402
+from torch import nn  # noqa: E402
+
+import cg_ir  # noqa: E402
+from cg_frontends.pytorch import copy_weights, from_module  # noqa: E402
+from cg_ir import SourceError  # noqa: E402
+
+
+class Program(nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, *inputs):
+        return self.function(*inputs)
+
+
+def tensors(result):
+    return result if isinstance(result, tuple) else (result,)
+
+
+def agree(module, *inputs):
+    """The graph of a module whose network computes the same."""
+    module.eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        graph = from_module(module, *inputs)
+    network = cg_ir.to_module(graph).eval()
+    copy_weights(module, network, *inputs)
+    with torch.no_grad():
+        for wanted, found in zip(tensors(module(*inputs)), tensors(network(*inputs)), strict=True):
+            assert wanted.shape == found.shape
+            assert torch.allclose(wanted.double(), found.double(), atol=1e-4)
+    assert from_module(network, *inputs).hash == graph.hash
+    return graph
+
+
+def random(*shape, seed=0):
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def below(limit, *shape, seed=0):
+    return torch.randint(0, limit, shape, generator=torch.Generator().manual_seed(seed))
+
+
+IMAGE, TOKENS = random(2, 4, 6, 8), random(2, 5, 8)
+ROWS, PLACES = random(2, 3, 8, seed=1), below(5, 2, 3, 8)
+
+
+@pytest.mark.parametrize(
+    ("function", "inputs"),
+    [
+        (lambda x: F.pad(x, (0, 0, 1, 1), mode="reflect"), [IMAGE]),
+        (lambda x: F.pad(x, (2, 1, 0, 0), mode="replicate"), [IMAGE]),
+        (lambda x: F.pad(x, (0, 0, 1, 1), mode="circular"), [IMAGE]),
+        (lambda x: torch.sort(x, -1), [TOKENS]),
+        (lambda x: torch.sort(x, 1, True)[1], [TOKENS]),
+        (lambda x: x.argsort(-1), [TOKENS]),
+        (lambda x: torch.topk(x, 2, largest=False)[0], [TOKENS]),
+        (lambda x: (x > 0.5).any(-1), [TOKENS]),
+        (lambda x: (x > 0.5).all(1, keepdim=True), [TOKENS]),
+        (lambda x, i, s: x.scatter_add(1, i, s), [TOKENS, PLACES, ROWS]),
+        (lambda x, i, s: x.scatter(1, i, s), [TOKENS, torch.arange(3)[None, :, None].expand(2, 3, 8).contiguous(), ROWS]),
+        (lambda x, i, s: x.scatter_reduce(1, i, s, "amax"), [TOKENS, PLACES, ROWS]),
+        (lambda x: torch.log1p(x) + torch.expm1(x) + torch.log2(x + 1), [TOKENS]),
+        (lambda x, y: torch.atan2(x - 0.5, y - 0.5), [TOKENS, random(2, 5, 8, seed=2)]),
+        (lambda x: x.diagonal(0, -2, -1), [IMAGE]),
+        (lambda x: torch.diagonal(x, -2, 1, 3), [IMAGE]),
+        (lambda i: (i & 3) | ((i << 1) ^ (i >> 1)) + ~i, [PLACES]),
+        (lambda x: torch.div(x * 9 - 4, 1.5, rounding_mode="trunc") + torch.fmod(x * 5 - 3, 2) + torch.trunc(3 * x), [TOKENS]),
+        (lambda x: torch.tan(x) + torch.sinh(x) + torch.asin(x) + torch.atanh(0.9 * x) + torch.isinf(x), [TOKENS]),
+        (lambda x: torch.cdist(x, x.flip(1)), [TOKENS]),
+        (lambda x: x.unfold(1, 3, 2), [TOKENS]),
+        (lambda x: x * (torch.arange(8).type_as(x) + 0.5), [TOKENS]),
+        (lambda x: x.sum(), [TOKENS[:1]]),
+        (lambda q, k, v: F.scaled_dot_product_attention(q, k, v, enable_gqa=True),
+         [random(2, 4, 5, 8), random(2, 2, 5, 8), random(2, 2, 5, 8)]),
+        (lambda x: x * torch.tensor([1.0, 2, 3, 4, 5, 6, 7, 8], device=x.device), [TOKENS]),
+        (lambda x: x[:, torch.tensor([0, 2], device=x.device)], [TOKENS]),
+        (lambda x: x * x.new_tensor(2.5), [TOKENS]),
+    ],
+)  # fmt: skip
+def test_programs(function, inputs):
+    agree(Program(function), *inputs)
+
+
+def test_index_add_adds():
+    agree(Program(lambda x, i, s: x.index_add(1, i, s)), TOKENS[:1], below(5, 3), ROWS[:1])
+
+
+@pytest.mark.parametrize("cell", [nn.GRUCell, nn.LSTMCell, nn.RNNCell])
+def test_recurrent_cells(cell):
+    states = [] if cell is nn.LSTMCell else [random(2, 6, seed=1)]
+    assert (
+        agree(cell(8, 6), random(2, 8), *states).macs == {nn.GRUCell: 3, nn.LSTMCell: 4, nn.RNNCell: 1}[cell] * 6 * 14
+    )
+
+
+def test_autocast_on_the_device_of_the_input():
+    def forward(x):
+        with torch.autocast(x.device.type, enabled=False):
+            return x.float() * 2
+
+    agree(Program(forward), TOKENS)
+    with torch.autocast("cpu", enabled=False):  # left as it was
+        assert torch.tensor([1.0], device="meta").is_meta
+
+
+def test_a_complex_number_is_told():
+    rotate = Program(lambda x: (torch.view_as_complex(x.reshape(2, 5, 4, 2)) * 1j).real)
+    with pytest.raises(SourceError, match="complex number"):
+        from_module(rotate, TOKENS)
+
+
+def test_traced_and_scripted_modules():
+    layers = nn.Sequential(nn.Linear(8, 4), nn.BatchNorm1d(4), nn.ReLU()).eval()
+    x = random(2, 8)
+    graph = from_module(layers, x)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for module in (torch.jit.script(layers), torch.jit.trace(layers, x)):
+            wanted = module(x)
+            assert from_module(module, x).hash == graph.hash
+            assert torch.equal(module(x), wanted)  # left as it was
+
+
+def test_one_number_an_example_needs_a_batch_of_one():
+    network = cg_ir.to_module(from_module(Program(lambda x: x.mean()), TOKENS[:1]))
+    assert network(TOKENS[:1]).shape == ()
+    with pytest.raises(ValueError, match="runs with batch size 1"):
+        network(TOKENS)
+
+
+@pytest.mark.parametrize(
+    ("shape", "positions", "wanted"),
+    [
+        ((1, 16, 64), (16,), ((1, 16, 64), (16,))),
+        ((2, 16, 64), (16,), ((1, 16, 64), (16,))),
+        ((16, 16, 64), (16,), ((1, 16, 64), (16,))),
+        ((4, 16, 64), (4, 16), ((1, 16, 64), (1, 16))),
+    ],
+)
+def test_positions_are_no_batch(shape, positions, wanted):
+    class Positioned(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table, self.layer = nn.Embedding(64, 64), nn.Linear(64, 64)
+
+        def forward(self, x, places):
+            return self.layer(x + self.table(places))
+
+    graph = from_module(Positioned(), torch.zeros(shape), torch.zeros(positions, dtype=torch.int64))
+    assert tuple(n.shape for n in graph.nodes if n.op == "Input") == wanted
+    assert graph.macs == 16 * 64 * 64
+
+
+def test_a_recurrent_layer_takes_no_step_for_each_element():
+    layer = nn.LSTM(32, 32, batch_first=True)
+    from_module(layer, torch.zeros(1, 4, 32))
+    begun = time.process_time()
+    assert from_module(layer, torch.zeros(1, 20_000, 32)).macs == 20_000 * 4 * 32 * 64
+    assert time.process_time() - begun < 5

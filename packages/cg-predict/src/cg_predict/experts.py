@@ -1,0 +1,211 @@
+"""What the labels of one family taught, and how it is learned and stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cg_predict.effects import Effects, family_effects
+from cg_predict.pool import PoolScale
+from cg_predict.relevance import relevance
+from cg_predict.trees import Forest
+
+__all__ = ["Expert", "Source", "rank_correlations", "train_expert"]
+
+Floats = NDArray[np.float64]
+#: Descriptor groups that trees on ranks read.
+TREE_GROUPS = ("plain", "paths", "signal")
+#: Networks of a family that remain known, by which newcomers are told what they resemble.
+KNOWN, KNOWN_OF_A_ZOO = 64, 256
+#: Parts of a family that are ranked by themselves besides the whole, and networks taken from each.
+SLICES, SLICE = 9, 150
+
+
+@dataclass(frozen=True)
+class Source:
+    """One table's training data.
+
+    Args:
+        name: of the table.
+        family: that ``exclude`` names.
+        x: descriptors, float32 (n, d).
+        scores: normal scores of the labels, (n,), the mean of all tasks.
+        vectors: of the path-weighted encoder, float32 (n, e).
+        names: SOURCE strings of the networks.
+        metric: what the labels are.
+    """
+
+    name: str
+    family: str
+    x: NDArray[np.float32]
+    scores: Floats
+    vectors: NDArray[np.float32]
+    names: tuple[str, ...] = ()
+    metric: str = ""
+
+    def part(self, rows: NDArray[Any]) -> Source:
+        """The networks of these rows."""
+        names = tuple(np.array(self.names, dtype=object)[rows]) if self.names else ()
+        return Source(self.name, self.family, self.x[rows], self.scores[rows], self.vectors[rows], names, self.metric)
+
+
+@dataclass(frozen=True)
+class Expert:
+    """What the labels of one table taught.
+
+    Args:
+        family: that ``exclude`` names.
+        relative: trees on ranks of descriptors within a pool.
+        absolute: trees on descriptors as they are.
+        effects: of descriptors standardised over a pool.
+        correlations: of ranks of descriptors with each other in the family, (d, d).
+        known: descriptors of some of its networks, (m, d).
+        names: their SOURCE strings.
+        relevance: logarithms of how much each feature mattered to a Gaussian process, by kind of feature.
+    """
+
+    family: str
+    relative: Forest
+    absolute: Forest
+    effects: Effects
+    correlations: NDArray[np.floating[Any]]
+    known: NDArray[np.floating[Any]]
+    names: tuple[str, ...]
+    relevance: Mapping[str, NDArray[np.floating[Any]]]
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Compact arrays by name; the inverse of `from_arrays`."""
+        forests = {"relative": self.relative, "absolute": self.absolute}
+        arrays = {f"{kind}/{key}": value for kind, forest in forests.items() for key, value in forest.to_arrays().items()}
+        arrays |= {f"relevance/{kind}": value.astype(np.float16) for kind, value in self.relevance.items()}
+        return arrays | {
+            "precision": _pack(self.effects.precision),
+            "information": self.effects.information.astype(np.float32),
+            "correlations": _pack(self.correlations),
+            "known": np.clip(self.known, -6e4, 6e4).astype(np.float16),
+        }
+
+    @classmethod
+    def from_arrays(cls, family: str, names: Sequence[str], arrays: Mapping[str, NDArray[Any]]) -> Expert:
+        """What `to_arrays` gave.
+
+        Raises:
+            KeyError: something is missing.
+        """
+
+        def under(prefix: str) -> dict[str, NDArray[Any]]:
+            return {key[len(prefix) :]: value for key, value in arrays.items() if key.startswith(prefix)}
+
+        return cls(
+            family, Forest.from_arrays(under("relative/")), Forest.from_arrays(under("absolute/")),
+            Effects(_unpack(arrays["precision"]), arrays["information"]), _unpack(arrays["correlations"]),
+            arrays["known"].astype(np.float32), tuple(names),
+            {kind: value.astype(np.float32) for kind, value in under("relevance/").items()},
+        )  # fmt: skip
+
+
+def train_expert(source: Source, groups: Sequence[str], seed: int) -> Expert:
+    """Learn from one table.
+
+    Trees on ranks see the family as a whole and slices of it, networks between two values of one descriptor: what holds within every part carries over
+    better than what holds in the whole alone.
+
+    Args:
+        source: the table.
+        groups: of each descriptor.
+        seed: of slices and trees.
+    """
+    from sklearn.ensemble import GradientBoostingRegressor
+
+    rng = np.random.default_rng(seed)
+    ranks, scores = _slices(source, rng)
+    readable = np.isin(np.array(groups), TREE_GROUPS)
+    least = int(np.clip(len(source.x) // 12, 5, 30))
+    relative = GradientBoostingRegressor(
+        n_estimators=120, learning_rate=0.07, max_leaf_nodes=8, max_depth=None, max_features=0.1, min_samples_leaf=least,
+        random_state=seed,
+    ).fit(np.where(readable, ranks, np.float32(0)), scores)  # fmt: skip
+    absolute = GradientBoostingRegressor(
+        n_estimators=200, learning_rate=0.07, max_leaf_nodes=8, max_depth=None, max_features=0.1,
+        min_samples_leaf=min(least, 5) if _is_zoo(source) else least, subsample=0.7, random_state=seed,
+    ).fit(source.x, source.scores)  # fmt: skip
+    z = PoolScale(source.x).standardise_all(source.x)
+    compared = np.array(groups) != "pairs"
+    chosen = representatives(source.x, KNOWN_OF_A_ZOO if _is_zoo(source) else KNOWN)
+    weights = {
+        kind: np.log(relevance(PoolScale(x).standardise_all(x), source.scores, seed))
+        for kind, x in (("descriptors", source.x), ("embedding", source.vectors))
+    }
+    return Expert(
+        source.family, _forest(relative), _forest(absolute), family_effects(z, source.scores),
+        rank_correlations(np.where(compared, PoolScale(source.x).ranks(source.x), np.float32(0))),
+        source.x[chosen], tuple(source.names[i] for i in chosen) if source.names else (), weights,
+    )  # fmt: skip
+
+
+def _is_zoo(source: Source) -> bool:
+    """Whether networks of many kinds make up the table, so that it takes more of them to know what it holds."""
+    return source.family == "timm" or source.name.startswith("graphs")
+
+
+def _forest(model: Any) -> Forest:
+    stages = [stage[0].tree_ for stage in model.estimators_]
+    return Forest.from_trees(stages, [model.learning_rate] * len(stages), float(np.ravel(model.init_.constant_)[0]))
+
+
+def _slices(source: Source, rng: np.random.Generator) -> tuple[NDArray[np.float32], Floats]:
+    """Ranks within the whole table and within slices of it, and normal scores likewise."""
+    from cg_predict.targets import normal_scores
+
+    parts = [np.arange(len(source.x))]
+    for _ in range(SLICES):
+        size = max(int(np.exp(rng.uniform(np.log(0.12), 0.0)) * len(source.x)), min(60, len(source.x)))
+        column = int(rng.choice(np.flatnonzero(source.x.std(axis=0) > 0)))
+        order = np.lexsort((rng.random(len(source.x)), source.x[:, column]))
+        begin = int(rng.integers(len(order) - size + 1))
+        parts.append(order[begin : begin + size])
+    ranks, scores = [], []
+    for number, rows in enumerate(parts):
+        kept = rng.permutation(len(rows))[: SLICE if number else 1000]
+        ranks.append(PoolScale(source.x[rows]).ranks(source.x[rows][kept]))
+        scores.append(normal_scores(source.scores[rows])[kept])
+    return np.concatenate(ranks), np.concatenate(scores)
+
+
+def representatives(x: NDArray[np.floating[Any]], count: int) -> NDArray[np.intp]:
+    """Rows that leave none of ``x``, (n, d), far from all of them: each next one is the farthest from those before (Gonzalez 1985)."""
+    z = PoolScale(x).standardise_all(x).astype(np.float64)
+    chosen = [int((z**2).sum(axis=1).argmin())]
+    distance = ((z - z[chosen[0]]) ** 2).sum(axis=1)
+    while len(chosen) < min(count, len(z)):
+        chosen.append(int(distance.argmax()))
+        distance = np.minimum(distance, ((z - z[chosen[-1]]) ** 2).sum(axis=1))
+    return np.array(chosen, dtype=np.intp)
+
+
+def rank_correlations(ranks: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """Correlations of rank features, (d, d); rows and columns of constant features are zero.
+
+    Args:
+        ranks: from -1/2 to 1/2 within a family or pool, (n, d); 0 where a feature is constant.
+    """
+    z = np.asarray(ranks, dtype=np.float32)
+    deviation = z.std(axis=0)
+    z = z / np.where(deviation > 0, deviation, np.float32(1))
+    return np.asarray(z.T @ z / np.float32(len(z)), dtype=np.float32)
+
+
+def _pack(matrix: NDArray[np.floating[Any]]) -> NDArray[np.float16]:
+    """The upper triangle in half precision, row by row; the entries are between -1 and 1."""
+    return matrix[np.triu_indices(len(matrix))].astype(np.float16)
+
+
+def _unpack(packed: NDArray[np.float16]) -> NDArray[np.float32]:
+    size = int((np.sqrt(8 * len(packed) + 1) - 1) / 2)
+    upper = np.zeros((size, size), dtype=np.float32)
+    upper[np.triu_indices(size)] = packed
+    return upper + np.triu(upper, 1).T

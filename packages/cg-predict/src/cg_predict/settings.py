@@ -1,0 +1,38 @@
+"""Every number of the predictor that was chosen by hand; `docs/predictor.md` has the row that shows what each is worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Settings"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the predictor, the same for every family.
+
+    Args:
+        similarity_temperature: difference in similarity that divides an expert's weight by e.
+        nearness_temperature: distance that divides the weight of trees on absolute descriptors by e.
+        nearness_weight: of such trees beside the rest, where known networks are right there.
+        nearness_limit: distance beyond which they are not asked.
+        size_weight: without a pool, weight of each of three sizes, in standard deviations over all families, beside such trees.
+        prior_labels: labels with every so many of which the share of the score without labels falls by e, before it is seen how well it tells them.
+        exact_labels: labels up to which the Gaussian process is exact; beyond, trees learn what it leaves unexplained.
+        draws: hyper-parameter settings drawn from their prior at first, over all kernels.
+        temper: divides differences of log density between kernels, so that several stay in the average.
+        calibration_labels: labels that the belief in the process's own deviations counts for, beside what labels left out say.
+        selected: mean score without labels, in deviations of the pool, from which on labelled networks count as selected for being good.
+    """
+
+    similarity_temperature: float = 0.05
+    nearness_temperature: float = 0.2
+    nearness_weight: float = 3.0
+    nearness_limit: float = 0.9
+    size_weight: float = 0.4
+    prior_labels: float = 10.0
+    exact_labels: int = 1500
+    draws: int = 160
+    temper: float = 8.0
+    calibration_labels: float = 5.0
+    selected: float = 0.5
