@@ -189,3 +189,19 @@ def test_bench_runs_on_real_tables(data_dir, tmp_path, capsys):
     assert len(ours) == 2
     assert min(ours) > 0.95
     assert (tmp_path / "results.md").is_file()
+
+
+def test_a_ranking_fits_the_terminal(files, capsys, monkeypatch):
+    folder, names = files
+    monkeypatch.setenv("COLUMNS", "80")
+    code, out, err = run(capsys, "rank", "--from", folder / "list.txt")
+    assert code == 0
+    lines = out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert len(lines) <= 1 + 4 * len(names)  # long names are folded, but not to shreds
+    assert "MACs" in lines[0]
+    assert "nearest known network" not in lines[0]
+    assert "nearest known network" in err
+    code, out, err = run(capsys, "rank", "--from", folder / "list.txt", "--wide")
+    assert "nearest known network" in out.splitlines()[0]
+    assert "not shown" not in err

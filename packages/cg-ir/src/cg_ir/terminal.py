@@ -13,7 +13,7 @@ import re
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +42,8 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-
 
 #: Columns of a table that goes to a file or another program, unless COLUMNS says otherwise.
 _PIPED_WIDTH = 240
+#: Columns of names are folded to this width before others are left out.
+_LEAST_FOLDED = 24
 
 
 def printable(text: str) -> str:
@@ -160,20 +162,30 @@ def say_written(output: Path, text: str, as_json: bool, **facts: Any) -> None:
         click.echo(one_line(f"{output}: {text}" if text else output), err=True)
 
 
-def table_console() -> Console:
-    """A console for results: coloured and as wide as the terminal, or plain and wide where output is piped."""
+def table_console(wide: bool = False) -> Console:
+    """A console for results: coloured and as wide as the terminal, or plain and wide where output is piped or all is asked for."""
     from rich.console import Console
-    from rich.segment import Segment
-
-    class Plain(Console):
-        """Prints texts as they are: names are no markup, and no terminal acts on them."""
-
-        def render(self, renderable: Any, options: Any = None) -> Iterator[Segment]:
-            for segment in super().render(renderable, options):
-                yield segment if segment.control else Segment(printable(segment.text), segment.style)
 
     piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-    return Plain(highlight=False, markup=False, emoji=False, width=_PIPED_WIDTH if piped else None)
+    return Console(highlight=False, width=_PIPED_WIDTH if piped or wide else None)
+
+
+def fitting(columns: Sequence[tuple[str, Sequence[str]]], width: int, folded: Sequence[str], always: int) -> int:
+    """How many columns of a table fit, counted from the left; of each place in the table a line is all that it should take.
+
+    Args:
+        columns: headings and cells.
+        width: of the terminal; columns stand two apart.
+        folded: headings of columns whose cells may be folded, to no less than `_LEAST_FOLDED`.
+        always: columns that are shown however narrow it is.
+    """
+    used = 0
+    for count, (heading, cells) in enumerate(columns):
+        own = max(len(heading), *(len(cell) for cell in cells)) if cells else len(heading)
+        used += min(own, _LEAST_FOLDED) if heading in folded else own
+        if count >= always and used + 2 * count > width:
+            return count
+    return len(columns)
 
 
 def complete_source(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -59,6 +59,7 @@ _READING = "reading.json"
     type=click.Path(dir_okay=False, path_type=Path),
     help="File to write the ranking to as well: .csv, .json or .parquet.",
 )
+@click.option("--wide", is_flag=True, help="All columns, however narrow the terminal.")
 @json_option
 @source_options
 def rank(
@@ -71,6 +72,7 @@ def rank(
     scorer: str,
     exclude: tuple[str, ...],
     output: Path | None,
+    wide: bool,
     as_json: bool,
     inputs: tuple[str, ...],
     arguments: str | None,
@@ -128,7 +130,13 @@ def rank(
     if as_json:
         click.echo(json.dumps(document, indent=1))
     else:
-        table_console().print(ranking)
+        console = table_console(wide)
+        console.print(ranking)
+        missing = [heading for heading, _ in ranking.columns()][ranking.fitting(console.width) :]
+        if missing:
+            click.echo(
+                f"not shown in {console.width} columns: {', '.join(missing)} (--wide, --json or -o show all)", err=True
+            )
         _say_how(document, output)
 
 

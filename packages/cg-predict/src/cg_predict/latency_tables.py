@@ -39,7 +39,6 @@ class Device:
         table: ``timm`` or ``nb201``.
         batch: examples that run together, unless said otherwise.
         largest: batch up to which, and ``smallest`` from which on, was measured.
-        pruned: whether operators that lead nowhere did not run: compilers leave them out, most runtimes do not.
     """
 
     name: str
@@ -48,7 +47,6 @@ class Device:
     batch: int = 1
     smallest: int = 1
     largest: int = 1
-    pruned: bool = False
 
 
 def _gpu(name: str, title: str, smallest: int) -> Device:
@@ -63,7 +61,7 @@ DEVICES = (
     _gpu("rtx5090", "NVIDIA RTX 5090", 48),
     Device("edgegpu", "NVIDIA Jetson TX2", "nb201"),
     Device("raspi4", "Raspberry Pi 4", "nb201"),
-    Device("edgetpu", "Google Edge TPU", "nb201", pruned=True),
+    Device("edgetpu", "Google Edge TPU", "nb201"),
     Device("pixel3", "Google Pixel 3", "nb201"),
     Device("eyeriss", "Eyeriss accelerator (simulated)", "nb201"),
     Device("fpga", "FPGA accelerator (ZC706)", "nb201"),
@@ -193,32 +191,20 @@ def _timm_graph(arch: str, size: int) -> Graph | None:
 
 
 def _read_cells(path: Path) -> list[Measured]:
+    """Cells without ``none``: of the others nobody says which of the operators that lead nowhere a runtime left out."""
     table = get_benchmark("nb201").open(str(path))
-    archs = [arch for arch in table.archs() if _joined(arch)]
+    archs = [arch for arch in table.archs() if "none" not in arch]
     if len(archs) > CELL_SAMPLE:
         archs = [archs[i] for i in np.sort(np.random.default_rng(0).choice(len(archs), CELL_SAMPLE, replace=False))]
+    space = get_space("nb201")
+    columns, network, macs = _described([space.graph(arch) for arch in archs])
     result = []
-    described: dict[bool, tuple[Floats, NDArray[np.int64], Floats]] = {}
     for device in (d for d in DEVICES if d.table == "nb201"):
-        if device.pruned not in described:
-            space = get_space("nb201", pruned=device.pruned)
-            described[device.pruned] = _described([space.graph(arch) for arch in archs])
-        columns, network, macs = described[device.pruned]
         ms = np.array([_label(table, arch, f"{device.name}_latency") for arch in archs])
         kept = np.flatnonzero(ms > 0)  # what the Edge TPU cannot run has -1
         own = network[kept]
         result.append(Measured(device, columns[own], ms[kept], own, own.astype(str), macs[own]))
     return result
-
-
-def _joined(arch: str) -> bool:
-    """Whether the cell's output hangs on its input; some runtimes compute a network where it does not once and for all."""
-    reached = {0}
-    for number, node in enumerate(arch.split("+"), 1):
-        edges = [edge.rpartition("~") for edge in node.strip("|").split("|")]
-        if any(op != "none" and int(source) in reached for op, _, source in edges):
-            reached.add(number)
-    return number in reached
 
 
 def _label(table: BenchmarkTable, arch: str, metric: str) -> float:

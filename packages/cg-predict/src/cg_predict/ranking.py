@@ -19,10 +19,12 @@ from numpy.typing import NDArray
 from cg_ir.errors import CgError, MissingExtra, SourceError
 from cg_ir.graph import Graph
 from cg_ir.output_formats import write_text
+from cg_ir.terminal import fitting
 from cg_predict.metrics import spearman
 
 if TYPE_CHECKING:
     import pandas
+    from rich.console import Console, ConsoleOptions
     from rich.table import Table as RichTable
 
     from cg_ir.plugins import Scorer
@@ -174,20 +176,25 @@ class Ranking(Sequence[Ranked]):
             found.append(("nearest known network", [next(iter(row.nearest_networks), "") for row in rows]))
         return found
 
-    def __rich__(self) -> RichTable:
-        """The table for a terminal."""
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RichTable]:
+        """The table for a terminal: the columns that fit."""
         from rich.table import Table
         from rich.text import Text
 
         table = Table(box=None, pad_edge=False)
         columns = self.columns()
+        columns = columns[: self.fitting(options.max_width)]
         for heading, _ in columns:
             left = heading in _LEFT
             folded = heading in _FOLDED
             table.add_column(heading, justify="left" if left else "right", no_wrap=not folded, overflow="fold")
         for cells in zip(*(cells for _, cells in columns), strict=True):
             table.add_row(*map(Text, cells))
-        return table
+        yield table
+
+    def fitting(self, width: int) -> int:
+        """How many of `columns` fit a terminal."""
+        return fitting(self.columns(), width, _FOLDED, always=3)
 
     def __str__(self) -> str:
         """The table as plain text, a line a network."""
