@@ -16,7 +16,8 @@ from cg_predict.features import descriptors
 from cg_predict.metrics import spearman
 from cg_predict.prior import load_prior, shipped_directory
 from cg_predict.settings import Settings
-from cg_predict.tables import FAMILIES as TABLES, relatives_of
+from cg_predict.tables import FAMILIES as TABLES
+from cg_predict.tables import relatives_of
 from cg_predict.targets import normal_scores
 
 FAMILIES = tuple(dict.fromkeys(f.name for f in TABLES))
@@ -33,7 +34,11 @@ def test_sources_are_the_families_that_are_left():
     assert Predictor().sources == FAMILIES
     for family in FAMILIES:
         assert Predictor(exclude=(family,)).sources == tuple(f for f in FAMILIES if f not in relatives_of((family,)))
-    assert set(FAMILIES) - set(Predictor(exclude=("nb101", "nb201")).sources) == {"nb101", "nb201", "transnas"}  # shares cells
+    assert set(FAMILIES) - set(Predictor(exclude=("nb101", "nb201")).sources) == {
+        "nb101",
+        "nb201",
+        "transnas",
+    }  # shares cells
     assert Predictor(use_prior=False).sources == ()
 
 

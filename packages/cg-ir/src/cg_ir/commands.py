@@ -134,7 +134,7 @@ def info(
     """Show what SOURCEs are made of and what they cost, at batch size 1."""
     if depth is not None and not layered:
         raise CgError("--depth says how deep --layers goes; give --layers as well")
-    options = {"input": inputs, "args": arguments, "strict": strict, "tokens": tokens, "past": past}
+    options: dict[str, Any] = {"input": inputs, "args": arguments, "strict": strict, "tokens": tokens, "past": past}
     graphs = [graph_of(source, **options) for source in sources]
     rows: list[dict[str, Any]] = [{"source": s, **summary(graph)} for s, graph in zip(sources, graphs, strict=True)]
     tables = [layers(graph, depth or 3) for graph in graphs] if layered else []

@@ -25,8 +25,8 @@ class QuantileMap:
     """Scores as normal quantiles of the share of a pool that is expected below them: a monotone map that changes no order.
 
     Labelled networks need be no fair sample of the pool, so their ranks among themselves do not say where they stand in it. With predictions
-    ``m_j +- std_j`` of the pool's networks a score m has the quantile ``F(m) = mean_j Phi((m - m_j) / std_j)`` and the normal score ``Phi^-1(F(m))``. Beyond what
-    so many networks can tell, the map goes on in a straight line.
+    ``m_j +- std_j`` of the pool's networks a score m has the quantile ``F(m) = mean_j Phi((m - m_j) / std_j)`` and the normal score
+    ``Phi^-1(F(m))``. Beyond what so many networks can tell, the map goes on in a straight line.
 
     Args:
         mean: predicted scores of the pool, (m,).

@@ -142,7 +142,12 @@ def rank(
 
 def _expected(predictor: Any, pool: _Pool, graphs: Sequence[Graph]) -> float | None:
     """The rank correlation to expect without labels; nothing where there are labels, or no pool."""
-    if predictor is None or getattr(predictor, "labels_", None) is not None or pool.graphs is None or not predictor.sources:
+    if (
+        predictor is None
+        or getattr(predictor, "labels_", None) is not None
+        or pool.graphs is None
+        or not predictor.sources
+    ):
         return None
     return float(predictor.expected_correlation(pool.graphs))
 

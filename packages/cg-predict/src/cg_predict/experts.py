@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 #: Descriptor groups that trees on ranks read.
 TREE_GROUPS = ("plain", "paths", "signal")
 #: Networks of a family that remain known, by which newcomers are told what they resemble.
-KNOWN, KNOWN_OF_A_ZOO = 64, 256
+KNOWN, KNOWN_OF_A_ZOO = 64, 384
 #: Parts of a family that are ranked by themselves besides the whole, and networks taken from each.
 SLICES, SLICE = 9, 150
 
@@ -80,7 +80,9 @@ class Expert:
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Compact arrays by name; the inverse of `from_arrays`."""
         forests = {"relative": self.relative, "absolute": self.absolute}
-        arrays = {f"{kind}/{key}": value for kind, forest in forests.items() for key, value in forest.to_arrays().items()}
+        arrays = {
+            f"{kind}/{key}": value for kind, forest in forests.items() for key, value in forest.to_arrays().items()
+        }
         arrays |= {f"relevance/{kind}": value.astype(np.float16) for kind, value in self.relevance.items()}
         return arrays | {
             "precision": _pack(self.effects.precision),
@@ -130,7 +132,7 @@ def train_expert(source: Source, groups: Sequence[str], seed: int) -> Expert:
         random_state=seed,
     ).fit(np.where(readable, ranks, np.float32(0)), scores)  # fmt: skip
     absolute = GradientBoostingRegressor(
-        n_estimators=200, learning_rate=0.07, max_leaf_nodes=8, max_depth=None, max_features=0.1,
+        n_estimators=300, learning_rate=0.05, max_leaf_nodes=8, max_depth=None, max_features=0.1,
         min_samples_leaf=min(least, 5) if _is_zoo(source) else least, subsample=0.7, random_state=seed,
     ).fit(source.x, source.scores)  # fmt: skip
     z = PoolScale(source.x).standardise_all(source.x)
@@ -168,7 +170,8 @@ def _slices(source: Source, rng: np.random.Generator) -> tuple[NDArray[np.float3
         order = np.lexsort((rng.random(len(source.x)), source.x[:, column]))
         begin = int(rng.integers(len(order) - size + 1))
         parts.append(order[begin : begin + size])
-    ranks, scores = [], []
+    ranks: list[NDArray[np.float32]] = []
+    scores: list[Floats] = []
     for number, rows in enumerate(parts):
         kept = rng.permutation(len(rows))[: SLICE if number else 1000]
         ranks.append(PoolScale(source.x[rows]).ranks(source.x[rows][kept]))
@@ -195,8 +198,8 @@ def rank_correlations(ranks: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     """
     z = np.asarray(ranks, dtype=np.float32)
     deviation = z.std(axis=0)
-    z = z / np.where(deviation > 0, deviation, np.float32(1))
-    return np.asarray(z.T @ z / np.float32(len(z)), dtype=np.float32)
+    scaled = np.asarray(z / np.where(deviation > 0, deviation, 1.0), dtype=np.float32)
+    return np.asarray(scaled.T @ scaled / np.float32(len(z)), dtype=np.float32)
 
 
 def _pack(matrix: NDArray[np.floating[Any]]) -> NDArray[np.float16]:

@@ -101,7 +101,7 @@ def _compared(graphs: Sequence[Graph], scorer: Any) -> dict[str, Any]:
     }
     latency = {d: LatencyPredictor(d).predict(graphs).tolist() for d in LatencyPredictor().devices}
     try:
-        probability: float | None = probability_better(scorer, *graphs)
+        probability: float | None = probability_better(scorer, graphs[0], graphs[1])
     except (CgError, TypeError):
         probability = None
     return {"probability_first_is_better": probability, "costs": rows, "latency_ms": latency}

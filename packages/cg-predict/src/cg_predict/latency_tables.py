@@ -172,8 +172,8 @@ def _timm_graphs(
         save_set(made, cache)
     found = {}
     for graph in load_set(cache):
-        arch, _, size = graph.name.rpartition("@")
-        found[arch, int(size)] = graph
+        name, _, side = graph.name.rpartition("@")
+        found[name, int(side)] = graph
     return found
 
 

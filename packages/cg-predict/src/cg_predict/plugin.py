@@ -70,7 +70,11 @@ def cg_commands() -> Iterable[LazyCommand]:
     return [
         LazyCommand("rank", "cg_predict.commands:rank", "Rank networks, with labels or without."),
         LazyCommand("fit", "cg_predict.commands:fit", "Fit a predictor to labels and save it."),
-        LazyCommand("fit-prior", "cg_predict.prior_commands:fit_prior", "Learn what other families teach, from labels of your own."),
+        LazyCommand(
+            "fit-prior",
+            "cg_predict.prior_commands:fit_prior",
+            "Learn what other families teach, from labels of your own.",
+        ),
         LazyCommand("latency", "cg_predict.latency_commands:latency", "Predict or measure milliseconds on a device."),
         LazyCommand("explain", "cg_predict.explain_commands:explain", "Say which parts of a network make its score."),
         LazyCommand("improve", "cg_predict.explain_commands:improve", "List the best single changes to a network."),

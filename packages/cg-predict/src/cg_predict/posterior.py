@@ -16,6 +16,8 @@ __all__ = ["Calibrated", "FewLabels", "ManyLabels", "NoLabels", "Posterior"]
 
 Floats = NDArray[np.float64]
 Views = Mapping[str, NDArray[np.floating[Any]]]
+#: Labels beyond those of the process from which on trees can learn.
+_FEWEST = 100
 
 
 class Posterior(Protocol):
@@ -45,8 +47,8 @@ class NoLabels:
 class FewLabels:
     """A Gaussian process, and beside few labels the score without them.
 
-    Two or five labels say too little for a process: fitted to them it ranks worse than the score without labels, which therefore keeps a share. Before labels are
-    seen it is exp(-n / ``prior_labels``) for n of them; how well the two tell the labels moves the odds.
+    Two or five labels say too little for a process: fitted to them it ranks worse than the score without labels, which therefore keeps a share.
+    Before labels are seen it is exp(-n / ``prior_labels``) for n of them; how well the two tell the labels moves the odds.
 
     Args:
         process: fitted.
@@ -99,7 +101,13 @@ class ManyLabels:
     """
 
     def __init__(
-        self, process: AveragedGaussianProcess, views: Views, y: Floats, scores: Floats, exact: int, rng: np.random.Generator
+        self,
+        process: AveragedGaussianProcess,
+        views: Views,
+        y: Floats,
+        scores: Floats,
+        exact: int,
+        rng: np.random.Generator,
     ) -> None:
         from sklearn.ensemble import HistGradientBoostingRegressor  # takes longer to import than all else here
 
@@ -107,24 +115,29 @@ class ManyLabels:
         seen, rest = np.sort(order[:exact]), np.sort(order[exact:])
         self.process = process.fit({k: v[seen] for k, v in views.items()}, y[seen], scores[seen])
         part = {k: v[rest] for k, v in views.items()}
-        predicted = np.asarray(self.process.predict(part, scores[rest]))
+        predicted = np.asarray(self.process.predict(part, scores[rest]), dtype=np.float64)
         features, residual = self._features(part, scores[rest], predicted), y[rest] - predicted
         held = rng.random(len(rest)) < 0.2
-        held[:2] = True, False  # some of either, however few
+        held |= len(rest) < _FEWEST
         self.trees = HistGradientBoostingRegressor(
             max_iter=300, learning_rate=0.06, l2_regularization=1.0, early_stopping=True, validation_fraction=0.15,
             random_state=int(rng.integers(2**31)),
-        ).fit(features[~held], residual[~held]) if (~held).sum() > 20 else None  # fmt: skip
+        ).fit(features[~held], residual[~held]) if not held.all() else None  # fmt: skip
         left = residual[held] - (self.trees.predict(features[held]) if self.trees is not None else 0.0)
         self.deviation = float(np.sqrt(np.mean(left**2)))
 
     def _features(self, views: Views, scores: Floats, predicted: Floats) -> NDArray[np.float32]:
-        parts = [views["descriptors"], scores[:, None], predicted[:, None], *([views["embedding"]] if "embedding" in views else [])]
+        parts = [
+            views["descriptors"],
+            scores[:, None],
+            predicted[:, None],
+            *([views["embedding"]] if "embedding" in views else []),
+        ]
         return np.concatenate(parts, axis=1).astype(np.float32)
 
     def predict(self, views: Views, scores: Floats) -> tuple[Floats, Floats]:
         """See `Posterior`."""
-        result = np.asarray(self.process.predict(views, scores))
+        result = np.asarray(self.process.predict(views, scores), dtype=np.float64)
         if self.trees is not None:
             result = result + self.trees.predict(self._features(views, scores, result))
         return result, np.full(len(result), self.deviation)

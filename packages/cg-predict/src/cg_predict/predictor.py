@@ -264,7 +264,9 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         free = self._unlabelled(graphs)
         if not 0 < k <= len(free):
             raise CgError(
-                f"suggest can choose between 1 and {len(free)} of these networks, not {k}" if free else "every one of these networks has a label"
+                f"suggest can choose between 1 and {len(free)} of these networks, not {k}"
+                if free
+                else "every one of these networks has a label"
             )
         free = sorted(free[: max(WEIGHED, 3 * k)])
         around = evenly_spaced(graphs, WEIGHED)
@@ -325,7 +327,8 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         settings = self._settings
         usable = {"descriptors", "components", "neighbourhoods", *(("embedding",) if self.embedding else ())}
         structures = [
-            Structure(tuple(v for v in s.views if v in usable), mean=s.mean and bool(self.sources)) for s in (SELECTED if selected else STRUCTURES)
+            Structure(tuple(v for v in s.views if v in usable), mean=s.mean and bool(self.sources))
+            for s in (SELECTED if selected else STRUCTURES)
         ]
         structures = list(dict.fromkeys(s for s in structures if s.views))
         return AveragedGaussianProcess(
@@ -388,8 +391,15 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         parameters = {k: list(v) if isinstance(v, tuple) else v for k, v in self.get_params().items()}
         parameters["prior"] = None if self.prior is None else str(self.prior)
         parameters["settings"] = None if self.settings is None else asdict(self.settings)
-        config: dict[str, Any] = {"parameters": parameters, "sources": list(self.sources), "prior": prior.card.get("digest", "")}
-        arrays: dict[str, NDArray[Any]] = {"labels": np.zeros(0), "descriptors": np.zeros((0, len(prior.names)), dtype=np.float32)}
+        config: dict[str, Any] = {
+            "parameters": parameters,
+            "sources": list(self.sources),
+            "prior": prior.card.get("digest", ""),
+        }
+        arrays: dict[str, NDArray[Any]] = {
+            "labels": np.zeros(0),
+            "descriptors": np.zeros((0, len(prior.names)), dtype=np.float32),
+        }
         if self._state is not None:
             known = self._state.known
             arrays = {"labels": self._state.labels, "descriptors": known.descriptors}
@@ -432,7 +442,12 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
                 raise CgError(f"{directory} was saved with another prior than this release ships; fit it again")
             if not len(labels):
                 return result
-            known = Encodings([str(h) for h in config["hashes"]], arrays["descriptors"], arrays.get("vectors"), arrays["neighbourhoods"])
+            known = Encodings(
+                [str(h) for h in config["hashes"]],
+                arrays["descriptors"],
+                arrays.get("vectors"),
+                arrays["neighbourhoods"],
+            )
             names = [str(name) for name in config["names"]]
         except (KeyError, TypeError) as error:
             raise CheckpointError(f"{directory} is no saved predictor: {json.dumps(str(error))}") from None
@@ -479,7 +494,9 @@ def _check_state(directory: str | Path, known: Encodings, labels: NDArray[Any], 
     shapes = known.descriptors.shape == (len(labels), columns) and len(known) == len(labels)
     if not shapes or (known.vectors is not None) != embedding:
         raise CheckpointError(f"{directory} does not hold the vectors that its settings ask for")
-    if not all(np.isfinite(x).all() for x in (labels, known.descriptors, known.vectors, known.neighbourhoods) if x is not None):
+    if not all(
+        np.isfinite(x).all() for x in (labels, known.descriptors, known.vectors, known.neighbourhoods) if x is not None
+    ):
         raise CheckpointError(f"{directory} holds numbers that are not finite")
 
 

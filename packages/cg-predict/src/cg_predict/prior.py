@@ -93,10 +93,16 @@ class Prior:
             return {}
         shares = self._shares()
         if similarity is not None:
-            near = {t: share * float(np.exp(similarity[t] / self.settings.relevance_temperature)) for t, share in shares.items()}
+            near = {
+                t: share * float(np.exp(similarity[t] / self.settings.relevance_temperature))
+                for t, share in shares.items()
+            }
             shares = {t: share / sum(near.values()) for t, share in near.items()}
         return {
-            kind: np.exp(self.settings.relevance_power * np.sum([shares[t] * e.relevance[kind] for t, e in self.experts.items()], axis=0)).astype(np.float32)
+            kind: np.exp(
+                self.settings.relevance_power
+                * np.sum([shares[t] * e.relevance[kind] for t, e in self.experts.items()], axis=0)
+            ).astype(np.float32)
             for kind in next(iter(self.experts.values())).relevance
         }
 
@@ -288,7 +294,13 @@ class PooledPrior:
         z = (score - self._centre) / self._deviation
         with_size = max((abs(float(np.mean(z * size))) for size in sizes), default=0.0)
         return np.array(
-            [float(np.mean(self.agreement)), float(self.agreement.max()), max(self.similarity.values()), min(self.distances.values()), with_size]
+            [
+                float(np.mean(self.agreement)),
+                float(self.agreement.max()),
+                max(self.similarity.values()),
+                min(self.distances.values()),
+                with_size,
+            ]
         )
 
     # --- scores -------------------------------------------------------------------------------------------------------
@@ -363,7 +375,9 @@ def prior_from(config: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) ->
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             raise ValueError(f"{name} holds numbers that are not finite")
     experts, order = {}, [f.table for f in FAMILIES]
-    for table, facts in sorted(config["tables"].items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order)):
+    for table, facts in sorted(
+        config["tables"].items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order)
+    ):
         prefix = f"{table}/"
         own = {key[len(prefix) :]: value for key, value in arrays.items() if key.startswith(prefix)}
         experts[table] = Expert.from_arrays(str(facts["family"]), [str(n) for n in facts["known"]], own)

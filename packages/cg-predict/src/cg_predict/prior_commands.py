@@ -18,7 +18,9 @@ __all__ = ["fit_prior"]
     help="A family of your own: labelled graph documents, one a line (see the guide on labels).",
 )  # fmt: skip
 @click.option(
-    "--data", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder with the open tables that the shipped prior learns from."
+    "--data",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder with the open tables that the shipped prior learns from.",
 )
 @click.option(
     "--graphs", type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -26,10 +28,18 @@ __all__ = ["fit_prior"]
 )  # fmt: skip
 @click.option("--exclude", multiple=True, metavar="FAMILY", help="Family to leave out, with its relatives.")
 @click.option("--seed", default=0, show_default=True, help="Of samples and trees.")
-@click.option("-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder to write.")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder to write."
+)
 @json_option
 def fit_prior(
-    own: tuple[Path, ...], data: Path | None, graphs: Path | None, exclude: tuple[str, ...], seed: int, output: Path, as_json: bool
+    own: tuple[Path, ...],
+    data: Path | None,
+    graphs: Path | None,
+    exclude: tuple[str, ...],
+    seed: int,
+    output: Path,
+    as_json: bool,
 ) -> None:
     """Learn a prior from labelled families, for Predictor(prior=OUTPUT).
 
@@ -40,7 +50,9 @@ def fit_prior(
     from cg_predict.train_prior import extend, model_card, read_sources, train
 
     if not own and data is None:
-        raise CgError("nothing to learn from: give --source FILE with labelled graphs, or --data DIR with the open tables")
+        raise CgError(
+            "nothing to learn from: give --source FILE with labelled graphs, or --data DIR with the open tables"
+        )
 
     def progress(line: str) -> None:
         click.echo(line, err=True)

@@ -94,5 +94,7 @@ def relevance(z: NDArray[np.floating[Any]], labels: NDArray[np.floating[Any]], s
         return value, gradient
 
     start = np.concatenate([np.zeros(columns), [0.0, 0.0, -3.0]])
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": _ITERATIONS}, bounds=[(-3.0, 3.0)] * len(start))
+    found = minimize(
+        loss, start, jac=True, method="L-BFGS-B", options={"maxiter": _ITERATIONS}, bounds=[(-3.0, 3.0)] * len(start)
+    )
     return np.exp(found.x[:columns]).astype(np.float32)

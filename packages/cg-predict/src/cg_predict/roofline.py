@@ -122,7 +122,7 @@ def _rounding(channels: int) -> float:
 def _by_kind(graph: NDArray[Any], kind: NDArray[np.int64], values: Floats, n: int) -> Floats:
     """Sums by graph and kind, (n, kinds)."""
     flat = np.bincount(graph * len(KINDS) + kind, weights=values, minlength=n * len(KINDS))
-    return flat.reshape(n, len(KINDS))
+    return np.asarray(flat.reshape(n, len(KINDS)), dtype=np.float64)
 
 
 def roofline(graphs: Sequence[Graph], batch: int = 1) -> Floats:
@@ -149,7 +149,7 @@ def roofline(graphs: Sequence[Graph], batch: int = 1) -> Floats:
         return _by_kind(graph, kind, values, n)
 
     def summed(values: Floats, where: NDArray[np.bool_]) -> Floats:
-        return np.bincount(graph[where], weights=values[where], minlength=n)[:, None]
+        return np.asarray(np.bincount(graph[where], weights=values[where], minlength=n)[:, None], dtype=np.float64)
 
     worked, moving = len(WORKING), kind < _MOVING
     alone = weights + read + written
@@ -207,8 +207,8 @@ def _spared(joined: Batch, fused: _FusedEdges, written: Floats) -> tuple[Floats,
     sources, readers = joined.indices[fused.edge], fused.reader[fused.edge]
     nodes = len(written)
     return (
-        np.bincount(readers, weights=written[sources], minlength=nodes),
-        np.bincount(sources, weights=written[sources], minlength=nodes),
+        np.bincount(readers, weights=written[sources], minlength=nodes).astype(np.float64),
+        np.bincount(sources, weights=written[sources], minlength=nodes).astype(np.float64),
     )
 
 

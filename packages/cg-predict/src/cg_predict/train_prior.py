@@ -71,7 +71,9 @@ def read_own(path: Path, seed: int) -> Source:
     space = get_space("graphs", file=str(path))
     table = space.table  # type: ignore[attr-defined]
     metric = table.metrics[0]
-    labels = {arch: float(table.query(arch, metric)) for arch in table.archs() if np.isfinite(table.query(arch, metric))}
+    labels = {
+        arch: float(table.query(arch, metric)) for arch in table.archs() if np.isfinite(table.query(arch, metric))
+    }
     if len(labels) < _LEAST:
         raise CgError(f"{path}: {len(labels)} networks have the label {metric}; a family needs at least {_LEAST}")
     name = path.name.partition(".")[0]
@@ -79,11 +81,24 @@ def read_own(path: Path, seed: int) -> Source:
     archs = [list(labels)[i] for i in chosen]
     graphs = [space.graph(arch) for arch in archs]
     scores = normal_scores(np.array([labels[arch] for arch in archs]))
-    return Source(name, name, descriptors().encoder.encode(graphs), scores, path_vectors().encoder.encode(graphs), tuple(archs), metric)
+    return Source(
+        name,
+        name,
+        descriptors().encoder.encode(graphs),
+        scores,
+        path_vectors().encoder.encode(graphs),
+        tuple(archs),
+        metric,
+    )
 
 
 def read_sources(
-    data: Path | None, own: Sequence[Path], graphs: Path | None, exclude: Sequence[str], seed: int, progress: Callable[[str], None]
+    data: Path | None,
+    own: Sequence[Path],
+    graphs: Path | None,
+    exclude: Sequence[str],
+    seed: int,
+    progress: Callable[[str], None],
 ) -> list[Source]:
     """The open tables of a folder, without some families and their relatives, and families of one's own.
 
@@ -113,7 +128,11 @@ def read_sources(
 
 
 def train(
-    sources: Sequence[Source], names: Sequence[str], groups: Sequence[str], seed: int, progress: Callable[[str], None] = lambda line: None
+    sources: Sequence[Source],
+    names: Sequence[str],
+    groups: Sequence[str],
+    seed: int,
+    progress: Callable[[str], None] = lambda line: None,
 ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Config and arrays of a checkpoint.
 
@@ -127,7 +146,10 @@ def train(
     means = np.array([s.x.mean(axis=0, dtype=np.float64) for s in sources])
     variances = np.array([s.x.var(axis=0, dtype=np.float64) for s in sources])
     spread = np.maximum(np.sqrt(variances.mean(axis=0) + means.var(axis=0)), 1e-6)
-    arrays: dict[str, NDArray[Any]] = {"centre": means.mean(axis=0).astype(np.float32), "spread": spread.astype(np.float32)}
+    arrays: dict[str, NDArray[Any]] = {
+        "centre": means.mean(axis=0).astype(np.float32),
+        "spread": spread.astype(np.float32),
+    }
     tables = {}
     for source in sources:
         expert = train_expert(source, groups, seed)
@@ -140,11 +162,15 @@ def train(
         "tables": tables, "descriptors": list(names), "vectors": fingerprint(path_vectors().encoder), "trust": [], "card": {"seed": seed},
     }  # fmt: skip
     if len({s.family for s in sources}) > 1:
-        config["trust"], config["card"]["left_out"] = left_out(sources, prior_from(config, arrays), seed)  # what the stored arrays say
+        config["trust"], config["card"]["left_out"] = left_out(
+            sources, prior_from(config, arrays), seed
+        )  # what the stored arrays say
     return _signed(config, arrays), arrays
 
 
-def extend(config: dict[str, Any], arrays: dict[str, NDArray[Any]], exclude: Sequence[str]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+def extend(
+    config: dict[str, Any], arrays: dict[str, NDArray[Any]], exclude: Sequence[str]
+) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """The shipped prior, without some families and their relatives, and the tables of a new one."""
     from cg_embed.checkpoint import read_checkpoint
 
@@ -153,11 +179,16 @@ def extend(config: dict[str, Any], arrays: dict[str, NDArray[Any]], exclude: Seq
     kept = {t: facts for t, facts in shipped["tables"].items() if facts["family"] not in out}
     twice = sorted(set(kept) & set(config["tables"]))
     if twice:
-        raise CgError(f"the shipped prior has a table '{twice[0]}' already; rename the file, or leave that one out with --exclude {kept[twice[0]]['family']}")
+        raise CgError(
+            f"the shipped prior has a table '{twice[0]}' already; rename the file, or leave that one out with --exclude {kept[twice[0]]['family']}"
+        )
     both = {name: values for name, values in theirs.items() if "/" not in name or name.partition("/")[0] in kept}
     both |= {name: values for name, values in arrays.items() if "/" in name}
     trust = [row for row in shipped["trust"] if row[0] not in out]
-    card = {"seed": config["card"]["seed"], "left_out": {t: row for t, row in shipped["card"]["left_out"].items() if t in kept}}
+    card = {
+        "seed": config["card"]["seed"],
+        "left_out": {t: row for t, row in shipped["card"]["left_out"].items() if t in kept},
+    }
     return _signed({**config, "tables": kept | config["tables"], "trust": trust, "card": card}, both), both
 
 
@@ -191,7 +222,9 @@ def left_out(sources: Sequence[Source], prior: Prior, seed: int) -> tuple[list[l
         own = [row for row in rows if row[0] == source.family]
         expected = [trust.without(relatives_of((source.family,))).expected(np.array(row[2:])) for row in own]
         if own:
-            card[source.name]["expected within 0.15"] = round(float(np.mean([abs(e - row[1]) <= 0.15 for e, row in zip(expected, own, strict=True)])), 3)
+            card[source.name]["expected within 0.15"] = round(
+                float(np.mean([abs(e - row[1]) <= 0.15 for e, row in zip(expected, own, strict=True)])), 3
+            )
     return rows, card
 
 
@@ -234,12 +267,18 @@ def model_card(config: Mapping[str, Any]) -> str:
     ]
     lines += [
         "", "## Families left out", "",
-        "Rank correlation on each table of the prior that has seen neither its family nor relatives, on the training sample of that table as pool; the share of",
+        "Rank correlation on each table of the prior that has seen neither its family nor relatives, with its training sample as pool; the share of",
         f"that sample and {PARTS} slices of it for which the correlation was foretold within 0.15.", "",
         "| table | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|",
     ]  # fmt: skip
-    lines += [f"| {t} | " + " | ".join(f"{row.get(c, float('nan')):.3f}" for c in columns) + " |" for t, row in left.items()]
-    lines += ["", f"Evidence for what is expected: {', '.join(EVIDENCE)}. Seed {config['card']['seed']}, digest `{config['card']['digest']}`.", ""]
+    lines += [
+        f"| {t} | " + " | ".join(f"{row.get(c, float('nan')):.3f}" for c in columns) + " |" for t, row in left.items()
+    ]
+    lines += [
+        "",
+        f"Evidence for what is expected: {', '.join(EVIDENCE)}. Seed {config['card']['seed']}, digest `{config['card']['digest']}`.",
+        "",
+    ]
     return "\n".join(lines)
 
 

@@ -53,7 +53,8 @@ class Trust:
 
     @cached_property
     def _fit(self) -> Mapping[str, Any]:
-        assert self.evidence is not None and self.outcome is not None
+        assert self.evidence is not None
+        assert self.outcome is not None
         count = {family: self.families.count(family) for family in self.families}
         weight = np.array([1.0 / count[family] for family in self.families])  # every family counts once
         centre = np.average(self.evidence, axis=0, weights=weight)
@@ -62,7 +63,12 @@ class Trust:
         target = np.arctanh(np.clip(self.outcome, -0.95, 0.97))
         mean = float(np.average(target, weights=weight))
         matrix = (z * weight[:, None]).T @ z + _PENALTY * np.eye(z.shape[1])
-        return {"centre": centre, "spread": spread, "mean": mean, "slope": np.linalg.solve(matrix, (z * weight[:, None]).T @ (target - mean))}
+        return {
+            "centre": centre,
+            "spread": spread,
+            "mean": mean,
+            "slope": np.linalg.solve(matrix, (z * weight[:, None]).T @ (target - mean)),
+        }
 
     def expected(self, evidence: Floats | None) -> float:
         """The correlation to expect of a pool with this evidence; where nothing is seen of it, a cautious guess."""

@@ -42,7 +42,8 @@ def methods(family: str) -> list[Method]:
         Fitted("without the embedding", Predictor(out, embedding=False, warn=False), _LABELS),
     ]
     for name, value in CHANGED.items():
-        settings = replace(Settings(), **{name: value})
+        changed: dict[str, Any] = {name: value}
+        settings = replace(Settings(), **changed)
         counts = None if name in _UNLABELLED else _LABELS
         made.append(Fitted(f"with {name} {value:g}", Predictor(out, settings=settings, warn=False), counts))
     return made

@@ -70,7 +70,9 @@ class Grouped:
             networks = part.graphs()
             scores: Floats = normal_scores(part.labels)
             encoder: Any = descriptors().encoder
-            source = Source(self.family, self.family, descriptors().encode(networks), scores, path_vectors().encode(networks))
+            source = Source(
+                self.family, self.family, descriptors().encode(networks), scores, path_vectors().encode(networks)
+            )
             self._experts.append(train_expert(source, encoder.groups, 0))
         return self._experts[fold]
 

@@ -30,7 +30,12 @@ def _grouped(target: Target, labelled: LabelledFamily, data: Path, graphs: Path)
 
 
 def methods_for(
-    target: Target, labelled: LabelledFamily, data: Path, quick: bool, chosen: Sequence[str] = (), graphs: Path | None = None
+    target: Target,
+    labelled: LabelledFamily,
+    data: Path,
+    quick: bool,
+    chosen: Sequence[str] = (),
+    graphs: Path | None = None,
 ) -> list[Method]:
     """The methods, all without labels of the target's family, or of its group, but those that they are given."""
     out = (family_named(target.family).name,)
