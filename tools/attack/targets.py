@@ -293,7 +293,8 @@ def _runs(folder: Path) -> Iterator[Target]:
     from cg_ir.cli import main
 
     place = folder / "run"
-    main(["search", "nb201", "--evaluator", "scorer:macs", "--budget", "5", "-o", str(place), "--quiet", "--json"])
+    with contextlib.redirect_stdout(io.StringIO()):
+        main(["search", "nb201", "--evaluator", "scorer:macs", "--budget", "5", "-o", str(place), "--quiet", "--json"])
     config, history = (place / "config.json").read_bytes(), (place / "history.sqlite").read_bytes()
 
     def run(kind: str) -> Callable[[bytes, Path], Any]:

@@ -99,7 +99,9 @@ def test_vectors_are_those_of_the_network_at_its_input(networks, capsys):
 
     for kind, lines in (("python", networks), ("graphs", [f"{name}.cg.json" for name in NAMES])):
         Path(f"{kind}.txt").write_text("\n".join(lines) + "\n")
-        code, _, err = run(capsys, "embed", "--allow-python", "--from", f"{kind}.txt", "--input", INPUT, "-o", f"{kind}.npz")
+        code, _, err = run(
+            capsys, "embed", "--allow-python", "--from", f"{kind}.txt", "--input", INPUT, "-o", f"{kind}.npz"
+        )
         assert code == 0, err
     found = [np.load(f"{kind}.npz") for kind in ("python", "graphs")]
     vectors = [next(value for name, value in file.items() if value.ndim == 2) for file in found]
