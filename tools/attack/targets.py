@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import io
 import json
@@ -245,11 +246,10 @@ def _texts() -> Iterator[Target]:
 
 def _command(data: bytes, _: Path) -> None:
     """The command line in this process; an exit status of 0 or 2 is as it should be."""
-    import contextlib
-
     from cg_ir.cli import main
 
-    words = data.decode("utf-8", "replace").replace("\0", "").split(" ")
+    # what the command line names may run: that is the user's word
+    words = data.decode("utf-8", "replace").replace("\0", "").replace("os:", "x:").split(" ")
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         try:
             main([word for word in words if not word.startswith("-o")])
@@ -293,7 +293,8 @@ def _runs(folder: Path) -> Iterator[Target]:
     from cg_ir.cli import main
 
     place = folder / "run"
-    main(["search", "nb201", "--evaluator", "scorer:macs", "--budget", "5", "-o", str(place), "--quiet", "--json"])
+    with contextlib.redirect_stdout(io.StringIO()):
+        main(["search", "nb201", "--evaluator", "scorer:macs", "--budget", "5", "-o", str(place), "--quiet", "--json"])
     config, history = (place / "config.json").read_bytes(), (place / "history.sqlite").read_bytes()
 
     def run(kind: str) -> Callable[[bytes, Path], Any]:
@@ -324,7 +325,8 @@ def _overwrite(path: Path, data: bytes) -> None:
     try:
         known = [row[1] for row in connection.execute("PRAGMA table_info(evaluations)")]
         name = column if column in known else known[len(column) % len(known)]
-        connection.execute(f'UPDATE OR IGNORE evaluations SET "{name}" = ? WHERE rowid = 2', (text,))
-        connection.commit()
+        with contextlib.suppress(sqlite3.IntegrityError):  # SQLite does not take any value for a key
+            connection.execute(f'UPDATE OR IGNORE evaluations SET "{name}" = ? WHERE rowid = 2', (text,))
+            connection.commit()
     finally:
         connection.close()

@@ -115,3 +115,12 @@ def test_weights_that_were_changed_are_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("[" * 100_000)
     with pytest.raises(CheckpointError, match="is not JSON"):
         PathEncoder.load(tmp_path)
+
+
+def test_a_config_that_asks_for_all_memory_is_refused(tmp_path: Path) -> None:
+    PathEncoder(PathConfig(channels=4, seed=3)).save(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["config"]["channels"] = 2**40
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match=r"allocate|channels|large|dimension"):
+        PathEncoder.load(tmp_path)

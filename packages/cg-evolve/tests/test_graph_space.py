@@ -347,3 +347,9 @@ def test_variants_run(space: GraphSpace) -> None:
     for _ in range(4):
         module = to_module(space.graph(space.sample(rng)))
         assert module(torch.randn(2, 3, 16, 16)).shape == (2, 10)
+
+
+@pytest.mark.parametrize("edits", ["0", "-1", "many", ""])
+def test_edits_are_a_positive_number(tmp_path, edits):
+    with pytest.raises(SourceError, match="edits should be"):
+        get_space(f"graph?file={tmp_path / 'net.cg.json'}&edits={edits}")

@@ -300,3 +300,13 @@ def test_a_value_of_another_type_is_refused_in_one_line(tmp_path: Path, column: 
         return
     with pytest.raises(SearchError, match="is damaged"):
         report_data(run)
+
+
+def test_a_history_with_damaged_pages_is_refused_in_one_line(tmp_path: Path) -> None:
+    run = run_search(tmp_path / "run", budget=4)
+    whole = (run / "history.sqlite").read_bytes()
+    place = whole.index(b"CREATE TABLE")
+    for text in (b"CREATE TABLX", b"\x84\x84\x84\x84"):
+        (run / "history.sqlite").write_bytes(whole[:place] + text + whole[place + len(text) :])
+        with pytest.raises(SearchError, match=r"is damaged|is no history"):
+            report_data(run)

@@ -210,3 +210,14 @@ def test_names_do_not_reach_the_terminal_as_commands(tmp_path, capsys, name):
         assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]", text)
         if name.startswith("["):
             assert name in text or arguments[0] == "validate" or len(arguments) > 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("arguments", [("plugins",), ("plugins", "--json"), ("--help",)])
+def test_a_full_disk_is_one_line(arguments):
+    with open("/dev/full", "w") as full:
+        child = subprocess.run(
+            [sys.executable, "-m", "cg_ir.cli", *arguments], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert child.returncode == 2
+    assert child.stderr == "cg: error: No space left on device\n"

@@ -153,5 +153,5 @@ class ContrastiveEncoder(Pretrained):
         config, weights = read_checkpoint(directory, "contrastive")
         try:
             return cls(ContrastiveConfig(**config), weights)
-        except (TypeError, ValueError) as error:
+        except (MemoryError, OverflowError, TypeError, ValueError) as error:
             raise CheckpointError(f"{directory}: {error}") from None

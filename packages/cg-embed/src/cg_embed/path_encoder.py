@@ -182,7 +182,7 @@ class PathEncoder(Pretrained):
         config, weights = read_checkpoint(directory, "path")
         try:
             return cls(PathConfig(**config), weights)
-        except (TypeError, ValueError) as error:
+        except (MemoryError, OverflowError, TypeError, ValueError) as error:
             raise CheckpointError(f"{directory}: {error}") from None
 
     @classmethod

@@ -41,6 +41,8 @@ class GraphSpace:
             self.edits = int(edits)
         except ValueError:
             raise SourceError(f"edits should be a number, not '{edits}'") from None
+        if self.edits < 1:
+            raise SourceError(f"edits should be at least 1, not {self.edits}")
         self.family = f"graph:{Path(file).name}"
         self.base: Graph = cg_ir.graph_of(file).canonicalize()
         self._sites = Sites(self.base)

@@ -219,8 +219,8 @@ class Store:
         """All evaluations by proposal number; utilities are not stored, ``Search.restore`` computes them."""
         result: list[Evaluation] = []
         columns = "id, arch, hash, status, value, metrics, seed, cost, attempts, error, parents, origin, predicted_mean, predicted_std, feasible"
-        columns += ", step" if self._has_steps() else ", NULL"
         try:
+            columns += ", step" if self._has_steps() else ", NULL"
             for row in self._connection.execute(f"SELECT {columns} FROM evaluations ORDER BY id"):
                 (
                     number,

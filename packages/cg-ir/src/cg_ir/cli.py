@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import signal
 import sys
@@ -140,7 +141,9 @@ def main(args: list[str] | None = None) -> Any:
     """Run the command line; the process's exit status is 0, or 2 after one line about bad input."""
     try:
         with begin().polite(), command_line(sys.argv[1:] if args is None else args):
-            return cg.main(args=args, prog_name="cg", standalone_mode=False) or 0
+            status = cg.main(args=args, prog_name="cg", standalone_mode=False) or 0
+            sys.stdout.flush()  # a full disk shows here
+            return status
     except _HELP as error:
         click.echo(error.format_message())
         sys.exit(0)
@@ -162,8 +165,10 @@ def main(args: list[str] | None = None) -> Any:
         if isinstance(error, BrokenPipeError):
             sys.stderr.close()
             sys.exit(0)
-        place = f"{error.filename}: " if error.filename else ""
-        click.echo(f"cg: error: {one_line(place)} {error.strerror or one_line(error)}", err=True)
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.close()  # what it still holds cannot be written
+        place = f"{error.filename}:" if error.filename else ""
+        click.echo(f"cg: error: {one_line(f'{place} {error.strerror or error}')}", err=True)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         if args is None:  # the next interrupts would only end the message in a traceback
