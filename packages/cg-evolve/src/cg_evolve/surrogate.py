@@ -89,6 +89,10 @@ class Surrogate:
         self._results = (graphs, utilities)
         return True
 
+    def fit_values(self, graphs: Sequence[Graph], utilities: NDArray[np.float64]) -> None:
+        """Fit to values of the one objective, (n,), in place of results."""
+        self._results = (list(graphs), np.asarray(utilities, dtype=float)[:, None])
+
     def _learn(self, pool: Sequence[Graph] | None) -> None:
         """Fit the scorers to results that they have not seen, in the pool in which they are asked first."""
         if self._results is None:

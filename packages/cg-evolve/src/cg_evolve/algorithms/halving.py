@@ -275,9 +275,8 @@ class SuccessiveHalving:
         if np.ptp(reach) == 0:
             return None
         surrogate = self._scorers(view)
-        scorer = surrogate.scorers[0]
         graphs = [t.rows[0].graph for t in trainings]
-        scorer.fit(graphs, self._leaning(view, trainings, reach))
+        surrogate.fit_values(graphs, self._leaning(view, trainings, reach))
         best = sorted(range(len(trainings)), key=lambda i: -reach[i])[:10]
         archs = self._archs(view, [trainings[i].rows[0] for i in best], used)
         everything = [*graphs, *(view.domain.graph(arch) for arch in archs)]
