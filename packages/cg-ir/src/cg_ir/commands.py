@@ -119,7 +119,7 @@ def info(
     past: int | None,
 ) -> None:
     """Show what SOURCEs are made of and what they cost, at batch size 1."""
-    options = {"input": inputs, "args": arguments, "strict": strict, "tokens": tokens, "past": past}
+    options: dict[str, Any] = {"input": inputs, "args": arguments, "strict": strict, "tokens": tokens, "past": past}
     rows = [{"source": s, **summary(graph_of(s, **options))} for s in sources]
     if as_json:
         click.echo(json.dumps(rows if len(rows) != 1 else rows[0], indent=2))

@@ -35,7 +35,7 @@ class Decoding(nn.Module):
         if tokens < 1 or past < 0:
             raise SourceError(f"tokens should be at least 1 and past at least 0, not {tokens} and {past}")
         self.model, self.tokens, self.past = model, tokens, past
-        config = getattr(model, "config", None)
+        config: Any = getattr(model, "config", None)
         config = config.get_text_config() if hasattr(config, "get_text_config") else config
         layers, heads, width = (
             getattr(config, key, None) for key in ("num_hidden_layers", "num_attention_heads", "hidden_size")
