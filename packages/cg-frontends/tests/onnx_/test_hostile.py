@@ -68,6 +68,16 @@ def test_growing_constants_are_not_computed():
     assert time.process_time() - begun < 5
 
 
+def test_a_sequence_of_millions_is_refused():
+    nodes = [
+        helper.make_node("SplitToSequence", ["x"], ["s"], axis=0),
+        helper.make_node("ConcatFromSequence", ["s"], ["y"], axis=0),
+    ]
+    with pytest.raises(SourceError, match="4000000 tensors is beyond the limit"):
+        from_onnx(model_of(nodes, shape=(4_000_000, 2)))
+    assert from_onnx(model_of(nodes, shape=(6, 2))).nodes[-1].shape == (6, 2)
+
+
 def test_nested_functions_end():
     """Each function calls the one before twice: 2^29 nodes."""
     functions = []

@@ -11,6 +11,8 @@ from cg_frontends.onnx_.operation import Operation
 from cg_frontends.onnx_.readings.layout import one_axis
 from cg_ir import SourceError
 
+_MOST = 4096  # tensors of one sequence
+
 
 def _parts(o: Operation, position: int = 0) -> Parts:
     value = o.input(position)
@@ -32,9 +34,11 @@ def split_to_sequence(im: Importer, o: Operation) -> Any:
     shape = im.shape(x)
     axis, keep = one_axis(o.attrs.get("axis", 0), len(shape)), bool(o.attrs.get("keepdims", 1))
     size = shape[axis]
-    im.bounded(size)
     sizes = o.numbers(1)
     whole = o.array(1)
+    parts = len(sizes or ()) if whole is not None and whole.ndim else -(-size // max((sizes or [1])[0], 1))
+    if parts > _MOST:
+        raise SourceError(f"a sequence of {parts} tensors is beyond the limit of this reader ({_MOST})")
     if sizes is None:
         sizes = [1] * size
     elif whole is not None and whole.ndim == 0:
