@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from cg_evolve import Constraint, Objective, SearchError
@@ -54,3 +55,35 @@ def test_known_constraints_are_decided_by_the_graph() -> None:
     problem = Problem.make((), [f"params<={graph.params}", "worth>5"])
     assert problem.admits(graph)
     assert not Problem.make((), [f"params<{graph.params}"]).admits(graph)
+
+
+def test_predicted_latency_is_a_cost_of_the_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    from cg_evolve import latency
+    from cg_ir import GraphBuilder
+
+    asked = []
+
+    class Scorer:
+        def predict(self, graphs):
+            asked.append(len(graphs))
+            return -np.array([float(g.macs) for g in graphs])
+
+    latency._predictor.cache_clear()
+    monkeypatch.setattr(latency, "get_scorer", lambda name: Scorer())
+    b = GraphBuilder("one")
+    b.output(b.add("Conv", b.input((1, 3, 8, 8)), channels=4, kernel_shape=(1, 1)))
+    graph = b.build()
+    problem = Problem.make(["accuracy", "latency@pixel3"], [f"latency@pixel3<={graph.macs}", "latency@rtx4090<1e9"])
+    assert [str(o) for o in problem.objectives] == ["accuracy:max", "latency@pixel3:min"]
+    assert problem.predicted == ["latency@pixel3", "latency@rtx4090"]
+    assert problem.admits(graph)
+    assert not Problem.make([], [f"latency@pixel3<{graph.macs}"]).admits(graph)
+    assert asked == [1, 1]  # once a device, however often it is asked for
+    latency._predictor.cache_clear()
+
+
+def test_an_unknown_device_is_refused() -> None:
+    from cg_evolve.latency import predicted_latency
+
+    with pytest.raises(SearchError, match="'latency@abacus' cannot be predicted"):
+        predicted_latency("latency@abacus", [])
