@@ -51,7 +51,7 @@ LINES = {
     "report": (["report", "searched", "-o", "report.html"], ["output", "bytes"]),
 }
 #: Commands that need more than a folder of small files: their own tests run them.
-ELSEWHERE = {"bench"}
+ELSEWHERE = {"bench", "collect", "fit-prior"}
 
 
 def run(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> tuple[int, str, str]:

@@ -239,7 +239,7 @@ def test_saved_predictors_come_back(family, tmp_path):
     assert Predictor.load(tmp_path / "unfitted").predict(graphs, pool=graphs).shape == (160,)
 
 
-@pytest.mark.parametrize("part", ["embedding"])
+@pytest.mark.parametrize("part", ["embedding", "neighbourhoods"])
 def test_a_part_that_is_left_out_is_neither_used_nor_saved(family, tmp_path, part):
     graphs, labels = family
     predictor = Predictor(**{part: False}).fit(graphs[:30], labels[:30])

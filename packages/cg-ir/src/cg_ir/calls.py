@@ -107,9 +107,11 @@ def expand(source: str) -> list[str]:
 
 def split_values(text: str) -> list[str]:
     """Values between commas, without those in brackets, braces and quotes."""
-    parts, depth, quoted, start = [], 0, False, 0
+    parts, depth, quoted, escaped, start = [], 0, False, False, 0
     for place, letter in enumerate(text):
-        if letter == '"':
+        if escaped or (quoted and letter == "\\"):
+            escaped = not escaped
+        elif letter == '"':
             quoted = not quoted
         elif not quoted and letter in "[{":
             depth += 1

@@ -148,15 +148,22 @@ def info(
 def _show_layers(source: str, found: list[Layer]) -> None:
     """The layers for people; a share below a thousandth is left out."""
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=f"Layers of {source}", title_justify="left", box=None, pad_edge=False)
+    table = Table(title=Text(printable(f"Layers of {source}")), title_justify="left", box=None, pad_edge=False)
     for heading in ("layer", "operator", "output", "parameters", "MACs", "%"):
         left = heading in ("layer", "operator", "output")
         table.add_column(heading, justify="left" if left else "right", no_wrap=heading != "layer", overflow="fold")
     for layer in found:
         share = f"{100 * layer.share:.1f}" if layer.share >= 0.001 else ""
         counts = (f"{count:,}" if count else "" for count in (layer.params, layer.macs))
-        table.add_row("  " * layer.depth + layer.name, layer.operator, "x".join(map(str, layer.shape)), *counts, share)
+        table.add_row(
+            Text("  " * layer.depth + printable(layer.name)),
+            Text(printable(layer.operator)),
+            "x".join(map(str, layer.shape)),
+            *counts,
+            share,
+        )
     table_console().print(table)
 
 
@@ -166,11 +173,12 @@ def _show(rows: list[dict[str, Any]], as_json: bool) -> None:
         click.echo(json.dumps(rows if len(rows) != 1 else rows[0], indent=2))
         return
     from rich.table import Table
+    from rich.text import Text
 
     console = table_console()
     if len(rows) == 1:
         row = rows[0]
-        table = Table(title=str(row["name"] or row["source"]), show_header=False, title_justify="left")
+        table = Table(title=Text(printable(str(row["name"] or row["source"]))), show_header=False, title_justify="left")
         table.add_column(style="bold")
         table.add_column(overflow="fold")
         shapes = {key: ", ".join("x".join(map(str, shape)) for shape in row[key]) for key in ("inputs", "outputs")}
@@ -196,7 +204,7 @@ def _show(rows: list[dict[str, Any]], as_json: bool) -> None:
             ("custom", ", ".join(f"{count} {name}" for name, count in row["custom"].items()) or "none"),
             ("hash", row["hash"]),
         ):
-            table.add_row(key, text)
+            table.add_row(key, Text(printable(text)))
         console.print(table)
         return
     table = Table()
@@ -204,7 +212,9 @@ def _show(rows: list[dict[str, Any]], as_json: bool) -> None:
         table.add_column(heading, justify="left" if heading in ("source", "hash") else "right", overflow="fold")
     for row in rows:
         numbers = (f"{row[key]:,}" for key in ("parameters", "macs", "nodes", "depth"))
-        table.add_row(str(row["source"]), *numbers, str(sum(row["custom"].values())), str(row["hash"])[:12])
+        table.add_row(
+            Text(printable(str(row["source"]))), *numbers, str(sum(row["custom"].values())), str(row["hash"])[:12]
+        )
     console.print(table)
 
 

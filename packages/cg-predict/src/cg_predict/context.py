@@ -48,17 +48,20 @@ class Encodings:
         return len(self.hashes)
 
     @classmethod
-    def of(cls, graphs: Sequence[Graph], embedding: bool = False, kernels: bool = True) -> Encodings:
+    def of(cls, graphs: Sequence[Graph], embedding: bool = False, counts: bool = False) -> Encodings:
         """Encode graphs; each encoder remembers what it has seen.
 
         Args:
             graphs: the networks.
             embedding: whether vectors of the path-weighted encoder take part.
-            kernels: whether kernels will look at them; the score without labels reads descriptors alone.
+            counts: whether counts of neighbourhoods do.
         """
-        vectors = path_vectors().encode(graphs) if embedding and kernels else None
-        counts = neighbourhoods().encode(graphs) if kernels else None
-        return cls([graph.hash for graph in graphs], descriptors().encode(graphs), vectors, counts)
+        return cls(
+            [graph.hash for graph in graphs],
+            descriptors().encode(graphs),
+            path_vectors().encode(graphs) if embedding else None,
+            neighbourhoods().encode(graphs) if counts else None,
+        )
 
     def at(self, rows: NDArray[Any]) -> Encodings:
         """Those of these rows."""

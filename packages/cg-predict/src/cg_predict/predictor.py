@@ -88,6 +88,7 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         exclude: families whose labels must not have been learned from; families that share cells with them (`cg_predict.tables`) are left out with them.
         prior: folder of a prior that ``cg fit-prior`` wrote; the shipped one if absent.
         embedding: whether the path-weighted encoder's vectors take part once there are labels.
+        neighbourhoods: whether counts of neighbourhoods do.
         use_prior: whether anything learned from other families takes part.
         warn: whether `predict` warns where the ranking without labels is expected to tell little.
         seed: of the hyper-parameter draws.
@@ -110,6 +111,7 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         *,
         prior: str | Path | None = None,
         embedding: bool = True,
+        neighbourhoods: bool = True,
         use_prior: bool = True,
         warn: bool = True,
         seed: int = 0,
@@ -118,6 +120,7 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         self.exclude = exclude
         self.prior = prior
         self.embedding = embedding
+        self.neighbourhoods = neighbourhoods
         self.use_prior = use_prior
         self.warn = warn
         self.seed = seed
@@ -185,7 +188,7 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         kept, values = merge_duplicates([g.hash for g in graphs], values)
         graphs = [graphs[i] for i in kept]
         among = list(pool) if pool is not None and len(pool) else None
-        self.fitted_ = _State(Encodings.of(graphs, self.embedding), values, [g.name for g in graphs], among)
+        self.fitted_ = _State(self._encoded(graphs), values, [g.name for g in graphs], among)
         if not self.fitted_.informative:
             warnings.warn(
                 f"{len(values)} label(s) without two different values rank nothing; scores come from other families alone",
@@ -233,7 +236,7 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
             return (empty, empty.copy()) if return_std else empty
         graphs, place = distinct(graphs)
         context, posterior = self._posterior(list(pool) if pool is not None and len(pool) else None)
-        networks = Encodings.of(graphs, self.embedding, kernels=not isinstance(posterior, NoLabels))
+        networks = self._encoded(graphs, kernels=not isinstance(posterior, NoLabels))
         if isinstance(posterior, NoLabels):
             self._warn(context)
             mean, std = posterior.predict({}, context.scores(networks))
@@ -277,14 +280,18 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
                 raise CgError(f"suggest works up to {self._settings.exact_labels} labels")
         else:
             context, model = self._context(graphs, kernels=True), self._process(False)
-        candidates, _ = context.views(Encodings.of([graphs[i] for i in free], self.embedding))
-        everything, _ = context.views(Encodings.of(around, self.embedding))
+        candidates, _ = context.views(self._encoded([graphs[i] for i in free]))
+        everything, _ = context.views(self._encoded(around))
         if not model.fitted:
             model.prepare(everything)
             model.draw_prior(8)
         return [free[i] for i in model.suggest(candidates, everything, k)]
 
     # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _encoded(self, graphs: Sequence[Graph], kernels: bool = True) -> Encodings:
+        """What kernels will look at, or descriptors alone, which is what the score without labels reads."""
+        return Encodings.of(graphs, self.embedding and kernels, self.neighbourhoods and kernels)
 
     def _unlabelled(self, graphs: Sequence[Graph]) -> list[int]:
         """Distinct networks without a label, in random order: where candidates are sampled, networks that occur often among the graphs are likely ones."""
@@ -310,12 +317,12 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         """The context of a pool; that of the last one is kept, whatever labels come."""
         prior = self.knowledge
         if pool is None:
-            known = self._state.known if self._state is not None else Encodings.of([], kernels=False)
+            known = self._state.known if self._state is not None else Encodings.of([])
             return Context(known, prior, pooled=False)
-        key = (_key(pool), kernels, self.embedding, self._knowledge[0])
+        key = (_key(pool), kernels, self.embedding, self.neighbourhoods, self._knowledge[0])
         kept: tuple[Any, Context] | None = self.__dict__.get("_last_context")
         if kept is None or kept[0] != key:
-            kept = (key, Context(Encodings.of(evenly_spaced(pool), self.embedding, kernels), prior, pooled=True))
+            kept = (key, Context(self._encoded(evenly_spaced(pool), kernels), prior, pooled=True))
             self._last_context = kept
         return kept[1]
 
@@ -325,7 +332,9 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         Labels that are left out are then easily told from their neighbours, and the marginal likelihood decides between kernels instead.
         """
         settings = self._settings
-        usable = {"descriptors", "components", "neighbourhoods", *(("embedding",) if self.embedding else ())}
+        usable = {"descriptors", "components"}
+        usable |= {"embedding"} if self.embedding else set()
+        usable |= {"neighbourhoods"} if self.neighbourhoods else set()
         structures = [
             Structure(tuple(v for v in s.views if v in usable), mean=s.mean and bool(self.sources))
             for s in (SELECTED if selected else STRUCTURES)
@@ -446,12 +455,12 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
                 [str(h) for h in config["hashes"]],
                 arrays["descriptors"],
                 arrays.get("vectors"),
-                arrays["neighbourhoods"],
+                arrays.get("neighbourhoods"),
             )
             names = [str(name) for name in config["names"]]
         except (KeyError, TypeError) as error:
             raise CheckpointError(f"{directory} is no saved predictor: {json.dumps(str(error))}") from None
-        _check_state(directory, known, labels, len(result.knowledge.names), result.embedding)
+        _check_state(directory, known, labels, result)
         result.fitted_ = _State(known, labels, names)
         return result
 
@@ -488,11 +497,15 @@ def _process_of(posterior: Posterior) -> AveragedGaussianProcess | None:
     return inner.process if isinstance(inner, FewLabels) else None
 
 
-def _check_state(directory: str | Path, known: Encodings, labels: NDArray[Any], columns: int, embedding: bool) -> None:
+def _check_state(directory: str | Path, known: Encodings, labels: NDArray[Any], predictor: Predictor) -> None:
     from cg_embed.checkpoint import CheckpointError
 
-    shapes = known.descriptors.shape == (len(labels), columns) and len(known) == len(labels)
-    if not shapes or (known.vectors is not None) != embedding:
+    shapes = known.descriptors.shape == (len(labels), len(predictor.knowledge.names)) and len(known) == len(labels)
+    parts = (known.vectors is not None, known.neighbourhoods is not None) == (
+        predictor.embedding,
+        predictor.neighbourhoods,
+    )
+    if not (shapes and parts):
         raise CheckpointError(f"{directory} does not hold the vectors that its settings ask for")
     if not all(
         np.isfinite(x).all() for x in (labels, known.descriptors, known.vectors, known.neighbourhoods) if x is not None

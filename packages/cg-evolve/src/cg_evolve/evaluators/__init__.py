@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from cg_evolve.errors import SearchError
@@ -23,7 +24,9 @@ def is_function(spec: str) -> bool:
     place, colon, _ = spec.partition("?")[0].rpartition(":")
     if not colon or not is_call(spec):
         return False
-    return place.endswith(".py") or place not in registry().entries("evaluator")
+    if place.endswith(".py") or place in registry().entries("evaluator"):
+        return place.endswith(".py")
+    return "." in place or find_spec(place) is not None  # a misspelled evaluator is no module
 
 
 def make_evaluator(spec: str, space: str = "", input: Sequence[str] = (), steps: int | None = None) -> Evaluator:

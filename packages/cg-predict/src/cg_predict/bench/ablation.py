@@ -26,11 +26,18 @@ _LABELS = (10, 50, 100)
 
 #: What each number of `cg_predict.settings.Settings` is replaced by: a value that takes its part away, or one far off.
 CHANGED: dict[str, float] = {
-    "similarity_temperature": 10.0, "nearness_temperature": 1.0, "nearness_weight": 0.0, "nearness_limit": 3.0, "prior_labels": 0.1, "temper": 1.0,
+    "similarity_temperature": 10.0, "similarity_weight": 0.0, "relevance_temperature": 10.0, "relevance_power": 0.0,
+    "nearness_temperature": 1.0, "nearness_weight": 0.0, "nearness_limit": 3.0, "prior_labels": 0.1, "temper": 1.0,
     "draws": 16, "calibration_labels": 0.0, "selected": 1e9,
 }  # fmt: skip
 #: Numbers that take part without labels.
-_UNLABELLED = ("similarity_temperature", "nearness_temperature", "nearness_weight", "nearness_limit")
+_UNLABELLED = (
+    "similarity_temperature",
+    "similarity_weight",
+    "nearness_temperature",
+    "nearness_weight",
+    "nearness_limit",
+)
 
 
 def methods(family: str) -> list[Method]:
@@ -40,6 +47,7 @@ def methods(family: str) -> list[Method]:
         Fitted(WHOLE, Predictor(out, warn=False)),
         Fitted("without anything from other families", Predictor(out, use_prior=False, warn=False)),
         Fitted("without the embedding", Predictor(out, embedding=False, warn=False), _LABELS),
+        Fitted("without neighbourhoods", Predictor(out, neighbourhoods=False, warn=False), _LABELS),
     ]
     for name, value in CHANGED.items():
         changed: dict[str, Any] = {name: value}

@@ -46,7 +46,7 @@ def methods_for(
         Baseline("params"),
         Baseline("macs"),
         *ours,
-        Fitted(PLAIN, Predictor(out, use_prior=False, embedding=False, warn=False)),
+        Fitted(PLAIN, Predictor(out, use_prior=False, embedding=False, neighbourhoods=False, warn=False)),
     ]
     if not quick:
         methods.append(Forest(counts=(10, 20, 50, 100, 400)))
