@@ -49,7 +49,7 @@ def markdown(rows: Sequence[Row]) -> str:
         "# Transfer between families",
         "",
         "Written by `cg bench transfer`. The target's family is left out of every source; the pool is given; mean and standard deviation over",
-        f"{draws} draws of labels (one where there is no label, three for `fine-tuned`, the paper's recipe, and `k-GNN`), over the networks that were",
+        f"{draws} draws of labels at most (one where there is no label, three for `fine-tuned`, the paper's recipe, and `k-GNN`), over the networks that were",
         "not labelled. Methods without labels stand in the first column only. Proxies, `fine-tuned` and `k-GNN` score a sample of networks.",
         "",
         "Networks: " + ", ".join(f"{t} {sizes[t]:,}" for t in targets) + ".",
