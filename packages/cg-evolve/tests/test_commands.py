@@ -129,6 +129,7 @@ def test_what_the_command_line_says_is_not_ignored_at_resume(tmp_path: Path) -> 
 
 
 def test_values_are_named_as_the_evaluator_names_them(tmp_path: Path) -> None:
+    pytest.importorskip("cg_predict")
     arguments = [
         "toy",
         "--budget",

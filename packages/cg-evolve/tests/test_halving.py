@@ -91,6 +91,7 @@ def test_a_small_space_is_trained_to_its_end() -> None:
 
 
 def test_mistakes() -> None:
+    pytest.importorskip("moocore")
     for options, message in (
         ({"steps": (3, 1)}, "whole numbers that grow"),
         ({"steps": (1, 3), "eta": 1}, "eta should be at least 2"),

@@ -38,6 +38,7 @@ def test_another_pool_is_refused(tmp_path: Path) -> None:
 
 
 def test_another_network_to_search_around_is_refused(tmp_path: Path) -> None:
+    pytest.importorskip("cg_predict")
     net = tmp_path / "net.cg.json"
     get_space("toy").graph("cckkww").save(net)
     settings = config(space=f"graph?file={net}", evaluator="scorer:macs", budget=3)

@@ -207,6 +207,7 @@ def test_bad_results_are_refused_or_recorded_as_failures() -> None:
 def test_auto_is_bayesian_only_with_a_predictor() -> None:
     assert Search("toy", scorer="toy-gp").algorithm.name == "bayesian"
     assert Search("toy", scorer="absent").algorithm.name == "regularized"
+    pytest.importorskip("moocore")
     assert Search("toy", scorer="absent", objectives=["accuracy", "macs"]).algorithm.name == "nsga2"
 
 

@@ -51,6 +51,7 @@ def test_predictions_of_known_devices(files, capsys):
 
 
 def test_own_machine_from_measuring_to_predicting(files, capsys, tmp_path, monkeypatch):
+    pytest.importorskip("torch")
     code, out, err = run(capsys, "latency", *files, "--suggest", 6)
     assert code == 0, err
     chosen = out.split()

@@ -164,7 +164,7 @@ def _slices(source: Source, rng: np.random.Generator) -> tuple[NDArray[np.float3
     from cg_predict.targets import normal_scores
 
     parts = [np.arange(len(source.x))]
-    for _ in range(SLICES):
+    for _ in range(0 if _is_zoo(source) else SLICES):  # a zoo has parts of every kind in it
         size = max(int(np.exp(rng.uniform(np.log(0.12), 0.0)) * len(source.x)), min(60, len(source.x)))
         column = int(rng.choice(np.flatnonzero(source.x.std(axis=0) > 0)))
         order = np.lexsort((rng.random(len(source.x)), source.x[:, column]))

@@ -29,9 +29,9 @@ class Settings:
     """
 
     similarity_temperature: float = 0.05
-    similarity_weight: float = 6.0
+    similarity_weight: float = 5.0
     nearness_temperature: float = 0.2
-    nearness_weight: float = 3.0
+    nearness_weight: float = 6.0
     nearness_limit: float = 0.9
     size_weight: float = 0.4
     relevance_temperature: float = 0.1
