@@ -105,7 +105,10 @@ def _named(config: Config, known: Collection[str]) -> Iterator[str]:
     """Everything in a configuration that may be a path, without texts that are known otherwise."""
     if config.pool is not None:
         yield config.pool
-    for text in (config.space, config.evaluator, config.scorer):
+    base, _, _ = config.evaluator.partition("?")
+    # The options of a plugin's evaluator may name what it writes, such as a log.
+    evaluator = config.evaluator if ":" in base else base
+    for text in (config.space, evaluator, config.scorer):
         if text not in known:
             yield from _parts(text)
 
