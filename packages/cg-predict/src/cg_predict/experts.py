@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cg_predict.effects import Effects, family_effects
 from cg_predict.pool import PoolScale
 from cg_predict.relevance import relevance
+from cg_predict.targets import normal_scores
 from cg_predict.trees import Forest
 
 __all__ = ["Expert", "Source", "rank_correlations", "train_expert"]
@@ -151,7 +152,7 @@ def train_expert(source: Source, groups: Sequence[str], seed: int) -> Expert:
 
 def _is_zoo(source: Source) -> bool:
     """Whether networks of many kinds make up the table, so that it takes more of them to know what it holds."""
-    return source.family == "timm" or source.name.startswith("graphs")
+    return source.family == "timm"
 
 
 def _forest(model: Any) -> Forest:
@@ -161,8 +162,6 @@ def _forest(model: Any) -> Forest:
 
 def _slices(source: Source, rng: np.random.Generator) -> tuple[NDArray[np.float32], Floats]:
     """Ranks within the whole table and within slices of it, and normal scores likewise."""
-    from cg_predict.targets import normal_scores
-
     parts = [np.arange(len(source.x))]
     for _ in range(0 if _is_zoo(source) else SLICES):  # a zoo has parts of every kind in it
         size = max(int(np.exp(rng.uniform(np.log(0.12), 0.0)) * len(source.x)), min(60, len(source.x)))

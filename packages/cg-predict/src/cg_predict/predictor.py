@@ -50,8 +50,8 @@ SELECTED = (
 )
 #: Candidates, and networks of the pool, that `suggest` weighs against each other.
 WEIGHED = 1000
-#: Labelled networks among which a pool of their own scale begins; beyond them the labelled networks alone say how they vary.
-_SETTLED = 2.0
+#: Standard errors of the mean score that few networks, drawn at random, hardly reach.
+_BY_CHANCE = 2.0
 
 
 class UnfamiliarWarning(UserWarning):
@@ -370,7 +370,7 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         """The posterior given labels: few or many, told in the pool where there is one."""
         settings = self._settings
         views, scores = context.views(state.known)
-        selected = context.pooled and float(scores.mean()) > max(settings.selected, _SETTLED / np.sqrt(len(scores)))
+        selected = context.pooled and float(scores.mean()) > max(settings.selected, _BY_CHANCE / np.sqrt(len(scores)))
         process = self._process(selected)
         posterior: Posterior
         if len(state.labels) > settings.exact_labels:
