@@ -13,6 +13,7 @@ from cg_frontends.spaces.timm_models import TimmModels
 from cg_ir import ArchError, MissingExtra, PluginError, get_space
 from cg_ir.plugins import SearchSpace
 from cg_ir.testing import SpaceSuite
+from cg_ir.trust import command_line
 
 torch = pytest.importorskip("torch")
 
@@ -96,6 +97,13 @@ def test_resolution_and_classes(timm: Any) -> None:
     assert TimmModels(resolution=320).graph("resnet18").hash == large.hash
     with pytest.raises(ArchError, match="inception_v3@64 cannot be built: "):
         space.graph("inception_v3@64")
+
+
+@with_timm
+def test_a_table_of_its_names_runs_no_python_of_a_stranger(timm: Any) -> None:
+    """Timm's constructor is the space's own: a command whose line does not name it may build the networks that a table lists."""
+    with command_line(["collect", "timm=labels.csv"]):
+        assert TimmModels().graph("resnet10t@224").params > 5e6
 
 
 @with_timm

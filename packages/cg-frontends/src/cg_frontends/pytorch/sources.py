@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import importlib.util
+import inspect
 import json
 import os
 import re
@@ -53,22 +54,24 @@ def convert(
     past: int | None = None,
     name: str | None = None,
 ) -> Graph:
-    """The graph of a module object or of a source string; see ``PyTorchFrontend.convert``."""
+    """The graph of a module object, of a function that makes one, or of a source string; see ``PyTorchFrontend.convert``."""
     shapes = read_inputs((inputs,) if isinstance(inputs, str) else inputs)
     positional, named = _arguments(arguments)
     decoding = None if tokens is None and past is None else (1 if tokens is None else tokens, past or 0)
     if decoding and shapes:
         raise SourceError("tokens and past state the inputs of a language model; give no --input beside them")
-    if not isinstance(source, str):
+    if not (isinstance(source, str) or inspect.isroutine(source)):
         source, given = _with_inputs(source, shapes, decoding, type(source).__name__)
         return from_module(source, *given, name=name or name_of(source), strict=strict, verify=verify)
-    place, _, attribute = source.rpartition(":")
+    what = source if isinstance(source, str) else source.__name__
+    place, _, attribute = what.rpartition(":")
     folder = os.path.dirname(os.path.abspath(place)) if place.endswith(".py") else os.getcwd()
     # what user code prints must not mix with our results on standard output
     with _importable(folder), contextlib.redirect_stdout(sys.stderr):
-        module = _build(source, _load(source, place, attribute), positional, named)
-        module, given = _with_inputs(module, shapes, decoding, source)
-        return from_module(module, *given, name=name or source, strict=strict, verify=verify)
+        found = _load(source, place, attribute) if isinstance(source, str) else source
+        module = _build(what, found, positional, named)
+        module, given = _with_inputs(module, shapes, decoding, what)
+        return from_module(module, *given, name=name or what, strict=strict, verify=verify)
 
 
 def _with_inputs(

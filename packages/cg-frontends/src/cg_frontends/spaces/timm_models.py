@@ -168,9 +168,8 @@ class TimmModels:
         if config is not None and config.fixed_input_size and tuple(config.input_size[1:]) != (height, width):
             arguments["img_size"] = height if height == width else (height, width)
         try:
-            return convert(
-                "timm:create_model", inputs=f"3x{height}x{width}", arguments=arguments, name=f"{self.name}/{arch}"
-            )
+            made = _timm().create_model
+            return convert(made, inputs=f"3x{height}x{width}", arguments=arguments, name=f"{self.name}/{arch}")
         except CgError as error:
             raise ArchError(f"timm: {arch} cannot be built: {' '.join(str(error).split())}"[:400]) from None
 
