@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,7 @@ class Source:
         vectors: of the path-weighted encoder, float32 (n, e).
         names: SOURCE strings of the networks.
         metric: what the labels are.
+        zoo: the labels as they are, (n,), where networks of many kinds make up the table, as published ones do.
     """
 
     name: str
@@ -47,11 +48,13 @@ class Source:
     vectors: NDArray[np.float32]
     names: tuple[str, ...] = ()
     metric: str = ""
+    zoo: Floats | None = None
 
     def part(self, rows: NDArray[Any]) -> Source:
         """The networks of these rows."""
         names = tuple(np.array(self.names, dtype=object)[rows]) if self.names else ()
-        return Source(self.name, self.family, self.x[rows], self.scores[rows], self.vectors[rows], names, self.metric)
+        zoo = None if self.zoo is None else self.zoo[rows]
+        return replace(self, x=self.x[rows], scores=self.scores[rows], vectors=self.vectors[rows], names=names, zoo=zoo)
 
 
 @dataclass(frozen=True)
@@ -115,14 +118,15 @@ def train_expert(source: Source, groups: Sequence[str], seed: int) -> Expert:
     """Learn from one table.
 
     Trees on ranks see the family as a whole and slices of it, networks between two values of one descriptor: what holds within every part carries over
-    better than what holds in the whole alone.
+    better than what holds in the whole alone. A zoo has parts of every kind in it, and its labels mean the same in each: trees on descriptors learn them as
+    they are, and are extremely randomised ones (Geurts, Ernst and Wehenkel 2006), which go less astray between its kinds.
 
     Args:
         source: the table.
         groups: of each descriptor.
         seed: of slices and trees.
     """
-    from sklearn.ensemble import GradientBoostingRegressor
+    from sklearn.ensemble import ExtraTreesRegressor, GradientBoostingRegressor
 
     rng = np.random.default_rng(seed)
     ranks, scores = _slices(source, rng)
@@ -132,30 +136,32 @@ def train_expert(source: Source, groups: Sequence[str], seed: int) -> Expert:
         n_estimators=120, learning_rate=0.07, max_leaf_nodes=8, max_depth=None, max_features=0.1, min_samples_leaf=least,
         random_state=seed,
     ).fit(np.where(readable, ranks, np.float32(0)), scores)  # fmt: skip
-    absolute = GradientBoostingRegressor(
-        n_estimators=300, learning_rate=0.05, max_leaf_nodes=8, max_depth=None, max_features=0.1,
-        min_samples_leaf=min(least, 5) if _is_zoo(source) else least, subsample=0.7, random_state=seed,
-    ).fit(source.x, source.scores)  # fmt: skip
+    if source.zoo is None:
+        absolute = _boosted(
+            GradientBoostingRegressor(
+                n_estimators=300, learning_rate=0.05, max_leaf_nodes=8, max_depth=None, max_features=0.1, min_samples_leaf=least,
+                subsample=0.7, random_state=seed,
+            ).fit(source.x, source.scores)
+        )  # fmt: skip
+    else:
+        forest = ExtraTreesRegressor(60, min_samples_leaf=4, max_features=1 / 3, random_state=seed)
+        forest.fit(source.x, (source.zoo - source.zoo.mean()) / max(float(source.zoo.std()), 1e-9))
+        absolute = Forest.from_trees([tree.tree_ for tree in forest.estimators_], [1 / len(forest)] * len(forest))
     z = PoolScale(source.x).standardise_all(source.x)
     compared = np.array(groups) != "pairs"
-    chosen = representatives(source.x, KNOWN_OF_A_ZOO if _is_zoo(source) else KNOWN)
+    chosen = representatives(source.x, KNOWN if source.zoo is None else KNOWN_OF_A_ZOO)
     weights = {
         kind: np.log(relevance(PoolScale(x).standardise_all(x), source.scores, seed))
         for kind, x in (("descriptors", source.x), ("embedding", source.vectors))
     }
     return Expert(
-        source.family, _forest(relative), _forest(absolute), family_effects(z, source.scores),
+        source.family, _boosted(relative), absolute, family_effects(z, source.scores),
         rank_correlations(np.where(compared, PoolScale(source.x).ranks(source.x), np.float32(0))),
         source.x[chosen], tuple(source.names[i] for i in chosen) if source.names else (), weights,
     )  # fmt: skip
 
 
-def _is_zoo(source: Source) -> bool:
-    """Whether networks of many kinds make up the table, so that it takes more of them to know what it holds."""
-    return source.family == "timm"
-
-
-def _forest(model: Any) -> Forest:
+def _boosted(model: Any) -> Forest:
     stages = [stage[0].tree_ for stage in model.estimators_]
     return Forest.from_trees(stages, [model.learning_rate] * len(stages), float(np.ravel(model.init_.constant_)[0]))
 
@@ -163,7 +169,7 @@ def _forest(model: Any) -> Forest:
 def _slices(source: Source, rng: np.random.Generator) -> tuple[NDArray[np.float32], Floats]:
     """Ranks within the whole table and within slices of it, and normal scores likewise."""
     parts = [np.arange(len(source.x))]
-    for _ in range(0 if _is_zoo(source) else SLICES):  # a zoo has parts of every kind in it
+    for _ in range(SLICES if source.zoo is None else 0):
         size = max(int(np.exp(rng.uniform(np.log(0.12), 0.0)) * len(source.x)), min(60, len(source.x)))
         column = int(rng.choice(np.flatnonzero(source.x.std(axis=0) > 0)))
         order = np.lexsort((rng.random(len(source.x)), source.x[:, column]))

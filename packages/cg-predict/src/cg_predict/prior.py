@@ -7,7 +7,9 @@ effects. Which of them to listen to is told by the pool of networks that is to b
   each of them does (`cg_predict.agreement`). The number of parameters, of multiply-accumulates and the flow of signal through all paths take
   part as rankings of their own;
 - *similarity*: where descriptors correlate with each other in the pool as in a family, what was learned there holds here;
-- *nearness*: trees on descriptors as they are know absolute sizes, and are heard where known networks of their family are near.
+- *nearness*: trees on descriptors as they are know absolute sizes, and are heard where known networks of their family are near, measured by how far the pool's
+  networks are from each other;
+- *accord*: where parameters, multiply-accumulates and flow rank a pool alike, its networks differ by size above all.
 
 Nothing is learned from several families together, so any set of them is left out by not reading what they said. A checkpoint holds node arrays, matrices and
 the descriptors of some networks, and no row of any table.
@@ -182,10 +184,11 @@ class PooledPrior:
 
     The score is a weighted sum of standardised rankings, whose weights are the sum of those by agreement, similarity and nearness,
 
-        score = A / std(A) + b s^2 S / std(S) + c sum_F exp(-d_F / t) a_F
+        score = A / std(A) + b s^2 S / std(S) + c sum_F exp(-d_F / (t D)) a_F + e r^2 Z / std(Z)
 
     with A the rankings weighted by agreement, S the experts on ranks weighted by exp(similarity / temperature), s the greatest similarity, a_F the expert on
-    descriptors as they are of family F, and d_F the median distance of the pool's networks to known ones of F.
+    descriptors as they are of family F, d_F the median distance of the pool's networks to known ones of F, D the spread of the pool, Z the sum of the sizes
+    and r their mean correlation.
 
     Args:
         prior: what was learned from other families.
@@ -206,6 +209,7 @@ class PooledPrior:
             return
         pool = np.asarray(pool, dtype=np.float32)
         asked = pool[np.linspace(0, len(pool) - 1, min(len(pool), _ASKED)).astype(int)]
+        self._spread = float(np.sqrt(np.mean(prior._standard(pool).std(axis=0, dtype=np.float64) ** 2)))
         self.distances = dict(zip(prior.experts, np.median(prior.distances(asked)[0], axis=0).tolist(), strict=True))
         self._coefficients = self._common_effects()
         names = [f"relative {t}" for t in prior.experts] + [f"absolute {t}" for t in self._near()]
@@ -266,10 +270,16 @@ class PooledPrior:
         shares = {t: np.exp((s - greatest) / settings.similarity_temperature) for t, s in self.similarity.items()}
         similar = {f"relative {t}": float(s) for t, s in shares.items() if f"relative {t}" in views}
         add(similar, settings.similarity_weight * max(greatest, 0.0) ** 2)
+        reach = settings.nearness_temperature * max(self._spread, 1e-9)
         for table in self._near():
             if f"absolute {table}" in views:
-                share = float(np.exp(-self.distances[table] / settings.nearness_temperature))
-                weights[f"absolute {table}"] += settings.nearness_weight * share
+                weights[f"absolute {table}"] += settings.nearness_weight * float(np.exp(-self.distances[table] / reach))
+        sizes = [name for name in views if name.startswith("size ")]
+        if len(sizes) > 1:
+            stacked = np.stack([views[name] for name in sizes])
+            correlations = stacked @ stacked.T / stacked.shape[1]
+            accord = float(correlations[np.triu_indices(len(sizes), 1)].mean())
+            add(dict.fromkeys(sizes, 1.0), settings.accord_weight * max(accord, 0.0) ** 2)
         return weights
 
     def _by_agreement(self, views: Mapping[str, Floats], kin: Mapping[str, str]) -> dict[str, float]:

@@ -14,9 +14,10 @@ class Settings:
     Args:
         similarity_temperature: difference in similarity that divides an expert's weight by e.
         similarity_weight: of the experts weighted by it, times the square of the greatest similarity, beside those weighted by agreement.
-        nearness_temperature: distance that divides the weight of trees on absolute descriptors by e.
+        nearness_temperature: distance, in spreads of the pool, that divides the weight of trees on absolute descriptors by e.
         nearness_weight: of such trees beside the rest, where known networks are right there.
         nearness_limit: distance beyond which they are not asked.
+        accord_weight: of the sizes where they rank the pool alike, times the square of their mean correlation.
         size_weight: without a pool, weight of each of three sizes, in standard deviations over all families, beside such trees.
         relevance_temperature: difference in similarity that divides by e how much a family's weights of features count in kernels.
         relevance_power: to which the geometric mean of those weights is taken.
@@ -30,9 +31,10 @@ class Settings:
 
     similarity_temperature: float = 0.05
     similarity_weight: float = 5.0
-    nearness_temperature: float = 0.2
-    nearness_weight: float = 6.0
-    nearness_limit: float = 0.9
+    nearness_temperature: float = 0.5
+    nearness_weight: float = 9.0
+    nearness_limit: float = 0.8
+    accord_weight: float = 1.0
     size_weight: float = 0.4
     relevance_temperature: float = 0.1
     relevance_power: float = 2.0

@@ -64,7 +64,7 @@ FAMILIES = (
     Family("autoformer", "autoformer.csv.gz", ("c100_kd_acc", "imagenet_super_acc", "flower_kd_acc", "chaoyang_kd_acc")),
     Family("metaqnn", "metaqnn_cifar10.csv.gz", ("best_val_acc",)),
     Family("naap440", "naap440.csv.gz", ("max_test_acc",)),
-    Family("timm", "timm_imagenet.csv.gz", ("top1",), reader="timm?recipes=all"),
+    Family("timm", "timm_imagenet.csv.gz", ("top1",), reader="timm?label=best"),
 )  # fmt: skip
 
 

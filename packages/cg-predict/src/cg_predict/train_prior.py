@@ -42,7 +42,7 @@ def source_from(labelled: LabelledFamily, family: str, table: str, scores: NDArr
     graphs = labelled.graphs()
     return Source(
         table, family, descriptors().encoder.encode(graphs), scores, path_vectors().encoder.encode(graphs),
-        tuple(f"{labelled.name}:{arch}" for arch in labelled.archs), metric,
+        tuple(f"{labelled.name}:{arch}" for arch in labelled.archs), metric, labelled.labels if labelled.groups else None,
     )  # fmt: skip
 
 
@@ -63,7 +63,7 @@ def read_source(family: Family, data: Path, built: Mapping[str, Graph], seed: in
 
 
 def read_own(path: Path, seed: int) -> Source:
-    """A family of one's own: graph documents with labels, the first label of each line's (see the guide on labels).
+    """A family of one's own: graph documents with labels, the first label of each line's (see the guide on labels); a zoo where lines name groups.
 
     Raises:
         CgError: no such file, or fewer than 40 networks with a label.
@@ -80,16 +80,12 @@ def read_own(path: Path, seed: int) -> Source:
     chosen = np.sort(np.random.default_rng(seed).permutation(len(labels))[:SAMPLE])
     archs = [list(labels)[i] for i in chosen]
     graphs = [space.graph(arch) for arch in archs]
-    scores = normal_scores(np.array([labels[arch] for arch in archs]))
+    values = np.array([labels[arch] for arch in archs])
+    zoo = any(map(table.group, archs)) if hasattr(table, "group") else False
     return Source(
-        name,
-        name,
-        descriptors().encoder.encode(graphs),
-        scores,
-        path_vectors().encoder.encode(graphs),
-        tuple(archs),
-        metric,
-    )
+        name, name, descriptors().encoder.encode(graphs), normal_scores(values), path_vectors().encoder.encode(graphs), tuple(archs),
+        metric, values if zoo else None,
+    )  # fmt: skip
 
 
 def read_sources(

@@ -54,8 +54,7 @@ class Target:
             return _labelled_documents(graphs / self.documents, self.metric, self.name)
         family = family_named(self.family)
         built = documents(graphs / self.documents) if self.documents and graphs else {}
-        reader = "timm?label=best" if family.name == "timm" else ""
-        labelled = replace(read_family(family, data, self.metric, reader), built=built)
+        labelled = replace(read_family(family, data, self.metric), built=built)
         if self.without:
             labelled = labelled.some([i for i, arch in enumerate(labelled.archs) if self.without not in arch])
         return labelled if limit is None else labelled.sample(limit, np.random.default_rng(0))
