@@ -42,11 +42,16 @@ STRUCTURES = (
     Structure(("embedding",), mean=True),
     Structure(("embedding",)),
 )
-#: Where labelled networks were picked for being good, kernels of vectors alone stay out: they tell the best from each other less well.
+#: Where labelled networks were picked for being good, kernels of vectors alone stay out: they tell the best from each other less well; more others take part,
+#: for the few that a search has left to tell apart lie where any single one may be wrong.
 SELECTED = (
     *STRUCTURES[:3],
     Structure(("descriptors", "embedding"), mean=True),
     Structure(("descriptors", "components")),
+    Structure(("descriptors",), mean=True),
+    Structure(("descriptors", "components", "embedding", "neighbourhoods")),
+    Structure(("components", "neighbourhoods"), mean=True),
+    Structure(("descriptors", "components", "neighbourhoods"), mean=True),
 )
 #: Candidates, and networks of the pool, that `suggest` weighs against each other.
 WEIGHED = 1000

@@ -101,10 +101,9 @@ class Prior:
             }
             shares = {t: share / sum(near.values()) for t, share in near.items()}
         return {
-            kind: np.exp(
-                self.settings.relevance_power
-                * np.sum([shares[t] * e.relevance[kind] for t, e in self.experts.items()], axis=0)
-            ).astype(np.float32)
+            kind: np.exp(np.sum([shares[t] * e.relevance[kind] for t, e in self.experts.items()], axis=0)).astype(
+                np.float32
+            )
             for kind in next(iter(self.experts.values())).relevance
         }
 
@@ -300,18 +299,8 @@ class PooledPrior:
 
     def _evidence(self, views: Mapping[str, Floats], score: Floats) -> Floats:
         """What tells how well the score will do, see `cg_predict.trust.EVIDENCE`."""
-        sizes = [views[f"size {name}"] for name in SIZES[:2] if f"size {name}" in views]
-        z = (score - self._centre) / self._deviation
-        with_size = max((abs(float(np.mean(z * size))) for size in sizes), default=0.0)
-        return np.array(
-            [
-                float(np.mean(self.agreement)),
-                float(self.agreement.max()),
-                max(self.similarity.values()),
-                min(self.distances.values()),
-                with_size,
-            ]
-        )
+        with_score = np.stack(list(views.values())) @ ((score - self._centre) / self._deviation) / len(score)
+        return np.array([float(np.mean(self.agreement)), max(self.similarity.values()), float(with_score.std())])
 
     # --- scores -------------------------------------------------------------------------------------------------------
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 __all__ = ["EVIDENCE", "Trust"]
 
 Floats = NDArray[np.float64]
-#: What is seen of a pool: mean and greatest correlation of a ranking with what all have in common, similarity and distance of the nearest family, and the
-#: correlation of the score with size.
-EVIDENCE = ("agreement", "greatest agreement", "similarity", "distance", "correlation with size")
-_PENALTY = 2.0
+#: What is seen of a pool: the mean correlation of a ranking with what all have in common, the similarity of the nearest family, and how far the rankings'
+#: correlations with the score lie apart (their standard deviation).
+EVIDENCE = ("agreement", "similarity", "dissent")
+_PENALTY = 5.0
 _BOUNDS = (0.05, 0.97)
 #: Expected where nothing has been learned.
 _UNKNOWN = 0.6
