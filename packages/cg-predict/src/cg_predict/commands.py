@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,6 +60,8 @@ _READING = "reading.json"
     type=click.Path(dir_okay=False, path_type=Path),
     help="File to write the ranking to as well: .csv, .json or .parquet.",
 )
+@click.option("--all", "everything", is_flag=True, help="Rank every network of --space, in parts, on all cores.")
+@click.option("--top", type=click.IntRange(min=1), help="Only the best so many; with --all 20 unless said otherwise.")
 @click.option("--wide", is_flag=True, help="All columns, however narrow the terminal.")
 @json_option
 @source_options
@@ -72,6 +75,8 @@ def rank(
     scorer: str,
     exclude: tuple[str, ...],
     output: Path | None,
+    everything: bool,
+    top: int | None,
     wide: bool,
     as_json: bool,
     inputs: tuple[str, ...],
@@ -86,6 +91,7 @@ def rank(
     """
     from cg_predict.predictor import Predictor, UnfamiliarWarning
     from cg_predict.ranking import rank as make_ranking
+    from cg_predict.sweep import rank_space
 
     if output is not None and not output.name.endswith((".csv", ".json", ".parquet")):
         raise SourceError(f"{output}: the name should end in .csv, .json or .parquet")
@@ -94,7 +100,9 @@ def rank(
     reading = Reading(space, inputs, arguments, strict)
     if model is not None:
         reading = _as_in(model, reading)
-    names = _names(sources, from_file, reading)
+    if everything and (space is None or sources or from_file is not None):
+        raise CgError("--all ranks the networks of a space: give --space NAME and no SOURCEs")
+    names = [] if everything else _names(sources, from_file, reading)
     graphs = [reading.graph(name) for name in names]
     made = _scorer(model, scorer, exclude, labels is not None)
     known: Labels | None = None
@@ -102,12 +110,19 @@ def rank(
         known = read_labels(labels, metric, reading, callable_of(names))
         made.fit(known.graphs, known.values)
     predictor = made if isinstance(made, Predictor) else None
-    pool = _Pool.of(graphs, space) if predictor is not None else _Pool(None, 0.0, "")
+    pool = _Pool.of(graphs, space, everything) if predictor is not None else _Pool(None, 0.0, "")
     own = None if known is None else {g.hash: v for g, v in zip(known.graphs, known.values, strict=True)}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UnfamiliarWarning)
         nearest = predictor is not None
-        ranking = make_ranking(made, graphs, names, pool.graphs, nearest=nearest, weight=pool.weight, labels=own)
+        if everything and space is not None:
+            with _progress(space) as progress:
+                ranking = rank_space(
+                    made, space, top or 20, pool=pool.graphs, progress=progress, nearest=nearest, labels=own
+                )
+        else:
+            ranking = make_ranking(made, graphs, names, pool.graphs, nearest=nearest, weight=pool.weight, labels=own)
+            ranking = ranking if top is None else ranking.best_of(top)
     document = {
         "scorer": "model" if model is not None else scorer,
         "sources": list(predictor.sources) if predictor is not None else [],
@@ -138,6 +153,19 @@ def rank(
                 f"not shown in {console.width} columns: {', '.join(missing)} (--wide, --json or -o show all)", err=True
             )
         _say_how(document, output)
+
+
+@contextmanager
+def _progress(space: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar of networks scored, on standard error."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(space)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _expected(predictor: Any, pool: _Pool, graphs: Sequence[Graph]) -> float | None:
@@ -327,10 +355,14 @@ class _Pool:
     words: str
 
     @classmethod
-    def of(cls, graphs: Sequence[Graph], space: str | None) -> _Pool:
-        """Networks sampled from a named space, where few are ranked; otherwise the ranked ones, which count the more the more they are."""
+    def of(cls, graphs: Sequence[Graph], space: str | None, everything: bool = False) -> _Pool:
+        """Networks sampled from a named space, where few or all are ranked; otherwise the ranked ones, which count the more the more they are."""
         from cg_predict.ranking import pool_weight
+        from cg_predict.sweep import representatives
 
+        if everything and space is not None:
+            around = representatives(space)
+            return cls(around, 1.0, f"{len(around)} networks of {space}")
         own = {graph.hash: graph for graph in graphs}
         weight = pool_weight(len(own))
         if weight < 1.0 and space is not None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from cg_ir.plugins import Scorer
 
-__all__ = ["Ranked", "Ranking", "left_out_correlation", "pool_weight", "rank"]
+__all__ = ["Ranked", "Ranking", "left_out_correlation", "pool_weight", "rank", "scores_of"]
 
 #: Half the width of the interval that holds nine of ten normal variables, in standard deviations.
 NINE_OF_TEN = 1.6449
@@ -102,6 +102,10 @@ class Ranking(Sequence[Ranked]):
 
     def __iter__(self) -> Iterator[Ranked]:
         return iter(self.rows)
+
+    def best_of(self, count: int) -> Ranking:
+        """The first ``count`` places."""
+        return Ranking(self.rows[:count], self.graphs[:count])
 
     @property
     def best(self) -> Graph:
@@ -259,9 +263,9 @@ def rank(
     if len(names) != len(graphs):
         raise CgError(f"there should be as many names as networks, {len(graphs)}, not {len(names)}")
     graphs, called = _distinct(graphs, names)
-    scores, deviations = _scores(scorer, graphs, None if not weight else pool)
+    scores, deviations = scores_of(scorer, graphs, None if not weight else pool)
     if pool is not None and 0.0 < weight < 1.0:
-        alone, spread = _scores(scorer, graphs, None)
+        alone, spread = scores_of(scorer, graphs, None)
         scores = weight * scores + (1.0 - weight) * alone
         deviations = None if deviations is None or spread is None else weight * deviations + (1.0 - weight) * spread
     alike = _alike(scorer, graphs) if nearest else [{}] * len(graphs)
@@ -298,7 +302,7 @@ def _distinct(graphs: Sequence[Graph], names: Sequence[str]) -> tuple[list[Graph
     return list(kept.values()), [tuple(each) for each in called.values()]
 
 
-def _scores(
+def scores_of(
     scorer: Any, graphs: Sequence[Graph], pool: Sequence[Graph] | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
     """Scores, (n,), and standard deviations where the scorer knows them.
