@@ -157,6 +157,39 @@ def proxies(data: Path, cells: int, output: Path, as_json: bool) -> None:
 
 @bench.command()
 @_data
+@click.option("--target", "only", multiple=True, help="Only these targets.")
+@click.option(
+    "--limit", type=int, help="At most this many networks of a target, a seeded sample; 1500 unless said otherwise."
+)
+@click.option(
+    "--graphs",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder with timm.jsonl.gz, as 'cg collect' writes it; its target is left out without it.",
+)
+@_output("results.csv, results.md and the plot")
+@json_option
+def sources(
+    data: Path, only: tuple[str, ...], limit: int | None, graphs: Path | None, output: Path, as_json: bool
+) -> None:
+    """The ranking without labels against the number of families learned from, and what each family is worth to each other."""
+    from cg_predict.bench.sources import run, source_rows, write_report
+    from cg_predict.bench.targets import TARGETS
+    from cg_predict.prior import load_prior
+    from cg_predict.tables import family_named
+
+    output.mkdir(parents=True, exist_ok=True)
+    rows, progress, prior = source_rows(output), _progress(), load_prior()
+    for target in TARGETS:
+        if target.groups or (only and target.name not in only) or (target.documents and graphs is None):
+            continue
+        labelled = target.read(data, limit or 1500, graphs)
+        run(target.name, family_named(target.family).name, labelled, prior, rows, progress)
+        write_report(output, rows.rows)
+    say_written(output / "results.md", "", as_json, rows=len(rows.rows))
+
+
+@bench.command()
+@_data
 @click.option("--quick", is_flag=True, help="Two families, few networks and draws: a check that takes a minute.")
 @click.option(
     "--limit", type=int, help="At most this many networks of a family, a seeded sample; 1500 unless said otherwise."
