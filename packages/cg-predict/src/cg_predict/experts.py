@@ -70,6 +70,7 @@ class Expert:
         known: descriptors of some of its networks, (m, d).
         names: their SOURCE strings.
         relevance: logarithms of how much each feature mattered to a Gaussian process, by kind of feature.
+        zoo: whether networks of many kinds make up the table, so that ``absolute`` knows most kinds of networks.
     """
 
     family: str
@@ -80,6 +81,7 @@ class Expert:
     known: NDArray[np.floating[Any]]
     names: tuple[str, ...]
     relevance: Mapping[str, NDArray[np.floating[Any]]]
+    zoo: bool = False
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Compact arrays by name; the inverse of `from_arrays`."""
@@ -93,6 +95,7 @@ class Expert:
             "information": self.effects.information.astype(np.float32),
             "correlations": _pack(self.correlations),
             "known": np.clip(self.known, -6e4, 6e4).astype(np.float16),
+            "zoo": np.array([self.zoo]),
         }
 
     @classmethod
@@ -110,7 +113,7 @@ class Expert:
             family, Forest.from_arrays(under("relative/")), Forest.from_arrays(under("absolute/")),
             Effects(_unpack(arrays["precision"]), arrays["information"]), _unpack(arrays["correlations"]),
             arrays["known"].astype(np.float32), tuple(names),
-            {kind: value.astype(np.float32) for kind, value in under("relevance/").items()},
+            {kind: value.astype(np.float32) for kind, value in under("relevance/").items()}, bool(arrays["zoo"][0]),
         )  # fmt: skip
 
 
@@ -158,6 +161,7 @@ def train_expert(source: Source, groups: Sequence[str], seed: int) -> Expert:
         source.family, _boosted(relative), absolute, family_effects(z, source.scores),
         rank_correlations(np.where(compared, PoolScale(source.x).ranks(source.x), np.float32(0))),
         source.x[chosen], tuple(source.names[i] for i in chosen) if source.names else (), weights,
+        source.zoo is not None,
     )  # fmt: skip
 
 

@@ -187,7 +187,7 @@ class PooledPrior:
 
     with A the rankings weighted by agreement, S the experts on ranks weighted by exp(similarity / temperature), s the greatest similarity, a_F the expert on
     descriptors as they are of family F, d_F the median distance of the pool's networks to known ones of F, D the spread of the pool, Z the sum of the sizes
-    and r their mean correlation.
+    and r their mean correlation; c is greater for a zoo.
 
     Args:
         prior: what was learned from other families.
@@ -272,7 +272,8 @@ class PooledPrior:
         reach = settings.nearness_temperature * max(self._spread, 1e-9)
         for table in self._near():
             if f"absolute {table}" in views:
-                weights[f"absolute {table}"] += settings.nearness_weight * float(np.exp(-self.distances[table] / reach))
+                weight = settings.zoo_weight if self._prior.experts[table].zoo else settings.nearness_weight
+                weights[f"absolute {table}"] += weight * float(np.exp(-self.distances[table] / reach))
         sizes = [name for name in views if name.startswith("size ")]
         if len(sizes) > 1:
             stacked = np.stack([views[name] for name in sizes])

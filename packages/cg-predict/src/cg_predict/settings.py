@@ -17,6 +17,7 @@ class Settings:
         nearness_temperature: distance, in spreads of the pool, that divides the weight of trees on absolute descriptors by e.
         nearness_weight: of such trees beside the rest, where known networks are right there.
         nearness_limit: distance beyond which they are not asked.
+        zoo_weight: in place of nearness_weight for the trees of a zoo, which know most kinds of networks.
         accord_weight: of the sizes where they rank the pool alike, times the square of their mean correlation.
         size_weight: without a pool, weight of each of three sizes, in standard deviations over all families, beside such trees.
         relevance_temperature: difference in similarity that divides by e how much a family's weights of features count in kernels.
@@ -28,11 +29,12 @@ class Settings:
         selected: mean score without labels, in deviations of the pool, from which on labelled networks count as selected for being good.
     """
 
-    similarity_temperature: float = 0.05
+    similarity_temperature: float = 0.03
     similarity_weight: float = 5.0
     nearness_temperature: float = 0.5
     nearness_weight: float = 9.0
-    nearness_limit: float = 0.8
+    nearness_limit: float = 0.85
+    zoo_weight: float = 30.0
     accord_weight: float = 1.0
     size_weight: float = 0.4
     relevance_temperature: float = 0.1
