@@ -11,6 +11,8 @@ pytest.importorskip("cg_frontends")
 
 from cg_ir.cli import main
 from cg_predict import Predictor
+from cg_predict.features import descriptors
+from cg_predict.pool import PoolScale
 from cg_predict.prior import PriorError, load_prior
 
 
@@ -40,6 +42,29 @@ def test_a_family_of_ones_own_is_learned_from_and_can_be_left_out(folder, family
     np.testing.assert_allclose(without.predict(rest, pool=rest), shipped.predict(rest, pool=rest), atol=1e-6)
     card = (folder / "prior" / "README.md").read_text()
     assert "| stacks | stacks | 100 | `accuracy` | `own` | own |" in card
+
+
+def test_a_table_with_groups_of_relatives_is_a_zoo(folder, family, tmp_path):
+    graphs, labels = family
+    lines = [
+        json.dumps(
+            {"id": f"net_{i}", "labels": {"accuracy": float(y)}, "group": f"group_{i % 7}", "graph": g.to_dict()}
+        )
+        for i, (g, y) in enumerate(zip(graphs[:100], labels, strict=False))
+    ]
+    (tmp_path / "zoo.jsonl").write_text("\n".join(lines))
+    assert main(["fit-prior", "--source", str(tmp_path / "zoo.jsonl"), "-o", str(tmp_path / "prior")]) == 0
+    zoo, plain = load_prior(directory=tmp_path / "prior"), load_prior(directory=folder / "prior")
+    assert zoo.experts["zoo"].zoo
+    assert not plain.experts["stacks"].zoo
+    # its trees on descriptors learn labels as they are, so that equal steps of the label are equal steps of the prediction
+    x = descriptors().encode(graphs[:100])
+    taught = np.array(labels[:100], dtype=float)
+    z = (taught - taught.mean()) / taught.std()
+    assert np.corrcoef(zoo.experts["zoo"].absolute.predict(x), z)[0, 1] > 0.9
+    pool = graphs[100:]
+    among = zoo.among(descriptors().encode(pool), PoolScale(descriptors().encode(pool)))
+    assert max(among.weights, key=lambda name: among.weights[name]) == "absolute zoo"
 
 
 def test_a_prior_of_its_own_file_is_saved_with_a_predictor(folder, family, tmp_path):

@@ -183,7 +183,7 @@ class PooledPrior:
 
     The score is a weighted sum of standardised rankings, whose weights are the sum of those by agreement, similarity and nearness,
 
-        score = A / std(A) + b s^2 S / std(S) + c sum_F exp(-d_F / (t D)) a_F + e r^2 Z / std(Z)
+        score = A / std(A) + b s S / std(S) + c sum_F exp(-d_F / (t D)) a_F + e r^2 Z / std(Z)
 
     with A the rankings weighted by agreement, S the experts on ranks weighted by exp(similarity / temperature), s the greatest similarity, a_F the expert on
     descriptors as they are of family F, d_F the median distance of the pool's networks to known ones of F, D the spread of the pool, Z the sum of the sizes
@@ -268,7 +268,7 @@ class PooledPrior:
         greatest = max(self.similarity.values())
         shares = {t: np.exp((s - greatest) / settings.similarity_temperature) for t, s in self.similarity.items()}
         similar = {f"relative {t}": float(s) for t, s in shares.items() if f"relative {t}" in views}
-        add(similar, settings.similarity_weight * max(greatest, 0.0) ** 2)
+        add(similar, settings.similarity_weight * max(greatest, 0.0))
         reach = settings.nearness_temperature * max(self._spread, 1e-9)
         for table in self._near():
             if f"absolute {table}" in views:

@@ -13,7 +13,7 @@ class Settings:
 
     Args:
         similarity_temperature: difference in similarity that divides an expert's weight by e.
-        similarity_weight: of the experts weighted by it, times the square of the greatest similarity, beside those weighted by agreement.
+        similarity_weight: of the experts weighted by it, times the greatest similarity, beside those weighted by agreement.
         nearness_temperature: distance, in spreads of the pool, that divides the weight of trees on absolute descriptors by e.
         nearness_weight: of such trees beside the rest, where known networks are right there.
         nearness_limit: distance beyond which they are not asked.
@@ -29,8 +29,8 @@ class Settings:
         selected: mean score without labels, in deviations of the pool, from which on labelled networks count as selected for being good.
     """
 
-    similarity_temperature: float = 0.03
-    similarity_weight: float = 5.0
+    similarity_temperature: float = 0.02
+    similarity_weight: float = 3.0
     nearness_temperature: float = 0.5
     nearness_weight: float = 9.0
     nearness_limit: float = 0.85

@@ -90,7 +90,9 @@ def _listed(name: str) -> tuple[Any, int]:
     space = get_space(name)
     total = getattr(space, "size", None)
     if not total or total > _MOST or not hasattr(space, "enumerate"):
-        raise CgError(f"the space '{name}' has too many networks to rank all ({_MOST:,} at most): search it, or rank a sample")
+        raise CgError(
+            f"the space '{name}' has too many networks to rank all ({_MOST:,} at most): search it, or rank a sample"
+        )
     return space, total
 
 
