@@ -48,7 +48,7 @@ def test_cells_are_those_with_all_values(tmp_path):
 def test_proxies_rank_as_the_published_values(data_dir, tmp_path):
     pytest.importorskip("torch")
     pytest.importorskip("cg_frontends")
-    cells = sample_cells(data_dir, 30)
+    cells = sample_cells(data_dir, 20)
     rows = proxy_rows(tmp_path)
     run(cells, rows, lambda _: None)
     for name, least in LEAST.items():
@@ -56,4 +56,4 @@ def test_proxies_rank_as_the_published_values(data_dir, tmp_path):
         assert spearman(ours, np.array([cell[name] for cell in cells])) > least, name
     done = len(rows.rows)
     run(cells, rows, lambda _: None)
-    assert len(proxy_rows(tmp_path).rows) == done == 30 * len(COLUMNS)
+    assert len(proxy_rows(tmp_path).rows) == done == 20 * len(COLUMNS)
