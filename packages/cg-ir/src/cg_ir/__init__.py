@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from cg_ir.difference import diff
     from cg_ir.drawing import to_dot, to_svg
     from cg_ir.equality import equal
-    from cg_ir.errors import ArchError, CgError, GraphError, MissingExtra, PluginError, SourceError
+    from cg_ir.errors import (
+        ArchError,
+        CgError,
+        GraphError,
+        MissingExtra,
+        NotFitted,
+        OptionError,
+        PluginError,
+        SourceError,
+    )
     from cg_ir.graph import Graph, Node
     from cg_ir.memory import Memory, memory_of
     from cg_ir.module import to_module
@@ -78,6 +87,8 @@ _WHERE = {
     "ArchError": "errors",
     "SourceError": "errors",
     "PluginError": "errors",
+    "OptionError": "errors",
+    "NotFitted": "errors",
     "MissingExtra": "errors",
 }
 
@@ -117,6 +128,8 @@ __all__ = [  # noqa: RUF022 - grouped by concept
     "ArchError",
     "SourceError",
     "PluginError",
+    "OptionError",
+    "NotFitted",
     "MissingExtra",
 ]
 

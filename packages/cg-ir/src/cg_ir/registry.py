@@ -14,7 +14,7 @@ from typing import Any
 import pluggy
 
 from cg_ir import plugins
-from cg_ir.errors import PluginError
+from cg_ir.errors import OptionError, PluginError
 from cg_ir.plugins import PROJECT
 
 __all__ = [
@@ -177,7 +177,7 @@ def _get(kind: str, name: str, options: dict[str, Any]) -> Any:
         return make(**{**given, **options})
     except TypeError as error:
         if given or options:
-            raise PluginError(f"{_WORDS.get(kind, kind)} '{base}' does not take these options: {error}") from None
+            raise OptionError(f"{_WORDS.get(kind, kind)} '{base}' does not take these options: {error}") from None
         raise
 
 
