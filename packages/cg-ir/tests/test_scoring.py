@@ -5,8 +5,8 @@ import pytest
 
 from cg_ir import scoring
 from cg_ir.errors import NotFitted, OptionError, PluginError
+from cg_ir.plugin_registry import get_scorer, registry
 from cg_ir.plugins import Fits, Pooled, Predicts, Scorer, Suggests, hookimpl
-from cg_ir.registry import get_scorer, registry
 from cg_ir.testing import ScorerSuite, sample_graphs
 
 GRAPHS = sample_graphs()

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from cg_ir.memory import Memory, memory_of
     from cg_ir.module import to_module
     from cg_ir.onnx_export import to_onnx
-    from cg_ir.registry import (
+    from cg_ir.plugin_registry import (
         get_benchmark,
         get_evaluator,
         get_frontend,
@@ -75,12 +75,12 @@ _WHERE = {
     "to_dot": "drawing",
     "diff": "difference",
     # plugins
-    "registry": "registry",
-    "get_space": "registry",
-    "get_frontend": "registry",
-    "get_scorer": "registry",
-    "get_benchmark": "registry",
-    "get_evaluator": "registry",
+    "registry": "plugin_registry",
+    "get_space": "plugin_registry",
+    "get_frontend": "plugin_registry",
+    "get_scorer": "plugin_registry",
+    "get_benchmark": "plugin_registry",
+    "get_evaluator": "plugin_registry",
     # errors
     "CgError": "errors",
     "GraphError": "errors",

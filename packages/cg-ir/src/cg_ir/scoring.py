@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cg_ir.errors import OptionError, PluginError
+from cg_ir.plugin_registry import get_scorer
 from cg_ir.plugins import Fits, Prediction
-from cg_ir.registry import get_scorer
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -33,7 +33,9 @@ def takes_pool(scorer: Any) -> bool:
     said = getattr(scorer, "pooled", None)
     if said is not None:
         return bool(said)
-    asked = [scorer.predict, scorer.fit] if isinstance(scorer, Fits) else [scorer.predict]
+    asked = [scorer.predict]
+    if isinstance(scorer, Fits):
+        asked.append(scorer.fit)
     return all("pool" in inspect.signature(function).parameters for function in asked)
 
 

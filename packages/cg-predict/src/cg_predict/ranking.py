@@ -17,8 +17,8 @@ import numpy as np
 
 from cg_ir import scoring
 from cg_ir.errors import CgError, MissingExtra, SourceError
+from cg_ir.files import write_text
 from cg_ir.graph import Graph
-from cg_ir.output_formats import write_text
 from cg_ir.plugins import Prediction
 from cg_ir.terminal import fitting
 from cg_predict.metrics import spearman

@@ -21,8 +21,8 @@ from cg_ir.builder import GraphBuilder
 from cg_ir.errors import ArchError, CgError, NotFitted
 from cg_ir.graph import Graph
 from cg_ir.operators import OPERATOR_NAMES
+from cg_ir.plugin_registry import get_space, registry
 from cg_ir.plugins import Benchmark, BenchmarkTable, Evaluator, Fits, Frontend, Scorer, SearchSpace, Suggests
-from cg_ir.registry import get_space, registry
 from cg_ir.serialization import from_json
 
 __all__ = [
@@ -392,10 +392,11 @@ class ScorerSuite(ABC):
         graphs = list(self.graphs())
         if not scoring.takes_pool(scorer):
             pytest.skip("the scorer takes no pool")
+        learns = isinstance(scorer, Fits)
         mean, std = scoring.predict(scorer, graphs, pool=graphs)
         assert np.isfinite(mean).all()
         assert std is None or (std >= 0).all()
-        if isinstance(scorer, Fits):
+        if learns:
             scoring.fit(scorer, graphs, np.arange(len(graphs), dtype=float), pool=graphs)
             assert np.isfinite(scoring.predict(scorer, graphs, pool=graphs).mean).all()
 
@@ -419,7 +420,8 @@ class ScorerSuite(ABC):
             assert np.isfinite(found.mean).all()
 
     def test_fit_and_save(self, scorer: Any, tmp_path: Path) -> None:
-        if not isinstance(scorer, Fits):
+        learns = isinstance(scorer, Fits)
+        if not learns:
             pytest.skip("the scorer learns nothing")
         graphs = list(self.graphs())
         labels = np.arange(len(graphs), dtype=float)
