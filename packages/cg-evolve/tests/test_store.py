@@ -118,6 +118,15 @@ def test_networks_are_kept(store: Store) -> None:
     assert store.network(1) is None
 
 
+def test_a_network_that_is_too_long_is_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    length = len(candidate(0).graph.to_json().encode())
+    monkeypatch.setattr("cg_evolve.store._LARGEST", length)
+    assert store.network(0) is not None
+    monkeypatch.setattr("cg_evolve.store._LARGEST", length // 2)
+    with pytest.raises(SearchError, match=f"more than {length // 2} bytes"):
+        store.network(0)
+
+
 @pytest.mark.parametrize("damage", ["x'00'", "'text'", "zeroblob(64)", "12"])
 def test_a_damaged_network_is_named(store: Store, damage: str) -> None:
     query(store, f"UPDATE evaluations SET network={damage} WHERE id=1")
@@ -186,4 +195,8 @@ def test_a_history_of_the_first_version_gets_what_it_lacks(store: Store) -> None
     new = Store(store.path)
     assert [row.candidate.step for row in new.rows()] == [None] * 3
     assert query(new, "PRAGMA user_version") == [(SCHEMA_VERSION,)]
+    query(new, "DELETE FROM evaluations WHERE id=2")
+    new.propose(candidate(2), "second")
+    assert new.rows()[2].candidate == candidate(2)
+    assert new.network(2) is not None
     new.close()
