@@ -30,11 +30,11 @@ SHARED = ROOT / ".nox" / "torch"
 #: One worker process a core, one thread each; neighbours share fixtures and stay together until a worker has nothing left to do.
 IN_PARALLEL = ("-n", "auto", "--dist", "worksteal")
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-TEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis", "selenium", "axe-core-python")
-#: What the plugin template and one guide need beside the packages.
-GUIDE_TOOLS = ("copier", "optuna", "ruff")
-#: What runs and writes the ONNX files of the tests.
-ONNX_TOOLS = ("onnxruntime", "onnxscript")
+#: What is installed beside the packages, by the groups of pyproject.toml.
+GROUPS = {
+    name: nox.project.dependency_groups(nox.project.load_toml(ROOT / "pyproject.toml"), name)
+    for name in ("test", "guides", "onnx", "coverage", "lint", "typecheck", "docs", "release")
+}
 DEMO_LABELS = "analog-nasbench==0.1.3"
 #: The model zoos, and what they import; without their dependencies, which would bring another torch.
 ZOO = (
@@ -75,7 +75,7 @@ def shared_python(session: nox.Session, *tools: str) -> str:
     if not python.exists():
         session.run(sys.executable, "-m", "virtualenv", "--quiet", str(SHARED), external=True)
     packages = [part for package in in_order() for part in editable(package, extras=True)]
-    bring_up_to_date(session, str(python), "packages", [*TEST_TOOLS, *GUIDE_TOOLS, *ONNX_TOOLS, *packages])
+    bring_up_to_date(session, str(python), "packages", [*GROUPS["test"], *GROUPS["guides"], *GROUPS["onnx"], *packages])
     if tools:
         bring_up_to_date(session, str(python), session.name, tools)
     return str(python)
@@ -123,12 +123,24 @@ def integration(session: nox.Session) -> None:
     run(session, python, "-m", "pytest", *(session.posargs or ["tests"]))
 
 
+@nox.session(venv_backend="none")
+def coverage(session: nox.Session) -> None:
+    """Lines and branches that the tests reach, by package (arguments go to pytest)."""
+    python = shared_python(session, *GROUPS["coverage"])
+    tests = session.posargs or ["-m", "not slow and not browser"]
+    run(session, python, "-m", "coverage", "erase")
+    run(session, python, "-m", "pytest", *IN_PARALLEL, "--cov", "--cov-branch", "--cov-report=", *tests, env=ONE_THREAD)
+    for name in PROJECTS:
+        session.log(f"{name}: what is not reached")
+        run(session, python, "-m", "coverage", "report", "--include", f"packages/{name}/src/*")
+
+
 def tests_of(package: str) -> None:
     """Define the session `tests-<package>`."""
 
     @nox.session(name=f"tests-{package}", reuse_venv=True)
     def alone(session: nox.Session) -> None:
-        install(session, *TEST_TOOLS, *(part for name in siblings(package) for part in editable(name)))
+        install(session, *GROUPS["test"], *(part for name in siblings(package) for part in editable(name)))
         session.run(
             "python", "-m", "pytest", *IN_PARALLEL, f"packages/{package}/tests", *session.posargs, env=ONE_THREAD
         )
@@ -143,7 +155,7 @@ for _package in PROJECTS:
 @nox.session(reuse_venv=True)
 def plugin(session: nox.Session) -> None:
     """The example plugin, installed as an outsider's, its conformance tests, and the core's tests again beside it."""
-    install(session, *TEST_TOOLS, *editable("cg-ir"), "./docs/examples/cg-stack")
+    install(session, *GROUPS["test"], *editable("cg-ir"), "./docs/examples/cg-stack")
     session.run("cg", "info", "stack:1353")
     session.run("python", "-m", "pytest", "docs/examples/cg-stack", "packages/cg-ir/tests", *session.posargs)
 
@@ -154,7 +166,7 @@ def plugin(session: nox.Session) -> None:
 @nox.session(reuse_venv=True)
 def lint(session: nox.Session) -> None:
     """ruff, its formatter, and who may import whom."""
-    install(session, "ruff", "import-linter")
+    install(session, *GROUPS["lint"])
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     sources = os.pathsep.join(str(ROOT / "packages" / name / "src") for name in PROJECTS)
@@ -165,15 +177,29 @@ def lint(session: nox.Session) -> None:
 def typecheck(session: nox.Session) -> None:
     """mypy."""
     requirements = [part for package in in_order() for part in editable(package)]
-    install(session, "mypy", "nox", *TEST_TOOLS, "types-PyYAML", "types-jsonschema", "types-networkx", *requirements)
+    install(session, *GROUPS["typecheck"], *requirements)
     session.run("mypy", *session.posargs)
 
 
 @nox.session(name="install", reuse_venv=True)
 def prove_installation(session: nox.Session) -> None:
     """The README's installation commands against this clone, wheels, sdists, metadata."""
-    install(session, "build", "twine", "hatchling", "tomli; python_version < '3.11'")
+    install(session, *GROUPS["release"])
     session.run("python", "tools/prove_installation.py", *session.posargs)
+
+
+@nox.session(reuse_venv=True)
+def build(session: nox.Session) -> None:
+    """Wheels and sdists for an index into dist/, under the names in pyproject.toml."""
+    install(session, *GROUPS["release"])
+    session.run("python", "tools/build_distributions.py", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def pictures(session: nox.Session) -> None:
+    """The pictures of README.md and of the documentation, into docs/pictures."""
+    python = shared_python(session, "matplotlib")
+    run(session, python, "tools/pictures.py", *session.posargs, env=ONE_THREAD)
 
 
 @nox.session(reuse_venv=True)
@@ -292,7 +318,7 @@ def published_models(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def docs(session: nox.Session) -> None:
     """The documentation, warnings as errors, into docs/_build/html."""
-    python = shared_python(session, "sphinx", "furo", "myst-parser", "sphinx-copybutton", "sphinx-click")
+    python = shared_python(session, *GROUPS["docs"])
     run(
         session,
         python,

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cg_ir import registry
@@ -36,3 +37,12 @@ def toy_plugin_installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
         yield
         if added:
             known.unregister(toy_plugin)
+
+
+@pytest.fixture
+def toy_pool() -> list[str]:
+    """Architectures of the toy space, few enough to be scored at once."""
+    from toy_plugin import ToySpace
+
+    space, rng = ToySpace(), np.random.default_rng(4)
+    return sorted({space.sample(rng) for _ in range(60)})

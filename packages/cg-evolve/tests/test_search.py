@@ -8,7 +8,8 @@ import pytest
 from toy_plugin import ToyScorer, worth
 
 from cg_evolve import ALGORITHMS, Candidate, Exhausted, Search, SearchError
-from cg_ir import get_space
+from cg_evolve.algorithms.candidates import Made
+from cg_ir import PluginError, get_space
 
 FAST = {
     "pool": [
@@ -35,7 +36,7 @@ def finish(search: Search, budget: int, window: int = 1, shuffle: int | None = N
 
 
 def small_bayesian(**options: object) -> object:
-    return ALGORITHMS["bayesian"]("toy-gp", candidates=40, **options)
+    return ALGORITHMS["bayesian"]("toy-gp", made=Made(40), **options)
 
 
 def make(name: str, **options: object) -> Search:
@@ -142,7 +143,7 @@ def test_the_predictor_that_learned_from_an_excluded_family_is_refused() -> None
             self._x = None
 
     search = Search("toy", algorithm="guided", scorer=Stubborn(), exclude="toy")
-    with pytest.raises(SearchError, match="learned from toy"):
+    with pytest.raises(PluginError, match="learned from toy"):
         finish(search, 30)
 
 

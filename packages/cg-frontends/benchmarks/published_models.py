@@ -19,7 +19,7 @@ from scipy.stats import bootstrap
 from zoo import build_on_meta, define_torchvision_operators, torchvision_models
 
 from cg_frontends.pytorch import from_module
-from cg_ir.output_formats import write_text
+from cg_ir.files import write_text
 from cg_predict import Predictor
 from cg_predict.metrics import kendall, spearman
 

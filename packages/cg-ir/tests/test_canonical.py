@@ -293,8 +293,8 @@ def test_random_networks_keep_their_function(graph):
 
 def _live(graph):
     """The graph without nodes that no output needs."""
-    from cg_ir.builder import Record, assemble
     from cg_ir.canonical import _live as live
+    from cg_ir.records import Record, assemble
 
     records = [Record(n.op, n.signature.items, list(n.inputs), n.shape, n.region, n.weights) for n in graph.nodes]
     return assemble(live(records), graph.name)

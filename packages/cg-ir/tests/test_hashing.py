@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cg_ir import Graph, GraphBuilder, equal, hash_all
+from cg_ir.hashing import Wiring, splitmix64, wiring
 
 
 def network(rng: np.random.Generator) -> Graph:
@@ -89,3 +90,27 @@ def test_wirings_that_refinement_confuses_are_told_apart_by_equal(activation: bo
     assert equal(two, wired([3, 3]))
     # the documented limit of the hash: colour refinement sees the same neighbourhoods everywhere
     assert one.hash == two.hash
+
+
+def test_splitmix64_is_the_published_sequence() -> None:
+    states = np.arange(3, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)  # of a generator with seed 0
+    found = splitmix64(states).tolist()
+    assert found == [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F]
+
+
+def test_nodes_without_inputs_read_nothing() -> None:
+    none = np.zeros(0, dtype=np.int32)
+    assert wiring(np.zeros(3, dtype=np.int32), none, [0, 0], [False]) == Wiring([-1, -1], [([], False)] * 2)
+
+
+def test_shared_weights_are_part_of_the_hash_and_their_names_are_not() -> None:
+    def chain(keys: str) -> Graph:
+        b = GraphBuilder()
+        x = b.input((1, 4, 8, 8))
+        for key in keys:
+            x = b.add("Relu", b.add("Conv", x, channels=4, kernel_shape=(3, 3), pads=(1, 1, 1, 1), weights=key))
+        b.output(x)
+        return b.build()
+
+    assert chain("ababa").hash == chain("xyxyx").hash == "cg1:3693619ed154b75d54ecf6133807da3b"
+    assert len({chain(keys).hash for keys in ("ababa", "aabba", "abcde", "aaaaa")}) == 4

@@ -325,20 +325,7 @@ def _stages(t: _Totals, plan: Plan, p: Passes, f: SignatureFeatures) -> Floats:
     table = np.stack(base, axis=1).astype(np.float64)[:, None, :] * where[:, :, None]
     sums = (t.incidence @ table.reshape(len(used), -1)).reshape(t.n, n_extents, len(base))
 
-    # path occupancy of segment types
-    chosen = [PATH_COUNTS.index(c) for c in _STAGE_PATHS]
-    types = np.zeros((len(plan.sequence), n_extents, len(chosen)))
-    for _, rows, codes in plan.along():
-        types[rows, at[codes]] += f.path_counts[codes][:, chosen] * spatial[codes, None]
-    flat = types.reshape(len(types), -1)
-    on_paths = []
-    by_graph = np.argsort(plan.graph, kind="stable")
-    kinds, first = plan.type[by_graph], np.searchsorted(plan.graph[by_graph], np.arange(t.n + 1))
-    for weighting in ("uniform", "variance"):
-        weight = p.occupancy[by_graph, WEIGHTINGS.index(weighting)]
-        incidence = csr_array((weight, kinds, first), shape=(t.n, len(types)))
-        on_paths.append((incidence @ flat).reshape(t.n, n_extents, len(chosen)))
-
+    on_paths = _on_paths(plan, p, f, t.n, at, spatial, n_extents)
     inner = p.inner
     weight = inner.variance + inner.energy + f.fan_in[inner.code]
     kernel = _graph_log_sum_exp(inner.graph, weight, t.n)
@@ -368,6 +355,33 @@ def _stages(t: _Totals, plan: Plan, p: Passes, f: SignatureFeatures) -> Floats:
     )
     stages = np.log1p(occupied.sum(axis=1, dtype=np.float64))
     return np.concatenate([stages[:, None], columns.reshape(t.n, -1)], axis=1)
+
+
+def _on_paths(
+    plan: Plan, p: Passes, f: SignatureFeatures, n: int, at: NDArray[np.int64], spatial: Floats, n_extents: int
+) -> list[Floats]:
+    """What paths meet at each extent, by the occupancy of segment types: for two weightings (n, extents, counts).
+
+    Args:
+        plan, p, f: of the graphs, n of them.
+        n: graphs.
+        at: place of each signature's extent.
+        spatial: 1 for signatures with positions.
+        n_extents: places.
+    """
+    chosen = [PATH_COUNTS.index(c) for c in _STAGE_PATHS]
+    types = np.zeros((len(plan.sequence), n_extents, len(chosen)))
+    for _, rows, codes in plan.along():
+        types[rows, at[codes]] += f.path_counts[codes][:, chosen] * spatial[codes, None]
+    flat = types.reshape(len(types), -1)
+    found = []
+    by_graph = np.argsort(plan.graph, kind="stable")
+    kinds, first = plan.type[by_graph], np.searchsorted(plan.graph[by_graph], np.arange(n + 1))
+    for weighting in ("uniform", "variance"):
+        weight = p.occupancy[by_graph, WEIGHTINGS.index(weighting)]
+        incidence = csr_array((weight, kinds, first), shape=(n, len(types)))
+        found.append((incidence @ flat).reshape(n, n_extents, len(chosen)))
+    return found
 
 
 # --- pairs ------------------------------------------------------------------------------------------------------------

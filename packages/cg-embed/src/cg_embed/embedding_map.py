@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cg_ir.errors import CgError, MissingExtra
-from cg_ir.output_formats import write_text
+from cg_ir.files import write_text
 
 __all__ = ["EmbeddingMap", "embedding_map"]
 

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cg_ir.hashing import splitmix64
+
 __all__ = ["Round", "merge"]
 
 Ints = NDArray[np.int64]
@@ -55,13 +57,15 @@ def merge(kind: Ints, indptr: NDArray[Any], indices: NDArray[Any], rounds: int, 
     order = np.argsort(source, kind="stable") if both_ways else source[:0]
     target = np.repeat(np.arange(n), np.diff(first))
     out_first = np.concatenate([[0], np.cumsum(np.bincount(source, minlength=n))]) if both_ways else first[:1]
-    digest = _mix(np.asarray(kind).astype(np.uint64))
+    digest = splitmix64(np.asarray(kind).astype(np.uint64))
     node = np.asarray(kind, dtype=np.int64)
     result = []
     for _ in range(rounds):
-        following = _mix(digest + _INPUTS * _sums(_mix(digest ^ _INPUTS)[source], first))
+        following = splitmix64(digest + _INPUTS * _sums(splitmix64(digest ^ _INPUTS)[source], first))
         if both_ways:
-            following = _mix(following + _CONSUMERS * _sums(_mix(digest ^ _CONSUMERS)[target[order]], out_first))
+            following = splitmix64(
+                following + _CONSUMERS * _sums(splitmix64(digest ^ _CONSUMERS)[target[order]], out_first)
+            )
         _, example, place = np.unique(following, return_index=True, return_inverse=True)
         inputs = _edges(example, first, source, node)
         consumers = _edges(example, out_first, target[order], node) if both_ways else np.zeros((2, 0), dtype=np.int64)
@@ -82,11 +86,3 @@ def _sums(values: Words, first: Ints) -> Words:
     """Sums of ``values[first[i] : first[i + 1]]``, modulo 2^64."""
     total = np.concatenate([np.zeros(1, dtype=np.uint64), np.cumsum(values, dtype=np.uint64)])
     return np.asarray(total[first[1:]] - total[first[:-1]])
-
-
-def _mix(x: Words) -> Words:
-    """The finaliser of splitmix64 (Steele, Lea and Flood 2014)."""
-    x = x + np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))

@@ -26,6 +26,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cg_ir.hashing import splitmix64
+
 __all__ = ["Plan", "Step", "compile_plan"]
 
 Ints = NDArray[np.int64]
@@ -214,26 +216,20 @@ def _walk_chains(
     segment_of[heads] = np.arange(len(heads))
     tails = heads.copy()
     lengths = np.ones(len(heads), dtype=np.int64)
-    digest = _mix(codes[heads].astype(np.uint64) * np.uint64(4) + np.minimum(indegree[heads], 2).astype(np.uint64))
+    digest = splitmix64(
+        codes[heads].astype(np.uint64) * np.uint64(4) + np.minimum(indegree[heads], 2).astype(np.uint64)
+    )
     active = np.flatnonzero(following[heads] >= 0)
     current = following[heads[active]]
     while len(active):
         segment_of[current] = active
         tails[active] = current
         lengths[active] += 1
-        digest[active] = _mix(digest[active] ^ (codes[current].astype(np.uint64) + np.uint64(1)))
+        digest[active] = splitmix64(digest[active] ^ (codes[current].astype(np.uint64) + np.uint64(1)))
         current = following[current]
         more = current >= 0
         active, current = active[more], current[more]
     return segment_of, tails, lengths, digest
-
-
-def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The finaliser of splitmix64 (Steele, Lea, Flood 2014): a bijection of 64-bit words without visible structure."""
-    x = x + np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
 
 
 def _levels(source: Ints, target: Ints, n: int) -> Ints:

@@ -168,16 +168,9 @@ def _row(signature: Any) -> tuple[float, ...]:
     activation_elements = numel if kind in ("activation", "gate") else 0
     rule = "concat" if op == "Concat" else "product" if op in _PRODUCTS else "mean" if op in _MEANS else "sum"
     field = sum((k - 1) * d for k, d in zip(kernel, dilations * len(kernel), strict=False)) / len(kernel) / in_extent
-    field = min(field, 4.0)
+    acts = float(kind in ("activation", "gate"))
     counts = [float(kind == c) for c in PATH_COUNTS[:6]]
-    counts += [
-        float(kind in ("activation", "gate")),
-        float(kind == "pool"),
-        weighted,
-        field,
-        float(macs),
-        float(params),
-    ]
+    counts += [acts, float(kind == "pool"), weighted, min(field, 4.0), float(macs), float(params)]
     return (
         _CLASS[kind], _PAIR.get(kind, 7), JOIN_RULES.index(rule), gain, normalises, saturates, moment, fan_in, weighted, extent,
         math.log(width), math.log(area), math.log2(max(strides)), math.log2(max(dilations)), math.log2(groups), numel,

@@ -10,7 +10,7 @@ from typing import Any
 
 import cg_evolve
 from cg_evolve.errors import SearchError
-from cg_ir.output_formats import write_text
+from cg_ir.files import write_text
 
 __all__ = ["CHANGEABLE", "CONFIG", "Config", "agree", "read_inputs", "read_pool"]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cg_evolve.errors import Exhausted, SearchError
 from cg_evolve.pool import Pool
-from cg_ir import hash_all
+from cg_ir.identity import distinct
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,22 +67,13 @@ class Domain:
             if enumerate_all is None or self.space.size > ENUMERABLE:
                 return None
             archs = list(enumerate_all())
-        # Many spellings are built node by node alike: they need no hash.
-        written: dict[tuple[Any, ...], str] = {}
-        for arch in archs:
-            graph = self.graph(arch)
-            arrays = (graph.codes.tobytes(), graph.indptr.tobytes(), graph.indices.tobytes())
-            written.setdefault((id(graph.signatures), *arrays, *sorted(graph.weight_keys.items())), arch)
-        graphs = [self.graph(arch) for arch in written.values()]
-        distinct: dict[str, str] = {}
-        for arch, graph, graph_hash in zip(written.values(), graphs, hash_all(graphs), strict=True):
-            if graph_hash not in distinct and self._admits(graph):
-                distinct[graph_hash] = arch
-        if not distinct:
+        firsts, _ = distinct([self.graph(arch) for arch in archs])
+        members = [archs[i] for i in firsts if self._admits(self.graph(archs[i]))]
+        if not members:
             raise SearchError(
                 f"no architecture {'of the pool' if self.pool else 'of the space'} is within the constraints"
             )
-        return list(distinct.values())
+        return members
 
     @cached_property
     def _listing(self) -> Pool | None:

@@ -76,37 +76,47 @@ class ExecutorBackend:
         self.capacity = capacity
         self._executor = executor
         self._timeout = timeout
-        self._running: dict[futures.Future[Outcome], tuple[Job, float]] = {}
+        self._running: dict[Any, tuple[Job, float]] = {}
 
     def __len__(self) -> int:
         return len(self._running)
 
     def submit(self, job: Job) -> None:
-        self._running[self._executor.submit(run_job, job)] = (job, time.monotonic())
+        self._running[self._start(job)] = (job, time.monotonic())
 
     def wait(self) -> list[Outcome]:
-        while True:
-            left = None
-            if self._timeout is not None:
-                left = max(0.0, self._timeout + min(s for _, s in self._running.values()) - time.monotonic())
-            futures.wait(self._running, timeout=left, return_when=futures.FIRST_COMPLETED)
-            result = []
+        result: list[Outcome] = []
+        while not result:
+            now = time.monotonic()
+            first = min(started for _, started in self._running.values())
+            self._wait(None if self._timeout is None else max(0.0, first + self._timeout - now))
             for future, (job, started) in list(self._running.items()):
                 if future.done():
                     result.append(_outcome(future, job))
                 elif self._timeout is not None and time.monotonic() - started >= self._timeout:
-                    future.cancel()
+                    self._end(future)
                     result.append(_timed_out(job, self._timeout))
                 else:
                     continue
                 del self._running[future]
-            if result:
-                return result
+        return result
 
     def stop(self) -> None:
         for future in self._running:
             future.cancel()
         self._running.clear()
+
+    def _start(self, job: Job) -> Any:
+        """The future of a job."""
+        return self._executor.submit(run_job, job)
+
+    def _wait(self, seconds: float | None) -> None:
+        """Block until a job has ended, or for so long."""
+        futures.wait(self._running, timeout=seconds, return_when=futures.FIRST_COMPLETED)
+
+    def _end(self, future: Any) -> None:
+        """End a job that takes too long, as far as that is possible."""
+        future.cancel()
 
 
 def _outcome(future: Any, job: Job) -> Outcome:
@@ -128,7 +138,7 @@ def _timed_out(job: Job, timeout: float) -> Outcome:
 # --- Dask -------------------------------------------------------------------------------------------------------------
 
 
-class DaskBackend:
+class DaskBackend(ExecutorBackend):
     """Jobs on a Dask cluster (extra ``dask``).
 
     Args:
@@ -154,41 +164,23 @@ class DaskBackend:
                 self._client = distributed.Client(address, timeout="10s")
         except (OSError, ValueError) as error:
             raise SearchError(f"no Dask scheduler answers at '{address}': {one_line(error)}") from None
-        self.capacity = max(1, sum(self._client.nthreads().values()))
-        self._timeout = timeout
-        self._running: dict[Any, tuple[Job, float]] = {}
+        super().__init__(self._client.get_executor(), max(1, sum(self._client.nthreads().values())), timeout)
 
-    def __len__(self) -> int:
-        return len(self._running)
+    def _start(self, job: Job) -> Any:
+        return self._client.submit(run_job, job, key=f"evaluate-{job.session}-{job.id}-{job.attempt}", pure=False)
 
-    def submit(self, job: Job) -> None:
-        key = f"evaluate-{job.session}-{job.id}-{job.attempt}"
-        self._running[self._client.submit(run_job, job, key=key, pure=False)] = (job, time.monotonic())
+    def _wait(self, seconds: float | None) -> None:
+        with contextlib.suppress(TimeoutError, self._distributed.TimeoutError):  # by the second, for interrupts
+            self._distributed.wait(list(self._running), timeout=1.0, return_when="FIRST_COMPLETED")
 
-    def wait(self) -> list[Outcome]:
-        while True:
-            with contextlib.suppress(TimeoutError, self._distributed.TimeoutError):
-                self._distributed.wait(list(self._running), timeout=1.0, return_when="FIRST_COMPLETED")
-            result = []
-            for future, (job, started) in list(self._running.items()):
-                if future.done():
-                    result.append(_outcome(future, job))
-                elif self._timeout is not None and time.monotonic() - started >= self._timeout:
-                    workers = [w for w, keys in self._client.processing().items() if future.key in keys]
-                    future.cancel()
-                    with contextlib.suppress(Exception):  # a worker without a nanny cannot be restarted
-                        self._client.restart_workers(workers, timeout=20)
-                    result.append(_timed_out(job, self._timeout))
-                else:
-                    continue
-                del self._running[future]
-            if result:
-                return result
+    def _end(self, future: Any) -> None:
+        workers = [w for w, keys in self._client.processing().items() if future.key in keys]
+        future.cancel()
+        with contextlib.suppress(Exception):  # a worker without a nanny cannot be restarted
+            self._client.restart_workers(workers, timeout=20)
 
     def stop(self) -> None:
-        for future in self._running:
-            future.cancel()
-        self._running.clear()
+        super().stop()
         self._client.close()
         if self._cluster is not None:
             self._cluster.close()

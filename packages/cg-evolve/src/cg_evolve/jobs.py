@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import reprlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,15 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cg_evolve import interrupts
-from cg_evolve.errors import SearchError
 from cg_evolve.evaluators import make_evaluator
 from cg_evolve.interrupts import Interrupted
+from cg_evolve.metrics import checked_metrics
 from cg_evolve.steps import Progress
 
 if TYPE_CHECKING:
     from cg_ir.graph import Graph
 
-__all__ = ["Job", "Outcome", "checked_metrics", "one_line", "prepare", "run_job", "shared_evaluator"]
+__all__ = ["Job", "Outcome", "one_line", "prepare", "run_job", "shared_evaluator"]
 
 
 @dataclass(frozen=True)
@@ -145,23 +144,4 @@ def _evaluated(job: Job) -> dict[str, float]:
         from cg_evolve.latency import measure_latency
 
         metrics["latency"] = measure_latency(job.graph)
-    return metrics
-
-
-def checked_metrics(result: Any) -> dict[str, float]:
-    """What an evaluator returned, as metrics by name.
-
-    Raises:
-        SearchError: it is nothing of the kind.
-    """
-    if not isinstance(result, Mapping):
-        raise SearchError(f"the evaluator should return metrics by name, not {reprlib.repr(result)}")
-    metrics = {}
-    for name, value in result.items():
-        try:
-            if isinstance(value, str):
-                raise TypeError
-            metrics[str(name)] = float(value)
-        except (TypeError, ValueError):
-            raise SearchError(f"the metric '{str(name)[:60]}' is no number but {reprlib.repr(value)}") from None
     return metrics

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cg_evolve.errors import SearchError
 from cg_ir.errors import MissingExtra
-from cg_ir.registry import get_listener
+from cg_ir.plugin_registry import get_listener
 
 if TYPE_CHECKING:
     from cg_evolve.history import Evaluation

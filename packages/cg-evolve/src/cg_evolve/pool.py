@@ -17,6 +17,7 @@ import numpy as np
 
 from cg_evolve.errors import SearchError
 from cg_ir.batching import batch
+from cg_ir.hashing import splitmix64
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,15 +29,6 @@ __all__ = ["Pool", "stars"]
 _CHUNK = 2048
 
 
-def _mix(values: NDArray[np.uint64], salt: int) -> NDArray[np.uint64]:
-    """splitmix64's finaliser (Steele, Lea and Flood, OOPSLA 2014)."""
-    with np.errstate(over="ignore"):
-        x = values + np.uint64(salt)
-        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
-
-
 def stars(graphs: Sequence[Graph]) -> list[NDArray[np.uint64]]:
     """The star of every node of every graph as 64-bit labels: one sorted array (nodes,) a graph."""
     result: list[NDArray[np.uint64]] = []
@@ -45,10 +37,9 @@ def stars(graphs: Sequence[Graph]) -> list[NDArray[np.uint64]]:
         labels = np.array(joined.signatures.labels, dtype=np.uint64)[joined.codes]
         sources = joined.indices
         targets = np.repeat(np.arange(len(joined.codes)), np.diff(joined.indptr))
-        star = _mix(labels, 0x9E3779B97F4A7C15)
-        with np.errstate(over="ignore"):
-            np.add.at(star, targets, _mix(labels[sources], 0x3C6EF372FE94F82A))
-            np.add.at(star, sources, _mix(labels[targets], 0xDAA66D2C7DDF743F))
+        star = splitmix64(labels)
+        np.add.at(star, targets, splitmix64(labels[sources], 0x3C6EF372FE94F82A))
+        np.add.at(star, sources, splitmix64(labels[targets], 0xDAA66D2C7DDF743F))
         offsets = joined.node_offsets
         result += [np.sort(star[a:b]) for a, b in itertools.pairwise(offsets.tolist())]
     return result

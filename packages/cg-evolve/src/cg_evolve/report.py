@@ -16,7 +16,7 @@ from cg_evolve.objectives import COSTS, Objective, Problem
 from cg_evolve.runs import HISTORY
 from cg_evolve.store import Store
 from cg_ir.errors import CgError, MissingExtra
-from cg_ir.output_formats import write_text
+from cg_ir.files import write_text
 from cg_ir.page import asset, page
 from cg_ir.page.graph import GRAPH_SCRIPTS, graph_data, graph_styles
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cg_evolve.errors import SearchError
-from cg_ir import get_scorer
-from cg_ir.errors import PluginError
+from cg_evolve.objectives import costs_of
+from cg_ir import scoring
+from cg_ir.errors import NotFitted
+from cg_ir.plugins import Fits, Suggests
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,28 +33,13 @@ def make_scorer(scorer: str | Any, exclude: Sequence[str] = ()) -> Any:
         exclude: families whose labels the scorer must not have learned from.
 
     Raises:
-        SearchError: a scorer that learned from families cannot leave them out.
+        PluginError: a scorer that learned from families cannot leave them out.
     """
-    if not isinstance(scorer, str):
-        made = copy.deepcopy(scorer)
-    elif not exclude:
-        made = get_scorer(scorer)
-    else:
-        try:
-            made = get_scorer(scorer, exclude=tuple(exclude))
-        except PluginError as error:
-            if "does not take these options" not in str(error):
-                raise
-            made = get_scorer(scorer)
-    learned = set(exclude) & set(getattr(made, "sources", ()) or ())
-    if learned:
-        raise SearchError(f"the scorer learned from {', '.join(sorted(learned))} and cannot leave it out")
+    if isinstance(scorer, str):
+        return scoring.scorer_without(scorer, exclude)
+    made = copy.deepcopy(scorer)
+    scoring.check_sources(made, exclude)
     return made
-
-
-def _takes(function: Callable[..., Any], name: str) -> bool:
-    parameters = inspect.signature(function).parameters
-    return name in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 
 class Surrogate:
@@ -69,13 +55,13 @@ class Surrogate:
 
     def __init__(self, scorer: str | Any, exclude: Sequence[str], problem: Problem) -> None:
         self.problem = problem
-        self.scorers = {
+        self.scorers: dict[int, Any] = {
             k: make_scorer(scorer, exclude) for k, objective in enumerate(problem.objectives) if not objective.known
         }
-        self._mains = next(iter(self.scorers), None)
+        self._main = next(iter(self.scorers), None)
         self._results: tuple[list[Graph], NDArray[np.float64]] | None = None
         for made in self.scorers.values():
-            if not hasattr(made, "fit"):
+            if not isinstance(made, Fits):
                 raise SearchError(f"the scorer '{getattr(made, 'name', scorer)}' learns nothing from results (no fit)")
 
     def fit(self, rows: Sequence[Evaluation]) -> bool:
@@ -99,8 +85,7 @@ class Surrogate:
             return
         (graphs, utilities), self._results = self._results, None
         for k, scorer in self.scorers.items():
-            options = {"pool": pool} if pool is not None and _takes(scorer.fit, "pool") else {}
-            scorer.fit(graphs, utilities[:, k], **options)
+            scoring.fit(scorer, graphs, utilities[:, k], pool)
 
     def predict(
         self, graphs: Sequence[Graph], pool: Sequence[Graph] | None = None
@@ -111,37 +96,29 @@ class Surrogate:
         stds = np.zeros_like(means)
         for k, objective in enumerate(self.problem.objectives):
             if objective.known:
-                from cg_evolve.objectives import costs_of
-
                 means[:, k] = [objective.utility(cost) for cost in costs_of(objective.metric, graphs)]
                 continue
-            scorer = self.scorers[k]
-            options = {"pool": pool} if pool is not None and _takes(scorer.predict, "pool") else {}
-            if _takes(scorer.predict, "return_std"):
-                answer = scorer.predict(graphs, return_std=True, **options)
-            else:
-                answer = scorer.predict(graphs, **options)
-            if isinstance(answer, tuple):
-                means[:, k], stds[:, k] = answer
-            else:
-                means[:, k] = answer
+            mean, std = scoring.predict(self.scorers[k], graphs, pool)
+            means[:, k] = mean
+            if std is not None:
+                stds[:, k] = std
         return means, stds
 
     def prior(self, graphs: Sequence[Graph], pool: Sequence[Graph] | None = None) -> NDArray[np.float64] | None:
         """Mean of the main predicted objective before any result, (n,); none where the scorer needs results first."""
-        if self._mains is None:
+        if self._main is None:
             return None
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)  # that it is a guess: a search soon knows better
-                return self.predict(graphs, pool)[0][:, self._mains]
-        except Exception:  # an unfitted scorer refuses in its own way
+                return self.predict(graphs, pool)[0][:, self._main]
+        except NotFitted:
             return None
 
     def suggest(self, graphs: Sequence[Graph], k: int) -> list[int] | None:
         """Which graphs to evaluate first so that the results say most about the others; none where the scorer cannot tell."""
-        scorer = self.scorers.get(self._mains) if self._mains is not None else None
-        if scorer is None or not hasattr(scorer, "suggest"):
+        scorer = self.scorers.get(self._main) if self._main is not None else None
+        if not isinstance(scorer, Suggests):
             return None
         self._learn(graphs)
         return [int(i) for i in scorer.suggest(graphs, min(k, len({graph.hash for graph in graphs})))]

@@ -19,12 +19,21 @@ if TYPE_CHECKING:
     from cg_ir.difference import diff
     from cg_ir.drawing import to_dot, to_svg
     from cg_ir.equality import equal
-    from cg_ir.errors import ArchError, CgError, GraphError, MissingExtra, PluginError, SourceError
+    from cg_ir.errors import (
+        ArchError,
+        CgError,
+        GraphError,
+        MissingExtra,
+        NotFitted,
+        OptionError,
+        PluginError,
+        SourceError,
+    )
     from cg_ir.graph import Graph, Node
     from cg_ir.memory import Memory, memory_of
     from cg_ir.module import to_module
     from cg_ir.onnx_export import to_onnx
-    from cg_ir.registry import (
+    from cg_ir.plugin_registry import (
         get_benchmark,
         get_evaluator,
         get_frontend,
@@ -66,18 +75,20 @@ _WHERE = {
     "to_dot": "drawing",
     "diff": "difference",
     # plugins
-    "registry": "registry",
-    "get_space": "registry",
-    "get_frontend": "registry",
-    "get_scorer": "registry",
-    "get_benchmark": "registry",
-    "get_evaluator": "registry",
+    "registry": "plugin_registry",
+    "get_space": "plugin_registry",
+    "get_frontend": "plugin_registry",
+    "get_scorer": "plugin_registry",
+    "get_benchmark": "plugin_registry",
+    "get_evaluator": "plugin_registry",
     # errors
     "CgError": "errors",
     "GraphError": "errors",
     "ArchError": "errors",
     "SourceError": "errors",
     "PluginError": "errors",
+    "OptionError": "errors",
+    "NotFitted": "errors",
     "MissingExtra": "errors",
 }
 
@@ -117,6 +128,8 @@ __all__ = [  # noqa: RUF022 - grouped by concept
     "ArchError",
     "SourceError",
     "PluginError",
+    "OptionError",
+    "NotFitted",
     "MissingExtra",
 ]
 

@@ -2,43 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
+from cg_ir.canonical import canonical_records
 from cg_ir.errors import GraphError
 from cg_ir.graph import Graph
-from cg_ir.operators import OPERATORS, AttrItems
-from cg_ir.signature import SignatureTable, shared_table
+from cg_ir.operators import OPERATORS
+from cg_ir.records import Record, Shape, assemble
 
-__all__ = ["GraphBuilder", "Record", "assemble"]
+__all__ = ["GraphBuilder"]
 
-Shape = tuple[int, ...]
 _SIZE_LIMIT = 2**31
 
 #: Spellings of operators that are others: PyTorch's names and true identities.
 _ALIASES: dict[str, tuple[str, dict[str, Any]]] = {"Relu6": ("Clip", {"min": 0.0, "max": 6.0}), "Swish": ("Silu", {})}
 _IDENTITIES = frozenset({"Identity", "Dropout"})
-
-
-@dataclass
-class Record:
-    """A node under construction."""
-
-    op: str
-    items: AttrItems
-    inputs: list[int]
-    shape: Shape
-    region: str = ""
-    weights: str | None = None
-
-    @property
-    def attrs(self) -> dict[str, Any]:
-        """Attributes, defaults filled in."""
-        return OPERATORS[self.op].fill_attrs(self.items)
 
 
 def read_shape(shape: Iterable[Any]) -> Shape:
@@ -168,38 +147,5 @@ class GraphBuilder:
             raise GraphError("a graph needs at least one output")
         records = self.records
         if self._canonical:
-            from cg_ir.canonical import canonical_records
-
             records = canonical_records(records)
         return assemble(records, self.name, self.producer, self.extras)
-
-
-def assemble(
-    records: Sequence[Record],
-    name: str = "",
-    producer: Mapping[str, str] | None = None,
-    extras: Mapping[str, Any] | None = None,
-    table: SignatureTable | None = None,
-) -> Graph:
-    """Arrays from records that are valid and in topological order."""
-    table = shared_table() if table is None else table
-    codes = np.empty(len(records), dtype=np.int32)
-    indptr = np.zeros(len(records) + 1, dtype=np.int32)
-    indices: list[int] = []
-    regions: dict[str, int] = {}
-    region_codes = np.empty(len(records), dtype=np.int32)
-    keys: dict[int, str] = {}
-    for i, record in enumerate(records):
-        shapes = tuple([records[j].shape for j in record.inputs])
-        codes[i] = table.intern(record.op, record.items, record.shape, shapes)
-        indices += record.inputs
-        indptr[i + 1] = len(indices)
-        region_codes[i] = regions.setdefault(record.region, len(regions))
-        if record.weights is not None:
-            keys[i] = record.weights
-    uses = Counter(keys.values())
-    keys = {i: key for i, key in keys.items() if uses[key] > 1}
-    small = region_codes.astype(np.uint8 if len(regions) < 256 else np.int32)
-    return Graph(
-        table, codes, indptr, np.array(indices, dtype=np.int32), tuple(regions), small, keys, name, producer, extras
-    )

@@ -11,10 +11,9 @@ from itertools import accumulate
 from math import prod
 from typing import Any
 
-from cg_ir.builder import Record, assemble
-from cg_ir.graph import Graph
+from cg_ir.graph import RESERVED, Graph
 from cg_ir.operators import OPERATORS
-from cg_ir.serialization import UNKNOWN_FIELDS
+from cg_ir.records import Record, assemble
 
 __all__ = ["canonical_records", "canonicalize"]
 
@@ -36,8 +35,7 @@ def canonicalize(graph: Graph) -> Graph:
     rewritten = canonical_records(records)
     if rewritten == records:
         return graph
-    # fields of a newer minor version are kept by node number, which no longer holds
-    extras = {key: value for key, value in graph.extras.items() if key != UNKNOWN_FIELDS}
+    extras = {key: value for key, value in graph.extras.items() if not key.startswith(RESERVED)}
     return assemble(rewritten, graph.name, graph.producer, extras)
 
 

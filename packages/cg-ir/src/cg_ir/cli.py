@@ -66,7 +66,7 @@ class _LazyGroup(click.Group):
     """
 
     def _table(self) -> dict[str, LazyCommand]:
-        from cg_ir.registry import registry
+        from cg_ir.plugin_registry import registry
 
         table = {command.name: command for command in _BUILT_IN}
         for entry in registry().entries("command").values():
@@ -92,7 +92,7 @@ class _LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0] if args else ""
         if name and name not in self.list_commands(ctx) and not name.startswith("-"):
-            from cg_ir.registry import registry
+            from cg_ir.plugin_registry import registry
 
             clash = registry().clashes("command").get(name)
             if clash is not None:

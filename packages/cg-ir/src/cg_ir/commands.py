@@ -16,7 +16,7 @@ from cg_ir.layers import Layer, layers
 from cg_ir.memory import in_bytes, memory_of
 from cg_ir.operators import OPERATORS
 from cg_ir.output_formats import endings, write
-from cg_ir.registry import KINDS, registry
+from cg_ir.plugin_registry import KINDS, registry
 from cg_ir.sources import graph_of
 from cg_ir.terminal import complete_source, json_option, printable, say_written, table_console
 

@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from cg_ir.errors import CgError
-from cg_ir.registry import KINDS, registry
+from cg_ir.plugin_registry import KINDS, registry
 from cg_ir.terminal import json_option, table_console
 
 __all__ = ["Finding", "doctor", "examine"]

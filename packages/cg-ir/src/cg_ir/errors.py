@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["ArchError", "CgError", "GraphError", "MissingExtra", "PluginError", "SourceError"]
+__all__ = [
+    "ArchError",
+    "CgError",
+    "GraphError",
+    "MissingExtra",
+    "NotFitted",
+    "OptionError",
+    "PluginError",
+    "SourceError",
+]
 
 
 class CgError(Exception):
@@ -30,6 +39,14 @@ class SourceError(CgError):
 
 class PluginError(CgError):
     """A plugin is missing, broken, or its name is taken."""
+
+
+class OptionError(PluginError):
+    """What a plugin hands over does not take an option that was given."""
+
+
+class NotFitted(CgError):
+    """A scorer is asked for what it can tell only after ``fit``."""
 
 
 class MissingExtra(CgError):

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, cast
 
-from cg_ir.errors import SourceError
+from cg_ir.errors import GraphError, SourceError
 
-__all__ = ["READ_LIMIT", "Bounded", "atomic_path", "open_bounded", "read_limit"]
+__all__ = ["READ_LIMIT", "Bounded", "atomic_path", "open_bounded", "read_limit", "write_text"]
 
 #: Environment variable that says how many bytes a file may have once it is decompressed.
 READ_LIMIT = "CG_READ_LIMIT"
@@ -130,3 +130,16 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write a text file in UTF-8; it appears whole or not at all.
+
+    Raises:
+        GraphError: the file cannot be written.
+    """
+    try:
+        with atomic_path(path) as temporary:
+            temporary.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise GraphError(f"cannot write: {error.strerror or error}", os.fspath(path)) from None

@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cg_ir.forms import Forms
 from cg_ir.hashing import digest, refine, wiring
 from cg_ir.operators import OPERATOR_NAMES, OPERATORS
 from cg_ir.signature import Signature, SignatureTable, shared_table
 
 if TYPE_CHECKING:
-    import os
-
     import networkx
     from numpy.typing import NDArray
 
 __all__ = ["Graph", "Node"]
 
 COMMUTES = np.array([OPERATORS[name].commutes for name in OPERATOR_NAMES])
+#: How keys of ``extras`` begin that belong to the document that the graph was read from; they name nodes by number, so a rewritten graph has none.
+RESERVED = "cg_ir."
 _LAYOUT = np.array([OPERATORS[name].layout for name in OPERATOR_NAMES])
 
 
@@ -119,7 +120,7 @@ def _restore(rows: dict[int, tuple[Any, ...]], codes: NDArray[np.int32], *fields
     return Graph(table, np.array([own[code] for code in codes.tolist()], dtype=np.int32), *fields)
 
 
-class Graph:
+class Graph(Forms):
     """A network as a directed acyclic graph of primitive operators, in topological order.
 
     Make one with :class:`cg_ir.GraphBuilder`, a search space, a frontend or :func:`cg_ir.load`; the constructor takes arrays that are
@@ -283,18 +284,6 @@ class Graph:
         other.__dict__ = self.__dict__
         return other
 
-    def simplify(self) -> Graph:
-        """The graph without layout operators: what read one reads the operator before it."""
-        from cg_ir.simplify import simplify
-
-        return simplify(self)
-
-    def canonicalize(self) -> Graph:
-        """The canonical form (the builder's own result already is)."""
-        from cg_ir.canonical import canonicalize
-
-        return canonicalize(self)
-
     def to_networkx(self) -> networkx.MultiDiGraph:
         """A networkx graph.
 
@@ -316,30 +305,3 @@ class Graph:
             for position, source in enumerate(node.inputs):
                 result.add_edge(source, node.index, key=position, position=position)
         return result
-
-    def to_dict(self) -> dict[str, Any]:
-        """The document as plain Python values, see docs/format.md."""
-        from cg_ir.serialization import to_dict
-
-        return to_dict(self)
-
-    def to_json(self) -> str:
-        """The document as canonical JSON text."""
-        from cg_ir.serialization import to_json
-
-        return to_json(self)
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the document; a name that ends in ``.gz`` is compressed. The file appears whole or not at all."""
-        from cg_ir.serialization import save
-
-        save(self, path)
-
-    def to_svg(self, **options: Any) -> str:
-        """A drawing, see :func:`cg_ir.drawing.to_svg`."""
-        from cg_ir.drawing import to_svg
-
-        return to_svg(self, **options)
-
-    def _repr_html_(self) -> str:
-        return self.to_svg()

@@ -19,7 +19,17 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["HASH_VERSION", "MULTIPLIERS", "Wiring", "digest", "digest_sorted", "refine", "scale", "wiring"]
+__all__ = [
+    "HASH_VERSION",
+    "MULTIPLIERS",
+    "Wiring",
+    "digest",
+    "digest_sorted",
+    "refine",
+    "scale",
+    "splitmix64",
+    "wiring",
+]
 
 #: Prefix of every digest; changes with the algorithm.
 HASH_VERSION = "cg1"
@@ -160,6 +170,19 @@ def refine(
         if found == len(scaled) or found == len(set(before)):
             break
     return colours
+
+
+def splitmix64(words: NDArray[np.uint64], increment: int = _A) -> NDArray[np.uint64]:
+    """The finaliser of splitmix64 (Steele, Lea and Flood, OOPSLA 2014): a bijection of 64-bit words without visible structure.
+
+    Args:
+        words: any shape.
+        increment: another one gives another bijection.
+    """
+    x = words + np.uint64(increment)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
 
 
 def digest(colours: Sequence[int] | NDArray[np.uint64]) -> str:

@@ -10,13 +10,12 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cg_ir.errors import GraphError, SourceError
-from cg_ir.files import atomic_path
+from cg_ir.errors import SourceError
 
 if TYPE_CHECKING:
     from cg_ir.graph import Graph
 
-__all__ = ["FORMATS", "OutputFormat", "endings", "write", "write_text"]
+__all__ = ["FORMATS", "OutputFormat", "endings", "write"]
 
 
 @dataclass(frozen=True)
@@ -81,16 +80,3 @@ def write(graph: Graph, path: str | os.PathLike[str], command: str, **options: A
 
 def _either(names: list[str]) -> str:
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " or " + names[-1]
-
-
-def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write a text file in UTF-8; it appears whole or not at all.
-
-    Raises:
-        GraphError: the file cannot be written.
-    """
-    try:
-        with atomic_path(path) as temporary:
-            temporary.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise GraphError(f"cannot write: {error.strerror or error}", os.fspath(path)) from None

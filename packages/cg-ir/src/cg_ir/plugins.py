@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import pluggy
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from cg_ir.graph import Graph
 
@@ -22,11 +22,16 @@ __all__ = [
     "Benchmark",
     "BenchmarkTable",
     "Evaluator",
+    "Fits",
     "Frontend",
     "LazyCommand",
+    "Pooled",
+    "Prediction",
+    "Predicts",
     "RunListener",
     "Scorer",
     "SearchSpace",
+    "Suggests",
     "hookimpl",
     "hookspec",
 ]
@@ -169,18 +174,66 @@ class Benchmark(Protocol):
         ...
 
 
-@runtime_checkable
-class Scorer(Protocol):
-    """Scores graphs; higher is better.
+class Prediction(NamedTuple):
+    """What a scorer says of n networks.
 
-    Optional beside these: ``fit(graphs, y)``, ``save(dir)``, ``load(dir)``, ``suggest(graphs, k)``.
+    Attributes:
+        mean: scores, (n,), higher is better.
+        std: their standard deviations, (n,); none where the scorer knows none.
+    """
+
+    mean: NDArray[np.float64]
+    std: NDArray[np.float64] | None = None
+
+
+@runtime_checkable
+class Predicts(Protocol):
+    """Scores graphs; higher is better."""
+
+    def predict(self, graphs: Sequence[Graph], return_std: bool = False) -> NDArray[np.floating[Any]]:
+        """Scores, (n,); with ``return_std`` a pair of scores and standard deviations (:class:`Prediction`) where the scorer knows them.
+
+        Raises:
+            NotFitted: it needs labels first.
+        """
+        ...
+
+
+@runtime_checkable
+class Fits(Protocol):
+    """Learns from labels."""
+
+    def fit(self, graphs: Sequence[Graph], y: ArrayLike) -> Any:
+        """Learn from the labels of graphs, (n,), in place of those of an earlier call."""
+        ...
+
+
+@runtime_checkable
+class Suggests(Protocol):
+    """Says which networks to label next."""
+
+    def suggest(self, graphs: Sequence[Graph], k: int) -> Sequence[int]:
+        """Places of the ``k`` graphs whose labels say most about the others, most telling first."""
+        ...
+
+
+@runtime_checkable
+class Pooled(Protocol):
+    """Ranks networks among others: ``predict`` and ``fit`` take a keyword ``pool``, a sequence of unlabelled graphs."""
+
+    pooled: bool
+    """True; a scorer whose ``pooled`` is false is never given a pool."""
+
+
+@runtime_checkable
+class Scorer(Predicts, Protocol):
+    """Scores graphs, under a name.
+
+    Optional beside these: :class:`Fits`, :class:`Suggests`, :class:`Pooled`; ``save(dir)`` and ``load(dir)``; ``sources``, the families whose labels
+    it learned from. :mod:`cg_ir.scoring` asks any of them.
     """
 
     name: str
-
-    def predict(self, graphs: Sequence[Graph], return_std: bool = False) -> NDArray[np.floating[Any]]:
-        """Scores, (n,); with ``return_std`` a pair of scores and standard deviations where the scorer knows them."""
-        ...
 
 
 @runtime_checkable

@@ -20,7 +20,7 @@ import numpy as np
 
 from cg_ir.errors import GraphError, SourceError
 from cg_ir.files import READ_LIMIT, atomic_path, open_bounded, read_limit
-from cg_ir.graph import Graph
+from cg_ir.graph import RESERVED, Graph
 from cg_ir.operators import OPERATORS, OPSET
 from cg_ir.signature import SignatureTable, shared_table
 
@@ -47,7 +47,7 @@ _TOP_FIELDS = frozenset({"cg_ir", "opset", "name", "nodes", "producer", "extras"
 _NODE_FIELDS = frozenset({"op", "inputs", "attrs", "shape", "region", "weights"})
 _VERSION = re.compile(r"(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})")
 #: ``extras`` entry that keeps fields of a newer minor version.
-UNKNOWN_FIELDS = "cg_ir.unknown_fields"
+UNKNOWN_FIELDS = f"{RESERVED}unknown_fields"
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------
@@ -304,7 +304,7 @@ def from_dict(document: Any) -> Graph:
         raise GraphError("should hold strings only", "producer")
     extras = _object(document.get("extras", {}), "extras")
     _finite(extras)
-    reserved = [key for key in extras if isinstance(key, str) and key.startswith("cg_ir.")]
+    reserved = [key for key in extras if isinstance(key, str) and key.startswith(RESERVED)]
     if reserved:
         raise GraphError(f"key {reserved[0]!r:.60} is reserved", "extras")
     nodes = document.get("nodes")

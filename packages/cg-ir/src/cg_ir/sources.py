@@ -13,8 +13,8 @@ from typing import Any
 from cg_ir.calls import arguments_of, expand, value_of
 from cg_ir.errors import SourceError
 from cg_ir.graph import Graph
+from cg_ir.plugin_registry import Entry, get_space, registry, split_options
 from cg_ir.plugins import Frontend
-from cg_ir.registry import Entry, get_space, registry, split_options
 from cg_ir.serialization import load
 
 __all__ = ["GRAPH_SUFFIXES", "Reading", "graph_of"]

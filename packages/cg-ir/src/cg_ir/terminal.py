@@ -190,7 +190,7 @@ def fitting(columns: Sequence[tuple[str, Sequence[str]]], width: int, folded: Se
 
 def complete_source(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Shell completion of a SOURCE: names of search spaces, and files."""
-    from cg_ir.registry import registry
+    from cg_ir.plugin_registry import registry
 
     spaces = [f"{name}:" for name in sorted(registry().entries("space"))]
     found = [CompletionItem(name) for name in spaces if name.startswith(incomplete)]

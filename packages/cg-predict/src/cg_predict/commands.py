@@ -17,8 +17,8 @@ from cg_ir import get_scorer, get_space
 from cg_ir.calls import arguments_of, is_call
 from cg_ir.commands import source_options
 from cg_ir.errors import CgError, SourceError
+from cg_ir.files import write_text
 from cg_ir.graph import Graph
-from cg_ir.output_formats import write_text
 from cg_ir.sources import Reading
 from cg_ir.terminal import json_option, say_written, table_console
 from cg_predict.labels import Labels, callable_of, read_labels, sources_in

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cg_ir import hash_all
+from cg_ir import identity
 from cg_ir.graph import Graph
 
 __all__ = ["CachedEncoder", "Encoder", "descriptors", "distinct", "fingerprint", "neighbourhoods", "path_vectors"]
@@ -64,10 +64,8 @@ class CachedEncoder:
 
 def distinct(graphs: Sequence[Graph]) -> tuple[list[Graph], NDArray[np.intp]]:
     """The different networks, in the order in which they come first, and the place of each of ``graphs`` among them, (len(graphs),)."""
-    number: dict[str, int] = {}
-    place = [number.setdefault(key, len(number)) for key in hash_all(graphs)]
-    networks = dict(zip(place, graphs, strict=True))
-    return list(networks.values()), np.array(place, dtype=np.intp)
+    _, place = identity.distinct(graphs)
+    return list(dict(zip(place.tolist(), graphs, strict=True)).values()), place
 
 
 _CACHED: dict[str, CachedEncoder] = {}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cg_ir.errors import CgError, MissingExtra
+from cg_ir.errors import CgError, MissingExtra, NotFitted
 from cg_ir.graph import Graph
 from cg_predict.metrics import spearman
 from cg_predict.targets import check_labels, normal_scores
@@ -163,7 +163,7 @@ class _Network:
     def predict(self, graphs: Sequence[Graph], return_std: bool = False) -> NDArray[np.float64]:
         """Scores, (n,); this method knows no standard deviation."""
         if self._module is None:
-            raise CgError(f"{self.name} needs labels: pretrain on other families or fit first")
+            raise NotFitted(f"{self.name} needs labels: pretrain on other families or fit first")
         self._module.eval()
         parts = [np.zeros(0)]
         with torch.no_grad():

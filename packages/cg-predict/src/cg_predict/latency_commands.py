@@ -13,9 +13,9 @@ import numpy as np
 
 from cg_ir.commands import source_options
 from cg_ir.errors import CgError
+from cg_ir.files import write_text
 from cg_ir.graph import Graph
 from cg_ir.measurement import RUNTIMES, measure
-from cg_ir.output_formats import write_text
 from cg_ir.sources import Reading
 from cg_ir.terminal import json_option, say_written, table_console
 

@@ -14,11 +14,12 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cg_ir import scoring
 from cg_ir.errors import CgError, MissingExtra, SourceError
+from cg_ir.files import write_text
 from cg_ir.graph import Graph
-from cg_ir.output_formats import write_text
+from cg_ir.plugins import Prediction
 from cg_ir.terminal import fitting
 from cg_predict.metrics import spearman
 
@@ -302,21 +303,16 @@ def _distinct(graphs: Sequence[Graph], names: Sequence[str]) -> tuple[list[Graph
     return list(kept.values()), [tuple(each) for each in called.values()]
 
 
-def scores_of(
-    scorer: Any, graphs: Sequence[Graph], pool: Sequence[Graph] | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-    """Scores, (n,), and standard deviations where the scorer knows them.
+def scores_of(scorer: Any, graphs: Sequence[Graph], pool: Sequence[Graph] | None) -> Prediction:
+    """Scores, and standard deviations where the scorer knows them.
 
     Raises:
         CgError: a score is not finite.
     """
-    options: dict[str, Any] = {} if pool is None else {"pool": pool}
-    found: Any = scorer.predict(graphs, return_std=True, **options)
-    scores, deviations = found if isinstance(found, tuple) else (found, None)
-    scores = np.asarray(scores, dtype=float)
-    if not np.isfinite(scores).all():
+    found = scoring.predict(scorer, graphs, pool)
+    if not np.isfinite(found.mean).all():
         raise CgError(f"the scorer '{scorer.name}' gave a score that is not finite")
-    return scores, None if deviations is None else np.asarray(deviations, dtype=float)
+    return found
 
 
 def left_out_correlation(

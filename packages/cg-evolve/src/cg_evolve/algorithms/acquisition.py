@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cg_evolve import pareto
+from cg_evolve.algorithms.surroundings import Surroundings
+from cg_evolve.history import Proposal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
-__all__ = ["expected_improvement", "hypervolume_order", "level_order", "scalarised_order"]
+    from cg_evolve.algorithms.base import View
+    from cg_evolve.algorithms.belief import Belief
+
+__all__ = ["Acquisition", "expected_improvement", "hypervolume_order", "level_order", "scalarised_order"]
 
 
 def expected_improvement(
@@ -125,3 +132,88 @@ def level_order(
     best = float(reached.max()) if len(reached) else float(incumbents[:, free].min())
     gain = expected_improvement(means[:, free], stds[:, free], best)
     return np.lexsort((-gain, short))
+
+
+#: What a proposal in a listed space comes from.
+_KINDS = ("acquisition", "nearby", "neighbour")
+
+
+class Acquisition:
+    """Chooses the candidate that is proposed.
+
+    One objective: the greatest expected improvement over the best predicted mean among the evaluated (Mockus 1978; the plug-in incumbent of Vazquez and Bect
+    2010, for noisy values), sharpened or widened by a factor on the deviation that is drawn for each proposal, so that proposals that use the same results
+    differ. Several: by turns of chance :func:`hypervolume_order` or :func:`scalarised_order` of an optimistic draw, or :func:`level_order`.
+
+    Where the networks can be listed and there is one objective, most proposals from ``wander`` on stay beside the best results, by turns of chance: the network
+    with the greatest predicted mean among those near one of them, for there the predictor is surest, or the nearest free one, whatever is predicted
+    (:class:`~cg_evolve.algorithms.surroundings.Surroundings`).
+
+    Args:
+        improvement: of one objective, a number for each candidate by mean, deviation and incumbent, the greatest is proposed.
+        widths: factors on the deviation among which each proposal draws; at 0 it takes the greatest mean.
+        wander: first proposal that may be beside the best results.
+        shares: of proposals from ``wander`` on by the improvement, by the greatest mean near the best, and of nearest neighbours.
+        surroundings: what is beside the best results.
+    """
+
+    def __init__(
+        self,
+        improvement: Callable[..., NDArray[np.float64]] = expected_improvement,
+        widths: tuple[float, ...] = (0.5, 1.0, 2.0),
+        wander: int = 16,
+        shares: tuple[float, float, float] = (0.2, 0.4, 0.4),
+        surroundings: Surroundings | None = None,
+    ) -> None:
+        self.improvement = improvement
+        self.widths = widths
+        self.wander = wander
+        self.shares = shares
+        self.surroundings = surroundings or Surroundings()
+        self._orders: tuple[Belief | None, dict[float, list[int]]] = (None, {})
+
+    def propose(self, view: View, belief: Belief) -> Proposal | None:
+        """A candidate that may be proposed; none where all have been."""
+        rng = view.rng()
+        kind = self._kind(view, rng)
+        if kind == "neighbour":
+            proposal = self.surroundings.neighbour(view, belief)
+            if proposal is not None:
+                return proposal
+        near = self.surroundings.parents(view) if kind == "nearby" else {}
+        order = self._order(belief, 0.0 if kind == "nearby" else float(rng.choice(self.widths)), rng)
+        if near:
+            order = sorted(order, key=lambda i: belief.archs[i] not in near)
+        for i in order:
+            arch = belief.archs[i]
+            if view.domain.fresh(arch, view.history):
+                origin = "nearby" if arch in near else "acquisition"
+                mean, std = float(belief.means[i, 0]), float(belief.stds[i, 0])
+                return Proposal(arch, near.get(arch, belief.parents[i]), origin, mean, std)
+        return None
+
+    def _kind(self, view: View, rng: np.random.Generator) -> str:
+        listed = view.domain.members is not None and len(view.problem.objectives) == 1
+        return str(rng.choice(_KINDS, p=self.shares)) if listed and view.number >= self.wander else _KINDS[0]
+
+    def _order(self, belief: Belief, width: float, rng: np.random.Generator) -> list[int]:
+        """Candidates, best first."""
+        if belief.means.shape[1] > 1:
+            return _front_order(belief, width, rng).tolist()
+        if self._orders[0] is not belief:
+            self._orders = (belief, {})
+        orders = self._orders[1]
+        if width not in orders:
+            incumbent = float(belief.incumbents[:, 0].max())
+            gain = self.improvement(belief.means[:, 0], width * belief.stds[:, 0], incumbent)
+            orders[width] = np.argsort(-gain, kind="stable").tolist()
+        return orders[width]
+
+
+def _front_order(belief: Belief, width: float, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Candidates for several objectives, best first: at a level of the front, by hypervolume, or scalarised."""
+    stds = width * belief.stds
+    if rng.random() < 1 / 3:
+        return level_order(belief.means, stds, belief.incumbents, rng)
+    order = hypervolume_order if rng.random() < 0.5 else scalarised_order
+    return order(belief.means + stds * np.abs(rng.standard_normal(stds.shape)), belief.incumbents, rng)

@@ -21,7 +21,7 @@ class LocalSearch:
 
     From the best network of the climb all neighbours are tried in random order, and the climb moves as soon as one is better; where none
     is left a new climb starts from a random network (White et al., "Exploring the loss landscape in neural architecture
-    search", UAI 2021, the variant that moves at the first improvement).
+    search", UAI 2021, the variant that moves at the first improvement). A climb is what was proposed since the last proposal without parents.
     """
 
     name = "local"
@@ -30,16 +30,15 @@ class LocalSearch:
         self._neighbors: dict[str, list[str]] = {}
 
     def propose(self, view: View) -> Proposal:
-        climb = max((_climb(row) for row in view.history), default=-1)
-        members = [row for row in view.results if _climb(row) == climb]
-        if climb >= 0 and not members:  # the start of this climb is still being evaluated: look around it
-            members = [row for row in view.history if _climb(row) == climb][:1]
-        if members:
-            best = members[int(np.argmax(fitness(members)))]
+        starts = [row for row in view.history if not row.candidate.parents]
+        if starts:
+            climb = [row for row in view.results if row.id >= starts[-1].id]
+            # while the start of this climb is still being evaluated its neighbours are tried
+            best = climb[int(np.argmax(fitness(climb)))] if climb else starts[-1]
             arch = self._neighbor(best, view)
             if arch is not None:
-                return Proposal(arch, (best.id,), f"climb {climb}")
-        return Proposal(view.domain.any(view.history, view.rng()), origin=f"climb {climb + 1}")
+                return Proposal(arch, (best.id,), f"climb {len(starts) - 1}")
+        return Proposal(view.domain.any(view.history, view.rng()), origin=f"climb {len(starts)}")
 
     def _neighbor(self, centre: Evaluation, view: View) -> str | None:
         """A neighbour that was not proposed yet, in an order that belongs to the centre."""
@@ -64,8 +63,3 @@ class LocalSearch:
             start = self._neighbors[centre.arch][tried % limit]
             return view.domain.admit(start, view.history, rng)
         return None
-
-
-def _climb(row: Evaluation) -> int:
-    word, _, number = row.candidate.origin.partition(" ")
-    return int(number) if word == "climb" else -1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cg_evolve.algorithms import ALGORITHMS, BayesianSearch
+from cg_evolve.algorithms.design import InitialDesign
 from cg_ir import get_scorer
 
 __all__ = ["FRONT_METHODS", "GUIDED", "TABLE_METHODS", "TRAIN_METHODS", "make_method"]
@@ -28,7 +29,9 @@ def make_method(name: str, scorer: str, exclude: tuple[str, ...]) -> Any:
         exclude: families whose labels it must not have learned from.
     """
     if name == "gp":
-        return BayesianSearch(get_scorer("predictor", use_prior=False, embedding=False), initial=16, design=False)
+        return BayesianSearch(
+            get_scorer("predictor", use_prior=False, embedding=False), design=InitialDesign(chosen=False)
+        )
     if name in GUIDED:
         return ALGORITHMS[name](scorer=scorer, exclude=exclude)
     return ALGORITHMS[name]()

@@ -12,8 +12,7 @@ from cg_evolve.bench.methods import FRONT_METHODS, TABLE_METHODS
 from cg_evolve.bench.rows import POINTS, Row
 from cg_evolve.bench.tables import LABELS, PLACED, TASKS, Task
 from cg_ir.errors import MissingExtra
-from cg_ir.files import atomic_path
-from cg_ir.output_formats import write_text
+from cg_ir.files import atomic_path, write_text
 
 __all__ = ["write_report"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cg_evolve.errors import SearchError
 from cg_ir import get_evaluator, registry
 from cg_ir.calls import is_call
-from cg_ir.registry import split_options
+from cg_ir.plugin_registry import split_options
 
 if TYPE_CHECKING:
     from cg_ir.plugins import Evaluator

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from cg_evolve.errors import SearchError
 from cg_ir import ArchError, CgError, get_benchmark, get_space, registry
-from cg_ir.registry import split_options
+from cg_ir.plugin_registry import split_options
 
 if TYPE_CHECKING:
     from cg_ir.graph import Graph

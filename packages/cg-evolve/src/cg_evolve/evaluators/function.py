@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cg_evolve.callable_space import CallableSpace
 from cg_evolve.errors import SearchError
+from cg_evolve.metrics import checked_metrics
 from cg_evolve.python_code import load_callable, seeded
 from cg_evolve.steps import Enough, Progress
 from cg_ir import to_module
@@ -140,8 +141,6 @@ def metrics_of(value: Any) -> dict[str, float]:
     Raises:
         SearchError: it is neither a number nor metrics by name.
     """
-    from cg_evolve.jobs import checked_metrics
-
     if hasattr(value, "item") and not isinstance(value, Mapping):
         value = value.item()  # a tensor or an array of one element
     if isinstance(value, numbers.Real) and not isinstance(value, bool):

@@ -29,12 +29,10 @@ __all__ = [
     "Assembly",
     "Fragment",
     "FragmentCache",
-    "Layout",
     "Piece",
     "Shape",
     "capture",
     "chain",
-    "lay_out",
 ]
 
 Shape = tuple[int, ...]
@@ -161,17 +159,18 @@ class Assembly:
         return Fragment(self.codes, self.counts, self.indices, output)
 
 
-class Layout(NamedTuple):
-    """The arrays of a network of pieces, see :class:`cg_ir.Graph`; networks with operators of the same form have all but the codes in common."""
+def chain(pieces: Sequence[Piece], names: tuple[str, ...], table: SignatureTable, name: str) -> Graph:
+    """The network of pieces one after the other.
 
-    codes: NDArray[np.int32]
-    indptr: NDArray[np.int32]
-    indices: NDArray[np.int32]
-    regions: NDArray[np.uint8]
+    Input ``~0`` of a piece is the result of the piece before it, ``~1`` the result of the one before that. The first piece holds the
+    ``Input``, the last the ``Output``.
 
-
-def lay_out(pieces: Sequence[Piece]) -> Layout:
-    """Pieces one after the other, at most 255; see :func:`chain`."""
+    Args:
+        pieces: at most 255, in order.
+        names: region of each piece, all different.
+        table: the table that the codes refer to.
+        name: the graph's name.
+    """
     codes = np.concatenate([p.codes for p in pieces])
     counts = np.concatenate([p.counts for p in pieces])
     indices = np.concatenate([p.indices for p in pieces])
@@ -191,20 +190,5 @@ def lay_out(pieces: Sequence[Piece]) -> Layout:
     indices[outside] = np.array(results, dtype=np.int32)[back]
     indptr = np.zeros(len(counts) + 1, dtype=np.int32)
     counts.cumsum(out=indptr[1:])
-    return Layout(codes, indptr, indices, np.repeat(np.arange(len(pieces), dtype=np.uint8), sizes))
-
-
-def chain(pieces: Sequence[Piece], names: tuple[str, ...], table: SignatureTable, name: str) -> Graph:
-    """The network of pieces one after the other.
-
-    Input ``~0`` of a piece is the result of the piece before it, ``~1`` the result of the one before that. The first piece holds the
-    ``Input``, the last the ``Output``.
-
-    Args:
-        pieces: at most 255, in order.
-        names: region of each piece, all different.
-        table: the table that the codes refer to.
-        name: the graph's name.
-    """
-    codes, indptr, indices, regions = lay_out(pieces)
+    regions = np.repeat(np.arange(len(pieces), dtype=np.uint8), sizes)
     return Graph(table, codes, indptr, indices, names, regions, None, name, PRODUCER)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 from weakref import WeakValueDictionary
-
-import numpy as np
 
 from cg_frontends.spaces.blocks import (
     average_pool,
@@ -21,24 +19,9 @@ from cg_frontends.spaces.blocks import (
 )
 from cg_frontends.spaces.categorical import CategoricalSpace
 from cg_frontends.spaces.edge_cell import EDGES, reaching, wire
-from cg_frontends.spaces.fragments import (
-    PRODUCER,
-    Assembly,
-    Fragment,
-    FragmentCache,
-    Layout,
-    Piece,
-    Shape,
-    capture,
-    lay_out,
-)
+from cg_frontends.spaces.fragments import Assembly, FragmentCache, Piece, Shape, chain
 from cg_frontends.spaces.options import read_choice, read_flag
 from cg_ir import ArchError, Graph
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from cg_ir import SignatureTable
 
 __all__ = ["EDGES", "OPERATIONS", "NasBench201"]
 
@@ -72,31 +55,6 @@ _BLOCKS: dict[str, Callable[..., int]] = {
 }
 
 
-#: Name of the block of an operator for ``wire``, where it is not the operator's own.
-_EDGE_BLOCKS = {"skip_connect": ""}
-
-#: An operator whose block is wired alike; the operators' symbols alone differ.
-_SAME_FORM = {"nor_conv_3x3": "nor_conv_1x1"}
-
-
-class _Skeleton(NamedTuple):
-    """What all networks of the space have in common.
-
-    Attributes:
-        table: the table that ``codes`` refer to.
-        codes: of stem, blocks at the first stage's shape, residual block, blocks at the second stage's shape, ..., head.
-        parts: stem, residual blocks and head, with positions in ``codes`` instead of codes.
-        stages: where the blocks of each stage begin in ``codes``.
-        moves: how far the block of each operator lies behind that of the operator of the same form.
-    """
-
-    table: SignatureTable
-    codes: NDArray[np.int32]
-    parts: list[Piece]
-    stages: list[int]
-    moves: dict[str, int]
-
-
 class NasBench201(CategoricalSpace):
     """The search space ``nb201``: 5^6 cells in the official CIFAR network.
 
@@ -124,8 +82,6 @@ class NasBench201(CategoricalSpace):
         self.dataset = read_choice(self.name, "dataset", dataset, _DATASETS)
         self.resolution, self.classes = _DATASETS[self.dataset]
         self._cache = FragmentCache()
-        self._skeleton: _Skeleton | None = None
-        self._forms: dict[tuple[str, ...], tuple[Layout, NDArray[np.intp]]] = {}
         # networks that are still in use: cells that differ in operators without influence share them
         self._networks: WeakValueDictionary[tuple[str, ...], Graph] = WeakValueDictionary()
 
@@ -200,14 +156,14 @@ class NasBench201(CategoricalSpace):
         ops = self.parse(arch)
         name = f"{self.name}/{self.format(ops)}"
         table = self._cache.begin()
-        if self._skeleton is None or self._skeleton.table is not table:
-            self._skeleton = self._make_skeleton(table)
-            self._networks.clear()
         kept = self._kept(ops)
         twin = self._networks.get(kept)
         if twin is not None:
             return twin.renamed(name)
-        graph = self._networks[kept] = self._build(self._skeleton, kept, name)
+        pieces = [self._part(0)]
+        for stage in range(len(_CHANNELS)):
+            pieces += [self._cell(kept, stage)] * _CELLS + [self._part(stage + 1)]
+        graph = self._networks[kept] = chain(pieces, _NAMES, table, name)
         return graph
 
     def _kept(self, ops: tuple[str, ...]) -> tuple[str, ...]:
@@ -216,41 +172,6 @@ class NasBench201(CategoricalSpace):
             return ops
         used = reaching(tuple([op != "none" for op in ops]))
         return tuple([op if keep else "none" for op, keep in zip(ops, used)])  # noqa: B905 - both have six
-
-    def _build(self, skeleton: _Skeleton, ops: tuple[str, ...], name: str) -> Graph:
-        form = tuple([_SAME_FORM.get(op, op) for op in ops])
-        known = self._forms.get(form)
-        if known is None:
-            known = self._forms[form] = self._lay_out(skeleton, form)
-        layout, edge = known
-        moves = np.array([*map(skeleton.moves.__getitem__, ops), 0])
-        codes = skeleton.codes[layout.codes + moves[edge]]
-        return Graph(skeleton.table, codes, layout.indptr, layout.indices, _NAMES, layout.regions, None, name, PRODUCER)
-
-    def _lay_out(self, skeleton: _Skeleton, ops: Sequence[str]) -> tuple[Layout, NDArray[np.intp]]:
-        """The network with positions in the skeleton's codes instead of codes; and the edge that each node belongs to, -1 where none."""
-        cell, origin = self._cell(ops)
-        no_edge = [np.full(len(part.codes), -1) for part in skeleton.parts]
-        pieces, edge = [skeleton.parts[0]], [no_edge[0]]
-        for start, part, none in zip(skeleton.stages, skeleton.parts[1:], no_edge[1:], strict=True):
-            pieces += [cell._replace(codes=cell.codes + start)] * _CELLS + [part]
-            edge += [origin] * _CELLS + [none]
-        return lay_out(pieces), np.concatenate(edge)
-
-    def _make_skeleton(self, table: SignatureTable) -> _Skeleton:
-        codes: list[NDArray[np.int32]] = []
-        parts, stages = [], []
-        for place in range(len(_CHANNELS) + 1):
-            part = self._part(place)
-            start = sum(map(len, codes))
-            parts.append(part._replace(codes=np.arange(start, start + len(part.codes), dtype=np.int32)))
-            codes.append(part.codes)
-            if place < len(_CHANNELS):
-                stages.append(start + len(part.codes))
-                codes.append(self._symbols(place))
-        starts = {op: 0 if op == "skip_connect" else self._block(op).codes[0] for op in OPERATIONS}
-        moves = {op: starts[op] - starts[_SAME_FORM.get(op, op)] for op in OPERATIONS}
-        return _Skeleton(table, np.concatenate(codes), parts, stages, moves)
 
     def _shape(self, stage: int) -> Shape:
         side = self.resolution >> stage
@@ -271,45 +192,14 @@ class NasBench201(CategoricalSpace):
             ("residual", place), lambda b, x: residual_block(b, x, channels), self._shape(place - 1)
         ).piece
 
-    def _symbols(self, stage: int) -> NDArray[np.int32]:
-        """Signature codes of the nodes of all blocks at a stage's shape, one block after the other."""
-        key = ("symbols", stage)
-        found = self._cache.find(key)
-        if found is None:
-            shape = self._shape(stage)
-            blocks = [capture(build, *[shape] * _arity(name)) for name, build in _BLOCKS.items()]
-            found = self._cache.put(key, Fragment([c for f in blocks for c in f.codes], [], [], 0))
-        return found.piece.codes
-
-    def _block(self, name: str) -> Fragment:
-        """The wiring of a block, with positions in ``_symbols`` instead of codes."""
-        found = self._cache.find(name)
-        if found is None:
-            start = 0
-            for other, build in _BLOCKS.items():
-                f = capture(build, *[self._shape(0)] * _arity(other))
-                symbols = range(start, start + len(f.codes))
-                self._cache.put(other, Fragment(symbols, f.counts, f.indices, f.output))
-                start += len(f.codes)
-            found = self._cache.find(name)
-            assert found is not None
-        return found
-
-    def _cell(self, ops: Sequence[str]) -> tuple[Piece, NDArray[np.intp]]:
-        """The cell with positions in ``_symbols`` instead of codes; and the edge that each node belongs to, -1 for sums."""
+    def _cell(self, ops: Sequence[str], stage: int) -> Piece:
+        """The cell at a stage's shape."""
         cell = Assembly()
-        origin: list[int] = []
 
         def add(block: str, edge: int, *inputs: int) -> int:
-            found = self._block(block)
-            origin.extend([edge] * len(found.codes))
-            return cell.append(found, *inputs)
+            shapes = [self._shape(stage)] * len(inputs)
+            return cell.append(self._cache.get((block, stage), _BLOCKS[block], *shapes), *inputs)
 
-        output = wire([None if op == "none" and self.pruned else _EDGE_BLOCKS.get(op, op) for op in ops], add)
-        if output is None:
-            output = add("none", -1, ~0)
-        return cell.finish(output).piece, np.array(origin, dtype=np.intp)
-
-
-def _arity(block: str) -> int:
-    return int(block[4:]) if block.startswith("sum_") else 1
+        names = {"skip_connect": "", "none": None if self.pruned else "none"}
+        output = wire([names.get(op, op) for op in ops], add)
+        return cell.finish(add("none", -1, ~0) if output is None else output).piece

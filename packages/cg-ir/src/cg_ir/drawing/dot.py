@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from cg_ir.drawing.labels import costs, kind, label, printable, shape_text
 from cg_ir.drawing.regions import region_paths
 from cg_ir.drawing.style import HUES
+from cg_ir.files import write_text
 from cg_ir.graph import Graph
-from cg_ir.output_formats import write_text
 
 if TYPE_CHECKING:
     import os

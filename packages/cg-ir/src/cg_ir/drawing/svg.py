@@ -12,8 +12,8 @@ from cg_ir.drawing.layered import Edge, Item, Layout, layered
 from cg_ir.drawing.regions import Box, Frame, region_depth, stacks
 from cg_ir.drawing.style import KINDS, stylesheet
 from cg_ir.errors import CgError
+from cg_ir.files import write_text
 from cg_ir.graph import Graph
-from cg_ir.output_formats import write_text
 
 if TYPE_CHECKING:
     import os

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from cg_ir.graph import Graph, Node
@@ -16,7 +14,7 @@ from cg_ir.onnx_export.weights import Weights
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["DOMAIN", "OPSET", "Emitter", "export"]
+__all__ = ["DOMAIN", "IR_VERSION", "OPSET", "Emitter", "value_info"]
 
 OPSET = 20
 IR_VERSION = 9
@@ -124,39 +122,6 @@ class Emitter:
     def dtype(self, node: Node, position: int = 0) -> str:
         """The element type of an input."""
         return self.types[node.inputs[position]]
-
-
-def _scope(region: str) -> str:
-    return "/".join(re.sub(r"[^\w-]", "_", part) for part in region.split(".") if part) + ("/" if region else "")
-
-
-def export(graph: Graph, weights: Weights) -> Any:
-    """The model of a graph whose operators have these weights."""
-    from cg_ir.onnx_export.operators import emit
-
-    e = Emitter(graph, weights)
-    for node in graph.nodes:
-        e.scope = _scope(node.region)
-        emit(e, node)
-    used = {name for node in e.nodes for name in node.input}
-    opsets = [helper.make_opsetid("", OPSET)]
-    if any(node.domain == DOMAIN for node in e.nodes):
-        opsets.append(helper.make_opsetid(DOMAIN, 1))
-    model = helper.make_model(
-        helper.make_graph(
-            e.nodes,
-            graph.name or "graph",
-            [value for _, value in sorted(e.inputs, key=lambda pair: pair[0])],
-            [value for _, value in sorted(e.outputs, key=lambda pair: pair[0])],
-            [tensor for tensor in e.initializers if tensor.name in used],
-            doc_string=graph.hash,
-        ),
-        opset_imports=opsets,
-        ir_version=IR_VERSION,
-        producer_name="cg-ir",
-    )
-    onnx.checker.check_model(model)
-    return model
 
 
 def value_info(name: str, dtype: str, shape: Sequence[int]) -> Any:

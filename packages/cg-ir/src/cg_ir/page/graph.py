@@ -8,9 +8,9 @@ from typing import Any
 from cg_ir.drawing.labels import kind, label
 from cg_ir.drawing.style import HUES
 from cg_ir.errors import CgError
+from cg_ir.files import write_text
 from cg_ir.graph import Graph, Node
 from cg_ir.operators import OPERATORS
-from cg_ir.output_formats import write_text
 from cg_ir.page.shell import asset, page
 
 __all__ = ["GRAPH_SCRIPTS", "graph_data", "graph_page", "graph_styles", "save_html"]

@@ -79,10 +79,10 @@ def _operator(operator: Operator) -> dict[str, Any]:
     }
 
 
-def build_schema() -> dict[str, Any]:
-    """The schema that follows from the operator table."""
+def _node() -> dict[str, Any]:
+    """The schema of a node."""
     names = list(OPERATORS)
-    node = {
+    return {
         "type": "object",
         "properties": {
             "op": {"enum": names, "description": "operator of the opset"},
@@ -115,6 +115,10 @@ def build_schema() -> dict[str, Any]:
             for name in names
         ],
     }
+
+
+def build_schema() -> dict[str, Any]:
+    """The schema that follows from the operator table."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:cg-ir:schema:1.0",
@@ -140,7 +144,7 @@ def build_schema() -> dict[str, Any]:
         },
         "required": ["cg_ir", "opset", "nodes"],
         "additionalProperties": False,
-        "$defs": {"node": node, **{name: _operator(operator) for name, operator in OPERATORS.items()}},
+        "$defs": {"node": _node(), **{name: _operator(operator) for name, operator in OPERATORS.items()}},
     }
 
 

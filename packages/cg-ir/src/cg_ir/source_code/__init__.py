@@ -31,6 +31,6 @@ def to_source(graph: Graph) -> Source:
 
 def save_source(graph: Graph, path: str | os.PathLike[str]) -> None:
     """Write :func:`to_source`'s text to a file."""
-    from cg_ir.output_formats import write_text
+    from cg_ir.files import write_text
 
     write_text(path, to_source(graph).text)

@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cg_ir import scoring
 from cg_ir.builder import GraphBuilder
-from cg_ir.errors import ArchError, CgError
+from cg_ir.errors import ArchError, CgError, NotFitted
 from cg_ir.graph import Graph
 from cg_ir.operators import OPERATOR_NAMES
-from cg_ir.plugins import Benchmark, BenchmarkTable, Evaluator, Frontend, Scorer, SearchSpace
-from cg_ir.registry import get_space, registry
+from cg_ir.plugin_registry import get_space, registry
+from cg_ir.plugins import Benchmark, BenchmarkTable, Evaluator, Fits, Frontend, Scorer, SearchSpace, Suggests
 from cg_ir.serialization import from_json
 
 __all__ = [
@@ -337,6 +338,11 @@ class ScorerSuite(ABC):
     def make(self) -> Scorer:
         """The scorer to test, ready to predict."""
 
+    def unfitted(self) -> Scorer | None:
+        """The scorer before it has seen a label: ``make()`` unless that fits it; none where it learns nothing."""
+        made = self.make()
+        return made if isinstance(made, Fits) else None
+
     def graphs(self) -> Sequence[Graph]:
         """Graphs that the scorer can score, at least three, all different."""
         return sample_graphs()
@@ -382,8 +388,40 @@ class ScorerSuite(ABC):
         assert np.shape(std) == (len(graphs),)
         assert (np.asarray(std) >= 0).all()
 
+    def test_takes_a_pool_as_it_says(self, scorer: Any) -> None:
+        graphs = list(self.graphs())
+        if not scoring.takes_pool(scorer):
+            pytest.skip("the scorer takes no pool")
+        learns = isinstance(scorer, Fits)
+        mean, std = scoring.predict(scorer, graphs, pool=graphs)
+        assert np.isfinite(mean).all()
+        assert std is None or (std >= 0).all()
+        if learns:
+            scoring.fit(scorer, graphs, np.arange(len(graphs), dtype=float), pool=graphs)
+            assert np.isfinite(scoring.predict(scorer, graphs, pool=graphs).mean).all()
+
+    def test_suggestions_are_places_of_networks(self, scorer: Any) -> None:
+        if not isinstance(scorer, Suggests):
+            pytest.skip("the scorer suggests nothing")
+        graphs = list(self.graphs())
+        chosen = [int(i) for i in scorer.suggest(graphs, 2)]
+        assert len(set(chosen)) == 2
+        assert all(0 <= i < len(graphs) for i in chosen)
+
+    def test_before_fit_it_predicts_or_says_not_fitted(self) -> None:
+        scorer: Any = self.unfitted()
+        if scorer is None:
+            pytest.skip("the scorer learns nothing")
+        try:
+            found = scoring.predict(scorer, list(self.graphs()))
+        except NotFitted as error:
+            _one_line(error)
+        else:
+            assert np.isfinite(found.mean).all()
+
     def test_fit_and_save(self, scorer: Any, tmp_path: Path) -> None:
-        if not hasattr(scorer, "fit"):
+        learns = isinstance(scorer, Fits)
+        if not learns:
             pytest.skip("the scorer learns nothing")
         graphs = list(self.graphs())
         labels = np.arange(len(graphs), dtype=float)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cg_ir.output_formats import write_text
+from cg_ir.files import write_text
 from cg_predict.bench.methods import Fitted, Method
 from cg_predict.predictor import Predictor
 from cg_predict.settings import Settings

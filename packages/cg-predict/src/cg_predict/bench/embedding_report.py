@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cg_ir.output_formats import write_text
+from cg_ir.files import write_text
 from cg_predict.bench.embedding import (
     ALONE,
     BESIDE,

@@ -215,7 +215,7 @@ def noise(m: Measured) -> float:
 
 def write_report(folder: Path, tables: Sequence[Measured], rows: Sequence[dict[str, Any]]) -> None:
     """``results.md``."""
-    from cg_ir.output_formats import write_text
+    from cg_ir.files import write_text
 
     lines = [
         "# Latency",

@@ -13,7 +13,7 @@ import numpy as np
 
 from cg_ir import get_scorer, get_space
 from cg_ir.errors import CgError
-from cg_ir.output_formats import write_text
+from cg_ir.files import write_text
 from cg_predict.bench.rows import ResultRows
 from cg_predict.metrics import spearman
 

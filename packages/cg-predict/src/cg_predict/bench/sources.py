@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cg_ir.files import atomic_path
-from cg_ir.output_formats import write_text
+from cg_ir.files import atomic_path, write_text
 from cg_predict.bench.rows import ResultRows
 from cg_predict.features import descriptors
 from cg_predict.metrics import spearman

@@ -12,8 +12,8 @@ import pytest
 
 import cg_ir
 from cg_ir import PluginError, SourceError
+from cg_ir.plugin_registry import Registry, registry
 from cg_ir.plugins import LazyCommand, hookimpl
-from cg_ir.registry import Registry, registry
 
 MISBEHAVING = {
     "exit": "import sys; sys.exit(0)",

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import difflib
 import functools
-import sys
-import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -14,7 +12,7 @@ from typing import Any
 import pluggy
 
 from cg_ir import plugins
-from cg_ir.errors import PluginError
+from cg_ir.errors import OptionError, PluginError
 from cg_ir.plugins import PROJECT
 
 __all__ = [
@@ -177,7 +175,7 @@ def _get(kind: str, name: str, options: dict[str, Any]) -> Any:
         return make(**{**given, **options})
     except TypeError as error:
         if given or options:
-            raise PluginError(f"{_WORDS.get(kind, kind)} '{base}' does not take these options: {error}") from None
+            raise OptionError(f"{_WORDS.get(kind, kind)} '{base}' does not take these options: {error}") from None
         raise
 
 
@@ -209,13 +207,3 @@ def get_evaluator(name: str, **options: Any) -> plugins.Evaluator:
 def get_listener(name: str, **options: Any) -> plugins.RunListener:
     """A listener to runs by name."""
     return _get("listener", name, options)
-
-
-class _CallableModule(types.ModuleType):
-    """``cg_ir.registry`` names this module once it is imported, and the function of the package's API: both meanings work."""
-
-    def __call__(self) -> Registry:
-        return registry()
-
-
-sys.modules[__name__].__class__ = _CallableModule

@@ -1,0 +1,78 @@
+"""The pictures of README.md and of the documentation, into docs/pictures: a ranking, a drawing, a report.
+
+The report needs the labels of NAS-Bench-201 in the folder that CG_DATA names, and a Chromium to take its picture; without these it is left as it is.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+
+ROOT = Path(__file__).resolve().parents[1]
+TARGET = ROOT / "docs" / "pictures"
+CELL = "nb201:|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|nor_conv_3x3~1|skip_connect~2|"
+#: Models that the ranking names.
+NAMED = ("alexnet", "squeezenet1_0", "resnet18", "resnet152", "efficientnet_b7", "mobilenet_v2", "convnext_large")
+
+
+def ranking() -> None:
+    """Published accuracies of torchvision's networks against scores without a label, from the results of `nox -s published-models`."""
+    with open(ROOT / "docs/results/torchvision/results.csv", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["attention"] == "False"]
+    scores = [float(row["score alone"]) for row in rows]
+    accuracies = [float(row["accuracy"]) for row in rows]
+    figure, axes = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
+    axes.scatter(scores, accuracies, s=22, color="#2f6fde", alpha=0.75, linewidths=0)
+    for row, x, y in zip(rows, scores, accuracies, strict=True):
+        if row["model"] in NAMED:
+            axes.annotate(row["model"], (x, y), xytext=(5, -9), textcoords="offset points", fontsize=8, color="#1c2230")
+    axes.set_xlabel("score of cg rank, no label seen")
+    axes.set_ylabel("published top-1 accuracy, %")
+    axes.spines[["top", "right"]].set_visible(False)
+    plt.rcParams.update({"svg.hashsalt": "cg", "svg.fonttype": "none"})
+    figure.savefig(TARGET / "ranking.svg", metadata={"Date": None}, facecolor="white")
+    print(f"ranking.svg: {len(rows)} models")
+
+
+def drawing() -> None:
+    """A cell's network with its stages folded."""
+    run("draw", CELL, "-o", str(TARGET / "drawing.svg"), "--depth", "1", "--theme", "light")
+
+
+def report() -> None:
+    """The page of a search, as Chromium shows its top."""
+    data = os.environ.get("CG_DATA")
+    if not data:
+        print("report.png is left as it is: CG_DATA names no folder")
+        return
+    from selenium import webdriver
+
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder) / "report.html"
+        searched = ["search", "nb201", "--evaluator", f"benchmark:nb201={data}", "--exclude", "nb201"]
+        run(*searched, "--budget", "60", "--seed", "0", "-o", f"{folder}/run")
+        run("report", f"{folder}/run", "-o", str(page))
+        options = webdriver.ChromeOptions()
+        for argument in ("--headless=new", "--no-sandbox", "--hide-scrollbars", "--window-size=1100,760"):
+            options.add_argument(argument)
+        with webdriver.Chrome(options=options) as browser:
+            browser.get(page.as_uri())
+            browser.save_screenshot(str(TARGET / "report.png"))
+
+
+def run(*arguments: str) -> None:
+    """Run a `cg` command."""
+    subprocess.run([sys.executable, "-c", "from cg_ir.cli import main; main()", *arguments], check=True)
+
+
+if __name__ == "__main__":
+    TARGET.mkdir(exist_ok=True)
+    for make in (ranking, drawing, report):
+        if not sys.argv[1:] or make.__name__ in sys.argv[1:]:
+            make()
