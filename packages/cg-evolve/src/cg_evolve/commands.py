@@ -91,7 +91,7 @@ def _read_steps(context: click.Context, parameter: click.Parameter, value: str |
     "logs",
     multiple=True,
     metavar="NAME:TARGET",
-    help="jsonl:FILE, tensorboard:FOLDER, or a plugin's; may be repeated.",
+    help="jsonl:FILE, tensorboard:FOLDER, mlflow:FOLDER, or a plugin's; may be repeated.",
 )
 @click.option("--memory", metavar="SIZE", help="Main memory that one worker may hold, such as 4G.")
 @click.option("--retries", type=int, default=1, show_default=True, help="Further tries of an evaluation that failed.")
@@ -364,16 +364,33 @@ def _print_failures(document: dict[str, Any]) -> None:
 
 
 @click.command()
-@click.argument("run", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(file_okay=False, path_type=Path))
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), default=Path("report.html"), show_default=True
 )
+@click.option("--live", is_flag=True, help="Write the page again while a run goes on; an open page follows.")
+@click.option(
+    "--every",
+    type=click.FloatRange(min=0.5),
+    default=5.0,
+    show_default=True,
+    help="With --live: seconds between two pages.",
+)
 @json_option
-def report(run: Path, output: Path, as_json: bool) -> None:
-    """Turn the run in folder RUN into one self-contained HTML page."""
-    from cg_evolve.report import write_report
+def report(runs: tuple[Path, ...], output: Path, live: bool, every: float, as_json: bool) -> None:
+    """Turn the run in folder RUN into one self-contained HTML page; several runs are compared on one page."""
+    from cg_evolve.comparison import comparison_page
+    from cg_evolve.live import follow
+    from cg_evolve.report import report_page
+    from cg_ir.output_formats import write_text
 
-    write_report(run, output)
+    def write(refresh: float | None) -> None:
+        write_text(output, report_page(runs[0], refresh) if len(runs) == 1 else comparison_page(runs, refresh))
+
+    if live:
+        follow(runs, write, every)
+    else:
+        write(None)
     if as_json:
         say_written(output, "", as_json, bytes=output.stat().st_size)
     else:
