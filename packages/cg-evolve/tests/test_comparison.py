@@ -35,7 +35,9 @@ def test_each_side_is_its_history(runs: list[Path]) -> None:
     assert data["objective"] == {"metric": "worth", "maximize": True}
     assert [side["name"] for side in data["runs"]] == ["random", "evolution"]
     assert [len(side["values"]) for side in data["runs"]] == [30, 40]
-    for side, facts in zip(data["runs"], ({"algorithm": "random"}, {"algorithm": "regularized", "seed": 3}), strict=True):
+    for side, facts in zip(
+        data["runs"], ({"algorithm": "random"}, {"algorithm": "regularized", "seed": 3}), strict=True
+    ):
         assert side["best"]["value"] == max(side["values"])
         assert side["seconds"] == sorted(side["seconds"])
         assert facts.items() <= side["facts"].items()

@@ -14,6 +14,7 @@ from cg_evolve.interrupts import interruptible, undisturbed
 
 if TYPE_CHECKING:
     from cg_evolve.history import Evaluation
+    from cg_evolve.repeat import Repeat
     from cg_evolve.search import Search
 
 __all__ = ["Result", "run"]
@@ -26,10 +27,12 @@ class Result:
     Args:
         search: with all evaluations, ``history``.
         directory: the run's folder; the same call goes on with it, also after a kill.
+        repeat: one evaluation done again, where ``check`` asked for it.
     """
 
     search: Search
     directory: Path
+    repeat: Repeat | None = None
 
     @property
     def best(self) -> Evaluation:
@@ -72,6 +75,7 @@ def run(
     timeout: float | None = None,
     input: Sequence[str | Sequence[int]] = (),
     on_result: Callable[[Evaluation], None] | None = None,
+    check: bool = False,
     **options: Any,
 ) -> Result:
     """Search for the best network and keep every evaluation in a folder; called again, it goes on where it was.
@@ -87,6 +91,7 @@ def run(
         timeout: seconds that an evaluation may take.
         input: of networks in PyTorch, the shape of each input without the batch, ``(3, 32, 32)`` or ``"3x32x32"``.
         on_result: called after every evaluation.
+        check: do one evaluation again at the end; ``result.repeat`` says whether the same arguments gave the same result.
         options: ``objectives``, ``constraints``, ``algorithm``, ``seed``, ``exclude``, ``scorer``, ``pool``, ``q``, ``retries``, ``give_up`` as of
             :class:`cg_evolve.config.Config`.
 
@@ -96,6 +101,7 @@ def run(
     from cg_evolve.config import Config
     from cg_evolve.executors import InlineBackend, ProcessBackend
     from cg_evolve.python_code import source_of
+    from cg_evolve.repeat import repeat
     from cg_evolve.runs import Run
     from cg_evolve.winner import export_winner
 
@@ -106,7 +112,8 @@ def run(
     space_text, space_made = _space(space, folder, shapes)
     evaluator_text, evaluator_made = _evaluator(evaluator, space_made, space_text, shapes, workers)
     settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
-    takes_input = shapes if _is_callable_space(space_text, space_made) else ()
+    around_code = isinstance(space, str) and space.startswith("graph?")
+    takes_input = shapes if around_code or _is_callable_space(space_text, space_made) else ()
     config = Config(space_text, evaluator_text, budget, input=takes_input, **settings)
     code = {t: c for t, made in ((space_text, space), (evaluator_text, evaluator)) if (c := source_of(made))}
     with Run.open(folder, config, resume=True, space=space_made, evaluator=evaluator_made, code=code) as opened:
@@ -118,11 +125,12 @@ def run(
             )
             try:
                 opened.execute(backend, on_result=on_result)
+                again = repeat(opened, backend) if check else None
             finally:
                 with undisturbed():
                     backend.stop()
         export_winner(opened.search, folder)
-        return Result(opened.search, folder)
+        return Result(opened.search, folder, again)
 
 
 def _shapes(input: Sequence[str | Sequence[int]]) -> tuple[str, ...]:

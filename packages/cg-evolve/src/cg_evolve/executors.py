@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import concurrent.futures as futures
 import contextlib
+import os
 import sys
 import time
 from collections import deque
+from collections.abc import Mapping
 from concurrent.futures import BrokenExecutor
 from typing import Any, Protocol
 
@@ -22,7 +24,10 @@ __all__ = ["Backend", "DaskBackend", "ExecutorBackend", "InlineBackend", "Proces
 class Backend(Protocol):
     """Runs jobs; an evaluation that raises, hangs or kills its worker gives an outcome like any other."""
 
-    capacity: int
+    @property
+    def capacity(self) -> int:
+        """How many jobs may run at once, as things are now."""
+        ...
 
     def __len__(self) -> int:
         """Jobs that are running."""
@@ -33,7 +38,7 @@ class Backend(Protocol):
         ...
 
     def wait(self) -> list[Outcome]:
-        """Block until at least one job has ended."""
+        """Block until at least one job has ended, or more may be submitted."""
         ...
 
     def stop(self) -> None:
@@ -129,41 +134,64 @@ def _timed_out(job: Job, timeout: float) -> Outcome:
 
 
 class DaskBackend:
-    """Jobs on a Dask cluster (extra ``dask``).
+    """Jobs on a Dask cluster (extra ``dask``), also one whose workers come and go.
 
     Args:
-        address: of the scheduler, or ``local`` for a cluster on this machine.
+        address: of the scheduler, the file that it writes its address to (``dask scheduler --scheduler-file``), or ``local`` for a cluster on this machine.
         timeout: seconds that an evaluation may take; the worker of one that takes longer is restarted.
         workers: of a local cluster.
+        resources: what an evaluation takes of its worker's resources, as ``dask worker --resources`` names them.
+
+    Raises:
+        SearchError: no scheduler answers.
     """
 
-    def __init__(self, address: str, timeout: float | None = None, workers: int = 2) -> None:
+    def __init__(
+        self, address: str, timeout: float | None = None, workers: int = 2, resources: Mapping[str, float] | None = None
+    ) -> None:
         try:
             import distributed
         except ImportError:
             raise MissingExtra("cg-evolve", "dask", "--dask") from None
         self._distributed = distributed
         self._cluster = None
+        self._resources = dict(resources or {})
         try:
             if address == "local":
                 self._cluster = distributed.LocalCluster(
-                    n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    processes=True,
+                    dashboard_address=None,
+                    resources=self._resources,
                 )
                 self._client = distributed.Client(self._cluster)
+            elif os.path.isfile(address):
+                self._client = distributed.Client(scheduler_file=address, timeout="10s")
             else:
                 self._client = distributed.Client(address, timeout="10s")
         except (OSError, ValueError) as error:
             raise SearchError(f"no Dask scheduler answers at '{address}': {one_line(error)}") from None
-        self.capacity = max(1, sum(self._client.nthreads().values()))
         self._timeout = timeout
         self._running: dict[Any, tuple[Job, float]] = {}
+
+    @property
+    def capacity(self) -> int:
+        """Evaluations that the workers that are there now take at once; one where none is there yet, which waits."""
+        slots = 0
+        for worker in self._client.scheduler_info(n_workers=-1)["workers"].values():
+            own = worker.get("resources", {})
+            takes = [int(own.get(name, 0) // need) for name, need in self._resources.items()]
+            slots += min([worker["nthreads"], *takes])
+        return max(1, slots)
 
     def __len__(self) -> int:
         return len(self._running)
 
     def submit(self, job: Job) -> None:
         key = f"evaluate-{job.session}-{job.id}-{job.attempt}"
-        self._running[self._client.submit(run_job, job, key=key, pure=False)] = (job, time.monotonic())
+        future = self._client.submit(run_job, job, key=key, pure=False, resources=self._resources or None)
+        self._running[future] = (job, time.monotonic())
 
     def wait(self) -> list[Outcome]:
         while True:
@@ -182,7 +210,7 @@ class DaskBackend:
                 else:
                     continue
                 del self._running[future]
-            if result:
+            if result or self.capacity > len(self._running):  # workers have come: there may be more to submit
                 return result
 
     def stop(self) -> None:

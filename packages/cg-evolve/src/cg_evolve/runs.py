@@ -7,7 +7,7 @@ import re
 import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -256,6 +256,10 @@ class Run:
             store=str(self.directory.resolve() / HISTORY) if direct else None,
             session=self.session,
         )
+
+    def job_again(self, candidate: Candidate) -> Job:
+        """An evaluation anew, from the first step on, that leaves no trace in the folder."""
+        return replace(self._job(candidate, 1, direct=False), state=None)
 
     def _state(self, candidate: Candidate) -> Path:
         """Folder of the state of a network's training."""
