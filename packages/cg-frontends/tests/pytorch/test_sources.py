@@ -218,7 +218,11 @@ def test_a_function_that_yields_stands_for_its_networks(frontend, source, capsys
     from cg_ir.sources import Reading
 
     reading = Reading(input=("3x32x32",))
-    assert reading.expand([f"{source}:several", f"{source}:Net"]) == [f"{source}:several#0", f"{source}:several#1", f"{source}:Net"]
+    assert reading.expand([f"{source}:several", f"{source}:Net"]) == [
+        f"{source}:several#0",
+        f"{source}:several#1",
+        f"{source}:Net",
+    ]
     assert reading.expand([f"{source}:several?least=6"])[1] == f"{source}:several#1?least=6"
     widths = [reading.graph(one).nodes[1].shape[1] for one in reading.expand([f"{source}:several?least=3,5"])]
     assert widths == [3, 6, 5, 10]

@@ -35,7 +35,9 @@ __all__ = [
 
 #: Endings of files that a folder of networks may hold.
 NETWORK_SUFFIXES = (".cg.json", ".cg.json.gz", ".onnx")
-_CALLABLE = re.compile(r"(?:.+\.py|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?:#\d+)?", re.DOTALL)
+_CALLABLE = re.compile(
+    r"(?:.+\.py|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?:#\d+)?", re.DOTALL
+)
 _MOST = 100_000
 
 
