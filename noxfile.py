@@ -292,7 +292,7 @@ def published_models(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def docs(session: nox.Session) -> None:
     """The documentation, warnings as errors, into docs/_build/html."""
-    python = shared_python(session, "sphinx", "furo", "myst-parser", "sphinx-copybutton", "sphinx-click")
+    python = shared_python(session, "sphinx", "furo", "myst-nb", "ipykernel", "sphinx-copybutton", "sphinx-click")
     run(
         session,
         python,

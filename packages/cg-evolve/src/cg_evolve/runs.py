@@ -98,22 +98,7 @@ class Run:
         if there:
             refuse_others(folder, read_inputs(path), inputs)
         search = _search(config, space, evaluator)  # before the folder is made: a mistake leaves nothing behind
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            lock = Lock(folder / LOCK)
-            free = lock.acquire(block=False)
-        except OSError as error:
-            raise SearchError(f"{folder}: cannot be written: {error.strerror}") from None
-        if not free:
-            raise SearchError(f"{folder}: is in use by another process")
-        try:
-            workers = Lock(folder / WORKERS_LOCK)
-            workers.acquire()  # wait until the last worker of a killed main process has gone
-            workers.release()
-            store = Store(folder / HISTORY)
-        except BaseException:
-            lock.release()
-            raise
+        lock, store = _taken(folder)
         run = cls(folder, config, search, store, uuid.uuid4().hex, lock, evaluator)
         try:
             store.claim(run.session)
@@ -332,6 +317,30 @@ def read_run(directory: str | os.PathLike[str]) -> tuple[Config, Search]:
     )
     search.restore(rows)
     return config, search
+
+
+def _taken(folder: Path) -> tuple[Lock, Store]:
+    """A run's folder for this process alone, and its history.
+
+    Raises:
+        SearchError: it cannot be written, or another process has it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = Lock(folder / LOCK)
+        free = lock.acquire(block=False)
+    except OSError as error:
+        raise SearchError(f"{folder}: cannot be written: {error.strerror}") from None
+    if not free:
+        raise SearchError(f"{folder}: is in use by another process")
+    try:
+        workers = Lock(folder / WORKERS_LOCK)
+        workers.acquire()  # wait until the last worker of a killed main process has gone
+        workers.release()
+        return lock, Store(folder / HISTORY)
+    except BaseException:
+        lock.release()
+        raise
 
 
 def _taken_up(folder: Path, given: Config | None, allow_python: bool | None) -> Config:
