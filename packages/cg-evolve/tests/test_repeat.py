@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from cg_evolve.commands import search
 from cg_evolve.executors import InlineBackend
 from cg_evolve.repeat import Repeat, repeat
 from cg_evolve.runs import Config, Run
+from cg_evolve.steps import Enough, Progress
 
 
 class Counting:
@@ -49,6 +51,31 @@ def test_a_second_failure_is_told(tmp_path: Path) -> None:
     assert again is not None
     assert not again.same
     assert str(again) == "evaluation 0, done again, failed: RuntimeError: tired"
+
+
+class Stepping:
+    """Keeps the state of its trainings."""
+
+    keeps_state = True
+
+    def evaluate(self, arch: str, graph: object, seed: int, progress: Progress) -> dict[str, float]:
+        progress.begin(keeps_state=True)
+        (progress.work / "state").write_text(arch)
+        with suppress(Enough):
+            for step in range(progress.start + 1, 4):
+                progress.report(step, {"worth": seed % 7 + step})
+        return progress.curve[progress.start]
+
+
+def test_a_training_in_steps_begins_anew(tmp_path: Path) -> None:
+    settings = Config("toy", "<own>", 3, algorithm="random", steps=(1, 3))
+    with Run.open(tmp_path / "run", settings, evaluator=Stepping()) as run:
+        run.execute()
+        before = sorted((tmp_path / "run").rglob("*"))
+        again = repeat(run, InlineBackend())
+        assert sorted((tmp_path / "run").rglob("*")) == before
+    assert again is not None
+    assert again.same
 
 
 @pytest.mark.parametrize("workers", ["0", "1"])

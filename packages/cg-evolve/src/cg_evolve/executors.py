@@ -203,6 +203,9 @@ class DaskBackend:
                     result.append(_outcome(future, job))
                 elif self._timeout is not None and time.monotonic() - started >= self._timeout:
                     workers = [w for w, keys in self._client.processing().items() if future.key in keys]
+                    if not workers:  # it waits for a worker, which takes none of its time
+                        self._running[future] = (job, time.monotonic())
+                        continue
                     future.cancel()
                     with contextlib.suppress(Exception):  # a worker without a nanny cannot be restarted
                         self._client.restart_workers(workers, timeout=20)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from cg_evolve.history import DONE
@@ -65,8 +66,9 @@ def repeat(run: Run, backend: Backend) -> Repeat | None:
     row = next((row for row in run.search.history if row.status == DONE), None)
     if row is None:
         return None
-    backend.submit(run.job_again(row.candidate))
-    while not (outcomes := backend.wait()):  # more could be submitted: there is nothing else
-        pass
+    with TemporaryDirectory(dir=run.directory, prefix="again-") as state:
+        backend.submit(run.job_again(row.candidate, state))
+        while not (outcomes := backend.wait()):  # more could be submitted: there is nothing else
+            pass
     outcome = outcomes[0]
     return Repeat(row.id, row.metrics, outcome.metrics or {}, outcome.error)

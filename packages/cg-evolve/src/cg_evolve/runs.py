@@ -242,9 +242,14 @@ class Run:
             session=self.session,
         )
 
-    def job_again(self, candidate: Candidate) -> Job:
-        """An evaluation anew, from the first step on, that leaves no trace in the folder."""
-        return replace(self._job(candidate, 1, direct=False), state=None)
+    def job_again(self, candidate: Candidate, state: str) -> Job:
+        """An evaluation anew, from the first step on, that leaves no trace in the history.
+
+        Args:
+            candidate: what was evaluated.
+            state: a folder for the state of its training.
+        """
+        return replace(self._job(candidate, 1, direct=False), state=state)
 
     def _state(self, candidate: Candidate) -> Path:
         """Folder of the state of a network's training."""
