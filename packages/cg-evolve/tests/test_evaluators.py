@@ -13,7 +13,8 @@ from cg_evolve.evaluators import make_evaluator
 from cg_evolve.evaluators.benchmark import BenchmarkEvaluator
 from cg_evolve.evaluators.datasets import load_images
 from cg_evolve.evaluators.resolution import at_resolution
-from cg_ir import CgError, GraphError, get_space, registry
+from cg_evolve.steps import Progress
+from cg_ir import CgError, Graph, GraphBuilder, GraphError, get_space, registry
 
 TABLE = "arch,valid,test\ncccccc,91.5,90\niccccc,80,79.5\nkkkkkk,,70\n"
 
@@ -203,8 +204,6 @@ def test_networks_at_another_resolution_keep_their_weights() -> None:
     assert small.params == graph.params
     assert small.macs < graph.macs / 3
     assert at_resolution(small, 16, 16).hash == graph.hash
-    from cg_ir import GraphBuilder
-
     b = GraphBuilder()
     x = b.add("Flatten", b.input((1, 3, 4, 4)), shape=(1, 48))
     b.output(b.add("Gemm", x, channels=2))
@@ -212,11 +211,7 @@ def test_networks_at_another_resolution_keep_their_weights() -> None:
         at_resolution(b.build(), 8, 8)
 
 
-def test_training_learns_is_seeded_and_ends_early_when_it_diverges() -> None:
-    pytest.importorskip("torch")
-    pytest.importorskip("sklearn")
-    from cg_ir import GraphBuilder
-
+def small_network() -> Graph:
     b = GraphBuilder()
     x = b.input((1, 3, 16, 16))
     for channels in (12, 24):
@@ -224,7 +219,13 @@ def test_training_learns_is_seeded_and_ends_early_when_it_diverges() -> None:
         x = b.add("Relu", b.add("BatchNormalization", x))
     x = b.add("GlobalAveragePool", x)
     b.output(b.add("Gemm", b.add("Flatten", x, shape=(1, 24)), channels=10, bias=True))
-    graph = b.build()
+    return b.build()
+
+
+def test_training_learns_is_seeded_and_ends_early_when_it_diverges() -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("sklearn")
+    graph = small_network()
     evaluator = make_evaluator("train:digits?train=400&epochs=6")
     first, again, other = (evaluator.evaluate("", graph, seed) for seed in (1, 1, 2))
     assert first == again != other
@@ -233,6 +234,24 @@ def test_training_learns_is_seeded_and_ends_early_when_it_diverges() -> None:
     wild = make_evaluator("train:digits?train=400&epochs=6&lr=1e6").evaluate("", graph, 1)
     assert wild["diverged"] == 1
     assert wild["accuracy"] < 40
+
+
+def test_a_training_in_steps_is_the_whole_training(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("sklearn")
+    graph = small_network()
+    whole = make_evaluator("train:digits?train=60", steps=3).evaluate("", graph, 1)
+    evaluator = make_evaluator("train:digits?train=60", steps=3)
+    first = evaluator.evaluate("", graph, 1, Progress(1, tmp_path / "state"))
+    assert first["train_loss"] > whole["train_loss"]
+    again = make_evaluator("train:digits?train=60", steps=3)
+    progress = Progress(3, tmp_path / "state")
+    assert again.evaluate("", graph, 1, progress) == whole
+    assert list(progress.curve) == [1, 2, 3]
+    assert progress.curve[1] == first
+    assert again.evaluate("", graph, 1, Progress(3, tmp_path / "state")) == whole  # nothing is left to do
+    with pytest.raises(SearchError, match="the steps end at 3, the training at 4 epochs"):
+        make_evaluator("train:digits?epochs=4", steps=3)
 
 
 @pytest.mark.parametrize(
@@ -253,8 +272,6 @@ def test_bad_training_options_are_refused(spec: str, message: str) -> None:
 def test_networks_that_cannot_be_trained_on_the_data_are_refused() -> None:
     pytest.importorskip("torch")
     pytest.importorskip("sklearn")
-    from cg_ir import GraphBuilder
-
     evaluator = make_evaluator("train:digits?train=100&epochs=1")
     b = GraphBuilder()
     b.output(b.add("Gemm", b.input((1, 7)), channels=10))

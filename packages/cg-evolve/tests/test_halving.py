@@ -114,7 +114,7 @@ def train(graph, arch, seed, start, checkpoint):
     done = json.loads(state.read_text()) if state.exists() else []
     assert len(done) == start
     for step in range(start + 1, 100):
-        time.sleep(0.01)
+        time.sleep(0.03)
         done.append(step)
         state.write_text(json.dumps(done))
         with open(LOG, "a") as log:
@@ -141,6 +141,10 @@ def finished_steps(folder: Path) -> dict[str, int]:
     return found
 
 
+def logged(folder: Path) -> int:
+    return len((folder / "log").read_text().splitlines()) if (folder / "log").exists() else 0
+
+
 def kill_and_resume(tmp_path: Path, kills: int, budget: int, seed: int) -> None:
     """A run with a user's function, two workers and steps, killed at random moments, is the undisturbed one; no finished step is repeated."""
     (tmp_path / "own.py").write_text(TRAIN)
@@ -155,12 +159,15 @@ def kill_and_resume(tmp_path: Path, kills: int, budget: int, seed: int) -> None:
     draw = random.Random(seed)
     kept: list[tuple[int, dict[str, int]]] = []
     for _ in range(kills):
+        begun = logged(tmp_path)
         process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(draw.uniform(2.0, 6.0))
+        while logged(tmp_path) == begun and process.poll() is None:  # its start takes long on a busy machine
+            time.sleep(0.01)
+        time.sleep(draw.uniform(0.0, 0.5))
         process.send_signal(signal.SIGKILL)
         process.wait()
         time.sleep(1.5)  # until its workers have gone
-        mark = len((tmp_path / "log").read_text().splitlines()) if (tmp_path / "log").exists() else 0
+        mark = logged(tmp_path)
         before = finished_steps(tmp_path / "run")
         archs = {str(row[2]).partition(":")[2][:16]: row[1] for row in history(tmp_path / "run")} if before else {}
         kept.append((mark, {archs[key]: step for key, step in before.items() if key in archs}))
@@ -168,6 +175,7 @@ def kill_and_resume(tmp_path: Path, kills: int, budget: int, seed: int) -> None:
     assert result.returncode == 0, result.stderr
     assert history(tmp_path / "run") == history(tmp_path / "whole")
     log = [line.split() for line in (tmp_path / "log").read_text().splitlines()]
+    assert 0 < kept[0][0] < len(log)  # the first kill came in between
     for mark, finished in kept:
         for arch, step in log[mark:]:
             assert int(step) > finished.get(arch, 0), (arch, step)

@@ -62,6 +62,34 @@ def test_tensorboard_reads_the_log(tmp_path: Path) -> None:
     assert {"evaluation/worth", "evaluation/macs"} <= set(events.Tags()["scalars"])
 
 
+def test_mlflow_holds_the_run_and_goes_on_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mlflow = pytest.importorskip("mlflow")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    run = [*NEW, "--evaluator", "toy", "-o", str(tmp_path / "run"), "--log", f"mlflow:{tmp_path / 'store'}", "--json"]
+    CliRunner().invoke(search, run, catch_exceptions=False)
+    more = [*run, "--resume", "--budget", "8"]
+    document = json.loads(CliRunner().invoke(search, more, catch_exceptions=False).stdout)
+    client = mlflow.MlflowClient(tracking_uri=(tmp_path / "store").as_uri())
+    (found,) = client.search_runs([client.get_experiment_by_name("cg").experiment_id])
+    assert found.info.status == "FINISHED"
+    assert json.loads(found.data.params["space"]) == "toy"
+    best = client.get_metric_history(found.info.run_id, "best")
+    assert sorted(metric.step for metric in best) == list(range(8))
+    assert max(metric.value for metric in best) == document["best"]["value"]
+    assert {"evaluation/worth", "evaluation/macs"} <= found.data.metrics.keys()
+
+
+def test_mlflow_counts_a_run_without_success_as_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mlflow = pytest.importorskip("mlflow")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    log = f"mlflow:{tmp_path / 'store'}"
+    CliRunner().invoke(search, [*NEW, "--evaluator", "broken", "-o", str(tmp_path / "run"), "--log", log])
+    client = mlflow.MlflowClient(tracking_uri=(tmp_path / "store").as_uri())
+    (found,) = client.search_runs([client.get_experiment_by_name("cg").experiment_id])
+    assert found.info.status == "FAILED"
+    assert "no weights for layer" in found.data.tags["error.0"]
+
+
 @pytest.mark.parametrize(
     ("log", "message"),
     [("jsonl", "a log looks like"), ("jsonI:x", "did you mean 'jsonl'"), ("jsonl:none/x", "none/x: cannot be written")],

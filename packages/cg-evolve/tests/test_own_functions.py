@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("cg_frontends")
@@ -20,6 +21,7 @@ from torch import nn  # noqa: E402
 import cg_evolve  # noqa: E402
 from cg_evolve import SearchError  # noqa: E402
 from cg_evolve.callable_space import CallableSpace  # noqa: E402
+from cg_evolve.commands import search  # noqa: E402
 from cg_evolve.evaluators import make_evaluator  # noqa: E402
 from cg_evolve.evaluators.function import FunctionEvaluator  # noqa: E402
 from cg_evolve.steps import Progress  # noqa: E402
@@ -217,6 +219,19 @@ def test_run_searches_around_a_network_and_goes_on(tmp_path: Path) -> None:
     more.report(tmp_path / "report.html")
     with pytest.raises(SearchError, match="the run there has evaluator"):
         cg_evolve.run(net, yielding, budget=6, **options)
+
+
+def test_one_command_searches_around_a_network_that_code_makes(own: Path) -> None:
+    (own / "net.py").write_text(
+        "from own import make\n\n\ndef net():\n    return make(depth=2, width=8)\n\n\ndef nets():\n    yield from (net(), make(depth=1, width=4))\n"
+    )
+    text = ["--input", "1x8x8", "--evaluator", "own.py:train", "--budget", "2", "--algorithm", "random", "--json"]
+    result = CliRunner().invoke(search, ["graph?file=net.py:net", *text, "-o", "run"], catch_exceptions=False)
+    assert json.loads(result.stdout)["failed"] == 0
+    around = cg_evolve.run(
+        "graph?file=net.py:nets#1", size, budget=2, input=(1, 8, 8), algorithm="random", directory="1"
+    )
+    assert around.search.space.base.params == 36 + 148 + 50
 
 
 def test_run_refuses_a_function_that_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

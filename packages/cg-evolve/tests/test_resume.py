@@ -138,4 +138,5 @@ def test_inputs_are_what_a_configuration_names(tmp_path: Path) -> None:
     assert digest_of(tmp_path / "a.csv") != digest_of(tmp_path / "b.py")
     assert names_python("net.py:make")
     assert names_python("graph?file=sent/net.py:net")
+    assert names_python("graph?file=sent/net.py:net#3&edits=2")
     assert not names_python("benchmark:nb201=file.csv")

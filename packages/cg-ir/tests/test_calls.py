@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cg_ir.calls import arguments_of, expand, is_call, parameters_of, value_of, with_arguments
+from cg_ir.calls import arguments_of, expand, is_call, parameters_of, value_of, with_arguments, yields
 from cg_ir.errors import SourceError
 
 VALUES = st.one_of(
@@ -83,3 +83,15 @@ def test_the_bare_command_shows_its_help(capsys: pytest.CaptureFixture[str]):
     assert "Commands:" in shown.out
     assert "\n  convert " in shown.out
     assert not shown.err
+
+
+def test_what_yields_is_read_without_running_it(tmp_path: Path) -> None:
+    code = tmp_path / "net.py"
+    code.write_text(
+        "raise SystemExit\n\ndef several(n):\n    yield from range(n)\n\ndef one():\n    def inside():\n        yield 1\n    return list(inside())\n"
+    )
+    assert yields(f"{code}:several")
+    assert yields(f"{code}:several?n=3")
+    assert not any(yields(f"{code}{rest}") for rest in (":several#0", ":one", ":absent", ""))
+    assert parameters_of(f"{code}:several#0") == ["n"]
+    assert arguments_of(f"{code}:several#0?n=3") == (f"{code}:several#0", {"n": "3"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,9 @@ from cg_evolve.interrupts import interruptible, undisturbed
 
 if TYPE_CHECKING:
     from cg_evolve.history import Evaluation
+    from cg_evolve.placement import Placement
+    from cg_evolve.repeat import Repeat
+    from cg_evolve.runs import Run
     from cg_evolve.search import Search
 
 __all__ = ["Result", "run"]
@@ -26,10 +29,12 @@ class Result:
     Args:
         search: with all evaluations, ``history``.
         directory: the run's folder; the same call goes on with it, also after a kill.
+        repeat: one evaluation done again, where ``check`` asked for it.
     """
 
     search: Search
     directory: Path
+    repeat: Repeat | None = None
 
     @property
     def best(self) -> Evaluation:
@@ -69,9 +74,12 @@ def run(
     budget: int,
     directory: str | os.PathLike[str] = "run",
     workers: int = 0,
+    dask: str | None = None,
+    resources: Mapping[str, float] | None = None,
     timeout: float | None = None,
     input: Sequence[str | Sequence[int]] = (),
     on_result: Callable[[Evaluation], None] | None = None,
+    check: bool = False,
     **options: Any,
 ) -> Result:
     """Search for the best network and keep every evaluation in a folder; called again, it goes on where it was.
@@ -84,9 +92,12 @@ def run(
         budget: evaluations in all.
         directory: the run's folder.
         workers: worker processes; 0 evaluates in this process. With workers, a script calls this under ``if __name__ == "__main__":``.
+        dask: address of the scheduler of a Dask cluster to evaluate on, see :class:`cg_evolve.executors.DaskBackend`.
+        resources: what an evaluation takes of a Dask worker's resources, ``{"GPU": 1}``.
         timeout: seconds that an evaluation may take.
         input: of networks in PyTorch, the shape of each input without the batch, ``(3, 32, 32)`` or ``"3x32x32"``.
         on_result: called after every evaluation.
+        check: do one evaluation again at the end; ``result.repeat`` says whether the same arguments gave the same result.
         options: ``objectives``, ``constraints``, ``algorithm``, ``seed``, ``exclude``, ``scorer``, ``pool``, ``q``, ``retries``, ``give_up`` as of
             :class:`cg_evolve.config.Config`.
 
@@ -94,35 +105,42 @@ def run(
         SearchError: the options do not fit, the folder holds another run, or evaluations fail again and again.
     """
     from cg_evolve.config import Config
-    from cg_evolve.executors import InlineBackend, ProcessBackend
+    from cg_evolve.placement import Placement
     from cg_evolve.python_code import source_of
     from cg_evolve.runs import Run
     from cg_evolve.winner import export_winner
 
     if multiprocessing.parent_process() is not None and multiprocessing.current_process().name == "cg-evolve worker":
         raise SearchError('a worker has come upon the search itself: call run under if __name__ == "__main__":')
-    folder = Path(directory)
-    shapes = _shapes(input)
+    placement = Placement([{}] * workers, dask, dict(resources or {}), timeout)
+    folder, shapes = Path(directory), _shapes(input)
     space_text, space_made = _space(space, folder, shapes)
-    evaluator_text, evaluator_made = _evaluator(evaluator, space_made, space_text, shapes, workers)
+    evaluator_text, evaluator_made = _evaluator(evaluator, space_made, space_text, shapes, bool(workers or dask))
     settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
-    takes_input = shapes if _is_callable_space(space_text, space_made) else ()
+    around_code = isinstance(space, str) and space.startswith("graph?")
+    takes_input = shapes if around_code or _is_callable_space(space_text, space_made) else ()
     config = Config(space_text, evaluator_text, budget, input=takes_input, **settings)
     code = {t: c for t, made in ((space_text, space), (evaluator_text, evaluator)) if (c := source_of(made))}
     with Run.open(folder, config, resume=True, space=space_made, evaluator=evaluator_made, code=code) as opened:
-        with interruptible():
-            backend = (
-                ProcessBackend(workers or 1, timeout, opened.workers_lock)
-                if workers or timeout is not None
-                else InlineBackend()
-            )
-            try:
-                opened.execute(backend, on_result=on_result)
-            finally:
-                with undisturbed():
-                    backend.stop()
+        again = _execute(opened, placement, on_result, check)
         export_winner(opened.search, folder)
-        return Result(opened.search, folder)
+        return Result(opened.search, folder, again)
+
+
+def _execute(
+    opened: Run, placement: Placement, on_result: Callable[[Evaluation], None] | None, check: bool
+) -> Repeat | None:
+    """Evaluate, and one evaluation again where ``check`` says so."""
+    from cg_evolve.repeat import repeat
+
+    with interruptible():
+        backend = placement.backend(opened)
+        try:
+            opened.execute(backend, on_result=on_result, shared_disk=placement.dask is None)
+            return repeat(opened, backend) if check else None
+        finally:
+            with undisturbed():
+                backend.stop()
 
 
 def _shapes(input: Sequence[str | Sequence[int]]) -> tuple[str, ...]:
@@ -195,8 +213,15 @@ def _around(graph: Any, folder: Path) -> str:
     return f"graph?file={path}"
 
 
-def _evaluator(evaluator: Any, space: Any, space_text: str, shapes: tuple[str, ...], workers: int) -> tuple[str, Any]:
-    """The text of an evaluator for the record, and the evaluator itself where the text does not make it."""
+def _evaluator(
+    evaluator: Any, space: Any, space_text: str, shapes: tuple[str, ...], elsewhere: bool
+) -> tuple[str, Any]:
+    """The text of an evaluator for the record, and the evaluator itself where the text does not make it.
+
+    Args:
+        evaluator, space, space_text, shapes: as they are.
+        elsewhere: whether other processes evaluate, which load it by its text.
+    """
     from cg_evolve.callable_space import CallableSpace, names_callable, shared_space
     from cg_evolve.evaluators.function import FunctionEvaluator
     from cg_evolve.python_code import place_of
@@ -208,7 +233,7 @@ def _evaluator(evaluator: Any, space: Any, space_text: str, shapes: tuple[str, .
     if not callable(evaluator):
         raise SearchError(f"an evaluator is a function, an evaluator or its text, not {type(evaluator).__name__}")
     text = place_of(evaluator)
-    if workers:
+    if elsewhere:
         if text.startswith("<"):
             raise SearchError(
                 f"workers load the function {text} from its file, and it is in none: define it at the top level of a file"

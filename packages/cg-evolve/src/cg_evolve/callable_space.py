@@ -36,10 +36,12 @@ def make_space(text: str, input: Sequence[str] = ()) -> Any:
 
     Args:
         text: names the space.
-        input: shapes of the inputs without the batch, of the networks that a callable makes.
+        input: shapes of the inputs without the batch, of the networks that a callable makes, or of that around which ``graph?file=own.py:net`` is.
     """
     if names_callable(text):
         return CallableSpace(text, input)
+    if input and text.startswith("graph?"):
+        return cg_ir.get_space(text, input=",".join(input))
     if input:
         raise SearchError(f"--input says what a callable's networks take; the space '{text}' knows it")
     return cg_ir.get_space(text)

@@ -11,14 +11,14 @@ import click
 
 from cg_evolve.errors import SearchError
 from cg_evolve.interrupts import interruptible, undisturbed
-from cg_ir.errors import MissingExtra
 from cg_ir.terminal import json_option, say_written, table_console
 
 if TYPE_CHECKING:
     from cg_evolve.config import Config
-    from cg_evolve.executors import Backend
     from cg_evolve.history import Evaluation
     from cg_evolve.listeners import Listeners
+    from cg_evolve.placement import Placement
+    from cg_evolve.repeat import Repeat
     from cg_evolve.runs import Run
 
 __all__ = ["report", "search"]
@@ -84,16 +84,24 @@ def _read_steps(context: click.Context, parameter: click.Parameter, value: str |
     metavar="N|auto",
     help="Worker processes; 0 evaluates in this process, auto is one an accelerator, each of which it sees alone.  [default: 0]",
 )
-@click.option("--dask", metavar="ADDRESS", help="Evaluate on a Dask cluster; 'local' starts one.")
+@click.option(
+    "--dask", metavar="ADDRESS", help="Evaluate on a Dask cluster, also by its scheduler file; 'local' starts one."
+)
+@click.option(
+    "--resources", metavar="NAME=N,...", help="With --dask: what an evaluation takes of a worker's resources: GPU=1."
+)
 @click.option("--timeout", type=float, help="Seconds that one evaluation may take.")
 @click.option(
     "--log",
     "logs",
     multiple=True,
     metavar="NAME:TARGET",
-    help="jsonl:FILE, tensorboard:FOLDER, or a plugin's; may be repeated.",
+    help="jsonl:FILE, tensorboard:FOLDER, mlflow:FOLDER, or a plugin's; may be repeated.",
 )
 @click.option("--memory", metavar="SIZE", help="Main memory that one worker may hold, such as 4G.")
+@click.option(
+    "--check", is_flag=True, help="At the end, do one evaluation again and say whether it gives the same result."
+)
 @click.option("--retries", type=int, default=1, show_default=True, help="Further tries of an evaluation that failed.")
 @click.option(
     "--give-up",
@@ -116,9 +124,11 @@ def search(
     context: click.Context,
     workers: str,
     dask: str | None,
+    resources: str | None,
     timeout: float | None,
     memory: str | None,
     logs: tuple[str, ...],
+    check: bool,
     output: Path,
     resume: bool,
     retry_failed: bool,
@@ -131,22 +141,12 @@ def search(
     SPACE is a search space with its options, 'graph?file=net.cg.json' for the changes of a network, or a function with typed arguments, file.py:make. An
     evaluator file.py:function is called with the runnable network and returns a number (higher is better) or metrics by name.
     """
-    from cg_evolve.accelerators import workers_of
     from cg_evolve.listeners import Listeners
-    from cg_evolve.memory import parse_size
+    from cg_evolve.placement import Placement
     from cg_evolve.runs import GaveUp, Run
     from cg_evolve.winner import export_winner
 
-    environments = workers_of(workers)
-    if timeout is not None and timeout <= 0:
-        raise SearchError(f"a timeout should be positive, not {timeout:g}")
-    limits = {"timeout": timeout, "memory": None if memory is None else parse_size(memory)}
-    if dask is not None and memory is not None:
-        raise SearchError(
-            "--memory limits worker processes of this machine; set the limits of Dask's workers where they are started"
-        )
-    if dask is not None:
-        _need_dask()
+    placement = Placement.of(workers, dask, resources, timeout, memory)
     if retry_failed and not resume:
         raise SearchError("--retry-failed goes with --resume")
     given = {name: value for name, value in options.items() if _is_given(context, name)}
@@ -155,29 +155,22 @@ def search(
     listeners = Listeners(logs)
     with Run.open(output, config, resume=resume, retry_failed=retry_failed, allow_python=named) as run:
         _say_state(run, resume)
+        again = stopped = None
         try:
-            _execute(run, environments, dask, limits, listeners)
-            stopped = None
+            again = _execute(run, placement, listeners, check)
         except GaveUp as error:
             stopped = error
-        files = export_winner(run.search, output)
-        document = _result(run, files)
+        document = _result(run, export_winner(run.search, output), again)
         if as_json:
             click.echo(json.dumps(document, indent=2))
         else:
             _print(run, document)
+        if again is not None:
+            click.echo(f"cg: {'note' if again.same else 'warning'}: {again}", err=True)
         if stopped is not None:
             raise stopped
         if document["failed"] == document["evaluations"] > 0:
             raise SearchError("no evaluation succeeded; --resume --retry-failed tries them again")
-
-
-def _need_dask() -> None:
-    """Fail before a run begins where Dask is not installed."""
-    try:
-        import distributed  # noqa: F401
-    except ImportError:
-        raise MissingExtra("cg-evolve", "dask", "--dask") from None
 
 
 def _is_given(context: click.Context, name: str) -> bool:
@@ -221,58 +214,22 @@ def _say_state(run: Run, resume: bool) -> None:
         click.echo(f"{run.directory}: goes on after {done} of {budget} evaluations", err=True)
 
 
-def _backend(
-    run: Run, environments: list[dict[str, str]], dask: str | None, limits: dict[str, float | None]
-) -> Backend:
-    """Where evaluations run.
-
-    Args:
-        run: the run.
-        environments: of each worker; none evaluates in this process.
-        dask: address of a scheduler.
-        limits: of an evaluation.
-    """
-    from cg_evolve import executors
-
-    if dask is not None:
-        return executors.DaskBackend(dask, limits["timeout"], len(environments) or 2)
-    if environments or any(limits.values()):  # only a process of its own can be stopped
-        return executors.ProcessBackend(
-            len(environments) or 1,
-            limits["timeout"],
-            run.workers_lock,
-            memory=limits["memory"],
-            environments=environments,
-        )
-    return executors.InlineBackend()
-
-
-def _execute(
-    run: Run,
-    environments: list[dict[str, str]],
-    dask: str | None,
-    limits: dict[str, float | None],
-    listeners: Listeners,
-) -> None:
+def _execute(run: Run, placement: Placement, listeners: Listeners, check: bool) -> Repeat | None:
+    """Evaluate, with progress on standard error; at the end once more, where ``check`` says so."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    console = Console(stderr=True)
-    finished = len(run.search.history.finished())
-    with interruptible(), listeners.of(run):
-        backend = _backend(run, environments, dask, limits)
-        try:
-            with Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeRemainingColumn(),
-                console=console,
-                disable=not console.is_terminal,
-            ) as progress:
-                task = progress.add_task("evaluations", total=run.config.budget, completed=finished)
+    from cg_evolve.repeat import repeat
 
-                told: set[str] = set()
+    console = Console(stderr=True)
+    told: set[str] = set()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with interruptible(), listeners.of(run):
+        backend = placement.backend(run)
+        try:
+            with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+                finished = len(run.search.history.finished())
+                task = progress.add_task("evaluations", total=run.config.budget, completed=finished)
 
                 def advance(row: Evaluation) -> None:
                     if row.status == "failed" and row.error not in told:
@@ -283,7 +240,8 @@ def _execute(
                     text = "evaluations" if best is None else f"best {best.value:.6g}"
                     progress.update(task, advance=1, description=text)
 
-                run.execute(backend, on_result=advance, shared_disk=dask is None)
+                run.execute(backend, on_result=advance, shared_disk=placement.dask is None)
+            return repeat(run, backend) if check else None
         except KeyboardInterrupt:
             done = len(run.search.history.finished())
             click.echo(f"{run.directory}: stopped after {done} evaluations; --resume goes on", err=True)
@@ -304,7 +262,7 @@ def _row(row: Evaluation) -> dict[str, Any]:
     }
 
 
-def _result(run: Run, files: dict[str, str]) -> dict[str, Any]:
+def _result(run: Run, files: dict[str, str], again: Repeat | None) -> dict[str, Any]:
     from cg_evolve.runs import reasons
 
     rows = run.search.history.finished()
@@ -320,6 +278,7 @@ def _result(run: Run, files: dict[str, str]) -> dict[str, Any]:
         "best": None if best is None else _row(best),
         "front": [_row(row) for row in run.search.front] if several else None,
         "files": files,
+        "same_again": None if again is None else again.same,
     }
 
 
@@ -364,16 +323,33 @@ def _print_failures(document: dict[str, Any]) -> None:
 
 
 @click.command()
-@click.argument("run", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(file_okay=False, path_type=Path))
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), default=Path("report.html"), show_default=True
 )
+@click.option("--live", is_flag=True, help="Write the page again while a run goes on; an open page follows.")
+@click.option(
+    "--every",
+    type=click.FloatRange(min=0.5),
+    default=5.0,
+    show_default=True,
+    help="With --live: seconds between two pages.",
+)
 @json_option
-def report(run: Path, output: Path, as_json: bool) -> None:
-    """Turn the run in folder RUN into one self-contained HTML page."""
-    from cg_evolve.report import write_report
+def report(runs: tuple[Path, ...], output: Path, live: bool, every: float, as_json: bool) -> None:
+    """Turn the run in folder RUN into one self-contained HTML page; several runs are compared on one page."""
+    from cg_evolve.comparison import comparison_page
+    from cg_evolve.live import follow
+    from cg_evolve.report import report_page
+    from cg_ir.output_formats import write_text
 
-    write_report(run, output)
+    def write(refresh: float | None) -> None:
+        write_text(output, report_page(runs[0], refresh) if len(runs) == 1 else comparison_page(runs, refresh))
+
+    if live:
+        follow(runs, write, every)
+    else:
+        write(None)
     if as_json:
         say_written(output, "", as_json, bytes=output.stat().st_size)
     else:

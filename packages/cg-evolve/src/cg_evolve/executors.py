@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import concurrent.futures as futures
 import contextlib
+import os
 import sys
 import time
 from collections import deque
+from collections.abc import Mapping
 from concurrent.futures import BrokenExecutor
 from typing import Any, Protocol
 
@@ -22,7 +24,10 @@ __all__ = ["Backend", "DaskBackend", "ExecutorBackend", "InlineBackend", "Proces
 class Backend(Protocol):
     """Runs jobs; an evaluation that raises, hangs or kills its worker gives an outcome like any other."""
 
-    capacity: int
+    @property
+    def capacity(self) -> int:
+        """How many jobs may run at once, as things are now."""
+        ...
 
     def __len__(self) -> int:
         """Jobs that are running."""
@@ -33,7 +38,7 @@ class Backend(Protocol):
         ...
 
     def wait(self) -> list[Outcome]:
-        """Block until at least one job has ended."""
+        """Block until at least one job has ended, or more may be submitted."""
         ...
 
     def stop(self) -> None:
@@ -73,13 +78,18 @@ class ExecutorBackend:
     """
 
     def __init__(self, executor: futures.Executor, capacity: int, timeout: float | None = None) -> None:
-        self.capacity = capacity
+        self._capacity = capacity
         self._executor = executor
         self._timeout = timeout
         self._running: dict[Any, tuple[Job, float]] = {}
 
     def __len__(self) -> int:
         return len(self._running)
+
+    @property
+    def capacity(self) -> int:
+        """How many jobs run at once."""
+        return self._capacity
 
     def submit(self, job: Job) -> None:
         self._running[self._start(job)] = (job, time.monotonic())
@@ -94,11 +104,16 @@ class ExecutorBackend:
                 if future.done():
                     result.append(_outcome(future, job))
                 elif self._timeout is not None and time.monotonic() - started >= self._timeout:
+                    if self._queued(future):  # waiting for a worker takes none of its time
+                        self._running[future] = (job, time.monotonic())
+                        continue
                     self._end(future)
                     result.append(_timed_out(job, self._timeout))
                 else:
                     continue
                 del self._running[future]
+            if self.capacity > len(self._running):  # workers have come: there may be more to submit
+                break
         return result
 
     def stop(self) -> None:
@@ -113,6 +128,10 @@ class ExecutorBackend:
     def _wait(self, seconds: float | None) -> None:
         """Block until a job has ended, or for so long."""
         futures.wait(self._running, timeout=seconds, return_when=futures.FIRST_COMPLETED)
+
+    def _queued(self, future: Any) -> bool:
+        """Whether a job has not begun, for want of a worker."""
+        return False
 
     def _end(self, future: Any) -> None:
         """End a job that takes too long, as far as that is possible."""
@@ -139,42 +158,72 @@ def _timed_out(job: Job, timeout: float) -> Outcome:
 
 
 class DaskBackend(ExecutorBackend):
-    """Jobs on a Dask cluster (extra ``dask``).
+    """Jobs on a Dask cluster (extra ``dask``), also one whose workers come and go.
 
     Args:
-        address: of the scheduler, or ``local`` for a cluster on this machine.
+        address: of the scheduler, the file that it writes its address to (``dask scheduler --scheduler-file``), or ``local`` for a cluster on this machine.
         timeout: seconds that an evaluation may take; the worker of one that takes longer is restarted.
         workers: of a local cluster.
+        resources: what an evaluation takes of its worker's resources, as ``dask worker --resources`` names them.
+
+    Raises:
+        SearchError: no scheduler answers.
     """
 
-    def __init__(self, address: str, timeout: float | None = None, workers: int = 2) -> None:
+    def __init__(
+        self, address: str, timeout: float | None = None, workers: int = 2, resources: Mapping[str, float] | None = None
+    ) -> None:
         try:
             import distributed
         except ImportError:
             raise MissingExtra("cg-evolve", "dask", "--dask") from None
         self._distributed = distributed
         self._cluster = None
+        self._resources = dict(resources or {})
         try:
             if address == "local":
                 self._cluster = distributed.LocalCluster(
-                    n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    processes=True,
+                    dashboard_address=None,
+                    resources=self._resources,
                 )
                 self._client = distributed.Client(self._cluster)
+            elif os.path.isfile(address):
+                self._client = distributed.Client(scheduler_file=address, timeout="10s")
             else:
                 self._client = distributed.Client(address, timeout="10s")
         except (OSError, ValueError) as error:
             raise SearchError(f"no Dask scheduler answers at '{address}': {one_line(error)}") from None
-        super().__init__(self._client.get_executor(), max(1, sum(self._client.nthreads().values())), timeout)
+        super().__init__(self._client.get_executor(), 1, timeout)
+
+    @property
+    def capacity(self) -> int:
+        """Evaluations that the workers that are there now take at once; one where none is there yet, which waits."""
+        slots = 0
+        for worker in self._client.scheduler_info(n_workers=-1)["workers"].values():
+            own = worker.get("resources", {})
+            takes = [int(own.get(name, 0) // need) for name, need in self._resources.items()]
+            slots += min([worker["nthreads"], *takes])
+        return max(1, slots)
 
     def _start(self, job: Job) -> Any:
-        return self._client.submit(run_job, job, key=f"evaluate-{job.session}-{job.id}-{job.attempt}", pure=False)
+        key = f"evaluate-{job.session}-{job.id}-{job.attempt}"
+        return self._client.submit(run_job, job, key=key, pure=False, resources=self._resources or None)
 
     def _wait(self, seconds: float | None) -> None:
         with contextlib.suppress(TimeoutError, self._distributed.TimeoutError):  # by the second, for interrupts
             self._distributed.wait(list(self._running), timeout=1.0, return_when="FIRST_COMPLETED")
 
+    def _workers(self, future: Any) -> list[str]:
+        return [w for w, keys in self._client.processing().items() if future.key in keys]
+
+    def _queued(self, future: Any) -> bool:
+        return not self._workers(future)
+
     def _end(self, future: Any) -> None:
-        workers = [w for w, keys in self._client.processing().items() if future.key in keys]
+        workers = self._workers(future)
         future.cancel()
         with contextlib.suppress(Exception):  # a worker without a nanny cannot be restarted
             self._client.restart_workers(workers, timeout=20)

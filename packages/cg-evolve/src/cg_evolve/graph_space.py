@@ -30,11 +30,12 @@ class GraphSpace:
     Args:
         file: a graph document, or any SOURCE that the installed frontends read.
         edits: the most sites at which a sample differs from the network.
+        input: where ``file`` is Python code, ``own.py:net``, the shapes of its inputs without the batch, between commas: ``3x32x32``.
     """
 
     name = "graph"
 
-    def __init__(self, file: str = "", edits: str | int = 6) -> None:
+    def __init__(self, file: str = "", edits: str | int = 6, input: str = "") -> None:
         if not file:
             raise SourceError("the space 'graph' needs a network: graph?file=net.cg.json")
         try:
@@ -44,7 +45,7 @@ class GraphSpace:
         if self.edits < 1:
             raise SourceError(f"edits should be at least 1, not {self.edits}")
         self.family = f"graph:{Path(file).name}"
-        self.base: Graph = cg_ir.graph_of(file).canonicalize()
+        self.base: Graph = cg_ir.graph_of(file, input=tuple(filter(None, input.split(",")))).canonicalize()
         self._sites = Sites(self.base)
         if not self._sites.by_name:
             raise SourceError(f"{file}: has nothing that this space knows how to change")

@@ -19,7 +19,7 @@ __all__ = ["COPIES", "copy_code", "digest_of", "inputs_of", "names_python", "ref
 
 #: Folder of a run with the Python files that it began with.
 COPIES = "inputs"
-_CALLABLE = re.compile(r"(?P<place>.+\.py|[A-Za-z_][\w.]*):(?P<name>[A-Za-z_][\w.]*)")
+_CALLABLE = re.compile(r"(?P<place>.+\.py|[A-Za-z_][\w.]*):(?P<name>[A-Za-z_][\w.]*)(?:#\d+)?")
 
 
 def inputs_of(config: Config, code: Mapping[str, str] | None = None) -> dict[str, str]:

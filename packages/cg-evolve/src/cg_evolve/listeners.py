@@ -1,9 +1,10 @@
-"""What listens to runs: a log of JSON lines, TensorBoard."""
+"""What listens to runs: a log of JSON lines, TensorBoard, MLflow."""
 
 from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from cg_evolve.runs import Run
     from cg_ir.plugins import RunListener
 
-__all__ = ["JsonLines", "Listeners", "TensorBoard"]
+__all__ = ["JsonLines", "Listeners", "MLflow", "TensorBoard"]
 
 
 class JsonLines:
@@ -81,6 +82,67 @@ class TensorBoard:
         self._writer.close()
 
 
+class MLflow:
+    """A run of MLflow: settings as parameters, metrics of each evaluation and the best value so far over the number of the evaluation.
+
+    A search that is resumed goes on in the MLflow run that its folder had there. Nothing of MLflow's global state is touched.
+
+    Args:
+        target: folder of a file store, or the address of another store: ``sqlite:///mlflow.db``, ``http://host:5000``. The experiment is called ``cg``.
+    """
+
+    name = "mlflow"
+    _EXPERIMENT, _FOLDER = "cg", "cg.directory"
+
+    def __init__(self, target: str) -> None:
+        is_address = ":/" in target
+        if not is_address:  # a file store, which MLflow opens only when asked to
+            os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
+        try:
+            from mlflow import MlflowClient
+            from mlflow.exceptions import MlflowException
+        except ImportError:
+            raise SearchError("a log for MLflow needs it: pip install mlflow") from None
+        self._run = ""
+        try:
+            self._client = MlflowClient(tracking_uri=target if is_address else Path(target).resolve().as_uri())
+            found = self._client.get_experiment_by_name(self._EXPERIMENT)
+            self._experiment = (
+                self._client.create_experiment(self._EXPERIMENT) if found is None else found.experiment_id
+            )
+        except (MlflowException, OSError) as error:
+            raise SearchError(f"{target}: MLflow cannot write there: {str(error)[:200]}") from None
+
+    def event(self, kind: str, facts: Mapping[str, Any]) -> None:
+        """Begin or go on with the run, log an evaluation, or end the run: as failed where nothing succeeded."""
+        if kind == "begin":
+            self._begin(facts)
+        elif kind == "evaluation":
+            numbers = {f"evaluation/{name}": value for name, value in facts["metrics"].items()}
+            for name, value in {**numbers, "best": facts["best"]}.items():
+                if value is not None:
+                    self._client.log_metric(self._run, name, value, step=facts["id"])
+            if facts["error"]:
+                self._client.set_tag(self._run, f"error.{facts['id']}", facts["error"])
+        elif kind == "end":
+            self._client.set_terminated(self._run, "FAILED" if facts["best"] is None else "FINISHED")
+
+    def _begin(self, facts: Mapping[str, Any]) -> None:
+        folder = facts["directory"]
+        runs = self._client.search_runs([self._experiment], f"tags.`{self._FOLDER}` = '{folder}'", max_results=1)
+        if runs:
+            self._run = runs[0].info.run_id
+            self._client.update_run(self._run, "RUNNING")
+            return
+        made = self._client.create_run(self._experiment, tags={self._FOLDER: folder}, run_name=Path(folder).name)
+        self._run = made.info.run_id
+        for name, value in facts["config"].items():
+            self._client.log_param(self._run, name, json.dumps(value))
+
+    def close(self) -> None:
+        """There is nothing left: every event has been written."""
+
+
 class Listeners:
     """Tells all listeners of a run what happens.
 
@@ -93,7 +155,9 @@ class Listeners:
         for text in texts:
             name, colon, target = text.partition(":")
             if not colon or not target:
-                raise SearchError(f"a log looks like jsonl:events.jsonl or tensorboard:FOLDER, not '{text}'")
+                raise SearchError(
+                    f"a log looks like jsonl:events.jsonl, tensorboard:FOLDER or mlflow:FOLDER, not '{text}'"
+                )
             self._listeners.append(get_listener(name, target=target))
 
     @contextmanager

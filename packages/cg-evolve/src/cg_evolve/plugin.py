@@ -42,6 +42,7 @@ def cg_run_events() -> list[_Lazy]:
     return [
         _Lazy("jsonl", "cg_evolve.listeners:JsonLines"),
         _Lazy("tensorboard", "cg_evolve.listeners:TensorBoard"),
+        _Lazy("mlflow", "cg_evolve.listeners:MLflow"),
     ]
 
 

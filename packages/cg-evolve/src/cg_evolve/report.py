@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from cg_ir.files import write_text
 from cg_ir.page import asset, page
 from cg_ir.page.graph import GRAPH_SCRIPTS, graph_data, graph_styles
 
-__all__ = ["report_data", "report_page", "write_report"]
+__all__ = ["Read", "read", "report_data", "report_page", "run_facts", "write_report"]
 
 #: Networks whose drawing the page carries, the winner first.
 _DRAWN = 6
@@ -36,11 +37,16 @@ def write_report(run: Path, output: Path) -> None:
     write_text(output, report_page(run))
 
 
-def report_page(run: Path) -> str:
-    """The page of a run as HTML text."""
+def report_page(run: Path, refresh: float | None = None) -> str:
+    """The page of a run as HTML text.
+
+    Args:
+        run: its folder.
+        refresh: seconds after which a browser reads the page anew; it does not by default.
+    """
     data = report_data(run)
     scripts = ["vendor/uPlot.min.js", *GRAPH_SCRIPTS, "plot.js"]
-    own = ["evaluations.js", "charts.js", "lineage.js", "table.js", "report.js"]
+    own = ["evaluations.js", "choice.js", "charts.js", "lineage.js", "table.js", "report.js"]
     return page(
         f"Search of {data['run']['space']}",
         '<div id="report"></div>',
@@ -48,7 +54,78 @@ def report_page(run: Path) -> str:
         scripts=[*map(asset, scripts), *(asset(name, "cg_evolve") for name in own)],
         styles=[asset("vendor/uPlot.min.css"), *graph_styles(), asset("plot.css"), asset("report.css", "cg_evolve")],
         body_class="report-page",
+        refresh=refresh,
     )
+
+
+@dataclass(frozen=True)
+class Read:
+    """What the folder of a run holds, without the networks.
+
+    Attributes:
+        finished: when each evaluation had finished, in seconds since 1970.
+    """
+
+    config: Config
+    problem: Problem
+    rows: list[Evaluation]
+    finished: list[float | None]
+
+    @property
+    def good(self) -> list[Evaluation]:
+        """The successful evaluations within the constraints."""
+        return [row for row in self.rows if row.good and row.value is not None]
+
+    @property
+    def best(self) -> Evaluation | None:
+        """The best of them by the first objective."""
+        utility = self.problem.objectives[0].utility
+        return max(self.good, key=lambda row: utility(row.value or 0.0), default=None)
+
+
+def read(run: Path, store: Store | None = None) -> Read:
+    """What a run has done so far; nothing that it names is run.
+
+    Args:
+        run: its folder.
+        store: its history, where it is open already.
+
+    Raises:
+        SearchError: the folder holds no readable run.
+    """
+    if store is None:
+        opened = _history(run)
+        try:
+            return read(run, opened)
+        finally:
+            opened.close()
+    config = Config.read(run / CONFIG)
+    rows, finished = store.rows(), store.finish_times()
+    problem = Problem.make(config.objectives, config.constraints)
+    return Read(config, problem.named(next((row.metrics for row in rows if row.metrics), ())), rows, finished)
+
+
+def _history(run: Path) -> Store:
+    if not (run / CONFIG).exists() or not (run / HISTORY).exists():
+        raise SearchError(f"{run}: holds no run; cg search -o {run} makes one")
+    return Store(run / HISTORY, create=False)
+
+
+def run_facts(run: Read) -> dict[str, Any]:
+    """The settings of a run, as a page shows them."""
+    config = run.config
+    return {
+        "space": config.space,
+        "evaluator": config.evaluator,
+        "algorithm": config.algorithm,
+        "scorer": config.scorer,
+        "exclude": list(config.exclude),
+        "seed": config.seed,
+        "budget": config.budget,
+        "objectives": [{"metric": o.metric, "maximize": o.maximize} for o in run.problem.objectives],
+        "constraints": [str(c) for c in run.problem.constraints],
+        "lower": sorted({*COSTS, "latency", *run.problem.predicted}),
+    }
 
 
 def report_data(run: Path) -> dict[str, Any]:
@@ -57,36 +134,18 @@ def report_data(run: Path) -> dict[str, Any]:
     Raises:
         SearchError: the folder holds no readable run.
     """
-    if not (run / CONFIG).exists() or not (run / HISTORY).exists():
-        raise SearchError(f"{run}: holds no run; cg search -o {run} makes one")
-    config = Config.read(run / CONFIG)
-    problem = Problem.make(config.objectives, config.constraints)
-    store = Store(run / HISTORY, create=False)
+    store = _history(run)
     try:
-        rows, finished = store.rows(), store.finish_times()
-        problem = problem.named(next((row.metrics for row in rows if row.metrics), ()))
-        objectives = problem.objectives
-        good = [row for row in rows if row.good and row.value is not None]
-        best = max(good, key=lambda row: objectives[0].utility(row.value or 0.0), default=None)
-        graphs, note = _drawings(store, best, _shown(good, best, objectives))
+        there = read(run, store)
+        objectives, best = there.problem.objectives, there.best
+        graphs, note = _drawings(store, best, _shown(there.good, best, objectives))
     finally:
         store.close()
     return {
-        "run": {
-            "space": config.space,
-            "evaluator": config.evaluator,
-            "algorithm": config.algorithm,
-            "scorer": config.scorer,
-            "exclude": list(config.exclude),
-            "seed": config.seed,
-            "budget": config.budget,
-            "objectives": [{"metric": o.metric, "maximize": o.maximize} for o in objectives],
-            "constraints": [str(c) for c in problem.constraints],
-            "lower": sorted({*COSTS, "latency", *problem.predicted}),
-        },
-        "columns": _columns(rows, finished),
+        "run": run_facts(there),
+        "columns": _columns(there.rows, there.finished),
         "best": None if best is None else best.id,
-        "optimum": _optimum(config, objectives, problem),
+        "optimum": _optimum(there.config, objectives, there.problem),
         "graphs": graphs,
         "note": note,
     }

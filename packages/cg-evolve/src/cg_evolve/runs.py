@@ -7,7 +7,7 @@ import re
 import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -98,22 +98,7 @@ class Run:
         if there:
             refuse_others(folder, read_inputs(path), inputs)
         search = _search(config, space, evaluator)  # before the folder is made: a mistake leaves nothing behind
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            lock = Lock(folder / LOCK)
-            free = lock.acquire(block=False)
-        except OSError as error:
-            raise SearchError(f"{folder}: cannot be written: {error.strerror}") from None
-        if not free:
-            raise SearchError(f"{folder}: is in use by another process")
-        try:
-            workers = Lock(folder / WORKERS_LOCK)
-            workers.acquire()  # wait until the last worker of a killed main process has gone
-            workers.release()
-            store = Store(folder / HISTORY)
-        except BaseException:
-            lock.release()
-            raise
+        lock, store = _taken(folder)
         run = cls(folder, config, search, store, uuid.uuid4().hex, lock, evaluator)
         try:
             store.claim(run.session)
@@ -257,6 +242,15 @@ class Run:
             session=self.session,
         )
 
+    def job_again(self, candidate: Candidate, state: str) -> Job:
+        """An evaluation anew, from the first step on, that leaves no trace in the history.
+
+        Args:
+            candidate: what was evaluated.
+            state: a folder for the state of its training.
+        """
+        return replace(self._job(candidate, 1, direct=False), state=state)
+
     def _state(self, candidate: Candidate) -> Path:
         """Folder of the state of a network's training."""
         return self.directory.resolve() / STATES / candidate.hash.partition(":")[2][:16]
@@ -328,6 +322,30 @@ def read_run(directory: str | os.PathLike[str]) -> tuple[Config, Search]:
     )
     search.restore(rows)
     return config, search
+
+
+def _taken(folder: Path) -> tuple[Lock, Store]:
+    """A run's folder for this process alone, and its history.
+
+    Raises:
+        SearchError: it cannot be written, or another process has it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = Lock(folder / LOCK)
+        free = lock.acquire(block=False)
+    except OSError as error:
+        raise SearchError(f"{folder}: cannot be written: {error.strerror}") from None
+    if not free:
+        raise SearchError(f"{folder}: is in use by another process")
+    try:
+        workers = Lock(folder / WORKERS_LOCK)
+        workers.acquire()  # wait until the last worker of a killed main process has gone
+        workers.release()
+        return lock, Store(folder / HISTORY)
+    except BaseException:
+        lock.release()
+        raise
 
 
 def _taken_up(folder: Path, given: Config | None, allow_python: bool | None) -> Config:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PyTorchFrontend"]
 
-_MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
-_FILE = re.compile(r".+\.py:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.DOTALL)
+_MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(#\d+)?")
+_FILE = re.compile(r".+\.py:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(#\d+)?", re.DOTALL)
 _UNREADABLE = {
     ".pt2": "loading an exported program unpickles, which can run any code; load it yourself with torch.export.load and "
     "pass it to cg_frontends.pytorch.from_module",
@@ -58,7 +58,7 @@ class PyTorchFrontend:
 
         Args:
             source: a module, or ``file.py:callable`` or ``module.path:callable``, whose callable (a class, a function or a module
-                object) gives one.
+                object) gives one; ``file.py:callable#3`` is the fourth of those that a function yields.
             input: shapes of the inputs without the batch, ``3x224x224`` or ``128:int64``; where the model states none itself.
             args: arguments of the callable: a JSON list or object, or a Python list, tuple or dict.
             strict: operators outside the vocabulary are an error.
@@ -89,6 +89,25 @@ class PyTorchFrontend:
         return convert(
             source, inputs=input, arguments=args, strict=strict, verify=verify, tokens=tokens, past=past, name=name
         )
+
+    def count(self, source: str, args: Any = None) -> int:
+        """How many modules the callable of a source yields.
+
+        Args:
+            source: ``file.py:callable`` or ``module.path:callable``.
+            args: its arguments, as in :meth:`convert`.
+
+        Raises:
+            SourceError: the code fails, or yields none; MissingExtra: torch is not installed.
+        """
+        _refuse_missing(source)
+        try:
+            import torch  # noqa: F401
+        except ImportError:
+            raise MissingExtra("cg-frontends", "torch", "reading PyTorch models") from None
+        from cg_frontends.pytorch.sources import count
+
+        return count(source, args)
 
 
 def _refuse_missing(source: str) -> None:

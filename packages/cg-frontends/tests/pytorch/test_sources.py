@@ -41,6 +41,14 @@ def reads():
 
 def nothing():
     return 3
+
+def several(least=4):
+    for width in (least, 2 * least):
+        yield Net(width)
+
+def mixed():
+    yield Net()
+    yield 3
 """
 
 
@@ -204,3 +212,32 @@ def test_a_file_without_a_name(tmp_path, capsys):
             main(["info", str(source)])
         assert caught.value.code == 2
         assert told in capsys.readouterr().err
+
+
+def test_a_function_that_yields_stands_for_its_networks(frontend, source, capsys):
+    from cg_ir.sources import Reading
+
+    reading = Reading(input=("3x32x32",))
+    assert reading.expand([f"{source}:several", f"{source}:Net"]) == [
+        f"{source}:several#0",
+        f"{source}:several#1",
+        f"{source}:Net",
+    ]
+    assert reading.expand([f"{source}:several?least=6"])[1] == f"{source}:several#1?least=6"
+    widths = [reading.graph(one).nodes[1].shape[1] for one in reading.expand([f"{source}:several?least=3,5"])]
+    assert widths == [3, 6, 5, 10]
+    assert frontend.convert(f"{source}:several#1", input=["3x32x32"]).name == f"{source}:several#1"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("several", r"several yields several networks; .*several#0 is the first"),
+        ("several#2", "several#2: it yields fewer networks"),
+        ("mixed#1", "mixed yields int as number 1, not an nn.Module"),
+        ("reads#0", "yields nothing, it returns one network; leave out the number"),
+    ],
+)
+def test_mistakes_about_what_yields(frontend, source, name, message):
+    with pytest.raises(SourceError, match=message):
+        frontend.convert(f"{source}:{name}", input=["3x32x32"])

@@ -1,7 +1,8 @@
 """SOURCEs that stand for several: calls with arguments, grids of them, and folders.
 
 ``file.py:make?depth=3&width=32`` is the network that ``make(depth=3, width=32)`` returns, ``file.py:make?depth=2,3&width=16,32`` are four of them, and a folder
-stands for the networks in it. Values are JSON where they can be (``3``, ``true``, ``[1,2]``, ``"a,b"``), otherwise text.
+stands for the networks in it. Where the function yields several networks, ``file.py:make`` stands for all of them and ``file.py:make#0`` is the first.
+Values are JSON where they can be (``3``, ``true``, ``[1,2]``, ``"a,b"``), otherwise text.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -29,11 +30,14 @@ __all__ = [
     "split_values",
     "value_of",
     "with_arguments",
+    "yields",
 ]
 
 #: Endings of files that a folder of networks may hold.
 NETWORK_SUFFIXES = (".cg.json", ".cg.json.gz", ".onnx")
-_CALLABLE = re.compile(r"(?:.+\.py|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.DOTALL)
+_CALLABLE = re.compile(
+    r"(?:.+\.py|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?:#\d+)?", re.DOTALL
+)
 _MOST = 100_000
 
 
@@ -129,27 +133,49 @@ def parameters_of(base: str) -> list[str]:
     Args:
         base: ``file.py:callable`` or ``module.path:callable``.
     """
+    tree = _definition(base.partition("#")[0])
+    if isinstance(tree, ast.ClassDef):
+        tree = next((n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
+    if tree is None:
+        return []
+    names = [a.arg for a in (*tree.args.posonlyargs, *tree.args.args, *tree.args.kwonlyargs)]
+    return [n for n in names if n != "self"]
+
+
+def yields(source: str) -> bool:
+    """Whether a SOURCE names a function that yields, read from its file without running it."""
+    if not is_call(source) or "#" in source:
+        return False
+    tree = _definition(source.partition("?")[0])
+    return isinstance(tree, ast.FunctionDef) and any(isinstance(n, (ast.Yield, ast.YieldFrom)) for n in _own(tree))
+
+
+def _own(tree: ast.AST) -> Iterator[ast.AST]:
+    """The parts of a function, without those of functions inside it."""
+    for part in ast.iter_child_nodes(tree):
+        if not isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
+            yield part
+            yield from _own(part)
+
+
+def _definition(base: str) -> Any:
+    """The function or class that ``file.py:callable`` or ``module.path:callable`` names, as it is written; none where that is not found."""
     place, _, name = base.rpartition(":")
     if not place.endswith(".py"):
         if not may_run(place):  # finding a module runs the packages that it is in
-            return []
+            return None
         try:
             spec = find_spec(place)
         except (ImportError, ValueError):
-            return []
+            return None
         place = (spec.origin if spec is not None else None) or ""
     try:
         tree: Any = ast.parse(Path(place).read_text(encoding="utf-8"))
     except (OSError, SyntaxError, ValueError):
-        return []
+        return None
     for part in name.split("."):
         found = [n for n in tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef)) and n.name == part]
         if not found:
-            return []
+            return None
         tree = found[-1]
-    if isinstance(tree, ast.ClassDef):
-        tree = next((n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
-        if tree is None:
-            return []
-    names = [a.arg for a in (*tree.args.posonlyargs, *tree.args.args, *tree.args.kwonlyargs)]
-    return [n for n in names if n != "self"]
+    return tree

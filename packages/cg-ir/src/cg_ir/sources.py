@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from cg_ir.calls import arguments_of, expand, value_of
+from cg_ir.calls import arguments_of, expand, value_of, yields
 from cg_ir.errors import SourceError
 from cg_ir.graph import Graph
 from cg_ir.plugin_registry import Entry, get_space, registry, split_options
@@ -46,8 +46,23 @@ class Reading:
         return graph_of(source, space=self.space, input=self.input, args=self.args, strict=self.strict)
 
     def expand(self, sources: Iterable[str]) -> list[str]:
-        """The SOURCEs that these stand for: grids of calls and folders of networks, see :mod:`cg_ir.calls`."""
-        return list(sources) if self.space is not None else [one for source in sources for one in expand(source)]
+        """The SOURCEs that these stand for: grids of calls, functions that yield, and folders of networks, see :mod:`cg_ir.calls`."""
+        if self.space is not None:
+            return list(sources)
+        return [one for source in sources for call in expand(source) for one in self._yielded(call)]
+
+    def _yielded(self, source: str) -> list[str]:
+        """The networks that a function yields, each a SOURCE; of any other SOURCE itself."""
+        if not yields(source):
+            return [source]
+        base, own = arguments_of(source)
+        for entry in registry().entries("frontend").values():
+            frontend = _accepting(entry, base)
+            if frontend is not None and hasattr(frontend, "count"):
+                rest = source[len(base) :]
+                count = frontend.count(base, args=_joined(self.args, base, own) if own else self.args)
+                return [f"{base}#{i}{rest}" for i in range(count)]
+        return [source]
 
 
 def graph_of(source: str, *, space: str | None = None, **options: Any) -> Graph:
@@ -55,7 +70,7 @@ def graph_of(source: str, *, space: str | None = None, **options: Any) -> Graph:
 
     Args:
         source: tried in this order: an architecture of ``space`` where one is named; a graph file; ``space:arch``; a source
-            that a frontend accepts (``file.py:callable``, ``file.py:callable?depth=3&width=32``, ``module.path:callable``, ``.onnx``).
+            that a frontend accepts (``file.py:callable``, ``file.py:callable?depth=3&width=32``, ``file.py:callable#3``, ``module.path:callable``, ``.onnx``).
         space: name of the space whose own notation ``source`` is in.
         options: passed to the frontend (``input``, ``args``, ``strict``), ignored by the rest.
 

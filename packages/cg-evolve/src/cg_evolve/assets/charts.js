@@ -3,11 +3,6 @@
 
 cg.describe = (row, extra) => `#${row.id} ${extra}\n${row.arch.length > 120 ? row.arch.slice(0, 119) + "…" : row.arch}`;
 
-cg.choice = function (label, options, chosen, change) {
-  const select = cg.h("select", { change: () => change(select.value) }, options.map(([value, text]) => cg.h("option", { value, selected: value === chosen }, text)));
-  return cg.h("label", { class: "choice" }, label + " ", select);
-};
-
 const outOfSight = (count) => `${cg.plural(count, "point")} out of sight`;
 const rangeChoice = (state, draw) => cg.choice("Range", [["best", "the best 90%"], ["all", "everything"]], state.range, (value) => { state.range = value; draw(); });
 

@@ -15,7 +15,7 @@ __all__ = ["search"]
 
 _TABLES = ("nb201", "nb101", "nb301")
 _PARTS = (*_TABLES, "mobilenetv3", "digits", "overhead")
-_METHODS = ("random", "local", "regularized", "nsga2", "guided", "gp", "bayesian")
+_METHODS = ("random", "local", "regularized", "nsga2", "asha", "guided", "gp", "bayesian", "halving")
 
 
 @click.command()

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from cg_evolve.bench import fronts, overhead, training
-from cg_evolve.bench.methods import FRONT_METHODS, TABLE_METHODS
+from cg_evolve.bench.methods import FRONT_METHODS, HALVING, TABLE_METHODS
 from cg_evolve.bench.rows import POINTS, Row
 from cg_evolve.bench.tables import LABELS, PLACED, TASKS, Task
 from cg_ir.errors import MissingExtra
@@ -93,12 +93,18 @@ def _task(task: Task, rows: Sequence[Row]) -> list[str]:
             f"({len(places)} draws): what of its rank the networks themselves explain.",
             "",
         ]
+    halving = any(row["method"] in HALVING for row in rows)
     head = ["method", "seeds", "budget", "to the best network", "within 24", "within 64", "to the best 0.1 %"]
     return [
         f"## {task.name}",
         "",
         f"{networks:,} distinct networks, searched by `{task.metric}`, the best found judged by `{task.judged}`. Without any guidance the best",
         f"network is expected after {(networks + 1) / 2:,.0f} evaluations.",
+        *(
+            ["`asha` and `halving` also train for fewer epochs; their evaluations are whole trainings by the epochs."]
+            if halving
+            else []
+        ),
         "",
         *known,
         *_table([*head, *(f"best after {p}" for p in points), "judged"], body),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cg_evolve.bench.methods import GUIDED, TABLE_METHODS, make_method
+from cg_evolve.bench.methods import GUIDED, HALVING, TABLE_METHODS, make_method
 from cg_evolve.bench.rows import POINTS, Rows
 from cg_evolve.errors import Exhausted
 from cg_evolve.evaluators.benchmark import BenchmarkEvaluator
@@ -22,7 +23,7 @@ from cg_ir import get_space, hash_all
 if TYPE_CHECKING:
     from cg_ir.graph import Graph
 
-__all__ = ["LABELS", "PLACED", "TASKS", "Table", "Task", "place_of_best", "run_search", "run_tables"]
+__all__ = ["LABELS", "PLACED", "TASKS", "Table", "Task", "place_of_best", "run_halving", "run_search", "run_tables"]
 
 #: Labels of `place_of_best`, and its name among the rows.
 LABELS = 500
@@ -37,6 +38,7 @@ class Task:
         name: of its reader and its space, whose family the predictor leaves out.
         metric: what is searched; ``judged`` is what the best is judged by in the end.
         budget: evaluations of the algorithms that a predictor guides; ``plain`` of the others.
+        curve: numbers of epochs after which the table has a value, with its metric, upwards; the last is a whole training.
     """
 
     name: str
@@ -44,11 +46,19 @@ class Task:
     judged: str
     budget: int
     plain: int
+    curve: tuple[tuple[int, str], ...] = ()
 
 
 TASKS = (
-    Task("nb201", "cifar10_valid", "cifar10_test", 100, 1000),
-    Task("nb101", "valid_108ep", "valid_108ep", 150, 2000),
+    Task("nb201", "cifar10_valid", "cifar10_test", 100, 1000, ((12, "cifar10_valid_12ep"), (200, "cifar10_valid"))),
+    Task(
+        "nb101",
+        "valid_108ep",
+        "valid_108ep",
+        150,
+        2000,
+        ((4, "valid_4ep"), (12, "valid_12ep"), (36, "valid_36ep"), (108, "valid_108ep")),
+    ),
     Task("nb301", "val_acc_yahpo", "val_acc_yahpo", 100, 500),
 )
 
@@ -134,6 +144,41 @@ def run_search(table: Table, method: str, seed: int, budget: int, scorer: str) -
     return row
 
 
+def run_halving(table: Table, method: str, seed: int, budget: int, scorer: str) -> dict[str, Any]:
+    """One search that compares trainings before they end; the best is among whole trainings.
+
+    Returns:
+        as of :func:`run_search`, where evaluations are counted in whole trainings: their epochs, by those of one.
+    """
+    task = table.task
+    steps = [epochs for epochs, _ in task.curve]
+    metric = dict(task.curve)
+    algorithm = make_method(method, scorer, (task.name,), steps)
+    search = Search(table.space, algorithm, seed=seed, exclude=(task.name,), pool=table.pool, q=1, steps=steps)
+    row: dict[str, Any] = {"task": task.name, "method": method, "seed": seed, "budget": budget}
+    row["networks"] = len(table.pool)
+    started, busy = time.perf_counter(), time.process_time()
+    top = max(1, len(table.pool) // 1000)
+    while search.spent < budget * steps[-1] and "optimum_at" not in row:
+        candidate = search.ask()[0]
+        value = table.labels[candidate.arch][metric[candidate.step or 0]]
+        search.tell([candidate], [value])
+        if search.best is None or candidate.step != steps[-1]:
+            continue
+        best, trainings = float(search.best.value or 0.0), math.ceil(search.spent / steps[-1])
+        row |= {f"best_{p}": f"{best:.6g}" for p in POINTS if trainings <= p <= budget}
+        row |= {f"rank_{p}": table.rank(best) for p in POINTS if trainings <= p <= budget}
+        for name, rank in (("top_at", top), ("optimum_at", 1)):
+            if table.rank(best) <= rank:
+                row.setdefault(name, trainings)
+    row["evaluations"] = math.ceil(search.spent / steps[-1])
+    judged = np.nan if search.best is None else table.labels[search.best.arch].get(task.judged, np.nan)
+    row["judged"] = f"{judged:.6g}"
+    row["seconds_per_evaluation"] = f"{(time.perf_counter() - started) / row['evaluations']:.4f}"
+    row["cpu_per_evaluation"] = f"{(time.process_time() - busy) / row['evaluations']:.4f}"
+    return row
+
+
 def place_of_best(table: Table, seed: int, scorer: str) -> dict[str, Any]:
     """Where a predictor that learned from random labels of the table itself places the table's best network, whose label it did not see.
 
@@ -168,8 +213,9 @@ def run_tables(
                 rows.add(row)
                 yield f"{task.name}: {LABELS} of its labels place the best network at {row['optimum_at']}"
         for method in TABLE_METHODS:
-            if method not in methods:
+            if method not in methods or (method in HALVING and not task.curve):
                 continue
+            run_one = run_halving if method in HALVING else run_search
             budget = task.budget if method in GUIDED else task.plain
             budget = min(budget, 64 if method in GUIDED else 200) if quick else budget
             for seed in range(seeds):
@@ -178,7 +224,7 @@ def run_tables(
                 if table is None:
                     table = Table.read(task, data)
                     yield f"{task.name}: {len(table.pool):,} distinct networks, best {table.ranks[0]:.6g}"
-                row = run_search(table, method, seed, budget, scorer)
+                row = run_one(table, method, seed, budget, scorer)
                 rows.add(row)
                 found = f"best network at {row['optimum_at']}" if "optimum_at" in row else "best network not found"
                 yield f"{task.name} {method} seed {seed}: {found} ({row['evaluations']} evaluations)"

@@ -58,6 +58,10 @@ def make_evaluator(spec: str, space: str = "", input: Sequence[str] = (), steps:
         options: dict[str, Any] = split_options(f"{kind}?{query}")[1] if query else {}
         if kind == "benchmark":
             options["space"] = space
+        elif kind == "train" and steps is not None and options.setdefault("epochs", str(steps)) != str(steps):
+            raise SearchError(
+                f"the steps end at {steps}, the training at {options['epochs']} epochs: leave out epochs="
+            )
         return get_evaluator(kind, target=target, **options)
     if colon:
         name, target = kind, rest.partition("?")[0]

@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Any
 from cg_evolve.errors import SearchError
 from cg_evolve.evaluators.datasets import Images, load_images
 from cg_evolve.evaluators.resolution import at_resolution
+from cg_evolve.steps import Enough, Progress
 from cg_ir import GraphError
 from cg_ir.errors import MissingExtra
 
 if TYPE_CHECKING:
+    from cg_evolve.evaluators.training import Training
     from cg_ir.graph import Graph
 
 __all__ = ["TrainEvaluator"]
+
+_STATE = "state.npz"
 
 
 class TrainEvaluator:
@@ -22,7 +26,8 @@ class TrainEvaluator:
 
     Stochastic gradient descent with momentum under a cosine schedule after a short warm-up, on shifted and (natural images) mirrored copies. The metrics
     are ``accuracy`` on the validation part, ``test_accuracy``, ``train_loss`` of the last epoch and ``diverged``, 1 where the loss became no
-    number or many times what it was at first: such a run ends at once. The same seed gives the same result on the same machine.
+    number or many times what it was at first: such a run ends at once. The same seed gives the same result on the same machine. A step of a search with
+    ``--steps`` is an epoch, and a training goes on from its state.
 
     Args:
         target: the data set, see :func:`cg_evolve.evaluators.datasets.load_images`.
@@ -37,6 +42,7 @@ class TrainEvaluator:
     """
 
     name = "train"
+    keeps_state = True
 
     def __init__(
         self,
@@ -65,21 +71,21 @@ class TrainEvaluator:
         images = load_images(target, self.resolution or None)
         self.images: Images = images.subset(count) if count else images
 
-    def evaluate(self, arch: str, graph: Graph, seed: int) -> dict[str, float]:
-        """Train from the weights of ``seed``.
+    def evaluate(self, arch: str, graph: Graph, seed: int, progress: Progress | None = None) -> dict[str, float]:
+        """Train from the weights of ``seed``, or from what an earlier part of this training has left.
 
         Raises:
             SearchError: the network takes no image or gives too few classes.
         """
         import torch
 
-        from cg_evolve.evaluators.training import train_network
+        from cg_evolve.evaluators.training import Training
 
         graph = self._sized(graph, self._input(graph))
         before = torch.get_num_threads()
         torch.set_num_threads(self.threads)
         try:
-            return train_network(
+            training = Training(
                 graph,
                 self.images,
                 epochs=self.epochs,
@@ -88,8 +94,26 @@ class TrainEvaluator:
                 device=self.device or _best_device(),
                 seed=seed,
             )
+            if progress is not None and progress.stop is not None:
+                return self._in_steps(training, progress)
+            while training.epoch < self.epochs and not training.diverged:
+                training.advance()
+            return training.metrics()
         finally:
             torch.set_num_threads(before)
+
+    def _in_steps(self, training: Training, progress: Progress) -> dict[str, float]:
+        """Train to the step at which to stop, measured after every epoch."""
+        progress.begin(keeps_state=True)
+        if progress.start:
+            training.load(progress.work / _STATE)
+        with contextlib.suppress(Enough):
+            while not progress.done and training.epoch < self.epochs:
+                training.advance()
+                if progress.folder is not None:
+                    training.save(progress.work / _STATE)
+                progress.report(training.epoch, training.metrics())
+        return progress.curve[progress.start]
 
     def _input(self, graph: Graph) -> tuple[int, ...]:
         inputs = [node.shape for node in graph.nodes if node.op == "Input"]

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -14,12 +15,13 @@ from cg_evolve.evaluators.datasets import Images
 from cg_ir import to_module
 
 if TYPE_CHECKING:
-    import numpy as np
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from cg_ir.graph import Graph
 
-__all__ = ["train_network"]
+__all__ = ["Training"]
 
 _MOMENTUM = 0.9
 _WEIGHT_DECAY = 5e-4
@@ -28,75 +30,114 @@ _CLIP = 5.0  # norm of the gradient
 _DIVERGED = 4.0  # times the loss of a uniform guess
 
 
-def train_network(
-    graph: Graph,
-    images: Images,
-    *,
-    epochs: int,
-    batch: int,
-    lr: float,
-    device: str,
-    seed: int,
-) -> dict[str, float]:
-    """Train a network and measure it; see :class:`cg_evolve.evaluators.train.TrainEvaluator`.
+class Training:
+    """A training that goes on epoch by epoch, and from a file; see :class:`cg_evolve.evaluators.train.TrainEvaluator`.
 
     Args:
         graph: the network, with one image as its input.
         images: what to learn.
         epochs, batch, lr, device, seed: as their names say.
+
+    Attributes:
+        epoch: epochs that are done.
+        diverged: whether the loss has become no number or far too large; then nothing changes any more.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        module = to_module(graph).to(device)
-    generator = torch.Generator().manual_seed(seed)
-    channels, *side = next(node.shape for node in graph.nodes if node.op == "Input")[1:]
-    x = _tensor(images.train, channels, side)
-    mean, std = x.mean(dim=(0, 2, 3), keepdim=True), x.std(dim=(0, 2, 3), keepdim=True) + 1e-6
-    x, y = (x - mean) / std, torch.from_numpy(images.train_labels)
-    optimizer = torch.optim.SGD(
-        module.parameters(), lr=lr, momentum=_MOMENTUM, weight_decay=_WEIGHT_DECAY, nesterov=True
-    )
-    steps = math.ceil(len(x) / batch)
-    total = steps * epochs
-    warm = max(1, round(_WARM_UP * total))
-    limit = _DIVERGED * math.log(images.classes)
-    step, loss_sum, diverged = 0, 0.0, False
-    for _ in range(epochs):
-        module.train()
-        order = torch.randperm(len(x), generator=generator)
-        loss_sum = 0.0
-        for chosen in order.split(batch):
-            if len(chosen) == 1 and len(x) > 1:
+
+    def __init__(
+        self, graph: Graph, images: Images, *, epochs: int, batch: int, lr: float, device: str, seed: int
+    ) -> None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self._module = to_module(graph).to(device)
+        self._generator = torch.Generator().manual_seed(seed)
+        self._channels, *self._side = next(node.shape for node in graph.nodes if node.op == "Input")[1:]
+        x = _tensor(images.train, self._channels, self._side)
+        self._mean, self._std = x.mean(dim=(0, 2, 3), keepdim=True), x.std(dim=(0, 2, 3), keepdim=True) + 1e-6
+        self._x, self._y = (x - self._mean) / self._std, torch.from_numpy(images.train_labels)
+        self._optimizer = torch.optim.SGD(
+            self._module.parameters(), lr=lr, momentum=_MOMENTUM, weight_decay=_WEIGHT_DECAY, nesterov=True
+        )
+        self._images, self._batch, self._lr, self._device = images, batch, lr, device
+        self._total = math.ceil(len(x) / batch) * epochs
+        self._warm = max(1, round(_WARM_UP * self._total))
+        self._limit = _DIVERGED * math.log(images.classes)
+        self._step, self._loss_sum = 0, 0.0
+        self.epoch, self.diverged = 0, False
+
+    def advance(self) -> None:
+        """Train for one epoch."""
+        self.epoch += 1
+        if self.diverged:
+            return
+        self._module.train()
+        self._loss_sum = 0.0
+        for chosen in torch.randperm(len(self._x), generator=self._generator).split(self._batch):
+            if len(chosen) == 1 and len(self._x) > 1:
                 continue  # batch normalisation needs two
-            rate = lr * min(
-                (step + 1) / warm, 0.5 * (1 + math.cos(math.pi * max(0, step - warm) / max(1, total - warm)))
-            )
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            inputs = _augment(x[chosen], images, generator).to(device)
-            loss = F.cross_entropy(_logits(module, inputs), y[chosen].to(device))
+            for group in self._optimizer.param_groups:
+                group["lr"] = self._rate()
+            inputs = _augment(self._x[chosen], self._images, self._generator).to(self._device)
+            loss = F.cross_entropy(_logits(self._module, inputs), self._y[chosen].to(self._device))
             value = float(loss.detach())
-            if not math.isfinite(value) or (step > warm and value > limit):
-                diverged = True
-                break
-            optimizer.zero_grad(set_to_none=True)
+            if not math.isfinite(value) or (self._step > self._warm and value > self._limit):
+                self.diverged = True
+                return
+            self._optimizer.zero_grad(set_to_none=True)
             loss.backward()
-            nn.utils.clip_grad_norm_(module.parameters(), _CLIP)
-            optimizer.step()
-            loss_sum += value * len(chosen)
-            step += 1
-        if diverged:
-            break
-    accuracies = [
-        _accuracy(module, (_tensor(part, channels, side) - mean) / std, torch.from_numpy(labels), device)
-        for part, labels in ((images.valid, images.valid_labels), (images.test, images.test_labels))
-    ]
-    return {
-        "accuracy": accuracies[0],
-        "test_accuracy": accuracies[1],
-        "train_loss": limit if diverged else loss_sum / len(x),
-        "diverged": float(diverged),
-    }
+            nn.utils.clip_grad_norm_(self._module.parameters(), _CLIP)
+            self._optimizer.step()
+            self._loss_sum += value * len(chosen)
+            self._step += 1
+
+    def _rate(self) -> float:
+        """The learning rate of the next step."""
+        done = max(0, self._step - self._warm) / max(1, self._total - self._warm)
+        return self._lr * min((self._step + 1) / self._warm, 0.5 * (1 + math.cos(math.pi * done)))
+
+    def metrics(self) -> dict[str, float]:
+        """What the network has reached: ``accuracy``, ``test_accuracy`` (percent), ``train_loss`` and ``diverged``."""
+        parts = ((self._images.valid, self._images.valid_labels), (self._images.test, self._images.test_labels))
+        accuracies = [
+            _accuracy(
+                self._module,
+                (_tensor(part, self._channels, self._side) - self._mean) / self._std,
+                torch.from_numpy(labels),
+                self._device,
+            )
+            for part, labels in parts
+        ]
+        return {
+            "accuracy": accuracies[0],
+            "test_accuracy": accuracies[1],
+            "train_loss": self._limit if self.diverged else self._loss_sum / len(self._x),
+            "diverged": float(self.diverged),
+        }
+
+    # --- on disk ------------------------------------------------------------------------------------------------------
+
+    def save(self, path: Path) -> None:
+        """Write everything that :meth:`load` needs, as plain arrays."""
+        arrays = {f"module.{name}": tensor.cpu().numpy() for name, tensor in self._module.state_dict().items()}
+        for i, parameter in enumerate(self._module.parameters()):
+            momentum = self._optimizer.state[parameter].get("momentum_buffer")
+            if momentum is not None:
+                arrays[f"momentum.{i}"] = momentum.cpu().numpy()
+        arrays["generator"] = self._generator.get_state().numpy()
+        arrays["counts"] = np.array([self.epoch, self._step, self._loss_sum, self.diverged])
+        np.savez(path, **arrays)
+
+    def load(self, path: Path) -> None:
+        """Go on from where :meth:`save` was."""
+        with np.load(path, allow_pickle=False) as arrays:
+            state = {name: torch.from_numpy(arrays[f"module.{name}"]) for name in self._module.state_dict()}
+            self._module.load_state_dict(state)
+            for i, parameter in enumerate(self._module.parameters()):
+                if f"momentum.{i}" in arrays:
+                    momentum = torch.from_numpy(arrays[f"momentum.{i}"]).to(self._device)
+                    self._optimizer.state[parameter]["momentum_buffer"] = momentum
+            self._generator.set_state(torch.from_numpy(arrays["generator"]))
+            epoch, step, self._loss_sum, diverged = arrays["counts"].tolist()
+        self.epoch, self._step, self.diverged = int(epoch), int(step), bool(diverged)
 
 
 def _logits(module: nn.Module, inputs: Tensor) -> Tensor:

@@ -6,12 +6,13 @@ import contextlib
 import importlib
 import importlib.util
 import inspect
+import itertools
 import json
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -22,8 +23,9 @@ from cg_frontends.pytorch.decoding import Decoding
 from cg_ir import CgError, Graph, SourceError
 from cg_ir.trust import require_python
 
-__all__ = ["convert", "default_inputs", "read_inputs"]
+__all__ = ["convert", "count", "default_inputs", "read_inputs"]
 
+_T = TypeVar("_T")
 _INPUT = re.compile(r"(?P<shape>\d+([x,]\d+)*|scalar)(:(?P<dtype>\w+))?")
 _DTYPES = {
     name: getattr(torch, name)
@@ -64,14 +66,38 @@ def convert(
         source, given = _with_inputs(source, shapes, decoding, type(source).__name__)
         return from_module(source, *given, name=name or name_of(source), strict=strict, verify=verify)
     what = source if isinstance(source, str) else source.__name__
-    place, _, attribute = what.rpartition(":")
-    folder = os.path.dirname(os.path.abspath(place)) if place.endswith(".py") else os.getcwd()
-    # what user code prints must not mix with our results on standard output
-    with _importable(folder), contextlib.redirect_stdout(sys.stderr):
-        found = _load(source, place, attribute) if isinstance(source, str) else source
+    with _running(source) as found:
         module = _build(what, found, positional, named)
         module, given = _with_inputs(module, shapes, decoding, what)
         return from_module(module, *given, name=name or what, strict=strict, verify=verify)
+
+
+def count(source: str, arguments: Any = None) -> int:
+    """How many modules a source yields; see ``PyTorchFrontend.count``."""
+    positional, named = _arguments(arguments)
+    with _running(source) as found:
+        total = _without_elements(source, found, lambda: sum(1 for _ in _modules(source, found(*positional, **named))))
+    if not total:
+        raise SourceError(f"{source} yields no network")
+    return total
+
+
+@contextlib.contextmanager
+def _running(source: Any) -> Iterator[Any]:
+    """The object that a source names, or is; within it its code may run."""
+    place, _, attribute = source.partition("#")[0].rpartition(":") if isinstance(source, str) else ("", "", "")
+    folder = os.path.dirname(os.path.abspath(place)) if place.endswith(".py") else os.getcwd()
+    # what user code prints must not mix with our results on standard output
+    with _importable(folder), contextlib.redirect_stdout(sys.stderr):
+        yield _load(source, place, attribute) if isinstance(source, str) else source
+
+
+def _modules(source: str, made: Any) -> Iterator[nn.Module]:
+    """What a generator yields, where it yields modules."""
+    for i, module in enumerate(made):
+        if not isinstance(module, nn.Module):
+            raise SourceError(f"{source} yields {type(module).__name__} as number {i}, not an nn.Module")
+        yield module
 
 
 def _with_inputs(
@@ -210,23 +236,52 @@ def _run_file(path: str) -> Any:
 
 
 def _build(source: str, found: Any, positional: list[Any], named: dict[str, Any]) -> Any:
-    """The module that a callable makes: without elements where its constructor can do without."""
+    """The module that a callable makes."""
     if isinstance(found, nn.Module):
         return found
     if not callable(found):
         raise SourceError(f"{source} is {type(found).__name__}, not a callable that returns an nn.Module")
+
+    def make() -> Any:
+        made = found(*positional, **named)
+        return _chosen(source, made) if inspect.isgenerator(made) else made
+
+    module = _without_elements(source, found, make)
+    if not isinstance(module, nn.Module) and type(module).__name__ != "ExportedProgram":
+        raise SourceError(f"{source} returned {type(module).__name__}, not an nn.Module")
+    if "#" in source and not inspect.isgeneratorfunction(found):
+        raise SourceError(f"{source}: the callable yields nothing, it returns one network; leave out the number")
+    return module
+
+
+def _without_elements(source: str, code: Any, make: Callable[[], _T]) -> _T:
+    """What user code makes: modules without elements where their constructors can do without.
+
+    Raises:
+        SourceError: it fails.
+    """
     state = torch.get_rng_state()
     try:
         with torch.device("meta"):
-            module = found(*positional, **named)
+            return make()
     except (Exception, SystemExit):
         torch.set_rng_state(state)
         try:
-            module = found(*positional, **named)  # a constructor that needs elements
+            return make()  # a constructor that needs elements
+        except CgError:
+            raise
         except (Exception, SystemExit) as error:
-            raise SourceError(_failure(source, error, found)) from error
-    if not isinstance(module, nn.Module) and type(module).__name__ != "ExportedProgram":
-        raise SourceError(f"{source} returned {type(module).__name__}, not an nn.Module")
+            raise SourceError(_failure(source, error, code)) from error
+
+
+def _chosen(source: str, made: Any) -> nn.Module:
+    """The module of a generator that the number behind ``#`` names."""
+    base, _, number = source.partition("#")
+    if not number:
+        raise SourceError(f"{source} yields several networks; {source}#0 is the first")
+    module = next(itertools.islice(_modules(base, made), int(number), None), None)
+    if module is None:
+        raise SourceError(f"{source}: it yields fewer networks")
     return module
 
 

@@ -23,7 +23,7 @@ _TEMPLATE = """<!DOCTYPE html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="generator" content="cg-ir {version}">
+<meta name="generator" content="cg-ir {version}">{refresh}
 <title>{title}</title>
 <link rel="icon" href="data:,">
 {styles}
@@ -60,6 +60,7 @@ def page(
     styles: Sequence[str],
     body_class: str = "",
     theme: str = "auto",
+    refresh: float | None = None,
 ) -> str:
     """A whole HTML document without outside references.
 
@@ -71,6 +72,7 @@ def page(
         styles: CSS texts.
         body_class: class of the body element.
         theme: ``light`` or ``dark`` at first, ``auto`` for what the viewer prefers; a button changes it.
+        refresh: seconds after which a browser reads the file anew; it does not by default.
 
     Raises:
         CgError: an unknown theme.
@@ -85,6 +87,7 @@ def page(
         policy=policy,
         theme="" if theme == "auto" else f' data-theme="{theme}"',
         version=cg_ir.__version__,
+        refresh="" if refresh is None else f'\n<meta http-equiv="refresh" content="{max(1, round(refresh))}">',
         title=html.escape(title),
         styles="\n".join(f"<style>{text}</style>" for text in styles),
         body_class=body_class,
