@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from cg_ir import hash_all
 from cg_ir.graph import Graph
+from cg_predict.targets import check_graphs
 
 __all__ = ["CachedEncoder", "Encoder", "descriptors", "distinct", "fingerprint", "neighbourhoods", "path_vectors"]
 
@@ -65,6 +66,7 @@ class CachedEncoder:
 def distinct(graphs: Sequence[Graph]) -> tuple[list[Graph], NDArray[np.intp]]:
     """The different networks, in the order in which they come first, and the place of each of ``graphs`` among them, (len(graphs),)."""
     number: dict[str, int] = {}
+    graphs = check_graphs(graphs)
     place = [number.setdefault(key, len(number)) for key in hash_all(graphs)]
     networks = dict(zip(place, graphs, strict=True))
     return list(networks.values()), np.array(place, dtype=np.intp)
