@@ -7,13 +7,13 @@ function that the graph computes. Nodes that no output needs are dropped, inputs
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import accumulate
 from math import prod
 from typing import Any
 
 from cg_ir.builder import Record, assemble
 from cg_ir.graph import Graph
 from cg_ir.operators import OPERATORS
+from cg_ir.output_slices import without_full_sorts, without_splits
 from cg_ir.serialization import UNKNOWN_FIELDS
 
 __all__ = ["canonical_records", "canonicalize"]
@@ -43,41 +43,13 @@ def canonicalize(graph: Graph) -> Graph:
 
 def canonical_records(records: Sequence[Record]) -> list[Record]:
     """Apply all rules until nothing changes; the arguments are left as they are."""
-    current = _live(_without_splits(records))
+    current = _live(without_full_sorts(without_splits(records)))
     for _ in range(_PASSES):
         rewritten, changed = _Pass(current).run()
         current = _live(rewritten)
         if not changed:
             break
     return current
-
-
-def _without_splits(records: Sequence[Record]) -> Sequence[Record]:
-    """The parts of a Split are Slices: cutting an axis at once or piece by piece is the same."""
-    if not any(record.op == "Split" for record in records):
-        return records
-    parts: dict[int, list[tuple[int, int]]] = {}
-    result: list[Record] = []
-    for record in records:
-        split = record.inputs[0] if record.inputs else -1
-        index = 0
-        if record.op == "Split":
-            split = len(result)
-            ends = list(accumulate(record.attrs["split"]))
-            parts[split] = list(zip([0, *ends], ends, strict=False))
-        elif record.op == "Select" and split in parts:
-            index = record.attrs["index"]
-        else:
-            result.append(record)
-            continue
-        source = records[split].inputs[0]
-        begin, end = parts[split][index]
-        axis = records[split].attrs["axis"]
-        before = records[source].shape
-        starts, ends = [0] * len(before), list(before)
-        starts[axis], ends[axis] = begin, end
-        result.append(_make("Slice", [source], record.shape, record, starts=starts, ends=ends, steps=[1] * len(before)))
-    return result
 
 
 def _live(records: Sequence[Record]) -> list[Record]:

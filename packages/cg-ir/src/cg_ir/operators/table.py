@@ -548,7 +548,7 @@ _add(
     "reduce",
     (1, 1),
     r.top_k,
-    "The k greatest along an axis, in order; output 1 is their position. Sorting is to take all.",
+    "The k greatest along an axis, in order, of equal ones the earlier first; output 1 is their position. Sorting is to take all.",
     further=r.positions,
     attributes={
         "axis": _AXIS,
