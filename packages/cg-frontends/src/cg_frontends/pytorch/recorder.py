@@ -55,12 +55,12 @@ _FILLS: dict[str, Any] = {
     "aten::zero": 0.0,
     "aten::fill": "1",
 }
+#: New tensors whose elements the program has yet to write; until then they may as well be zeros.
+_UNSET = {"aten::empty", "aten::empty_like", "aten::empty_permuted", "aten::new_empty", "aten::new_empty_strided"}
 #: Operators that use shapes alone: their result is a constant whatever they are given.
 _SHAPE_ONLY = {
     *_FILLS,
-    "aten::empty_like",
-    "aten::new_empty",
-    "aten::new_empty_strided",
+    *_UNSET,
     "aten::rand_like",
     "aten::randn_like",
 }
@@ -68,10 +68,8 @@ _SHAPE_ONLY |= {
     "aten::bernoulli",
     "aten::rand",
     "aten::randn",
-    "aten::empty",
     "aten::arange",
     "aten::randint_like",
-    "aten::empty_permuted",
 }
 #: Recurrent layers over a sequence; their shapes need no run through it.
 _RECURRENT = {"aten::lstm", "aten::gru", "aten::rnn_tanh", "aten::rnn_relu"}
@@ -232,7 +230,7 @@ class Recorder(TorchDispatchMode):
         if info.writes:
             return self._wrote(info, call, kind, args, kwargs, out, (meta and cpu))
         if isinstance(out, Tensor):
-            if info.name in _FILLS:
+            if info.name in _FILLS or (info.name in _UNSET and out.is_meta):
                 self._filled(info.name, args, kwargs, out)
             elif call is not None and (out.is_meta or info.aliases or kind != CONSTANT):
                 self._made(info, call, kind, tensors, (out,))
@@ -450,7 +448,7 @@ def _stay(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tup
 
 
 def _fill(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> float | None:
-    source = _FILLS[name]
+    source = _FILLS.get(name, 0.0)
     if isinstance(source, float):
         return source
     position = int(source)
