@@ -33,7 +33,13 @@ class OnnxConversionWarning(UserWarning):
 
 
 def from_onnx(
-    source: Any, *, inputs: Sequence[str] = (), name: str | None = None, strict: bool = False, verify: bool = False, unfold: bool = False
+    source: Any,
+    *,
+    inputs: Sequence[str] = (),
+    name: str | None = None,
+    strict: bool = False,
+    verify: bool = False,
+    unfold: bool = False,
 ) -> Graph:
     """The computation graph of an ONNX model.
 
