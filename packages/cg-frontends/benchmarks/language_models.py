@@ -5,8 +5,6 @@
 Everything is built on the meta device; `memory` is the most that the process has held so far, with torch and transformers.
 """
 
-
-
 from __future__ import annotations
 
 import argparse

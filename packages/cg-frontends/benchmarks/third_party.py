@@ -6,16 +6,17 @@ The libraries lie in a folder on PYTHONPATH (`nox -s conformance` installs them)
 what `zoo.py` measures of a model, and how far the outputs of the network of `to_module` lie from the model's, with its weights.
 """
 
-
-
 from __future__ import annotations
 
 import argparse
 import contextlib
+import copy
 import io
 import json
 import signal
 import sys
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from importlib import import_module, metadata
 from pathlib import Path
@@ -23,7 +24,10 @@ from typing import Any
 
 import torch
 from torch import nn
-from zoo import agreement, from_module_warmup, measure, one_line, prepare
+from zoo import agreement, count, from_module_warmup, one_line, prepare, round_trip
+
+from cg_frontends.pytorch import from_module
+from cg_frontends.pytorch.structure import map_tensors
 
 Build = Callable[[], "tuple[nn.Module, tuple[Any, ...], dict[str, Any]]"]
 Networks = Iterator[tuple[str, Build]]
@@ -175,7 +179,12 @@ def open_clip() -> Networks:
         yield (
             name,
             made(
-                "open_clip", "create_model", numbers(1, 3, size, size), tokens(1, 77), model_name=name, pretrained=None
+                "open_clip",
+                "create_model",
+                numbers(1, 3, size, size),
+                tokens(1, 76 if name == "coca_base" else 77),
+                model_name=name,
+                pretrained=None,
             ),
         )
 
@@ -527,10 +536,33 @@ LIBRARIES: dict[str, tuple[str, Callable[[], Networks]]] = {
 
 
 def examine(name: str, build: Build) -> dict[str, Any]:
-    """One row: what `zoo.measure` says, and how outputs agree."""
-    row = measure(name, build, timed=False, counted=True)
-    if row.get("converted") and not row["custom"] and row["macs"] <= _MOST_MACS:
-        row |= agreement(name, build)
+    """One row. Networks are built with elements: some compute strides or windows while they are built."""
+    row: dict[str, Any] = {"name": name}
+    try:
+        model, args, kwargs = build()
+    except Exception as error:
+        return {**row, "built": False, "error": one_line(error)}
+    model.eval()
+    row["parameters"] = sum(p.numel() for p in model.parameters())
+    start = time.perf_counter()
+    try:
+        graph = from_module(model, *args, name=name, **kwargs)
+    except Exception as error:
+        return {**row, "converted": False, "error": one_line(error)}
+    customs = Counter(str(node.attrs["name"]) for node in graph.nodes if node.op == "Custom")
+    row.update(
+        converted=True, seconds=time.perf_counter() - start, nodes=len(graph), macs=graph.macs, custom=dict(customs),
+        equal=graph.params + graph.extras.get("unused_parameters", 0) == row["parameters"],
+    )  # fmt: skip
+    with contextlib.suppress(Exception):  # what computes with its elements while it runs
+        row["counted"] = count(copy.deepcopy(model).to("meta"), *map_tensors((args, kwargs), lambda t: t.to("meta")))
+    if not customs:
+        try:
+            row["round_trip"] = round_trip(graph, args, kwargs)
+        except Exception as error:
+            row["round_trip_error"] = one_line(error)
+        if graph.macs <= _MOST_MACS:
+            row |= agreement(name, build)
     return row
 
 
