@@ -40,6 +40,8 @@ _CHECKS = {
     "aten::sym_constrain_range_for_size",
     "aten::_functional_assert_async",
 }
+#: Composite operators that want all their tensors on one device before they are taken apart.
+_ONE_DEVICE = {"aten::stft", "aten::istft"}
 #: New tensors whose elements are one number; the number is the argument at this position, or the number itself.
 _FILLS: dict[str, Any] = {
     "aten::zeros": 0.0,
@@ -192,6 +194,8 @@ class Recorder(TorchDispatchMode):
         if info is None:
             info = self._infos[func] = _Info(func, self._whole)
         if info.decompose:
+            if info.name in _ONE_DEVICE:
+                args, kwargs = self._on_meta(args, kwargs)
             with self:
                 out = func.decompose(*args, **kwargs)
             if out is not NotImplemented:
@@ -237,6 +241,17 @@ class Recorder(TorchDispatchMode):
         elif call is not None and isinstance(out, (tuple, list)):
             self._made(info, call, kind, tensors, out)
         return out
+
+    def _on_meta(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Arguments with what has elements as meta tensors of the same values, where one is on meta."""
+        tensors, meta, cpu = _tensors(args, kwargs)
+        if not (meta and cpu):
+            return args, kwargs
+        moved = _to_meta(args, kwargs)
+        for before, after in zip(tensors, _tensors(*moved)[0], strict=True):
+            if after is not before:
+                self._tracks[id(after)] = _Track(after, self._track(before).value)
+        return moved
 
     # --- recording ----------------------------------------------------------------------------------------------------
 
