@@ -1,6 +1,7 @@
 """Multiply-accumulates by this project and by seven counters: small cases whose count is worked out by hand, and thirty networks.
 
     python counters.py run -o counters.jsonl       # appends, and skips what the file already has
+    python counters.py table counters.jsonl -o ../../../docs/results/counters.md
 
 A case is one class of difference. Its count is written beside it as the products that its definition has; element-by-element work
 (normalisations, activations, additions, pooling) counts nothing. The counters are called as their documentation shows, and each number
@@ -314,12 +315,78 @@ def run(output: Path) -> None:
             print(row, file=sys.stderr)
 
 
+# --- the page ---------------------------------------------------------------------------------------------------------
+
+#: What was found where a counter differs, one sentence each.
+FINDINGS = (
+    "**Additions counted.** ptflops, torchinfo and onnx-tool count the addition of a bias as a multiply-accumulate.",
+    "**Element by element.** fvcore, thop, ptflops and onnx-tool add work of normalisations, activations, pooling and interpolation, each by a rule of its own "
+    "(a batch normalisation of 800 elements is 0, 16, 1,600, 3,200 or 24,800); that is most of the difference on convolutional networks.",
+    "**Transposed convolutions.** torchinfo and onnx-tool multiply the weights by the places of the output; each input element meets each weight once.",
+    "**Tokens.** torchinfo counts a linear layer once for an example, however many tokens pass through it.",
+    "**Functions.** Counters that hang on layers (torchinfo, ptflops, and thop for a convolution that is called as a function) do not see what `forward` computes with bare parameters or "
+    "tensors: products of activations, Einstein sums, experts.",
+    "**Attention.** torch's counter and fvcore do not see fused attention on a CPU, nor the fused path of `nn.MultiheadAttention` and `nn.TransformerEncoderLayer`; calflops sees the "
+    "linear layers alone.",
+    "**Recurrent layers.** fvcore and calflops count nothing; thop, ptflops, torchinfo and onnx-tool add the gates' additions and products element by element; torch's counter sees the two-way GRU and misses the LSTM.",
+)
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The page of the documentation."""
+    others = [c for c in COUNTERS if c != "cg"]
+    cases = [row for row in rows if row["hand"] is not None]
+    nets = [row for row in rows if row["hand"] is None]
+    right = {c: sum(row[c] == row["hand"] for row in cases) for c in COUNTERS}
+    lines = [
+        "# Counters", "",
+        "Multiply-accumulates by this project (*cg*) and by seven counters, each as its documentation shows it, brought to multiply-accumulates. `nox -s conformance` writes this page.", "",
+        "## Classes of differences, worked out by hand", "",
+        "Small networks whose products can be counted on paper. A multiply-accumulate is a product of a weight or an activation that is summed with others: convolutions, matrix products, "
+        "attention, recurrent layers. What works element by element has none.", "",
+        "| case | by hand | " + " | ".join(COUNTERS) + " | how |", "|---|" + "--:|" * (len(COUNTERS) + 1) + "---|",
+    ]  # fmt: skip
+    for row in cases:
+        name = row["name"].removeprefix("case ")
+        cells = (f"**{row[c]:,}**" if row[c] == row["hand"] else _cell(row[c]) for c in COUNTERS)
+        lines.append(f"| {name} | {row['hand']:,} | {' | '.join(cells)} | {CASES[name][3]} |")
+    lines.append(f"| right, of {len(cases)} | | " + " | ".join(str(right[c]) for c in COUNTERS) + " | |")
+    lines += ["", *(f"- {sentence}" for sentence in FINDINGS), ""]
+    lines += [
+        f"## {len(nets)} networks", "",
+        "At 224 x 224, untrained. Of the other counters the difference from *cg* in percent; *equal* is equal to the last digit. The classes above say where each difference comes from.", "",
+        "| network | cg | " + " | ".join(others) + " |", "|---|" + "--:|" * (len(others) + 1),
+    ]  # fmt: skip
+    for row in nets:
+        lines.append(
+            f"| {row['name']} | {row['cg']:,} | " + " | ".join(_percent(row[c], row["cg"]) for c in others) + " |"
+        )
+    equal = (sum(row[c] == row["cg"] for row in nets) for c in others)
+    lines.append(f"| equal, of {len(nets)} | | " + " | ".join(map(str, equal)) + " |")
+    return "\n".join([*lines, ""])
+
+
+def _cell(found: int | str) -> str:
+    return "fails" if isinstance(found, str) else f"{found:,}"
+
+
+def _percent(found: int | str, of: int) -> str:
+    return "fails" if isinstance(found, str) else "equal" if found == of else f"{100 * (found - of) / of:+.2g}"
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("command", choices=("run",))
-    parser.add_argument("-o", "--output", type=Path, required=True)
-    run(parser.parse_args().output)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("run").add_argument("-o", "--output", type=Path, required=True)
+    rendering = commands.add_parser("table")
+    rendering.add_argument("results", type=Path)
+    rendering.add_argument("-o", "--output", type=Path, required=True)
+    given = parser.parse_args()
+    if given.command == "run":
+        run(given.output)
+    else:
+        given.output.write_text(table([json.loads(line) for line in given.results.read_text().splitlines()]))
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ Build = Callable[[], "tuple[nn.Module, tuple[Any, ...], dict[str, Any]]"]
 Networks = Iterator[tuple[str, Build]]
 _SECONDS = 240
 #: Networks of at most so many MACs run with weights.
-_MOST_MACS = 3e10
+_MOST_MACS = 2e9
 
 
 class TooSlow(Exception):
