@@ -322,13 +322,14 @@ FINDINGS = (
     "**Additions counted.** ptflops, torchinfo and onnx-tool count the addition of a bias as a multiply-accumulate.",
     "**Element by element.** fvcore, thop, ptflops and onnx-tool add work of normalisations, activations, pooling and interpolation, each by a rule of its own "
     "(a batch normalisation of 800 elements is 0, 16, 1,600, 3,200 or 24,800); that is most of the difference on convolutional networks.",
-    "**Transposed convolutions.** torchinfo and onnx-tool multiply the weights by the places of the output; each input element meets each weight once.",
-    "**Tokens.** torchinfo counts a linear layer once for an example, however many tokens pass through it.",
+    "**Transposed convolutions.** torchinfo multiplies the weights by the places of the output, and onnx-tool counts twice that; each input element meets each weight once.",
+    "**Tokens.** torchinfo counts a linear layer once for an example, however many tokens pass through it, and once however often it is used.",
     "**Functions.** Counters that hang on layers (torchinfo, ptflops, and thop for a convolution that is called as a function) do not see what `forward` computes with bare parameters or "
-    "tensors: products of activations, Einstein sums, experts.",
-    "**Attention.** torch's counter and fvcore do not see fused attention on a CPU, nor the fused path of `nn.MultiheadAttention` and `nn.TransformerEncoderLayer`; calflops sees the "
-    "linear layers alone.",
-    "**Recurrent layers.** fvcore and calflops count nothing; thop, ptflops, torchinfo and onnx-tool add the gates' additions and products element by element; torch's counter sees the two-way GRU and misses the LSTM.",
+    "tensors: products of activations, Einstein sums, experts. calflops fails on a network without parameters.",
+    "**Attention.** In evaluation mode on a CPU torch's counter and fvcore do not see fused attention, nor what `nn.MultiheadAttention` and `nn.TransformerEncoderLayer` do in one call "
+    "(fvcore sees half of the latter); calflops sees the linear layers alone. onnx-tool works on the exported file, and the exporter refuses these two layers.",
+    "**Recurrent layers.** fvcore and calflops count nothing for whole layers, torch's counter nothing for the LSTM; thop, ptflops, torchinfo and onnx-tool give more: biases, and the gates' "
+    "work element by element.",
 )
 
 

@@ -442,7 +442,7 @@ def x_transformers() -> Networks:
 
 def kornia() -> Networks:
     """Descriptors of patches, detectors, backbones."""
-    yield from each("kornia.feature", "HardNet HyNet TFeat SOSNet HardNet8", numbers(1, 1, 32, 32))
+    yield from each("kornia.feature", "HardNet HyNet TFeat SOSNet HardNet8", numbers(1, 1, 32, 32), pretrained=False)
     yield "DISK", made("kornia.feature", "DISK", numbers(1, 3, 64, 64))
     yield "DexiNed", made("kornia.filters", "DexiNed", numbers(1, 3, 64, 64), pretrained=False)
     yield (
@@ -576,32 +576,37 @@ def run(arguments: argparse.Namespace) -> None:
     from_module_warmup()
     signal.signal(signal.SIGALRM, stop)
     with arguments.output.open("a") as file:
-        for library, (distribution, networks) in LIBRARIES.items():
-            if arguments.only and arguments.only != library:
+        for library, version, network, build in in_turn(arguments.only):
+            name = f"{library}/{network}"
+            if name in done:
                 continue
+            signal.alarm(_SECONDS)
             try:
-                version, listed = metadata.version(distribution), list(networks())
+                with contextlib.redirect_stdout(io.StringIO()):
+                    row = examine(name, build)
+            except TooSlow as error:
+                row = {"name": name, "built": False, "error": one_line(error)}
+            finally:
+                signal.alarm(0)
+            file.write(json.dumps({"library": library, "version": version, **row}) + "\n")
+            file.flush()
+            found = row.get("difference", row.get("difference_error", row.get("custom")))
+            print(f"{name}: {row.get('error') or found}", file=sys.stderr)
+
+
+def in_turn(only: str) -> Iterator[tuple[str, str, str, Build]]:
+    """Library, version, network and its constructor: the first network of each library, then the second, so that a run that is stopped has seen all."""
+    listed: dict[str, tuple[str, list[tuple[str, Build]]]] = {}
+    for library, (distribution, networks) in LIBRARIES.items():
+        if only in ("", library):
+            try:
+                listed[library] = metadata.version(distribution), list(networks())
             except Exception as error:
-                listed = []
                 print(f"{library}: {one_line(error)}", file=sys.stderr)
-            for network, build in listed:
-                name = f"{library}/{network}"
-                if name in done:
-                    continue
-                signal.alarm(_SECONDS)
-                try:
-                    with contextlib.redirect_stdout(io.StringIO()):
-                        row = examine(name, build)
-                except TooSlow as error:
-                    row = {"name": name, "built": False, "error": one_line(error)}
-                finally:
-                    signal.alarm(0)
-                file.write(json.dumps({"library": library, "version": version, **row}) + "\n")
-                file.flush()
-                print(
-                    f"{name}: {row.get('error') or row.get('difference', row.get('difference_error', row.get('custom')))}",
-                    file=sys.stderr,
-                )
+    for place in range(max((len(found) for _, found in listed.values()), default=0)):
+        for library, (version, found) in listed.items():
+            if place < len(found):
+                yield library, version, *found[place]
 
 
 def main() -> None:
