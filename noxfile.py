@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,6 +42,22 @@ ZOO = (
     "torchvision==0.28.0", "timm==1.0.31", "transformers==5.23.0", "huggingface_hub", "safetensors", "tokenizers", "regex", "tqdm",
     "filelock", "fsspec", "requests", "urllib3", "idna", "certifi", "charset-normalizer", "pillow", "httpx2", "httpcore2", "h11",
     "anyio", "truststore", "typer", "shellingham", "annotated-doc", "hf-xet",
+)  # fmt: skip
+#: What the conformance page converts networks of, what it counts with, and what they import; without their dependencies, too.
+FOREIGN = (
+    "pytorchcv==0.0.74", "segmentation-models-pytorch==0.6.0", "monai==1.6.1", "diffusers==0.42.1", "ultralytics==8.4.190",
+    "open_clip_torch==3.3.0", "torchaudio==2.11.1", "speechbrain==1.1.2", "asteroid==0.7.0", "asteroid-filterbanks==0.4.0",
+    "vit-pytorch==1.26.14", "x-transformers==2.31.10", "einops==0.8.2", "einx==0.4.3", "frozendict==2.5.1", "torch-einops-utils==0.2.0",
+    "loguru==0.7.3", "kornia==0.9.0", "kornia_rs==0.2.0", "resnest==0.0.5", "torch_geometric==2.8.1", "efficientnet-pytorch==0.7.1",
+    "facenet-pytorch==2.6.0", "torchsr==1.0.4", "encodec==0.1.1", "fvcore==0.1.5.post20221221", "thop==0.1.1-2209072238", "ptflops==0.7.5",
+    "torchinfo==1.8.0", "calflops==0.3.2", "onnx-tool==1.0.1", "accelerate==1.15.0", "hyperpyyaml==1.2.3", "ruamel.yaml==0.19.1",
+    "sentencepiece==0.2.3", "ftfy==6.3.1", "wcwidth==0.9.4", "importlib_metadata==10.2.0", "zipp==4.1.2", "xxhash==4.1.0",
+    "aiohttp==3.14.5", "multidict==7.2.1", "yarl==1.25.1", "propcache==0.5.4", "frozenlist==1.8.0", "aiosignal==1.4.0", "attrs==26.1.0",
+    "aiohappyeyeballs==2.7.1", "psutil==7.2.2", "pyparsing==3.3.3", "joblib==1.6.0", "pandas==3.1.1", "python-dateutil==4.0.0",
+    "six==1.17.0", "pytz==2026.6", "tzdata==2026.6", "opencv-python-headless==5.0.0.93", "matplotlib==3.11.2", "contourpy==1.3.3",
+    "cycler==0.12.1", "fonttools==4.68.0", "kiwisolver==1.5.1", "torchmetrics==1.9.0", "lightning-utilities==0.15.3",
+    "pytorch-lightning==2.6.6", "cached_property==2.0.1", "soundfile==0.14.0", "cffi==2.1.1", "pycparser==3.12", "julius==0.2.8",
+    "iopath==0.1.10", "yacs==0.1.8", "tabulate==0.10.0", "termcolor==3.3.0", "portalocker==4.4.2",
 )  # fmt: skip
 
 
@@ -296,14 +313,52 @@ def zoo(session: nox.Session) -> None:
     run(session, python, script, "table", *results, "-o", "docs/zoo.md")
 
 
+def foreign_libraries(session: nox.Session, python: str) -> Path:
+    """The folder of the libraries that the conformance page converts networks of, and of the counters that it compares with."""
+    libraries = SHARED / "foreign"
+    if not (libraries / "x_transformers").is_dir():
+        options = ("--disable-pip-version-check", "--quiet", "--no-deps", "--target", str(libraries))
+        session.run(python, "-m", "pip", "install", *options, *FOREIGN, external=True)
+        shutil.rmtree(
+            libraries / "torchaudio" / "lib", ignore_errors=True
+        )  # compiled for one torch; its networks do without
+    return libraries
+
+
 @nox.session(venv_backend="none")
 def conformance(session: nox.Session) -> None:
-    """The node cases of the ONNX project, converted and run, into docs/conformance.md (some minutes)."""
+    """Node cases of ONNX, exports, libraries, language models, other counters, into docs/conformance.md and docs/results/counters.md (an hour or two)."""
     python = shared_python(session)
-    script, rows = "packages/cg-frontends/benchmarks/conformance.py", str(SHARED / "conformance-nodes.jsonl")
-    Path(rows).unlink(missing_ok=True)
-    run(session, python, script, "nodes", "-o", rows, env=ONE_THREAD)
-    run(session, python, script, "table", rows, "-o", "docs/conformance.md", *session.posargs)
+    models, libraries = zoo_models(session, python), foreign_libraries(session, python)
+    environment = {**ONE_THREAD, "PYTHONPATH": os.pathsep.join([str(models), str(libraries)]), "HF_HUB_OFFLINE": "1"}
+    folder = "packages/cg-frontends/benchmarks"
+    rows = {
+        name: str(SHARED / f"conformance-{name}.jsonl")
+        for name in ("nodes", "libraries", "exports", "models", "counters")
+    }
+    for path in rows.values():
+        Path(path).unlink(missing_ok=True)
+    run(session, python, f"{folder}/conformance.py", "nodes", "-o", rows["nodes"], env=ONE_THREAD)
+    for name, script in (
+        ("libraries", "third_party"),
+        ("exports", "exports"),
+        ("models", "language_models"),
+        ("counters", "counters"),
+    ):
+        run(session, python, f"{folder}/{script}.py", "run", "-o", rows[name], env=environment)
+    parts = [part for name in ("libraries", "exports", "models") for part in (f"--{name}", rows[name])]
+    page = ("table", rows["nodes"], *parts, "-o", "docs/conformance.md")
+    run(session, python, f"{folder}/conformance.py", *page, *session.posargs)
+    run(
+        session,
+        python,
+        f"{folder}/counters.py",
+        "table",
+        rows["counters"],
+        "-o",
+        "docs/results/counters.md",
+        env=environment,
+    )
 
 
 @nox.session(name="published-models", venv_backend="none")

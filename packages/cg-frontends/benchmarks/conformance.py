@@ -1,7 +1,9 @@
-"""Conversion on foreign material: the node cases of the ONNX project.
+"""Conversion on foreign material: the node cases of the ONNX project, and the page of everything.
 
     python conformance.py nodes -o nodes.jsonl               # run every case; appends, and skips what the file already has
-    python conformance.py table nodes.jsonl -o ../../../docs/conformance.md
+    python conformance.py table nodes.jsonl --libraries libraries.jsonl --exports exports.jsonl --models language_models.jsonl -o page.md
+
+The other files are what `third_party.py`, `exports.py` and `language_models.py` write.
 
 Each case is a small model with inputs and expected outputs, made by the generator that the installed ``onnx`` ships. It is converted and run
 twice: by the network of ``to_module`` and, through ``to_onnx``, by ONNX Runtime; parameters and constants are copied from the file. Numbers
@@ -24,6 +26,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
+from conformance_pages import exports, libraries, models
 from onnx import numpy_helper
 
 import cg_ir
@@ -202,24 +205,26 @@ def page(rows: Sequence[dict[str, Any]]) -> str:
     through = Counter(row.get("onnx", "").split(":")[0] for row in rows)
     lines = [
         "# Conformance", "",
+        "Conversion on material that nobody here chose for it. `nox -s conformance` writes this page; how counts compare with those of other counters: "
+        "{doc}`results/counters`. For torchvision, timm and transformers: {doc}`zoo`.", "",
+        "## Node cases of the ONNX project", "",
         f"The {len(rows)} node cases of the ONNX project, made by the generator of onnx {onnx.__version__}, converted by "
-        "{py:func}`cg_frontends.onnx_.from_onnx` and run. `nox -s conformance` writes this page.", "",
+        "{py:func}`cg_frontends.onnx_.from_onnx` and run.", "",
         "- *equal*: the network of `to_module`, with the constants of the file, gives the expected outputs.",
         "- *Custom*: the operator, or an attribute of it, is outside the vocabulary; a warning names it.",
         "- *refused*: shapes that depend on data, sequences and strings as inputs, element types that the format does not have.",
         "- *not run*: converted, but PyTorch cannot run it (unsigned integers of 16 bits and more, mostly).",
-        "- *differs*: converted without a word, and the outputs are others. The cases are listed below; those of TopK hold equal elements, "
-        "and PyTorch leaves open which of them comes first.", "",
+        "- *differs*: converted without a word, and the outputs are others. The cases are listed below.", "",
         "Vectors of integers and truth values, other than the first input, are given as initializers.", "",
         "| | " + " | ".join(columns) + " | through `to_onnx` and ONNX Runtime equal |",
         "|---|" + "--:|" * (len(columns) + 1),
         f"| all {len(rows)} | " + " | ".join(str(total[c]) for c in columns) + f" | {through['equal']} |", "",
         f"Of the models that `to_onnx` writes, ONNX Runtime runs {through['runtime']} not (small and unsigned element types), and "
         f"{through['numbers'] + through['shape']} give other numbers; {through['not written']} need an operator that ONNX does not have.", "",
-        "## Where outputs differ", "",
+        "### Where outputs differ", "",
     ]  # fmt: skip
     lines += [f"- `{row['name']}`: {row.get('module', 'shape')}" for row in rows if wrong(row)] or ["Nowhere."]
-    lines += ["", "## By operator", "", "| operator | " + " | ".join(columns) + " |", "|---|" + "--:|" * len(columns)]
+    lines += ["", "### By operator", "", "| operator | " + " | ".join(columns) + " |", "|---|" + "--:|" * len(columns)]
     for op in sorted(by_op):
         lines.append(f"| {op} | " + " | ".join(str(by_op[op][c] or "") for c in columns) + " |")
     return "\n".join([*lines, ""])
@@ -233,14 +238,23 @@ def main() -> None:
     nodes.add_argument("-o", "--output", type=Path, required=True)
     table = commands.add_parser("table", help="render the page")
     table.add_argument("results", type=Path)
+    for name in ("libraries", "exports", "models"):
+        table.add_argument(f"--{name}", type=Path)
     table.add_argument("-o", "--output", type=Path, required=True)
     given = parser.parse_args()
     torch.set_num_threads(1)
     if given.command == "nodes":
         run_nodes(given.output)
     else:
-        rows = [json.loads(line) for line in given.results.read_text().splitlines()]
-        given.output.write_text(page(sorted(rows, key=lambda row: row["name"])))
+        text = page(sorted(_rows(given.results), key=lambda row: row["name"]))
+        for section, path in ((exports, given.exports), (libraries, given.libraries), (models, given.models)):
+            if path is not None:
+                text += "\n".join([*section(_rows(path)), ""])
+        given.output.write_text(text)
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 if __name__ == "__main__":

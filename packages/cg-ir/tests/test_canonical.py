@@ -282,6 +282,29 @@ def test_dead_nodes_go_and_inputs_stay():
     assert canonical.params == 0
 
 
+def test_positions_of_a_written_slice_have_one_spelling():
+    def interleaved(end):
+        def make(b, x):
+            part = b.add("Slice", x, starts=[0, 0, 0, 0], ends=[1, 4, 6, 3], steps=[1, 1, 1, 1])
+            return b.add("SliceScatter", x, part, starts=[0, 0, 0, 0], ends=[1, 4, 6, end], steps=[1, 1, 1, 2])
+
+        return check(build(make))
+
+    assert interleaved(6).hash == interleaved(5).hash
+
+
+@pytest.mark.parametrize("op", ["Unsqueeze", "Expand"])
+def test_a_constant_of_one_number_stays_one_in_every_shape(op):
+    def spelled(b, x):
+        zeros = b.constant((1, 6), (0.0,))
+        return b.add("Where", b.add("Greater", x, b.constant((), (0.0,))), x, b.add(op, zeros, shape=(1, 1, 6)))
+
+    def plain(b, x):
+        return b.add("Where", b.add("Greater", x, b.constant((), (0.0,))), x, b.constant((1, 1, 6), (0.0,)))
+
+    assert check(build(spelled)).hash == canonicalize(build(plain)).hash
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(random_networks(canonical=False))
 def test_random_networks_keep_their_function(graph):

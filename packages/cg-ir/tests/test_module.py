@@ -194,3 +194,28 @@ def test_the_core_does_not_import_torch():
     code = "import cg_ir, sys; cg_ir.GraphBuilder; cg_ir.to_module; cg_ir.load; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
     assert "to_module" in cg_ir.__all__
+
+
+@pytest.mark.parametrize("first", ["Embedding", "Parameter"])
+def test_a_parameter_that_is_an_embedding_too(first):
+    """The codebook of a quantiser: looked up, and compared with."""
+    b = GraphBuilder()
+    ids, rows = b.input((1, 5), dtype="int64"), b.input((1, 7, 4))
+    made = {}
+    for op in (first, *{"Embedding", "Parameter"} - {first}):
+        if op == "Embedding":
+            made[op] = b.add("Embedding", ids, channels=4, num_embeddings=9, weights="codes")
+        else:
+            made[op] = b.add(
+                "Mul",
+                rows,
+                b.add("Slice", b.parameter((9, 4), weights="codes"), starts=[0, 0], ends=[7, 4], steps=[1, 1]),
+            )
+    b.output(made["Embedding"])
+    b.output(made["Parameter"])
+    module = to_module(b.build())
+    assert sum(p.numel() for p in module.parameters()) == 36
+    codes = next(module.parameters())
+    looked_up, product = module(torch.arange(5)[None], torch.ones(1, 7, 4))
+    torch.testing.assert_close(looked_up[0], codes[:5])
+    torch.testing.assert_close(product[0], codes[:7])

@@ -41,7 +41,7 @@ def copied(graph, source):
         for index, path in source.paths.items():
             ours, theirs = reference.owned(index), owner(generated, path)
             if isinstance(theirs, torch.Tensor):
-                theirs.copy_(ours)
+                theirs.copy_(ours.weight if isinstance(ours, torch.nn.Module) else ours)
             else:
                 theirs.load_state_dict(ours.state_dict())
     return reference, generated

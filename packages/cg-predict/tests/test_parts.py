@@ -108,7 +108,7 @@ def test_scores_are_placed_in_a_pool():
         (["1", "2"], 2, "text"),
         ([1.0], 2, "1 labels for 2"),
         ([], 0, "no label"),
-        ([[1.0], [2.0]], 2, "shape"),
+        ([[1.0, 2.0]], 1, "shape"),
         ([None, 1.0], 2, "None"),
     ],
 )

@@ -44,12 +44,14 @@ class OnnxFrontend:
             strict: operators outside the vocabulary are an error.
             verify: file and graph are run on a random input (needs torch), and an error says that they differ.
             name: the graph's name; the model's own by default.
+            args: of a SOURCE ``net.onnx?unfold=true``, see :func:`cg_frontends.onnx_.from_onnx`.
 
         Raises:
             SourceError: no readable ONNX model, or sizes that stay open; MissingExtra: onnx is not installed.
         """
-        if args is not None:
-            raise SourceError("an ONNX file takes no --args")
+        arguments = {"unfold": False, **(args or {})} if args is None or isinstance(args, dict) else {}
+        if set(arguments) != {"unfold"} or not isinstance(arguments["unfold"], bool):
+            raise SourceError("an ONNX file takes no --args, and after its name no more than ?unfold=true")
         if options:
             raise SourceError(f"an ONNX file takes no --{sorted(options)[0]}")
         try:
@@ -59,4 +61,4 @@ class OnnxFrontend:
         from cg_frontends.onnx_ import from_onnx
 
         shapes = (input,) if isinstance(input, str) else tuple(input)
-        return from_onnx(source, inputs=shapes, strict=strict, verify=verify, name=name)
+        return from_onnx(source, inputs=shapes, strict=strict, verify=verify, name=name, unfold=arguments["unfold"])

@@ -47,13 +47,13 @@ def is_call(source: str) -> bool:
 
 
 def arguments_of(source: str) -> tuple[str, dict[str, str]]:
-    """The callable of a SOURCE and the texts of its arguments by name; a SOURCE without arguments comes back whole.
+    """The callable (or ONNX file) of a SOURCE and the texts of its arguments by name; a SOURCE without arguments comes back whole.
 
     Raises:
         SourceError: the arguments do not look like ``name=value&name=value``.
     """
     base, mark, query = source.partition("?")
-    if not mark or not _CALLABLE.fullmatch(base):
+    if not mark or not (_CALLABLE.fullmatch(base) or base.lower().endswith(".onnx")):
         return source, {}
     found: dict[str, str] = {}
     for part in query.split("&"):

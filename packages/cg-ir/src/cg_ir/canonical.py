@@ -7,12 +7,12 @@ function that the graph computes. Nodes that no output needs are dropped, inputs
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import accumulate
 from math import prod
 from typing import Any
 
 from cg_ir.graph import RESERVED, Graph
 from cg_ir.operators import OPERATORS
+from cg_ir.output_slices import without_full_sorts, without_splits
 from cg_ir.records import Record, assemble
 
 __all__ = ["canonical_records", "canonicalize"]
@@ -41,41 +41,13 @@ def canonicalize(graph: Graph) -> Graph:
 
 def canonical_records(records: Sequence[Record]) -> list[Record]:
     """Apply all rules until nothing changes; the arguments are left as they are."""
-    current = _live(_without_splits(records))
+    current = _live(without_full_sorts(without_splits(records)))
     for _ in range(_PASSES):
         rewritten, changed = _Pass(current).run()
         current = _live(rewritten)
         if not changed:
             break
     return current
-
-
-def _without_splits(records: Sequence[Record]) -> Sequence[Record]:
-    """The parts of a Split are Slices: cutting an axis at once or piece by piece is the same."""
-    if not any(record.op == "Split" for record in records):
-        return records
-    parts: dict[int, list[tuple[int, int]]] = {}
-    result: list[Record] = []
-    for record in records:
-        split = record.inputs[0] if record.inputs else -1
-        index = 0
-        if record.op == "Split":
-            split = len(result)
-            ends = list(accumulate(record.attrs["split"]))
-            parts[split] = list(zip([0, *ends], ends, strict=False))
-        elif record.op == "Select" and split in parts:
-            index = record.attrs["index"]
-        else:
-            result.append(record)
-            continue
-        source = records[split].inputs[0]
-        begin, end = parts[split][index]
-        axis = records[split].attrs["axis"]
-        before = records[source].shape
-        starts, ends = [0] * len(before), list(before)
-        starts[axis], ends[axis] = begin, end
-        result.append(_make("Slice", [source], record.shape, record, starts=starts, ends=ends, steps=[1] * len(before)))
-    return result
 
 
 def _live(records: Sequence[Record]) -> list[Record]:
@@ -209,6 +181,13 @@ def _constant(p: _Pass, r: Record) -> Record | None:
     return None
 
 
+def _filled(p: _Pass, source: int, r: Record) -> Record | None:
+    """What moves or repeats the elements of a constant that one number fills is such a constant."""
+    if p.scalar(source) is None or not p.nodes[source].shape:
+        return None
+    return Record("Constant", p.nodes[source].items, [], r.shape, r.region)
+
+
 def _reshape(p: _Pass, r: Record) -> Record | int | None:
     source = r.inputs[0]
     while p.nodes[source].op in _RESHAPES:
@@ -216,6 +195,9 @@ def _reshape(p: _Pass, r: Record) -> Record | int | None:
     before = p.nodes[source].shape
     if before == r.shape:
         return source
+    filled = _filled(p, source, r)
+    if filled is not None:
+        return filled
     name = reshape_name(before, r.shape)
     if name == r.op and source == r.inputs[0]:
         return None
@@ -254,6 +236,13 @@ def _transpose(p: _Pass, r: Record) -> Record | int | None:
     return None
 
 
+def _positions(ranges: Sequence[range]) -> dict[str, list[int]]:
+    """One spelling for one set of positions along each axis."""
+    ranges = [range(s[0], s[-1] + (1 if s.step > 0 else -1), s.step if len(s) > 1 else 1) for s in ranges]
+    ranges = [range(s.start, s.start + 1) if len(s) <= 1 else s for s in ranges]
+    return {"starts": [s.start for s in ranges], "ends": [s.stop for s in ranges], "steps": [s.step for s in ranges]}
+
+
 def _slice(p: _Pass, r: Record) -> Record | int | None:
     before, a = p.input(r), r.attrs
     if r.shape == before.shape and all(step == 1 for step in a["steps"]):
@@ -267,10 +256,7 @@ def _slice(p: _Pass, r: Record) -> Record | int | None:
         before_inputs = list(before.inputs)
     else:
         before_inputs = list(r.inputs)
-    # one spelling for one set of positions
-    ranges = [range(s[0], s[-1] + (1 if s.step > 0 else -1), s.step if len(s) > 1 else 1) for s in ranges]
-    ranges = [range(s.start, s.start + 1) if len(s) <= 1 else s for s in ranges]
-    attrs = {"starts": [s.start for s in ranges], "ends": [s.stop for s in ranges], "steps": [s.step for s in ranges]}
+    attrs = _positions(ranges)
     if not joined and all(list(a[k]) == v for k, v in attrs.items()):
         return None
     return _make("Slice", before_inputs, r.shape, r, **attrs)
@@ -278,6 +264,11 @@ def _slice(p: _Pass, r: Record) -> Record | int | None:
 
 def _if_same_shape(p: _Pass, r: Record) -> int | None:
     return r.inputs[0] if p.input(r).shape == r.shape else None
+
+
+def _repeat(p: _Pass, r: Record) -> Record | int | None:
+    same = _if_same_shape(p, r)
+    return _filled(p, r.inputs[0], r) if same is None else same
 
 
 def _concat(p: _Pass, r: Record) -> int | None:
@@ -394,9 +385,14 @@ def _resize(p: _Pass, r: Record) -> Record | int | None:
     return None
 
 
-def _slice_scatter(p: _Pass, r: Record) -> int | None:
-    whole = p.input(r, 1).shape == r.shape and all(step == 1 for step in r.attrs["steps"])
-    return r.inputs[1] if whole else None
+def _slice_scatter(p: _Pass, r: Record) -> Record | int | None:
+    a = r.attrs
+    if p.input(r, 1).shape == r.shape and all(step == 1 for step in a["steps"]):
+        return r.inputs[1]
+    attrs = _positions([range(*bounds) for bounds in zip(a["starts"], a["ends"], a["steps"], strict=True)])
+    if all(list(a[k]) == v for k, v in attrs.items()):
+        return None
+    return _make("SliceScatter", list(r.inputs), r.shape, r, **attrs)
 
 
 def _softsign(p: _Pass, r: Record) -> Record | None:
@@ -627,8 +623,8 @@ _RULES: dict[str, Callable[[_Pass, Record], Record | int | None]] = {
     **dict.fromkeys(_RESHAPES, _reshape),
     "Transpose": _transpose,
     "Slice": _slice,
-    "Expand": _if_same_shape,
-    "Tile": _if_same_shape,
+    "Expand": _repeat,
+    "Tile": _repeat,
     "Resize": _resize,
     "SliceScatter": _slice_scatter,
     "Roll": _roll,

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from cg_ir.errors import CgError, SourceError
+from cg_ir.experts import experts_of
 from cg_ir.graph import Graph
 from cg_ir.layers import Layer, layers
 from cg_ir.memory import in_bytes, memory_of
@@ -89,7 +90,7 @@ def summary(graph: Graph) -> dict[str, Any]:
     """What ``cg info`` says of a graph."""
     operators = Counter(node.op for node in graph.nodes)
     custom = Counter(str(node.attrs["name"]) for node in graph.nodes if node.op == "Custom")
-    needs = memory_of(graph)
+    needs, experts = memory_of(graph), experts_of(graph)
     return {
         "name": graph.name,
         "hash": graph.hash,
@@ -100,6 +101,7 @@ def summary(graph: Graph) -> dict[str, Any]:
         "unused_parameters": unused if type(unused := graph.extras.get("unused_parameters")) is int else 0,
         "macs": graph.macs,
         "flops": 2 * graph.macs,
+        "experts": None if experts is None else asdict(experts),
         "weight_bytes": needs.weights,
         "peak_activation_bytes": needs.activations,
         "peak_activation_bytes_in_modules": needs.in_modules,
@@ -167,6 +169,15 @@ def _show_layers(source: str, found: list[Layer]) -> None:
     table_console().print(table)
 
 
+def _experts(costs: dict[str, Any]) -> str:
+    """The costs of mixtures of experts for people."""
+    pairs = zip(costs["active"], costs["experts"], strict=True)
+    return (
+        f"{', '.join(f'{active} of {experts}' for active, experts in pairs)} active: {costs['active_params']:,} parameters a token, "
+        f"{costs['macs']:,} MACs; with all experts {costs['params']:,} and {costs['all_macs']:,}"
+    )
+
+
 def _show(rows: list[dict[str, Any]], as_json: bool) -> None:
     """What is known of the SOURCEs: one in full, several in a line each."""
     if as_json:
@@ -192,6 +203,7 @@ def _show(rows: list[dict[str, Any]], as_json: bool) -> None:
                 + (f" (and {row['unused_parameters']:,} never used)" if row["unused_parameters"] else ""),
             ),
             ("MACs", f"{row['macs']:,} (FLOPs {row['flops']:,})"),
+            *((("experts", _experts(row["experts"])),) if row["experts"] else ()),
             (
                 "memory",
                 f"{in_bytes(row['weight_bytes'])} weights, {in_bytes(row['peak_activation_bytes'])} activations at the peak "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -287,7 +288,8 @@ class Graph(Forms):
     def to_networkx(self) -> networkx.MultiDiGraph:
         """A networkx graph.
 
-        Nodes have ``op``, ``attrs``, ``shape``, ``region``, ``params`` and ``macs``; edges are keyed and labelled by input position.
+        Nodes have ``op``, ``shape`` (``1x3x32x32``), ``attrs`` (JSON), ``region``, ``params`` and ``macs``; edges are keyed and labelled by
+        input position. All of it is text and numbers, so that networkx writes it to any of its formats (GraphML, GEXF, GML).
         """
         import networkx as nx
 
@@ -296,8 +298,8 @@ class Graph(Forms):
             result.add_node(
                 node.index,
                 op=node.op,
-                attrs=node.attrs,
-                shape=node.shape,
+                shape="x".join(map(str, node.shape)),
+                attrs=json.dumps(dict(node.attrs)),
                 region=node.region,
                 params=node.params,
                 macs=node.macs,

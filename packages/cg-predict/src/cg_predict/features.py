@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from cg_ir import identity
 from cg_ir.graph import Graph
+from cg_predict.targets import check_graphs
 
 __all__ = ["CachedEncoder", "Encoder", "descriptors", "distinct", "fingerprint", "neighbourhoods", "path_vectors"]
 
@@ -64,6 +65,7 @@ class CachedEncoder:
 
 def distinct(graphs: Sequence[Graph]) -> tuple[list[Graph], NDArray[np.intp]]:
     """The different networks, in the order in which they come first, and the place of each of ``graphs`` among them, (len(graphs),)."""
+    graphs = check_graphs(graphs)
     _, place = identity.distinct(graphs)
     return list(dict(zip(place.tolist(), graphs, strict=True)).values()), place
 

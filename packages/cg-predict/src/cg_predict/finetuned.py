@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from cg_ir.errors import CgError, MissingExtra, NotFitted
 from cg_ir.graph import Graph
 from cg_predict.metrics import spearman
-from cg_predict.targets import check_labels, normal_scores
+from cg_predict.targets import check_graphs, check_labels, normal_scores
 
 try:
     import torch
@@ -148,6 +148,7 @@ class _Network:
 
     def fit(self, graphs: Sequence[Graph], y: ArrayLike) -> Any:
         """Fine-tune on labels of the target, from what `pretrain` learned (or from initial weights)."""
+        graphs = check_graphs(graphs)
         targets = normal_scores(check_labels(y, len(graphs)))
         prepared = [prepare_graph(g, self.positions) for g in graphs]
         size = max(2, min(TUNING_BATCH, -(-len(graphs) // 2)))

@@ -23,7 +23,7 @@ from cg_predict.device_model import DeviceModel
 from cg_predict.device_transfer import DeviceTransfer, most_uncertain
 from cg_predict.latency_tables import DEVICES, Device
 from cg_predict.roofline import roofline
-from cg_predict.targets import check_labels
+from cg_predict.targets import check_graphs, check_labels
 from cg_predict.threads import single_threaded
 
 __all__ = ["LatencyPredictor", "LatencyScorer", "known_devices"]
@@ -128,7 +128,7 @@ class LatencyPredictor(Pretrained, BaseEstimator):
         Raises:
             LabelError: text, NaN or infinity, a wrong number of labels, none; CgError: a time that is not positive.
         """
-        graphs = list(graphs)
+        graphs = check_graphs(graphs)
         values = check_labels(ms, len(graphs))
         if (values <= 0).any():
             raise CgError(f"a latency should be positive, not {values.min():g}")

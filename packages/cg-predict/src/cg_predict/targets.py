@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,9 @@ from scipy.special import ndtri
 from scipy.stats import rankdata
 
 from cg_ir.errors import CgError
+from cg_ir.graph import Graph
 
-__all__ = ["LabelError", "check_labels", "merge_duplicates", "normal_scores"]
+__all__ = ["LabelError", "check_graphs", "check_labels", "merge_duplicates", "normal_scores"]
 
 
 class LabelError(CgError, ValueError):
@@ -29,19 +30,44 @@ def normal_scores(y: ArrayLike) -> NDArray[np.float64]:
     return result
 
 
+def check_graphs(graphs: Iterable[Any]) -> list[Graph]:
+    """The networks as a list.
+
+    Raises:
+        CgError: one is no graph.
+    """
+    if isinstance(graphs, (str, bytes, Graph)) or not isinstance(graphs, Iterable):
+        raise CgError(f"networks should be a list of graphs, not {_described(graphs)}")
+    listed = list(graphs)
+    for position, graph in enumerate(listed):
+        if not isinstance(graph, Graph):
+            raise CgError(
+                f"network {position} should be a graph, not {_described(graph)}; space.graph(arch), from_module and from_onnx make one"
+            )
+    return listed
+
+
+def _described(value: Any) -> str:
+    return f"the text {value!r:.60}" if isinstance(value, (str, bytes)) else f"a {type(value).__name__}"
+
+
 def check_labels(y: Any, count: int) -> NDArray[np.float64]:
     """The labels as floats.
 
     Args:
-        y: one number for each network, higher is better.
+        y: one number for each network, higher is better; a column (n, 1) will do.
         count: number of networks.
 
     Raises:
-        LabelError: text, the wrong number of labels, none at all, NaN or infinity.
+        LabelError: text, complex numbers, the wrong number of labels, none at all, NaN or infinity.
     """
     values = np.asarray(y)
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
     if values.ndim != 1:
         raise LabelError(f"labels should be one number for each network, not an array of shape {values.shape}")
+    if values.dtype.kind == "c":
+        raise LabelError("labels should be real numbers, not complex ones")
     if values.dtype.kind not in "fiub":
         for position, value in enumerate(values):
             try:

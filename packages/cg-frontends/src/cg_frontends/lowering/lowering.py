@@ -234,7 +234,8 @@ class Lowering:
         for index, value in enumerate(self.tape.inputs):
             self._nodes[id(value)] = self.add("Input", shape=value.shape, index=index, dtype=value.dtype)
         for call in self.tape.calls:
-            if id(call) in live and any(v is not None and v.kind == TRACED and 0 not in v.shape for v in call.outputs):
+            traced = any(v is not None and v.kind == TRACED and 0 not in v.shape for v in call.outputs)
+            if id(call) in live and traced and not _chooses(call):
                 self.lower(call)
         self.region = ""
         for index, value in enumerate(self.tape.outputs):
@@ -282,3 +283,8 @@ class Lowering:
                 for i, v in enumerate(call.outputs)
             ]
         return self.select(node, call.outputs)
+
+
+def _chooses(call: Call) -> bool:
+    """Whether a call takes parts of a parameter: what reads them may own it, else they are lowered where they are read."""
+    return call.name in ("aten::index", "aten::index_select") and call.args[0].kind == WEIGHT

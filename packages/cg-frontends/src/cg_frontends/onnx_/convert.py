@@ -18,6 +18,8 @@ from cg_frontends.onnx_.importer import Importer
 from cg_frontends.onnx_.inference import inferred_shapes
 from cg_frontends.onnx_.operation import dtype_name
 from cg_ir import Graph, GraphError, SourceError
+from cg_ir.unfolding import folded_convolutions
+from cg_ir.unfolding import unfold as restored
 
 __all__ = ["PRODUCER", "OnnxConversionWarning", "convert", "from_onnx"]
 
@@ -31,7 +33,13 @@ class OnnxConversionWarning(UserWarning):
 
 
 def from_onnx(
-    source: Any, *, inputs: Sequence[str] = (), name: str | None = None, strict: bool = False, verify: bool = False
+    source: Any,
+    *,
+    inputs: Sequence[str] = (),
+    name: str | None = None,
+    strict: bool = False,
+    verify: bool = False,
+    unfold: bool = False,
 ) -> Graph:
     """The computation graph of an ONNX model.
 
@@ -50,6 +58,8 @@ def from_onnx(
         strict: an operator outside the vocabulary is an error instead of a ``Custom`` node and a warning.
         verify: run the file and the network of its graph on a random input, and fail where they differ; with ONNX Runtime if it is
             installed, else with onnx's reference evaluator. Needs torch.
+        unfold: put a batch normalisation in the place of each convolution's bias, see :func:`cg_ir.unfolding.unfold`: the network as it
+            was trained, where the exporter folded them. A warning says where that may be so.
 
     Raises:
         SourceError: the file cannot be read, is no valid model, leaves sizes open, or holds control flow that depends on data.
@@ -62,13 +72,21 @@ def from_onnx(
         warnings.warn(
             f"{what}: operators outside the vocabulary became Custom: {listed}", UnknownOperatorWarning, stacklevel=2
         )
+    folded = folded_convolutions(graph)
+    if folded and not unfold:
+        notes.append(
+            f"{len(folded)} convolutions have a bias and nothing normalises; where the export folded batch normalisations into them, "
+            "unfold=True (FILE.onnx?unfold=true) gives the network as it was trained, which costs and ranks otherwise"
+        )
     for note in notes:
         warnings.warn(f"{what}: {note}", OnnxConversionWarning, stacklevel=2)
     if verify:
         from cg_frontends.onnx_.replay import replay
 
         replay(source, graph, inputs, what)
-    return graph
+    if unfold and not folded:
+        raise SourceError(f"{what}: there is nothing to unfold: an operator normalises, or a convolution has no bias")
+    return restored(graph) if unfold else graph
 
 
 def convert(source: Any, inputs: Sequence[str], name: str | None) -> tuple[Lowering, Graph, list[str], str]:

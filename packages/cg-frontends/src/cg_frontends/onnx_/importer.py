@@ -15,10 +15,10 @@ from typing import Any, TypeVar
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import defs, numpy_helper
+from onnx import defs
 
 from cg_frontends.lowering.lowering import Lowering, lowers
-from cg_frontends.lowering.tape import CONSTANT, WEIGHT, Call, Leaf, Tape, Value
+from cg_frontends.lowering.tape import CONSTANT, WEIGHT, Call, Value
 from cg_frontends.onnx_.folding import Folder
 from cg_frontends.onnx_.functions import instantiate, standard_function
 from cg_frontends.onnx_.operation import (
@@ -31,6 +31,7 @@ from cg_frontends.onnx_.operation import (
     schema_of,
 )
 from cg_frontends.onnx_.parameters import Roles
+from cg_frontends.onnx_.values import LARGE, Parts, Values, elements, is_float
 from cg_ir import CgError, GraphError, SourceError
 
 __all__ = ["DEFERRED", "READINGS", "Importer", "Parts", "reads"]
@@ -39,24 +40,14 @@ Reading = Callable[["Importer", Operation], Any]
 _F = TypeVar("_F", bound=Callable[..., Any])
 READINGS: dict[str, Reading] = {}
 DEFERRED = "onnx::deferred"
-_FLOATS = {"float32", "float64", "float16", "bfloat16"}
-_INTEGERS = {"int8", "uint8", "int16", "uint16", "int32", "int4", "uint4"}
 #: Operators with graphs inside that run as often as data say.
 _LOOPS = {"Loop", "Scan", "SequenceMap"}
 _OLDEST = 11
-#: Elements of a tensor that are looked at; larger ones are weights, whose elements say nothing of the network.
-_SMALL = 2**16
-_LARGE = 2**22
-_RECORDED = 256
 #: Of one file, functions counted as their nodes.
 _MOST_NODES = 2**17
 _DEEPEST = 24
 #: What a reading raises where a file does not fit the operator's definition.
 _MISFITS = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
-
-
-class Parts(list["int | Value"]):
-    """A sequence of tensors whose length is known."""
 
 
 def reads(*names: str) -> Callable[[_F], _F]:
@@ -70,7 +61,7 @@ def reads(*names: str) -> Callable[[_F], _F]:
     return register
 
 
-class Importer:
+class Importer(Values):
     """Imports one graph.
 
     Args:
@@ -81,9 +72,7 @@ class Importer:
         inferred: gives the shapes that onnx's own rules infer; asked at most once, and only where nothing else tells.
 
     Attributes:
-        low: the nodes so far.
         opset: of the default domain, at the node at hand.
-        notes: what a user should know of the result, one sentence each.
     """
 
     def __init__(
@@ -95,21 +84,13 @@ class Importer:
         examples: int = 1,
     ) -> None:
         graph = model.graph
-        self.low = Lowering(Tape())
-        self.examples = examples
-        self.notes: dict[str, None] = {}
-        self.quantised: dict[int, tuple[Any, ...]] = {}
-        self.values: dict[str, Any] = {}
-        self.arrays: dict[str, NDArray[Any]] = {}
-        self.types: dict[str, str] = {}
+        super().__init__(Roles(graph.node, (o.name for o in graph.output)), examples)
         self._opsets = {("" if o.domain == "ai.onnx" else o.domain): int(o.version) for o in model.opset_import}
         self._functions = {(f.domain, f.name): f for f in model.functions}
         self._stated, self._infer = stated, inferred
         self._inferred: Mapping[str, tuple[int, ...]] | None = None
         self._folder = Folder()
         self._depth = self._nodes = 0
-        self._split: set[str] = set()
-        self._roles = Roles(graph.node, (o.name for o in graph.output))
         self._check_opset()
         for tensor in graph.initializer:
             self._initializer(tensor)
@@ -134,140 +115,6 @@ class Importer:
             raise SourceError(
                 f"opset {self.opset} is newer than {newest_opset()}, the newest of the installed onnx; a newer onnx reads it"
             )
-
-    # --- what readings use --------------------------------------------------------------------------------------------
-
-    def node(self, value: Any) -> int:
-        """The number of a value's node."""
-        if isinstance(value, Value):
-            return self.low.node(value)
-        if not isinstance(value, int):
-            raise SourceError("a sequence of tensors stands where a tensor should")
-        return value
-
-    def shape(self, value: Any) -> tuple[int, ...]:
-        """The shape of a value."""
-        return value.shape if isinstance(value, Value) else self.low.shape(self.node(value))
-
-    def add(self, op: str, *inputs: int | Value | None, **options: Any) -> int:
-        """Add a node; see ``Lowering.add``."""
-        return self.low.add(op, *(self.node(i) for i in inputs), **options)
-
-    def owned(self, value: int | Value | None) -> bool:
-        """Whether an operator may own a value as its parameters."""
-        return isinstance(value, Value) and self.low.owned(value)
-
-    def own(self, value: int | Value | None) -> Any:
-        """A scale, shift or bias as a parameter of its own where the file may hold it once for several.
-
-        Exporters store equal tensors once. All scales of a network that was not trained are ones, all shifts zeros, and would count
-        once for all layers; such a vector, one number throughout, is taken for as many parameters as operators read it.
-        """
-        if not (isinstance(value, Value) and value.leaf is not None and len(value.shape) == 1):
-            return value
-        array = self.arrays.get(value.leaf.name)
-        if array is None or _fill(array) not in (0.0, 1.0):
-            return value
-        again = value.leaf.name in self._split
-        self._split.add(value.leaf.name)
-        if not again:
-            return value
-        self.notes["equal tensors that the file holds once count for every operator that reads them"] = None
-        return self._weight(f"{value.leaf.name}.{len(self.low.specs)}", value.shape, value.dtype, value.leaf.origin)
-
-    def operands(self, values: Sequence[int | Value | None]) -> list[int]:
-        """The operands of elementwise arithmetic; a constant that is one number is a scalar where the others have as many axes."""
-        result = []
-        for i, value in enumerate(values):
-            rank = max((len(self.shape(v)) for j, v in enumerate(values) if j != i), default=0)
-            one = (
-                isinstance(value, Value)
-                and value.kind == CONSTANT
-                and prod(value.shape) == 1
-                and len(value.shape) <= rank
-            )
-            if one and isinstance(value, Value) and value.fill is not None:
-                result.append(self.scalar(value.fill))
-            else:
-                result.append(self.node(value))
-        return result
-
-    def reshape(self, value: int | Value | None, shape: tuple[int, ...]) -> int:
-        """The value in another shape."""
-        return self.add("Reshape", value, shape=shape)
-
-    def transpose(self, value: int | Value | None, perm: tuple[int, ...]) -> int:
-        """The value with its axes in another order."""
-        before = self.shape(value)
-        return self.add("Transpose", value, shape=tuple(before[i] for i in perm), perm=perm)
-
-    def scalar(self, number: float) -> int:
-        """A scalar constant."""
-        return self.low.scalar(number)
-
-    @staticmethod
-    def bounded(count: int) -> int:
-        """A number of elements that a reading may write out.
-
-        Raises:
-            SourceError: it is too large.
-        """
-        if count > _LARGE:
-            raise SourceError(f"{count} elements are beyond the limit of this reader ({_LARGE})")
-        return count
-
-    def constant(self, array: NDArray[Any]) -> int | Value:
-        """A constant that a reading needs; a small one carries its elements."""
-        if array.size <= _RECORDED:
-            elements = tuple(float(v) for v in array.reshape(-1))
-            return self.low.add("Constant", shape=array.shape, value=elements, dtype=str(array.dtype))
-        value = Value(CONSTANT, array.shape, str(array.dtype), fill=_fill(array))
-        value.data = array
-        return value
-
-    # --- values -------------------------------------------------------------------------------------------------------
-
-    def _initializer(self, tensor: onnx.TensorProto) -> None:
-        shape = tuple(int(s) for s in tensor.dims)
-        if any(s < 0 for s in shape):
-            raise SourceError(f"initializer '{tensor.name}' has a negative size")
-        dtype = dtype_name(tensor.data_type)
-        array = None
-        if tensor.data_location != onnx.TensorProto.EXTERNAL and prod(shape) <= _SMALL:
-            array = _elements(tensor)
-        self._tensor(tensor.name, shape, dtype, array, tensor)
-
-    def _tensor(
-        self, name: str, shape: tuple[int, ...], dtype: str, array: NDArray[Any] | None, origin: Any, named: bool = True
-    ) -> None:
-        """A tensor that the file holds: a parameter or a constant.
-
-        Args:
-            named: an initializer, which is a parameter unless operators say otherwise; else a ``Constant`` node, which is none.
-        """
-        roles = self._roles
-        learned = dtype in _FLOATS and ((named and not roles.is_argument(name)) or name in roles.learned)
-        learned |= dtype in _INTEGERS and name in roles.quantised
-        if learned and shape and 0 not in shape:
-            self.values[name] = self._weight(name, shape, dtype, origin)
-        else:
-            self._constant(name, shape, dtype, array)
-            self.values[name].origin = origin
-        if array is not None:
-            self.arrays[name] = array
-        self.types[name] = dtype
-
-    def _weight(self, name: str, shape: tuple[int, ...], dtype: str, origin: Any) -> Value:
-        leaf = Leaf(name, prod(shape), origin)
-        self.low.declare(leaf)
-        return Value(WEIGHT, shape, dtype, leaf=leaf, place=(0, shape, _strides(shape)))
-
-    def _constant(self, name: str, shape: tuple[int, ...], dtype: str, array: NDArray[Any] | None) -> None:
-        value = Value(CONSTANT, shape, dtype, fill=None if array is None else _fill(array))
-        value.data = array
-        if array is not None:
-            self.arrays[name] = array
-        self.values[name], self.types[name] = value, dtype
 
     # --- nodes --------------------------------------------------------------------------------------------------------
 
@@ -409,12 +256,12 @@ class Importer:
             array = np.asarray(value, dtype=np.float32 if "float" in name else np.int64)
         elif value.data_location == onnx.TensorProto.EXTERNAL and node.output[0] not in self._roles.learned:
             raise SourceError("its elements lie in another file, which is not read")
-        elif value.data_location == onnx.TensorProto.EXTERNAL or prod(int(d) for d in value.dims) > _LARGE:
+        elif value.data_location == onnx.TensorProto.EXTERNAL or prod(int(d) for d in value.dims) > LARGE:
             shape = tuple(int(d) for d in value.dims)
             self._tensor(node.output[0], shape, dtype_name(value.data_type), None, value, named=False)
             return True
         else:
-            array = _elements(value)
+            array = elements(value)
         self._tensor(node.output[0], array.shape, str(array.dtype), array, value, named=False)
         return True
 
@@ -425,7 +272,7 @@ class Importer:
             return False
         if any(v is not None and not isinstance(v, Value) for v in given) or len(node.output) != 1:
             return False
-        if node.op_type in ("Identity", "Cast", "CastLike") and isinstance(given[0], Value) and dtype in _FLOATS:
+        if node.op_type in ("Identity", "Cast", "CastLike") and isinstance(given[0], Value) and is_float(dtype):
             self.values[node.output[0]] = given[0]
             return True
         shape = self._dry_run(node, operation)
@@ -577,35 +424,6 @@ class Importer:
 def _deferred(low: Lowering, out: Any, read: Callable[[], int], inputs: Any) -> int:
     """A computation on weights whose result is needed as a node."""
     return read()
-
-
-def _elements(tensor: onnx.TensorProto) -> NDArray[Any]:
-    """The elements of a tensor that the file holds.
-
-    Raises:
-        SourceError: they do not fill its shape.
-    """
-    try:
-        return np.asarray(numpy_helper.to_array(tensor))
-    except Exception as error:
-        reason = " ".join(str(error).split())[:200]
-        raise SourceError(f"initializer '{tensor.name}' cannot be read: {reason}") from None
-
-
-def _fill(array: NDArray[Any]) -> float | None:
-    """The number that fills an array, if one does."""
-    if not array.size or array.dtype.kind not in "fiub":
-        return None
-    first = array.reshape(-1)[0]
-    return float(first) if (array == first).all() else None
-
-
-def _strides(shape: tuple[int, ...]) -> tuple[int, ...]:
-    strides, step = [], 1
-    for size in reversed(shape):
-        strides.append(step)
-        step *= size
-    return tuple(reversed(strides))
 
 
 def _region(node: onnx.NodeProto) -> str:

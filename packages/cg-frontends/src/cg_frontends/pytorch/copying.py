@@ -129,7 +129,7 @@ class WeightSource:
             else:
                 turned = spec.turned
             if turned:
-                tensors[0] = tensors[0].T
+                tensors[0] = tensors[0].mT
             if len(tensors) < len(targets) and node.op in ("Gemm", "Conv", "ConvTranspose"):
                 tensors.append(self._bias(int(number), targets[-1].numel()))
             yield from zip(targets, tensors, strict=True)

@@ -46,7 +46,10 @@ class Decoding(nn.Module):
                 "num_attention_heads and hidden_size"
             )
         self.layers = layers
-        self.heads = getattr(config, "num_key_value_heads", None) or heads
+        one = getattr(config, "multi_query", False) and not getattr(
+            config, "new_decoder_architecture", False
+        )  # Falcon 7B
+        self.heads = 1 if one else getattr(config, "num_key_value_heads", None) or heads
         self.head_size = getattr(config, "head_dim", None) or width // heads
 
     def example_inputs(self) -> tuple[Tensor, ...]:

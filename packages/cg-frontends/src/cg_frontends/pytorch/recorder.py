@@ -40,6 +40,8 @@ _CHECKS = {
     "aten::sym_constrain_range_for_size",
     "aten::_functional_assert_async",
 }
+#: Composite operators that want all their tensors on one device before they are taken apart.
+_ONE_DEVICE = {"aten::stft", "aten::istft"}
 #: New tensors whose elements are one number; the number is the argument at this position, or the number itself.
 _FILLS: dict[str, Any] = {
     "aten::zeros": 0.0,
@@ -55,12 +57,12 @@ _FILLS: dict[str, Any] = {
     "aten::zero": 0.0,
     "aten::fill": "1",
 }
+#: New tensors whose elements the program has yet to write; until then they may as well be zeros.
+_UNSET = {"aten::empty", "aten::empty_like", "aten::empty_permuted", "aten::new_empty", "aten::new_empty_strided"}
 #: Operators that use shapes alone: their result is a constant whatever they are given.
 _SHAPE_ONLY = {
     *_FILLS,
-    "aten::empty_like",
-    "aten::new_empty",
-    "aten::new_empty_strided",
+    *_UNSET,
     "aten::rand_like",
     "aten::randn_like",
 }
@@ -68,10 +70,8 @@ _SHAPE_ONLY |= {
     "aten::bernoulli",
     "aten::rand",
     "aten::randn",
-    "aten::empty",
     "aten::arange",
     "aten::randint_like",
-    "aten::empty_permuted",
 }
 #: Recurrent layers over a sequence; their shapes need no run through it.
 _RECURRENT = {"aten::lstm", "aten::gru", "aten::rnn_tanh", "aten::rnn_relu"}
@@ -194,6 +194,8 @@ class Recorder(TorchDispatchMode):
         if info is None:
             info = self._infos[func] = _Info(func, self._whole)
         if info.decompose:
+            if info.name in _ONE_DEVICE:
+                args, kwargs = self._on_meta(args, kwargs)
             with self:
                 out = func.decompose(*args, **kwargs)
             if out is not NotImplemented:
@@ -232,13 +234,24 @@ class Recorder(TorchDispatchMode):
         if info.writes:
             return self._wrote(info, call, kind, args, kwargs, out, (meta and cpu))
         if isinstance(out, Tensor):
-            if info.name in _FILLS:
+            if info.name in _FILLS or (info.name in _UNSET and out.is_meta):
                 self._filled(info.name, args, kwargs, out)
             elif call is not None and (out.is_meta or info.aliases or kind != CONSTANT):
                 self._made(info, call, kind, tensors, (out,))
         elif call is not None and isinstance(out, (tuple, list)):
             self._made(info, call, kind, tensors, out)
         return out
+
+    def _on_meta(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Arguments with what has elements as meta tensors of the same values, where one is on meta."""
+        tensors, meta, cpu = _tensors(args, kwargs)
+        if not (meta and cpu):
+            return args, kwargs
+        moved = _to_meta(args, kwargs)
+        for before, after in zip(tensors, _tensors(*moved)[0], strict=True):
+            if after is not before:
+                self._tracks[id(after)] = _Track(after, self._track(before).value)
+        return moved
 
     # --- recording ----------------------------------------------------------------------------------------------------
 
@@ -450,7 +463,7 @@ def _stay(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tup
 
 
 def _fill(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> float | None:
-    source = _FILLS[name]
+    source = _FILLS.get(name, 0.0)
     if isinstance(source, float):
         return source
     position = int(source)

@@ -213,6 +213,11 @@ def _gather(sig: Signature, axes: tuple[int | None, ...]) -> Plan:
     return Plan(data if data < axis else data - 1 + count)
 
 
+def _rows(sig: Signature, axes: tuple[int | None, ...]) -> Plan:
+    axis = axes[0]
+    return Plan(axis) if axis is not None and axis == axes[1] and axis < len(sig.shape) - 1 else _APART
+
+
 def _elements(sig: Signature, axes: tuple[int | None, ...]) -> Plan:
     data = axes[0]
     if data is None or any(axis != data for axis in axes) or data == sig.attrs["axis"]:
@@ -263,6 +268,7 @@ _RULES: dict[str, _Rule] = {
     **_each("Softmax LogSoftmax LpNormalization CumSum Split TopK", _unless(_along)),
     **_each("LayerNormalization RMSNormalization", _unless(lambda a, rank: range(a["axis"], rank))),
     "Gemm": _unless(lambda a, rank: (rank - 1,)),
+    "ExpertGemm": _rows,
     "Trilu": _unless(lambda a, rank: (rank - 2, rank - 1)),
     "Roll": _unless(lambda a, rank: a["axes"]),
     "Tile": _unless(lambda a, rank: [i for i in range(rank) if a["repeats"][i] > 1]),

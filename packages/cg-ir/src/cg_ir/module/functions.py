@@ -496,7 +496,14 @@ def _one_hot(sig: Signature, several: bool) -> Function:
 
 def _top_k(sig: Signature, several: bool) -> Function:
     a = sig.attrs
-    return lambda xs, shape: tuple(torch.topk(xs[0], a["k"], a["axis"], largest=a["largest"]))
+    axis, count, largest = a["axis"], a["k"], a["largest"]
+
+    def top(xs: Sequence[torch.Tensor], shape: Sequence[int]) -> Any:
+        """Of equal elements the earlier comes first, which torch.topk leaves open."""
+        ordered = torch.sort(xs[0], stable=True, dim=axis, descending=largest)
+        return tuple(part if part.shape[axis] == count else part.narrow(axis, 0, count) for part in ordered)
+
+    return top
 
 
 def _clip(sig: Signature, several: bool) -> Function:

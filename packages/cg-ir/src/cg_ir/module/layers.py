@@ -136,6 +136,23 @@ def _gemm(sig: Signature) -> nn.Module:
     return nn.Linear(sig.input_shapes[0][-1], sig.shape[-1], bias=sig.attrs["bias"])
 
 
+class _Experts(nn.Module):
+    """One matrix (out, in) an expert."""
+
+    def __init__(self, experts: int, inside: int, outside: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(experts, outside, inside))
+        nn.init.uniform_(self.weight, -(inside**-0.5), inside**-0.5)
+
+    def forward(self, x: Tensor, ids: Tensor) -> Tensor:
+        matrices = self.weight[ids if ids.dtype in (torch.int32, torch.int64) else ids.long()]
+        return torch.matmul(matrices, x.unsqueeze(-1)).squeeze(-1)
+
+
+def _expert_gemm(sig: Signature) -> nn.Module:
+    return _Experts(sig.attrs["num_experts"], sig.input_shapes[0][-1], sig.shape[-1])
+
+
 def _embedding(sig: Signature) -> nn.Module:
     return nn.Embedding(sig.attrs["num_embeddings"], sig.shape[-1])
 
@@ -198,6 +215,7 @@ LAYERS: dict[str, Callable[[Signature], nn.Module]] = {
     "Conv": _conv,
     "ConvTranspose": _conv_transpose,
     "Gemm": _gemm,
+    "ExpertGemm": _expert_gemm,
     "Embedding": _embedding,
     "BatchNormalization": _batch_norm,
     "InstanceNormalization": _instance_norm,

@@ -117,10 +117,8 @@ class NetworkModule(nn.Module):
             first = owners.setdefault(node.weights, (node.signature, path))
             if first[1] != path:
                 there = _at(self, first[1])
-                if node.op == "Parameter" or first[0].items == node.signature.items:
-                    made = there
-                else:
-                    _tie(made, there)
+                same = first[0].op == node.op and (node.op == "Parameter" or first[0].items == node.signature.items)
+                made = there if same else _tied(made, there)
         if isinstance(made, nn.Parameter):
             owner.register_parameter(leaf, made)
         else:
@@ -277,9 +275,23 @@ def _parameter(shape: tuple[int, ...]) -> nn.Parameter:
     return result
 
 
-def _tie(module: nn.Module, owner: nn.Module) -> None:
-    """Let a module use the parameters and buffers of another one with different attributes (a stride, say)."""
-    theirs = dict(owner.named_parameters())
+def _tied(made: nn.Module | nn.Parameter, there: nn.Module | nn.Parameter) -> nn.Module | nn.Parameter:
+    """What uses the parameters of another operator: one with other attributes (a stride, say), or a bare parameter.
+
+    Raises:
+        GraphError: they differ in shape.
+    """
+    theirs = {"weight": there} if isinstance(there, nn.Parameter) else dict(there.named_parameters())
+    if isinstance(made, nn.Parameter):
+        if theirs.get("weight", made[:0]).shape != made.shape:
+            raise GraphError("weights cannot be shared by operators whose weights differ in shape")
+        return theirs["weight"]
+    _tie(made, theirs, {} if isinstance(there, nn.Parameter) else dict(there.named_buffers()))
+    return made
+
+
+def _tie(module: nn.Module, theirs: dict[str, nn.Parameter], buffers: dict[str, Tensor]) -> None:
+    """Let a module use the parameters and buffers of another operator."""
     for name, parameter in list(module.named_parameters()):
         if name not in theirs or theirs[name].shape != parameter.shape:
             raise GraphError("weights cannot be shared by operators whose weights differ in shape")
@@ -288,7 +300,7 @@ def _tie(module: nn.Module, owner: nn.Module) -> None:
             path, _, leaf = name.rpartition(".")
             parent = module.get_submodule(path)
         setattr(parent, leaf, theirs[name])
-    for name, buffer in owner.named_buffers():
+    for name, buffer in buffers.items():
         if name in dict(module.named_buffers()):
             setattr(module, name, buffer)
 

@@ -140,6 +140,14 @@ def _gemm(e: Emitter, node: Node) -> str:
     return str(e.op("Add", result, bias) if bias else result)
 
 
+def _expert_gemm(e: Emitter, node: Node) -> str:
+    """The matrices are gathered by row."""
+    x, ids = e.sources(node)
+    matrices = e.op("Gather", e.weight(node, "weight") or "", e.cast(ids, "int64"), axis=0)
+    column = e.op("Unsqueeze", x, e.ints([len(node.shape)]))
+    return str(e.op("Squeeze", e.op("MatMul", matrices, column), e.ints([len(node.shape)])))
+
+
 def _einsum(e: Emitter, node: Node) -> str:
     return str(e.op("Einsum", *_operands(e, node), equation=node.attrs["equation"]))
 
@@ -640,6 +648,7 @@ _OPERATORS: dict[str, _Emit] = {
     "Einsum": _einsum,
     "Attention": _attention,
     **_each(("LSTM", "GRU", "RNN"), recurrent),
+    "ExpertGemm": _expert_gemm,
     "Embedding": _embedding,
     "BatchNormalization": _batch_norm,
     "InstanceNormalization": _instance_norm,

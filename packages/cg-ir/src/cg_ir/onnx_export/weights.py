@@ -82,6 +82,8 @@ def _shapes(node: Node) -> dict[str, tuple[int, ...]]:
         return {**own, **bias}
     if node.op == "Gemm":
         return {"weight": (out[-1], first[-1]), **({"bias": out[-1:]} if a["bias"] else {})}
+    if node.op == "ExpertGemm":
+        return {"weight": (a["num_experts"], out[-1], first[-1])}
     if node.op == "Embedding":
         return {"weight": (a["num_embeddings"], out[-1])}
     if node.op == "PRelu":

@@ -187,6 +187,14 @@ def gemm(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
     return (*ins[0][:-1], None)
 
 
+def expert_gemm(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
+    """Rows of features, and for each row the number of its matrix."""
+    x, ids = ins
+    if not x or x[:-1] != ids:
+        raise GraphError(f"there should be one expert for each row of {list(x)}, not {list(ids)}")
+    return (*x[:-1], None)
+
+
 def matmul(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
     """Batched matrix product, as numpy's ``matmul``."""
     a, b = ins
@@ -576,6 +584,11 @@ def gemm_params(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> int:
 def gemm_macs(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> int:
     """in products for each output element."""
     return prod(out) * ins[0][-1]
+
+
+def expert_gemm_params(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> int:
+    """One matrix in x out an expert."""
+    return attrs["num_experts"] * ins[0][-1] * out[-1]
 
 
 def matmul_macs(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> int:

@@ -140,6 +140,18 @@ _add(
     macs=r.gemm_macs,
     attributes={"bias": _BIAS},
 )
+_add(
+    "ExpertGemm",
+    "matmul",
+    (2, 2),
+    r.expert_gemm,
+    "Linear map of each row by the one of several learned matrices that the second input names: what a mixture of experts routes to. "
+    "Multiply-accumulates are those of the experts named, parameters those of all.",
+    params=r.expert_gemm_params,
+    macs=r.gemm_macs,
+    attributes={"num_experts": _A("int", minimum=1, doc="number of matrices")},
+    onnx=False,
+)
 _add("MatMul", "matmul", (2, 2), r.matmul, "Batched product of two matrices.", macs=r.matmul_macs)
 _add(
     "Einsum",
@@ -548,7 +560,7 @@ _add(
     "reduce",
     (1, 1),
     r.top_k,
-    "The k greatest along an axis, in order; output 1 is their position. Sorting is to take all.",
+    "The k greatest along an axis, in order, of equal ones the earlier first; output 1 is their position. Sorting is to take all.",
     further=r.positions,
     attributes={
         "axis": _AXIS,

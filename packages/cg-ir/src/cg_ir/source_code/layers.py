@@ -32,6 +32,7 @@ LAYER_NAMES = {
     "Conv": "conv",
     "ConvTranspose": "upconv",
     "Gemm": "linear",
+    "ExpertGemm": "experts",
     "Embedding": "embedding",
     "BatchNormalization": "norm",
     "InstanceNormalization": "norm",
@@ -99,6 +100,11 @@ def _linear(node: Node) -> Template:
     return ("nn.Linear(", Number("in_features", width), ", ", Number("out_features", node.shape[-1]), *ends, ")")
 
 
+def _experts(node: Node) -> Template:
+    shape = f"{node.attrs['num_experts']}, {node.shape[-1]}, {node.signature.input_shapes[0][-1]}"
+    return (f"nn.Parameter(nn.init.trunc_normal_(torch.empty({shape}), std=0.02))",)
+
+
 def _embedding(node: Node) -> Template:
     count = Number("num_embeddings", node.attrs["num_embeddings"])
     return ("nn.Embedding(", count, ", ", Number("embedding_dim", node.shape[-1]), ")")
@@ -153,6 +159,7 @@ _LAYERS: dict[str, Callable[[Node], Template]] = {
     "Conv": _conv,
     "ConvTranspose": _conv,
     "Gemm": _linear,
+    "ExpertGemm": _experts,
     "Embedding": _embedding,
     "BatchNormalization": _norm,
     "InstanceNormalization": _norm,

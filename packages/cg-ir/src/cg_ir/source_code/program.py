@@ -403,6 +403,8 @@ class _BodyWriter:
             states = f", ({', '.join(xs[1:])})" if len(xs) > 2 else f", {xs[1]}" if len(xs) > 1 else ""
             return f"{attribute}({xs[0]}{states})" + ("" if several else "[0]"), several
         x = xs[0]
+        if node.op == "ExpertGemm":
+            return f"({attribute}[{xs[1]}] @ {x}.unsqueeze(-1)).squeeze(-1)", False
         if node.op == "Embedding" and not self.writer.nodes[node.inputs[0]].attrs.get("dtype", "").startswith("int"):
             x = f"{x}.long()"
         if node.op in ("Conv", "ConvTranspose") and not even(node.attrs["pads"]):

@@ -110,6 +110,7 @@ def _samples() -> list[OperatorSample]:
         ),
         s("Gemm", ((1, 8),), {"bias": True}, channels=3),
         s("Gemm", (tokens,), channels=3),
+        s("ExpertGemm", ((1, 5, 8), (1, 5)), {"num_experts": 9}, channels=3, dtypes=("float32", "index9")),
         s("MatMul", (heads, (1, 2, 4, 5))),
         s("MatMul", (tokens, (8, 3)), learned=(1,)),
         s("MatMul", ((3, 5), (1, 5, 2)), learned=(0,)),

@@ -3,6 +3,7 @@
 from cg_frontends.pytorch.lowerings import (
     activations,
     arithmetic,
+    experts,
     indexing,
     joining,
     layout,
@@ -17,6 +18,7 @@ from cg_frontends.pytorch.lowerings import (
 __all__ = [
     "activations",
     "arithmetic",
+    "experts",
     "indexing",
     "joining",
     "layout",

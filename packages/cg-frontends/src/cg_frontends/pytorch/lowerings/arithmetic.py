@@ -162,7 +162,10 @@ def div(low: Lowering, out: Outputs, a: Value | float, b: Value | float, *, roun
         shape = out[0].shape
         return low.add("Div", low.operand(a, b, shape), low.operand(b, a, shape), shape=shape, rounding="trunc")
     node = _two(low, out, "Div", a, b)
-    return low.add("Floor", node, shape=out[0].shape) if rounding_mode == "floor" else node
+    if rounding_mode != "floor":
+        return node
+    node = low.add("Floor", node, shape=out[0].shape)
+    return low.add("Cast", node, shape=out[0].shape, to=out[0].dtype) if "int" in out[0].dtype else node
 
 
 @lowers("floor_divide")

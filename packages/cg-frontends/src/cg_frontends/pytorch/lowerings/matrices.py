@@ -12,6 +12,7 @@ from cg_frontends.lowering.lowering import Lowering, lowers
 from cg_frontends.lowering.tape import CONSTANT, WEIGHT, Value
 from cg_frontends.pytorch.constants import mask_kind
 from cg_frontends.pytorch.lowerings.arguments import each
+from cg_frontends.pytorch.lowerings.experts import expert_einsum, expert_product
 
 Outputs = Sequence[Any]
 
@@ -150,6 +151,9 @@ def linear(low: Lowering, out: Outputs, x: Value, weight: Value, bias: Any = Non
 def matmul(low: Lowering, out: Outputs, a: Value, b: Value, *types: Any) -> int:
     if len(b.shape) == 2 and len(a.shape) > 1 and b.kind == WEIGHT and low.owned(b):
         return _affine(low, out[0].shape, a, b, None, turned=True)
+    node = expert_product(low, out, a, b)
+    if node is not None:
+        return node
     return low.add("MatMul", a, b, shape=out[0].shape)
 
 
@@ -173,9 +177,9 @@ def addmm(
 
 @lowers("einsum")
 def einsum(low: Lowering, out: Outputs, equation: str, operands: Sequence[Value], *, path: Any = None) -> int:
-    return low.add(
-        "Einsum", *operands, shape=out[0].shape, equation=explicit_equation(equation, [v.shape for v in operands])
-    )
+    equation = explicit_equation(equation, [v.shape for v in operands])
+    node = expert_einsum(low, out, equation, operands)
+    return low.add("Einsum", *operands, shape=out[0].shape, equation=equation) if node is None else node
 
 
 @lowers("scaled_dot_product_attention", "_scaled_dot_product_attention_math")

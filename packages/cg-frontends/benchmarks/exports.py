@@ -1,0 +1,142 @@
+"""Networks exported to ONNX by the routes that the documentation names, against the modules themselves.
+
+    python exports.py run -o exports.jsonl       # appends, and skips what the file already has
+
+Each network is exported with torch's exporter without optimisation and with the older, script-based one under ``PRESERVE``, for one image, for
+four, and with an open batch: parameters and MACs of the file should be those of the module. The script-based exporter by default folds batch
+normalisations into convolutions; that file, unfolded, should be the module's graph.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import logging
+import signal
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from zoo import one_line, prepare
+
+import cg_ir
+from cg_frontends.onnx_ import from_onnx
+from cg_frontends.pytorch import from_module
+
+_SECONDS = 240
+#: Library and size of the image.
+NETWORKS = {
+    "torchvision": (
+        "resnet18", "resnet50", "vgg11_bn", "mobilenet_v2", "mobilenet_v3_small", "shufflenet_v2_x1_0", "squeezenet1_1", "densenet121",
+        "efficientnet_b0", "mnasnet0_5", "regnet_y_400mf", "convnext_tiny", "swin_t", "vit_b_32",
+    ),
+    "timm": ("ghostnet_100", "res2net50_26w_4s", "deit_tiny_patch16_224", "mixer_s32_224"),
+}  # fmt: skip
+ROUTES = ("dynamo", "script")
+BATCHES = ("1", "4", "open")
+
+
+class TooSlow(Exception):
+    """An export took longer than allowed."""
+
+
+def network(library: str, name: str) -> nn.Module:
+    """A network with random weights."""
+    import timm
+    import torchvision
+
+    torch.manual_seed(0)
+    made: nn.Module = (
+        torchvision.models.get_model(name, weights=None) if library == "torchvision" else timm.create_model(name)
+    )
+    return made.eval()
+
+
+def export(module: nn.Module, x: torch.Tensor, path: str, route: str, batch: str) -> None:
+    """Write the file."""
+    with (
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+    ):
+        warnings.simplefilter("ignore")
+        if route == "dynamo":
+            axes: Any = {"dynamic_shapes": ({0: torch.export.Dim("batch")},)} if batch == "open" else {}
+            torch.onnx.export(module, (x,), path, dynamo=True, optimize=False, **axes)
+            return
+        axes = {"input_names": ["x"], "dynamic_axes": {"x": {0: "batch"}}} if batch == "open" else {}
+        if route == "script":
+            axes |= {"do_constant_folding": False, "training": torch.onnx.TrainingMode.PRESERVE}
+        torch.onnx.export(module, (x,), path, dynamo=False, **axes)
+
+
+def examine(library: str, name: str, route: str, batch: str) -> dict[str, Any]:
+    """One row: costs of the file beside those of the module."""
+    module = network(library, name)
+    traced = from_module(module, torch.zeros(1, 3, 224, 224))
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        path = str(Path(folder) / "net.onnx")
+        export(module, torch.zeros(1 if batch == "1" else 4 if batch == "4" else 2, 3, 224, 224), path, route, batch)
+        if route == "folded":
+            normalised = any(node.op == "BatchNormalization" for node in traced.nodes)
+            graph = from_onnx(path, unfold=normalised)
+            return {"same_hash": graph.hash == traced.hash, "normalised": normalised, **costs(graph, traced, 1)}
+        return costs(from_onnx(path), traced, 4 if batch == "4" else 1)
+
+
+def costs(graph: cg_ir.Graph, traced: cg_ir.Graph, examples: int) -> dict[str, Any]:
+    """Whether parameters and MACs are those of the module."""
+    return {
+        "parameters": graph.params, "macs": graph.macs, "same_parameters": graph.params == traced.params,
+        "same_macs": graph.macs == examples * traced.macs, "custom": sum(node.op == "Custom" for node in graph.nodes),
+    }  # fmt: skip
+
+
+def run(output: Path) -> None:
+    """Export and read everything; append a JSON line a file."""
+
+    def stop(*_: Any) -> None:
+        raise TooSlow(f"longer than {_SECONDS} s")
+
+    done = prepare(output)
+    logging.disable(logging.WARNING)
+    signal.signal(signal.SIGALRM, stop)
+    with output.open("a") as file:
+        for library, names in NETWORKS.items():
+            for name in names:
+                for route, batch in [*((r, b) for r in ROUTES for b in BATCHES), ("folded", "1")]:
+                    key = f"{library}/{name} {route} {batch}"
+                    if key in done:
+                        continue
+                    signal.alarm(_SECONDS)
+                    try:
+                        row = examine(library, name, route, batch)
+                    except Exception as error:
+                        row = {"error": one_line(error)}
+                    finally:
+                        signal.alarm(0)
+                    file.write(
+                        json.dumps({"name": key, "network": f"{library}/{name}", "route": route, "batch": batch, **row})
+                        + "\n"
+                    )
+                    file.flush()
+                    print(key, row, file=sys.stderr)
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("command", choices=("run",))
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    run(parser.parse_args().output)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""ONNX files with batch normalisations folded into convolutions."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+
+onnx = pytest.importorskip("onnx")
+torch = pytest.importorskip("torch")
+
+from torch import nn  # noqa: E402
+
+from cg_frontends.onnx_ import from_onnx  # noqa: E402
+from cg_frontends.onnx_.convert import OnnxConversionWarning  # noqa: E402
+from cg_frontends.pytorch import from_module  # noqa: E402
+from cg_ir import SourceError, graph_of  # noqa: E402
+
+
+def unit(before, after):
+    return nn.Sequential(nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU())
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem, self.a, self.b = unit(3, 8), unit(8, 8), unit(8, 16)
+        self.gate, self.head = nn.Conv2d(16, 16, 1), nn.Linear(16, 10)
+
+    def forward(self, x):
+        y = self.stem(x)
+        y = self.b(y + self.a(y))
+        pooled = y.mean((2, 3), keepdim=True)
+        return self.head((pooled * self.gate(pooled).sigmoid()).flatten(1))
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("folded") / "net.onnx"
+    network = Net().eval()
+    for parameter in network.parameters():
+        nn.init.normal_(parameter)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(network, (torch.zeros(1, 3, 16, 16),), str(path), dynamo=False)
+    return str(path)
+
+
+def test_a_folded_file_says_so_and_unfolds_to_the_network_that_was_trained(file):
+    trained = from_module(Net(), torch.zeros(1, 3, 16, 16))
+    with pytest.warns(OnnxConversionWarning, match=r"3 convolutions have a bias.*\?unfold=true"):
+        folded = from_onnx(file)
+    assert trained.params - folded.params == 8 + 8 + 16
+    assert from_onnx(file, unfold=True).hash == trained.hash
+    assert graph_of(f"{file}?unfold=true").hash == trained.hash
+
+
+def test_what_is_not_folded_is_refused(tmp_path):
+    path = str(tmp_path / "plain.onnx")
+    layers = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3), nn.ReLU())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(layers, (torch.zeros(1, 3, 16, 16),), path, dynamo=False)
+    with pytest.raises(SourceError, match="nothing to unfold"):
+        from_onnx(path, unfold=True)
+    for arguments in ("depth=3", "unfold=3"):
+        with pytest.raises(SourceError, match=r"no more than \?unfold=true"):
+            graph_of(f"{path}?{arguments}")

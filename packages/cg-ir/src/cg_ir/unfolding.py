@@ -1,0 +1,57 @@
+"""Batch normalisations that an exporter folded into convolutions.
+
+A convolution and the batch normalisation behind it are one convolution with a bias once the statistics are fixed, and exporters write them
+so. The network costs less then, and looks like another one: descriptors see no normalisation and fewer operators. Nothing in a graph
+proves that there was one (VGG has biases and no normalisation of its own), so it is for the user to say.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING
+
+from cg_ir.builder import GraphBuilder
+from cg_ir.operators import OPERATORS
+
+if TYPE_CHECKING:
+    from cg_ir.graph import Graph
+
+__all__ = ["folded_convolutions", "unfold"]
+
+_CONVOLUTIONS = frozenset({"Conv", "ConvTranspose"})
+#: Fewer convolutions than these are no evidence.
+_LEAST = 3
+
+
+def folded_convolutions(graph: Graph) -> list[int]:
+    """The convolutions into which batch normalisations may have been folded.
+
+    They have a bias and an extent beyond a single position (what gates channels after global pooling has none of its own), and something
+    else than an output reads them. None where any operator normalises, where a convolution of that kind lacks a bias, or where they are
+    fewer than three.
+    """
+    if any(OPERATORS[node.op].kind == "norm" for node in graph.nodes):
+        return []
+    heads = {node.inputs[0] for node in graph.nodes if node.op == "Output"}
+    found = [n for n in graph.nodes if n.op in _CONVOLUTIONS and n.index not in heads and prod(n.shape[2:]) > 1]
+    biased = [node.index for node in found if node.attrs["bias"]]
+    return biased if len(biased) == len(found) and len(found) >= _LEAST else []
+
+
+def unfold(graph: Graph) -> Graph:
+    """The network with a batch normalisation in the place of each bias of `folded_convolutions`: as it was trained.
+
+    Two parameters a channel stand where one was; multiply-accumulates stay. The default epsilon, 1e-5, is assumed.
+    """
+    folded = set(folded_convolutions(graph))
+    builder = GraphBuilder(graph.name, producer=graph.producer)
+    builder.extras.update(graph.extras)
+    place: list[int] = []
+    for node in graph.nodes:
+        inputs = [place[i] for i in node.inputs]
+        attrs = {**node.attrs, "bias": False} if node.index in folded else node.attrs
+        made = builder.add(node.op, *inputs, region=node.region, weights=node.weights, shape=node.shape, **attrs)
+        if node.index in folded:
+            made = builder.add("BatchNormalization", made, region=node.region)
+        place.append(made)
+    return builder.build()
