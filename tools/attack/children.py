@@ -21,12 +21,13 @@ from target import Target
 from cg_ir.errors import CgError
 from cg_ir.terminal import one_line
 
-__all__ = ["MEMORY", "SECONDS", "Ending", "inputs_of", "read_in_child"]
+__all__ = ["MEMORY", "SECONDS", "TOO_LONG", "Ending", "inputs_of", "read_in_child"]
 
 #: Bytes beyond what the interpreter has when a child begins.
 MEMORY = 2 * 2**30
 #: Seconds of the processor's time for an input; six times as many by the clock.
 SECONDS = 10
+TOO_LONG = f"more than {SECONDS} s"
 
 
 @dataclass(frozen=True)
@@ -78,14 +79,14 @@ def read_in_child(target: Target, inputs: Sequence[bytes], place: Path, end: flo
                 yield begun, Ending(**row)
     status = os.waitpid(process, 0)[1]
     if status:
-        yield begun, Ending("finding", f"the process ended: {_cause(status)}")
+        yield begun, Ending("finding", _cause(status))
 
 
 def _cause(status: int) -> str:
     if not os.WIFSIGNALED(status):
-        return f"exit status {os.WEXITSTATUS(status)}"
+        return f"the process ended: exit status {os.WEXITSTATUS(status)}"
     name = signal.Signals(os.WTERMSIG(status)).name
-    return f"more than {SECONDS} s" if name in ("SIGALRM", "SIGPROF") else name
+    return TOO_LONG if name in ("SIGALRM", "SIGPROF") else f"the process ended: {name}"
 
 
 def _serve(target: Target, inputs: Sequence[bytes], place: Path, send: int, end: float) -> None:

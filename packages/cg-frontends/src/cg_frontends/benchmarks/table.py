@@ -115,7 +115,10 @@ class Rows:
     def add(self, arch: str, labels: Mapping[str, float]) -> None:
         """Add a row; labels that are nan count as missing."""
         columns = self._columns
-        found = {columns.setdefault(metric, len(columns)): value for metric, value in labels.items()}
+        try:
+            found = {columns[metric]: value for metric, value in labels.items()}
+        except KeyError:
+            found = {columns.setdefault(metric, len(columns)): value for metric, value in labels.items()}
         if any(map(math.isnan, found.values())):
             found = {column: value for column, value in found.items() if not math.isnan(value)}
         place = self._place.setdefault(arch, len(self._sums))
