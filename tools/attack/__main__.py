@@ -41,7 +41,7 @@ def options_of(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--inputs", type=int, help="for each reader, however long that takes")
     parser.add_argument("--sample", action="store_true", help="one minute over all readers")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", default="", help="part of a reader's name")
+    parser.add_argument("--only", default="", help="parts of readers' names, with commas between, in this order")
     parser.add_argument("--findings", type=Path, help="folder where inputs that are findings are kept")
     parser.add_argument("--record", type=Path, help="file (JSON Lines) that keeps what each reader came to")
     parser.add_argument("--missing", action="store_true", help="only readers that --record does not have")
@@ -65,9 +65,9 @@ def main() -> int:
         os.chdir(folder)
         (folder / "seeds").mkdir()
         done = known(options.record) if options.missing else {}
-        chosen = [
-            target for target in targets(folder / "seeds") if options.only in target.name and target.name not in done
-        ]
+        everything = list(targets(folder / "seeds"))
+        found = [target for part in options.only.split(",") for target in everything if part in target.name]
+        chosen = [target for target in dict.fromkeys(found) if target.name not in done]
         gc.freeze()  # the children share what is there
         seconds = math.inf if options.inputs else (60.0 if options.sample else 60.0 * options.minutes) / len(chosen)
         for target in chosen:

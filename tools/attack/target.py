@@ -12,7 +12,7 @@ from mutation import Mutator
 __all__ = ["Target", "file_of"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Target:
     """A reader under attack.
 
