@@ -19,17 +19,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
-from children import TOO_LONG, inputs_of, read_in_child
+from children import CORPUS, TOO_LONG, attack_in_child
 from record import Outcome, keep, known, page, table
 from target import Target
 from targets import targets
 
 from cg_ir.trust import command_line
 
-_BATCH = 400
-_CORPUS = 400
+#: Inputs of a child.
+_BATCH = 2000
 #: Different findings after which a reader is left alone.
 _ENOUGH = 20
 
@@ -101,23 +102,27 @@ def attack(
     end = time.monotonic() + seconds
     batch = 0
     while time.monotonic() < end and outcome.inputs < (most or math.inf) and len(outcome.findings) < _ENOUGH:
-        count = _BATCH if outcome.inputs else 40
-        if most:
-            count = min(count, most - outcome.inputs)
-        inputs = inputs_of(target, corpus, f"{seed} {target.name} {batch}", count)
+        count = min(_BATCH, (most or math.inf) - outcome.inputs)
         place = Path(tempfile.mkdtemp(dir=folder))
-        for index, ending in read_in_child(target, inputs, place, end):
-            data = inputs[index]
-            if ending.text == TOO_LONG:  # a machine that stood still is no finding
-                ending = next((again for _, again in read_in_child(target, [data], place, math.inf)), ending)
-            new = outcome.note(ending)
-            if new and ending.kind == "finding" and findings:
+        shapes = [*outcome.messages, *outcome.findings]
+        children = attack_in_child(target, corpus, shapes, f"{seed} {target.name} {batch}", int(count), place, end)
+        for ending, data in children:
+            if ending.text == TOO_LONG and _reads(target, data, place):  # a machine that stood still is no finding
+                ending = replace(ending, kind="read", text="")
+            outcome.note(ending)
+            if ending.kind == "finding" and data and findings:
                 _save(findings, target.name, data)
-            elif new and ending.kind != "finding" and len(corpus) < _CORPUS and len(data) < 100_000:
+            elif ending.kind != "finding" and data and len(corpus) < CORPUS and len(data) < 100_000:
                 corpus.append(data)
         shutil.rmtree(place, ignore_errors=True)
         batch += 1
     return outcome
+
+
+def _reads(target: Target, data: bytes, place: Path) -> bool:
+    """Whether a child that reads an input alone ends within the limits."""
+    alone = replace(target, mutate=lambda *_: data)
+    return all(ending.text != TOO_LONG for ending, _ in attack_in_child(alone, [], [], "", 1, place, math.inf))
 
 
 def _save(folder: Path, name: str, data: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -12,8 +13,8 @@ import signal
 import time
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from target import Target
@@ -21,13 +22,16 @@ from target import Target
 from cg_ir.errors import CgError
 from cg_ir.terminal import one_line
 
-__all__ = ["MEMORY", "SECONDS", "TOO_LONG", "Ending", "inputs_of", "read_in_child"]
+__all__ = ["CORPUS", "MEMORY", "SECONDS", "TOO_LONG", "Ending", "attack_in_child"]
 
 #: Bytes beyond what the interpreter has when a child begins.
 MEMORY = 2 * 2**30
 #: Seconds of the processor's time for an input; six times as many by the clock.
 SECONDS = 10
 TOO_LONG = f"more than {SECONDS} s"
+#: Inputs that further ones are made of, at most.
+CORPUS = 400
+_CURRENT = "current input"
 
 
 @dataclass(frozen=True)
@@ -46,21 +50,25 @@ class Ending:
     seconds: float = 0.0
     memory: int = 0
 
+    @property
+    def shape(self) -> str:
+        """What was said, without names and numbers."""
+        return self.text if self.kind == "finding" else re.sub(r"'[^']*'|\"[^\"]*\"|\d+", "#", self.text)[:120]
 
-def inputs_of(target: Target, corpus: Sequence[bytes], name: str, count: int) -> list[bytes]:
-    """So many inputs; the same for the same corpus and name."""
-    rng = random.Random(name)
-    return [target.mutate(rng, corpus) for _ in range(count)]
 
+def attack_in_child(
+    target: Target, corpus: Sequence[bytes], shapes: Iterable[str], name: str, count: int, place: Path, end: float
+) -> Iterator[tuple[Ending, bytes]]:
+    """Make inputs and read them, one after the other, in a child process; gives how each ended, and those that ended as none before.
 
-def read_in_child(target: Target, inputs: Sequence[bytes], place: Path, end: float) -> Iterator[tuple[int, Ending]]:
-    """Read inputs one after the other in a child process; gives number and ending of each.
-
-    A child that dies ends with the input that it was at: what comes behind it is not read.
+    A child that dies ends with the input that it was at.
 
     Args:
         target: the reader.
-        inputs: what it reads.
+        corpus: what inputs are made of; those that end in a new way join it within the child.
+        shapes: what is known of ends, see `Ending.shape`.
+        name: the inputs are the same for the same name, corpus and shapes.
+        count: how many.
         place: an empty folder.
         end: the moment of ``time.monotonic`` after which no further input is begun.
     """
@@ -68,18 +76,28 @@ def read_in_child(target: Target, inputs: Sequence[bytes], place: Path, end: flo
     process = os.fork()
     if process == 0:
         os.close(receive)
-        _serve(target, inputs, place, send, end)
+        _limit()
+        os.chdir(place)
+        inputs = _inputs(target, corpus, name, count)
+        _serve(target, inputs, set(shapes), place, send, end)
     os.close(send)
-    begun = 0
     with os.fdopen(receive, "r") as stream:
         for line in stream:
             row = json.loads(line)
-            begun = row.pop("index")
-            if row:
-                yield begun, Ending(**row)
+            data = base64.b64decode(row.pop("data"))
+            yield Ending(**row), data
     status = os.waitpid(process, 0)[1]
     if status:
-        yield begun, Ending("finding", _cause(status))
+        yield Ending("finding", _cause(status)), (place / _CURRENT).read_bytes()
+
+
+def _inputs(target: Target, corpus: Sequence[bytes], name: str, count: int) -> Generator[bytes, bytes, None]:
+    """So many inputs; takes those that join the corpus."""
+    rng, own = random.Random(name), list(corpus)
+    for _ in range(count):
+        new = yield target.mutate(rng, own)
+        if new and len(own) < CORPUS:
+            own.append(new)
 
 
 def _cause(status: int) -> str:
@@ -89,8 +107,8 @@ def _cause(status: int) -> str:
     return TOO_LONG if name in ("SIGALRM", "SIGPROF") else f"the process ended: {name}"
 
 
-def _serve(target: Target, inputs: Sequence[bytes], place: Path, send: int, end: float) -> None:
-    """The child: reads inputs under limits and says how each ended."""
+def _limit() -> None:
+    """Limits of a child, and nothing of what its readers say on the terminal."""
     pages = int(Path("/proc/self/statm").read_text().split()[0]) if Path("/proc/self/statm").exists() else 0
     if pages:
         size = pages * os.sysconf("SC_PAGE_SIZE") + MEMORY
@@ -98,24 +116,41 @@ def _serve(target: Target, inputs: Sequence[bytes], place: Path, send: int, end:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    os.chdir(place)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     warnings.simplefilter("ignore")
-    with os.fdopen(send, "w") as stream:
-        for index, data in enumerate(inputs):
-            if time.monotonic() > end:
+
+
+def _serve(
+    target: Target, inputs: Generator[bytes, bytes, None], shapes: set[str], place: Path, send: int, end: float
+) -> None:
+    """The child: reads inputs and says how each ended."""
+    new = None
+    with os.fdopen(send, "w") as stream, open(_CURRENT, "wb", buffering=0) as current:
+        while time.monotonic() < end:
+            try:
+                data = inputs.send(new)  # type: ignore[arg-type] - a generator begins with None
+            except StopIteration:
                 break
-            print(json.dumps({"index": index}), file=stream, flush=True)
-            held, begin = _begin_peak(), time.process_time()
-            signal.setitimer(signal.ITIMER_PROF, SECONDS)
-            signal.setitimer(signal.ITIMER_REAL, 6 * SECONDS)
-            kind, text = _ending(target, data, place)
-            signal.setitimer(signal.ITIMER_PROF, 0)
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            seconds, memory = time.process_time() - begin, max(0, _peak() - held)
-            row = {"index": index, "kind": kind, "text": text, "seconds": seconds, "memory": memory}
-            print(json.dumps(row), file=stream, flush=True)
+            stream.flush()
+            os.pwrite(current.fileno(), data, 0)
+            os.ftruncate(current.fileno(), len(data))
+            ending = _timed(target, data, place)
+            novel = ending.shape not in shapes
+            shapes.add(ending.shape)
+            new = data if novel and ending.kind != "finding" and len(data) < 100_000 else b""
+            kept = base64.b64encode(data).decode() if novel else ""
+            stream.write(json.dumps({**asdict(ending), "data": kept}) + "\n")
     os._exit(0)
+
+
+def _timed(target: Target, data: bytes, place: Path) -> Ending:
+    held, begin = _begin_peak(), time.process_time()
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, 6 * SECONDS)
+    kind, text = _ending(target, data, place)
+    signal.setitimer(signal.ITIMER_PROF, 0)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    return Ending(kind, text, time.process_time() - begin, max(0, _peak() - held))
 
 
 def _begin_peak() -> int:
@@ -127,12 +162,7 @@ def _begin_peak() -> int:
 
 def _peak() -> int:
     """The largest resident memory since it was last forgotten, in bytes."""
-    try:
-        status = Path("/proc/self/status").read_text()
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    found = re.search(r"VmHWM:\s*(\d+) kB", status)
-    return int(found[1]) * 1024 if found else 0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _ending(target: Target, data: bytes, place: Path) -> tuple[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -41,8 +40,8 @@ class Outcome:
     largest: list[tuple[int, str]] = field(default_factory=list)
     seconds: float = 0.0
 
-    def note(self, ending: Ending) -> bool:
-        """Take note of an input; whether it ended as none before it."""
+    def note(self, ending: Ending) -> None:
+        """Take note of an input."""
         self.inputs += 1
         self.seconds += ending.seconds
         said = ending.text or "read"
@@ -50,14 +49,11 @@ class Outcome:
         _insert(self.largest, (ending.memory, said[:200]))
         if ending.kind == "finding":
             self.findings[said] = self.findings.get(said, 0) + 1
-            return self.findings[said] == 1
+            return
         self.read += ending.kind == "read"
         self.refused += ending.kind == "refused"
-        shape = re.sub(r"'[^']*'|\"[^\"]*\"|\d+", "#", ending.text)[:120]
-        if shape in self.messages:
-            return False
-        self.messages.append(shape)
-        return True
+        if ending.shape not in self.messages:
+            self.messages.append(ending.shape)
 
 
 def _insert(values: list, value: tuple) -> None:  # type: ignore[type-arg]
