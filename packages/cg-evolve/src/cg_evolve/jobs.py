@@ -130,7 +130,9 @@ def run_job(job: Job) -> Outcome:
     if outcome.ok and job.store is not None:
         from cg_evolve.store import record_result
 
-        with contextlib.suppress(sqlite3.Error):  # the main process writes it, too, and says what is wrong with the history
+        with contextlib.suppress(
+            sqlite3.Error
+        ):  # the main process writes it, too, and says what is wrong with the history
             record_result(job.store, outcome, job.session)
     return outcome
 
