@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import json
 import os
 import random
@@ -61,7 +60,7 @@ def attack_in_child(
 ) -> Iterator[tuple[Ending, bytes]]:
     """Make inputs and read them, one after the other, in a child process; gives how each ended, and those that ended as none before.
 
-    A child that dies ends with the input that it was at.
+    A child that dies ends with the input that it was at; what it had not told yet is lost.
 
     Args:
         target: the reader.
@@ -125,16 +124,16 @@ def _serve(
 ) -> None:
     """The child: reads inputs and says how each ended."""
     new = None
-    with os.fdopen(send, "w") as stream, open(_CURRENT, "wb", buffering=0) as current:
+    forget = os.open("/proc/self/clear_refs", os.O_WRONLY) if os.path.exists("/proc/self/clear_refs") else None
+    with os.fdopen(send, "w", buffering=2**16) as stream, open(_CURRENT, "wb", buffering=0) as current:
         while time.monotonic() < end:
             try:
                 data = inputs.send(new)  # type: ignore[arg-type] - a generator begins with None
             except StopIteration:
                 break
-            stream.flush()
             os.pwrite(current.fileno(), data, 0)
             os.ftruncate(current.fileno(), len(data))
-            ending = _timed(target, data, place)
+            ending = _timed(target, data, place, forget)
             novel = ending.shape not in shapes
             shapes.add(ending.shape)
             new = data if novel and ending.kind != "finding" and len(data) < 100_000 else b""
@@ -143,8 +142,8 @@ def _serve(
     os._exit(0)
 
 
-def _timed(target: Target, data: bytes, place: Path) -> Ending:
-    held, begin = _begin_peak(), time.process_time()
+def _timed(target: Target, data: bytes, place: Path, forget: int | None) -> Ending:
+    held, begin = _begin_peak(forget), time.process_time()
     signal.setitimer(signal.ITIMER_PROF, SECONDS)
     signal.setitimer(signal.ITIMER_REAL, 6 * SECONDS)
     kind, text = _ending(target, data, place)
@@ -153,10 +152,10 @@ def _timed(target: Target, data: bytes, place: Path) -> Ending:
     return Ending(kind, text, time.process_time() - begin, max(0, _peak() - held))
 
 
-def _begin_peak() -> int:
+def _begin_peak(forget: int | None) -> int:
     """Forget the largest memory so far, where Linux can; gives that from which the next counts, in bytes."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
+    if forget is not None:
+        os.pwrite(forget, b"5", 0)
     return _peak()
 
 
