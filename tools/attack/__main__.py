@@ -75,10 +75,10 @@ def main() -> int:
             outcomes.append(attack(target, seconds, options.inputs, options.seed, folder, options.findings))
             if options.record:
                 keep(options.record, outcomes[-1])
+            if options.page:
+                options.page.write_text(page(list(known(options.record).values())), encoding="utf-8")
         os.chdir("/")
     report(outcomes)
-    if options.page:
-        options.page.write_text(page(list(known(options.record).values())), encoding="utf-8")
     return 1 if any(outcome.findings for outcome in outcomes) else 0
 
 

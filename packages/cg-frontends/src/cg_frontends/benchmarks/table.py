@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -150,8 +151,11 @@ class Rows:
         if not self._sums or not self._columns:
             raise SourceError(f"{source}: the table has no {'rows' if not self._sums else 'labels'}")
         values = np.full((len(self._sums), len(self._columns)), np.nan)
-        for row, (sums, counts) in enumerate(zip(self._sums, self._counts, strict=True)):
-            values[row, list(sums)] = list(sums.values())
+        sizes = np.fromiter(map(len, self._sums), np.intp, len(self._sums))
+        columns = np.fromiter(chain.from_iterable(self._sums), np.intp, sizes.sum())
+        sums = np.fromiter(chain.from_iterable(map(dict.values, self._sums)), float, sizes.sum())
+        values[np.repeat(np.arange(len(self._sums)), sizes), columns] = sums
+        for row, counts in enumerate(self._counts):
             if counts is not None:
                 values[row, list(counts)] /= list(counts.values())
         metrics = list(self._columns)
