@@ -226,7 +226,7 @@ def test_a_saved_predictor_that_is_none_is_refused(tmp_path, key, value):
     if value is None and part is arrays:
         del part[key]
     write_checkpoint(tmp_path / "m", "latency of a device", config, arrays)
-    with pytest.raises(CgError, match="is no saved latency predictor|starts from other known devices"):
+    with pytest.raises(CgError, match=r"is no saved latency predictor|starts from other known devices"):
         LatencyPredictor.load(tmp_path / "m")
 
 
