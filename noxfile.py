@@ -231,9 +231,11 @@ def licences(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def attack(session: nox.Session) -> None:
-    """Hostile inputs for every reader, twenty minutes (arguments: --sample for one minute, --minutes, --seed, --only, --findings)."""
+    """Hostile inputs for every reader, twenty minutes (arguments: --sample, --minutes, --inputs, --only, ...), then crashes, evaluators and names."""
     python = shared_python(session)
     run(session, python, "tools/attack", *session.posargs, env=ONE_THREAD)
+    if not session.posargs:
+        run(session, python, "-m", "pytest", "-m", "attack", "-p", "no:xdist", env=ONE_THREAD)
 
 
 @nox.session(venv_backend="none")

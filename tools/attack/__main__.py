@@ -1,4 +1,4 @@
-"""Attacks every reader with hostile inputs: ``python tools/attack [--minutes M] [--sample] [--seed S] [--only NAME] [--findings FOLDER]``.
+"""Attacks every reader with hostile inputs: ``python tools/attack [--minutes M | --inputs N | --sample] [--seed S] [--only NAME] ...``.
 
 Inputs are mutations of valid ones, the same for the same seed; those that end in a message not seen before join what the next are made of. They are
 read in child processes, each input within 2 GiB of memory beyond what the interpreter has, and within 10 seconds of the processor's time. An input
@@ -9,198 +9,126 @@ one.
 from __future__ import annotations
 
 import argparse
+import gc
 import hashlib
-import json
+import math
 import os
-import random
 import re
-import resource
 import shutil
-import signal
 import sys
 import tempfile
 import time
-import traceback
-import warnings
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from targets import Target, targets
+from children import CORPUS, TOO_LONG, attack_in_child
+from record import Outcome, keep, known, page, table
+from target import Target
+from targets import targets
 
-from cg_ir.errors import CgError
-from cg_ir.terminal import one_line
 from cg_ir.trust import command_line
 
-MEMORY = 2 * 2**30
-SECONDS = 10
-_BATCH = 400
-_CORPUS = 400
+#: Inputs of a child.
+_BATCH = 2000
+#: Different findings after which a reader is left alone.
+_ENOUGH = 20
 
 
-@dataclass
-class Outcome:
-    """What a target came to."""
-
-    inputs: int = 0
-    read: int = 0
-    refused: int = 0
-    messages: set[str] = field(default_factory=set)
-    findings: dict[str, bytes] = field(default_factory=dict)
-    slowest: float = 0.0
-    largest: int = 0
+def options_of(arguments: list[str]) -> argparse.Namespace:
+    """The options of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=20.0, help="for all readers together")
+    parser.add_argument("--inputs", type=int, help="for each reader, however long that takes")
+    parser.add_argument("--sample", action="store_true", help="one minute over all readers")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="", help="parts of readers' names, with commas between, in this order")
+    parser.add_argument("--findings", type=Path, help="folder where inputs that are findings are kept")
+    parser.add_argument("--record", type=Path, help="file (JSON Lines) that keeps what each reader came to")
+    parser.add_argument("--missing", action="store_true", help="only readers that --record does not have")
+    parser.add_argument("--page", type=Path, help="page (Markdown) of everything in --record")
+    options = parser.parse_args(arguments)
+    if (options.page or options.missing) and not options.record:
+        parser.error("--page and --missing need --record")
+    return options
 
 
 def main() -> int:
     """Run the attack; the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=20.0)
-    parser.add_argument("--sample", action="store_true", help="one minute over all readers")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", default="", help="part of a reader's name")
-    parser.add_argument("--findings", type=Path, help="where to keep inputs that are findings")
-    options = parser.parse_args()
-    seconds = 60.0 if options.sample else 60.0 * options.minutes
-    with tempfile.TemporaryDirectory() as name, command_line(["attack"]):
+    options = options_of(sys.argv[1:])
+    for name in ("findings", "record", "page"):
+        if getattr(options, name):
+            setattr(options, name, getattr(options, name).absolute())
+    outcomes = []
+    in_memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=in_memory) as name, command_line(["attack"]):
         folder = Path(name)
         os.chdir(folder)
         (folder / "seeds").mkdir()
-        chosen = [target for target in targets(folder / "seeds") if options.only in target.name]
-        outcomes = {target.name: attack(target, seconds / len(chosen), options.seed, folder) for target in chosen}
+        done = known(options.record) if options.missing else {}
+        everything = list(targets(folder / "seeds"))
+        found = [target for part in options.only.split(",") for target in everything if part in target.name]
+        chosen = [target for target in dict.fromkeys(found) if target.name not in done]
+        gc.freeze()  # the children share what is there
+        seconds = math.inf if options.inputs else (60.0 if options.sample else 60.0 * options.minutes) / len(chosen)
+        for target in chosen:
+            outcomes.append(attack(target, seconds, options.inputs, options.seed, folder, options.findings))
+            if options.record:
+                keep(options.record, outcomes[-1])
+            if options.page:
+                options.page.write_text(page(list(known(options.record).values())), encoding="utf-8")
+        os.chdir("/")
     report(outcomes)
-    findings = [(name, text, data) for name, outcome in outcomes.items() for text, data in outcome.findings.items()]
-    for name, text, data in findings:
-        print(f"\nFINDING in {name}: {text}")
-        if options.findings:
-            options.findings.mkdir(parents=True, exist_ok=True)
-            (
-                options.findings / f"{re.sub(r'[^a-z0-9]+', '-', name.lower())}-{hashlib.sha256(data).hexdigest()[:12]}"
-            ).write_bytes(data)
-    return 1 if findings else 0
+    return 1 if any(outcome.findings for outcome in outcomes) else 0
 
 
-def report(outcomes: dict[str, Outcome]) -> None:
-    """Print what came out, one line a reader, and the largest times and memory."""
-    print(
-        f"{'reader':24} {'inputs':>8} {'read':>8} {'refused':>8} {'messages':>8} {'findings':>8} {'seconds':>8} {'MiB':>6}"
-    )
-    for name, o in outcomes.items():
-        mebibytes = o.largest / 2**20
-        print(
-            f"{name:24} {o.inputs:8,} {o.read:8,} {o.refused:8,} {len(o.messages):8,} {len(o.findings):8,} {o.slowest:8.2f} {mebibytes:6.0f}"
-        )
-    print(f"{'all':24} {sum(o.inputs for o in outcomes.values()):8,}")
+def report(outcomes: Iterable[Outcome]) -> None:
+    """Print what came out, one line a reader, and the findings."""
+    outcomes = list(outcomes)
+    for first, *rest in table(outcomes):
+        print(f"{first:28}", *(f"{cell:>9}" for cell in rest))
+    print(f"{'all':28} {sum(outcome.inputs for outcome in outcomes):9,}")
+    for outcome in outcomes:
+        for text, count in outcome.findings.items():
+            print(f"\nFINDING in {outcome.name} ({count:,}): {text}")
 
 
-def attack(target: Target, seconds: float, seed: int, folder: Path) -> Outcome:
-    """Attack one reader for some seconds."""
-    outcome = Outcome()
+def attack(
+    target: Target, seconds: float, most: int | None, seed: int, folder: Path, findings: Path | None = None
+) -> Outcome:
+    """Attack one reader for some seconds, or with a number of inputs."""
+    outcome = Outcome(target.name, seed)
     corpus = list(target.seeds)
     end = time.monotonic() + seconds
     batch = 0
-    while time.monotonic() < end and len(outcome.findings) < 20:
+    while time.monotonic() < end and outcome.inputs < (most or math.inf) and len(outcome.findings) < _ENOUGH:
+        count = min(_BATCH, (most or math.inf) - outcome.inputs)
         place = Path(tempfile.mkdtemp(dir=folder))
-        done = _child(target, corpus, f"{seed} {target.name} {batch}", place, end, outcome)
+        shapes = [*outcome.messages, *outcome.findings]
+        children = attack_in_child(target, corpus, shapes, f"{seed} {target.name} {batch}", int(count), place, end)
+        for ending, data in children:
+            if ending.text == TOO_LONG and _reads(target, data, place):  # a machine that stood still is no finding
+                ending = replace(ending, kind="read", text="")
+            outcome.note(ending)
+            if ending.kind == "finding" and data and findings:
+                _save(findings, target.name, data)
+            elif ending.kind != "finding" and data and len(corpus) < CORPUS and len(data) < 100_000:
+                corpus.append(data)
         shutil.rmtree(place, ignore_errors=True)
         batch += 1
-        for data in done:
-            if len(corpus) < _CORPUS and len(data) < 100_000:
-                corpus.append(data)
     return outcome
 
 
-def _inputs(target: Target, corpus: list[bytes], name: str, count: int) -> list[bytes]:
-    rng = random.Random(name)
-    return [target.mutate(rng, corpus) for _ in range(count)]
+def _reads(target: Target, data: bytes, place: Path) -> bool:
+    """Whether a child that reads an input alone ends within the limits."""
+    alone = replace(target, mutate=lambda *_: data)
+    return all(ending.text != TOO_LONG for ending, _ in attack_in_child(alone, [], [], "", 1, place, math.inf))
 
 
-def _child(target: Target, corpus: list[bytes], name: str, place: Path, end: float, outcome: Outcome) -> list[bytes]:
-    """Read a batch of inputs in a child process; gives those whose messages are new."""
-    inputs = _inputs(target, corpus, name, _BATCH if outcome.inputs else 40)
-    receive, send = os.pipe()
-    process = os.fork()
-    if process == 0:
-        os.close(receive)
-        _serve(target, inputs, place, send, end)
-    os.close(send)
-    new: list[bytes] = []
-    begun = 0
-    with os.fdopen(receive, "r") as stream:
-        for line in stream:
-            row = json.loads(line)
-            if row["kind"] == "begin":
-                begun = row["index"]
-                continue
-            _note(outcome, row, inputs[row["index"]], new)
-    status = os.waitpid(process, 0)[1]
-    if status:
-        what = (
-            signal.Signals(os.WTERMSIG(status)).name
-            if os.WIFSIGNALED(status)
-            else f"exit status {os.WEXITSTATUS(status)}"
-        )
-        if what in ("SIGALRM", "SIGPROF"):
-            what = f"more than {SECONDS} s"
-        outcome.inputs += 1
-        outcome.findings.setdefault(f"the process ended: {what}", inputs[begun])
-    return new
-
-
-def _note(outcome: Outcome, row: dict[str, Any], data: bytes, new: list[bytes]) -> None:
-    outcome.inputs += 1
-    outcome.slowest = max(outcome.slowest, row["seconds"])
-    outcome.largest = max(outcome.largest, row["memory"])
-    if row["kind"] == "finding":
-        outcome.findings.setdefault(row["text"], data)
-        return
-    outcome.read += row["kind"] == "read"
-    outcome.refused += row["kind"] == "refused"
-    shape = re.sub(r"'[^']*'|\"[^\"]*\"|\d+", "#", row["text"])[:120]
-    if shape not in outcome.messages:
-        outcome.messages.add(shape)
-        new.append(data)
-
-
-def _serve(target: Target, inputs: list[bytes], place: Path, send: int, end: float) -> None:
-    """The child: reads inputs under limits and says how each ended."""
-    pages = int(Path("/proc/self/statm").read_text().split()[0]) if Path("/proc/self/statm").exists() else 0
-    if pages:
-        size = pages * os.sysconf("SC_PAGE_SIZE") + MEMORY
-        resource.setrlimit(resource.RLIMIT_AS, (size, size))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    os.chdir(place)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    warnings.simplefilter("ignore")
-    with os.fdopen(send, "w") as stream:
-        for index, data in enumerate(inputs):
-            if time.monotonic() > end:
-                break
-            print(json.dumps({"kind": "begin", "index": index}), file=stream, flush=True)
-            before, begin = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
-            signal.setitimer(signal.ITIMER_PROF, SECONDS)
-            signal.setitimer(signal.ITIMER_REAL, 6 * SECONDS)
-            kind, text = _ending(target, data, place)
-            signal.setitimer(signal.ITIMER_PROF, 0)
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
-            row = {"kind": kind, "text": text, "index": index, "seconds": time.process_time() - begin, "memory": memory}
-            print(json.dumps(row), file=stream, flush=True)
-    os._exit(0)
-
-
-def _ending(target: Target, data: bytes, place: Path) -> tuple[str, str]:
-    try:
-        target.read(data, place)
-    except CgError as error:
-        return "refused", one_line(error).replace(str(place), "")
-    except BaseException as error:
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        inner = [f for f in traceback.extract_tb(error.__traceback__) if "/cg_" in f.filename]
-        where = inner[-1] if inner else frame
-        return "finding", f"{type(error).__name__} at {Path(where.filename).name}:{where.lineno}: {str(error)[:150]!r}"
-    return "read", ""
+def _save(folder: Path, name: str, data: bytes) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = re.sub(r"[^a-z0-9]+", "-", name.lower())
+    (folder / f"{stem}-{hashlib.sha256(data).hexdigest()[:12]}").write_bytes(data)
 
 
 if __name__ == "__main__":

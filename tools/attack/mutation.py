@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-__all__ = ["bytes_of", "compressed", "json_of", "pickles", "table_of", "text_of"]
+__all__ = ["bytes_of", "compressed", "json_of", "lines_of", "pickles", "table_of", "text_of"]
 
 Mutator = Callable[[random.Random, Sequence[bytes]], bytes]
 
@@ -125,6 +125,20 @@ def json_of(rng: random.Random, corpus: Sequence[bytes]) -> bytes:
         return json.dumps(document).encode()
     except (ValueError, RecursionError):
         return b"[]"
+
+
+def lines_of(rng: random.Random, corpus: Sequence[bytes]) -> bytes:
+    """JSON Lines with one line changed as `json_of` does, lines doubled or left out."""
+    lines = rng.choice(corpus).split(b"\n")
+    place = rng.randrange(len(lines))
+    kind = rng.randrange(8)
+    if kind == 0:
+        lines.insert(rng.randrange(len(lines) + 1), lines[place])
+    elif kind == 1:
+        del lines[place]
+    else:
+        lines[place] = json_of(rng, [lines[place]])
+    return b"\n".join(lines)
 
 
 def _changed(rng: random.Random, value: Any) -> Any:

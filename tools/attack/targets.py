@@ -9,48 +9,38 @@ import io
 import json
 import pickle
 import runpy
-import shutil
-import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mutation import Mutator, bytes_of, compressed, json_of, pickles, table_of, text_of
+from folders import checkpoints, runs
+from mutation import bytes_of, compressed, json_of, lines_of, pickles, table_of, text_of
+from target import Target, file_of
 
 import cg_ir
 
-__all__ = ["Target", "targets"]
+__all__ = ["targets"]
 
 _TESTS = Path(__file__).resolve().parents[2] / "packages" / "cg-frontends" / "tests" / "benchmarks"
+#: Benchmark, columns and a row of tables that only a CSV holds.
+_FURTHER = (
+    ("transnas", "space,arch,class_object_valid_top1", "macro,64-111114-basic,44.5"),
+    (
+        "autoformer", "set,arch_json,c100_kd_acc",
+        '1,"{""hidden_dim"":192,""mlp_ratio"":[3.5,4,3.5,4,3.5,4,4,4,4,4,4,4],""depth"":12,""num_heads"":[4,4,3,4,3,3,4,4,3,3,3,4]}",76.06',
+    ),
+    ("metaqnn", "net,n_runs,best_val_acc,lr", '"[C(64,1,1), C(128,1,1), D(1,2), P(2,2), D(2,2), GAP(10), SM(10)]",1,0.5678,0.001'),
+    ("naap440", "model_id,is_test,layers,max_test_acc", "1,0,k3w12s2r0;k3w16s2r0;k1w16s1r0,58.88"),
+    (
+        "timm",
+        "model,arch,recipe_tag,timm_module,img_size,top1,top1_real,top1_v2,param_count_m,infer_gmacs",
+        "resnet18.a1_in1k,resnet18,a1_in1k,resnet,288,73.2,80,61,11.69,3.01\nresnet18.tv_in1k,resnet18,tv_in1k,resnet,224,69.8,,,11.69,1.82",
+    ),
+    ("mnasnet", "id,expand7,kernel7,layers7,se7,val_top1", "0,1:3:3:3:6:6:6,3:3:5:3:3:5:3,1:2:3:3:2:3:1,0:0:0:0:0:0:0,75.1"),
+    ("nb101", "adj_upper,ops,valid_108ep", "1,input:output,0.9"),
+)  # fmt: skip
 _CELL = "|nor_conv_3x3~0|+|none~0|avg_pool_3x3~1|+|skip_connect~0|nor_conv_1x1~1|none~2|"
-
-
-@dataclass(frozen=True)
-class Target:
-    """A reader under attack.
-
-    Attributes:
-        name: what it reads.
-        seeds: valid inputs.
-        mutate: makes a hostile input of them.
-        read: reads an input; a folder of its own is there to write files into.
-    """
-
-    name: str
-    seeds: list[bytes]
-    mutate: Mutator
-    read: Callable[[bytes, Path], Any]
-
-
-def _file(name: str, read: Callable[[Path], Any]) -> Callable[[bytes, Path], Any]:
-    def run(data: bytes, folder: Path) -> Any:
-        path = folder / name
-        path.write_bytes(data)
-        return read(path)
-
-    return run
 
 
 def _consume(items: Any) -> int:
@@ -62,8 +52,8 @@ def targets(folder: Path) -> Iterator[Target]:
     yield from _graphs()
     yield from _benchmarks(folder)
     yield from _texts()
-    yield from _models(folder)
-    yield from _runs(folder)
+    yield from checkpoints(folder)
+    yield from runs(folder)
 
 
 def _graphs() -> Iterator[Target]:
@@ -71,10 +61,26 @@ def _graphs() -> Iterator[Target]:
     graphs = [space.graph(space.sample(np.random.default_rng(0))) for space in spaces]
     small = [graph.to_json().encode() for graph in graphs[:2]]
     lines = [b"\n".join(json.dumps(json.loads(text)).encode() for text in small)]
-    yield Target("graph document", small, json_of, _file("g.cg.json", cg_ir.load))
+    yield Target("graph document", small, json_of, file_of("g.cg.json", cg_ir.load))
     packed = [gzip.compress(text) for text in small]
-    yield Target("compressed graph", packed, compressed(json_of, "gz"), _file("g.cg.json.gz", cg_ir.load))
-    yield Target("set of graphs", lines, text_of, _file("g.jsonl", lambda path: _consume(cg_ir.load_set(path))))
+    yield Target("compressed graph", packed, compressed(json_of, "gz"), file_of("g.cg.json.gz", cg_ir.load))
+    yield Target("set of graphs", lines, text_of, file_of("g.jsonl", lambda path: _consume(cg_ir.load_set(path))))
+    labelled = [
+        json.dumps(
+            {"id": name, "labels": {"accuracy": 90.5, "loss": 1}, "group": "g", "graph": json.loads(text)}
+        ).encode()
+        for name, text in zip("ab", small, strict=True)
+    ]
+    from cg_frontends.benchmarks.readers import LabelledGraphs
+
+    def read_labelled(path: Path) -> Any:
+        return LabelledGraphs().open(str(path))
+
+    packed_lines = gzip.compress(b"\n".join(labelled))
+    yield Target("labelled graphs", [b"\n".join(labelled), labelled[0]], lines_of, file_of("g.jsonl", read_labelled))
+    yield Target(
+        "compressed labelled graphs", [packed_lines], compressed(lines_of, "gz"), file_of("g.jsonl.gz", read_labelled)
+    )
     try:
         import onnx  # noqa: F401
     except ImportError:
@@ -85,7 +91,7 @@ def _graphs() -> Iterator[Target]:
         return cg_ir.graph_of(str(path))
 
     models = [to_onnx(graph).SerializeToString() for graph in graphs[:1]]
-    yield Target("ONNX", models, bytes_of, _file("net.onnx", read_onnx))
+    yield Target("ONNX", models, bytes_of, file_of("net.onnx", read_onnx))
 
 
 def _benchmarks(folder: Path) -> Iterator[Target]:
@@ -104,7 +110,7 @@ def _benchmarks(folder: Path) -> Iterator[Target]:
     nats = sorted(written["write_tss"](folder).glob("*.pbz2"))
     records = written["write_tfrecord"](folder).read_bytes()
     ofa = written["write_ofa"](folder).read_bytes()
-    runs = [path.read_bytes() for path in written["write_301"](folder).rglob("*.json")]
+    results = [path.read_bytes() for path in written["write_301"](folder).rglob("*.json")]
     arrays = pickle.dumps(
         {
             "a": np.arange(6.0).reshape(2, 3),
@@ -131,8 +137,8 @@ def _benchmarks(folder: Path) -> Iterator[Target]:
         return read
 
     yield Target("pickle", [arrays, analog, pickle.dumps([1, "a", {"b": 2.0}], 2)], pickles, interpret)
-    yield Target("analog-nasbench", [analog], pickles, _file("data.anb", open_with(AnalogNasBench)))
-    yield Target("NAS-Bench-201 .pth", [pth], pickles, _file("x.pth", open_with(NasBench201Labels)))
+    yield Target("analog-nasbench", [analog], pickles, file_of("data.anb", open_with(AnalogNasBench)))
+    yield Target("NAS-Bench-201 .pth", [pth], pickles, file_of("x.pth", open_with(NasBench201Labels)))
 
     whole = bz2.compress(pickle.dumps(written["archive_201"](), 4))
 
@@ -146,10 +152,10 @@ def _benchmarks(folder: Path) -> Iterator[Target]:
     entries = [path.read_bytes() for path in nats[:1]]
     yield Target("NATS-Bench folder", entries, compressed(pickles, "bz2"), read_folder)
     yield Target(
-        "NATS-Bench file", [whole], compressed(pickles, "bz2"), _file("x.pickle.pbz2", open_with(NasBench201Labels))
+        "NATS-Bench file", [whole], compressed(pickles, "bz2"), file_of("x.pickle.pbz2", open_with(NasBench201Labels))
     )
-    yield Target("NAS-Bench-101", [records], bytes_of, _file("x.tfrecord", open_with(NasBench101Labels)))
-    yield Target("Once-for-All", [ofa], json_of, _file("224.dict", open_with(OnceForAllLabels)))
+    yield Target("NAS-Bench-101", [records], bytes_of, file_of("x.tfrecord", open_with(NasBench101Labels)))
+    yield Target("Once-for-All", [ofa], json_of, file_of("224.dict", open_with(OnceForAllLabels)))
 
     def read_301(data: bytes, folder: Path) -> Any:
         place = folder / "nb_301"
@@ -157,7 +163,7 @@ def _benchmarks(folder: Path) -> Iterator[Target]:
         (place / "results_1.json").write_bytes(data)
         return open_with(NasBench301Labels)(place)
 
-    yield Target("NAS-Bench-301", runs, json_of, read_301)
+    yield Target("NAS-Bench-301", [data for data in results if len(data) > 2], json_of, read_301)
     yield from _tables()
 
 
@@ -170,26 +176,41 @@ def _tables() -> Iterator[Target]:
     table = f"arch,note,accuracy\n{_CELL},a,90.5\n{_CELL},b,\n".encode()
     channels = b"channels,acc\n8:8:8:8:8,1\n64:8:16:24:32,2.5\n"
     reading = Reading(space="nb201")
-    yield Target("benchmark CSV", [table, channels], table_of, _file("x.csv", lambda path: CsvLabels().open(str(path))))
+    yield Target(
+        "benchmark CSV", [table, channels], table_of, file_of("x.csv", lambda path: CsvLabels().open(str(path)))
+    )
     yield Target(
         "compressed CSV",
         [gzip.compress(table)],
         compressed(table_of, "gz"),
-        _file("x.csv.gz", lambda path: CsvLabels().open(str(path))),
+        file_of("x.csv.gz", lambda path: CsvLabels().open(str(path))),
     )
-    yield Target("labels", [table], table_of, _file("l.csv", lambda path: read_labels(path, None, reading)))
-    sources = f"nb201:{_CELL}\n".encode()
+    yield Target("labels", [table], table_of, file_of("l.csv", lambda path: read_labels(path, None, reading)))
+    further = [f"{name}\n{columns}\n{row}\n".encode() for name, columns, row in _FURTHER]
+    yield Target("tables of further spaces", further, table_of, _further)
+    sources = f"{_CELL}\n".encode()
     yield Target(
         "list of SOURCEs",
         [table, sources],
         text_of,
-        _file("l.txt", lambda path: [reading.graph(s) for s in sources_in(path)][:5]),
+        file_of("l.txt", lambda path: [reading.graph(s) for s in sources_in(path)][:5]),
     )
     buffer = io.BytesIO()
     texts = {"header": b"{}", "archs": b"a", "metrics": b'["m"]'}
     arrays = {name: np.frombuffer(text, np.uint8) for name, text in texts.items()}
     np.savez_compressed(buffer, allow_pickle=False, values=np.ones((1, 1)), **arrays)
-    yield Target("index", [buffer.getvalue()], bytes_of, _file("x.npz", lambda path: _load(path, "{}", None)))
+    yield Target("index", [buffer.getvalue()], bytes_of, file_of("x.npz", lambda path: _load(path, "{}", None)))
+
+
+def _further(data: bytes, folder: Path) -> Any:
+    """The table of a benchmark that its first line names."""
+    from cg_frontends.benchmarks import readers
+
+    name, _, table = data.partition(b"\n")
+    known = {one.name: one for one in vars(readers).values() if isinstance(one, type) and getattr(one, "name", "")}
+    path = folder / "x.csv"
+    path.write_bytes(table)
+    return known.get(name.decode("utf-8", "replace"), readers.CsvLabels)().open(str(path))
 
 
 def _texts() -> Iterator[Target]:
@@ -214,22 +235,27 @@ def _texts() -> Iterator[Target]:
         name, _tab, arch = data.decode("utf-8", "replace").partition("\t")
         return made.get(name, made["nb201"]).graph(arch)
 
-    def source(data: bytes, _: Path) -> Any:
+    files = {"net.cg.json": made["nb201"].graph(_CELL).to_json().encode(), "net.onnx": b"\x08\x08"}
+
+    def source(data: bytes, folder: Path) -> Any:
         from cg_ir.calls import expand
 
+        for name, content in files.items():
+            if not (folder / name).exists():
+                (folder / name).write_bytes(content)
         return [cg_ir.graph_of(one) for one in expand(data.decode("utf-8", "replace"))[:3]]
 
     yield Target("architecture", archs, text_of, architecture)
     sources = [
         f"nb201:{_CELL}",
-        "mobilenetv3?resolution=224:x",
-        "graph?file=net.cg.json&edits=3:base",
+        "mobilenetv3?resolution=192:57553337553773335555:43444634434336664344:23243@192",
+        "natssize:8:8:8:8:8",
+        "graph?file=net.cg.json&edits=3:s",
+        "net.cg.json",
         "net.onnx",
-        "nb201?classes=10:" + _CELL,
-        "x.cg.json",
     ]
     yield Target("SOURCE", [text.encode() for text in sources], text_of, source)
-    options = ["nb201", "mobilenetv3?resolution=224", "natssize?x=1", "nb201?classes=10"]
+    options = ["nb201", "mobilenetv3?resolution=224", "timm?resolution=224", "mnasnet"]
     yield Target(
         "options",
         [text.encode() for text in options],
@@ -256,77 +282,3 @@ def _command(data: bytes, _: Path) -> None:
         except SystemExit as stop:
             if stop.code not in (0, 2, None):
                 raise RuntimeError(f"exit status {stop.code}") from None
-
-
-def _models(folder: Path) -> Iterator[Target]:
-    from cg_embed import PathConfig, PathEncoder
-
-    place = folder / "encoder"
-    PathEncoder(PathConfig(channels=4, seed=3)).save(place)
-    config, weights = (place / "config.json").read_bytes(), (place / "model.safetensors").read_bytes()
-
-    def with_config(data: bytes, folder: Path) -> Any:
-        (folder / "model.safetensors").write_bytes(weights)
-        (folder / "config.json").write_bytes(data)
-        return PathEncoder.load(folder)
-
-    def with_weights(data: bytes, folder: Path) -> Any:
-        document = json.loads(config)
-        document.pop("digest", None)
-        (folder / "config.json").write_text(json.dumps(document))
-        (folder / "model.safetensors").write_bytes(data)
-        return PathEncoder.load(folder)
-
-    yield Target("checkpoint: config", [config], json_of, with_config)
-    yield Target("checkpoint: weights", [weights], bytes_of, with_weights)
-    try:
-        from cg_embed.pretrain import read_config
-    except ImportError:
-        return
-    settings = b"encoder: path\nfamilies:\n  nb201: 100\nsteps: 10\nseed: 0\n"
-    yield Target("pre-training YAML", [settings], text_of, _file("c.yaml", read_config))
-
-
-def _runs(folder: Path) -> Iterator[Target]:
-    from cg_evolve import Search  # noqa: F401 - without the package there are no runs
-    from cg_evolve.report import report_data
-    from cg_ir.cli import main
-
-    place = folder / "run"
-    with contextlib.redirect_stdout(io.StringIO()):
-        main(["search", "nb201", "--evaluator", "scorer:macs", "--budget", "5", "-o", str(place), "--quiet", "--json"])
-    config, history = (place / "config.json").read_bytes(), (place / "history.sqlite").read_bytes()
-
-    def run(kind: str) -> Callable[[bytes, Path], Any]:
-        def read(data: bytes, folder: Path) -> Any:
-            target = folder / "run"
-            if not target.exists():
-                shutil.copytree(place, target)
-            (target / "config.json").write_bytes(data if kind == "config" else config)
-            if kind == "row":
-                (target / "history.sqlite").write_bytes(history)
-                _overwrite(target / "history.sqlite", data)
-            else:
-                (target / "history.sqlite").write_bytes(data if kind == "history" else history)
-            return report_data(target)
-
-        return read
-
-    yield Target("run: configuration", [config], json_of, run("config"))
-    yield Target("run: history", [history], bytes_of, run("history"))
-    cells = [b"arch\t" + _CELL.encode(), b"metrics\t{}", b"status\tdone", b"value\t1.5", b"hash\tx", b"seed\t0"]
-    yield Target("run: values", cells, text_of, run("row"))
-
-
-def _overwrite(path: Path, data: bytes) -> None:
-    """Set a column of a run's history to a text."""
-    column, _, text = data.decode("utf-8", "replace").partition("\t")
-    connection = sqlite3.connect(path)
-    try:
-        known = [row[1] for row in connection.execute("PRAGMA table_info(evaluations)")]
-        name = column if column in known else known[len(column) % len(known)]
-        with contextlib.suppress(sqlite3.IntegrityError):  # SQLite does not take any value for a key
-            connection.execute(f'UPDATE OR IGNORE evaluations SET "{name}" = ? WHERE rowid = 2', (text,))
-            connection.commit()
-    finally:
-        connection.close()

@@ -182,7 +182,10 @@ def kill_and_resume(tmp_path: Path, kills: int, budget: int, seed: int) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
-@pytest.mark.parametrize(("kills", "budget"), [(2, 8), pytest.param(6, 16, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("kills", "budget"),
+    [(2, 8), pytest.param(6, 16, marks=pytest.mark.slow), pytest.param(20, 40, marks=pytest.mark.attack)],
+)
 def test_a_killed_run_repeats_no_finished_step(tmp_path: Path, kills: int, budget: int) -> None:
     kill_and_resume(tmp_path, kills, budget, seed=kills)
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from toy_plugin import WildEvaluator, wild_archs
 
 from cg_evolve import SearchError
-from cg_evolve.executors import ProcessBackend
+from cg_evolve.executors import DaskBackend, ProcessBackend
 from cg_evolve.memory import parse_size
 from cg_evolve.runs import Config, Run
 
@@ -47,15 +50,99 @@ def test_in_this_process(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> N
     assert not captured.out
 
 
-def test_in_workers(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "workers", [pytest.param(1, marks=pytest.mark.attack), 2, pytest.param(4, marks=pytest.mark.attack)]
+)
+def test_in_workers(tmp_path: Path, capfd: pytest.CaptureFixture[str], workers: int) -> None:
     with Run.open(tmp_path / "run", wild_run(tmp_path, deadly=True)) as run:
-        backend = ProcessBackend(2, timeout=3.0, lock=run.workers_lock, memory=parse_size("512M"))
+        backend = ProcessBackend(workers, timeout=3.0, lock=run.workers_lock, memory=parse_size("512M"))
         try:
             run.execute(backend)
         finally:
             backend.stop()
         check(run, deadly=True)
     assert not capfd.readouterr().out
+
+
+@pytest.mark.attack
+def test_on_dask(tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    with Run.open(tmp_path / "run", wild_run(tmp_path, deadly=True)) as run:
+        backend = DaskBackend("local", timeout=20.0, workers=2)
+        try:
+            run.execute(backend)
+        finally:
+            backend.stop()
+        rows = {row.arch: row for row in run.search.history}
+    for way, arch in wild_archs().items():
+        wanted = {**WildEvaluator.ways, **WildEvaluator.deadly}[way]
+        if way in WildEvaluator.ways:
+            assert rows[arch].status == ("done" if wanted is None else "failed"), (way, rows[arch].error)
+            assert (wanted or "") in rows[arch].error, (way, rows[arch].error)
+        else:  # Dask itself says how its workers end
+            assert rows[arch].status == "failed" or wanted is None, way
+            assert rows[arch].error or rows[arch].status == "done", way
+
+
+# --- what Dask consists of dies ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """A scheduler and a worker with its nanny, each a process of its own."""
+    pytest.importorskip("distributed")
+    place = tmp_path / "scheduler.json"
+    scheduler = subprocess.Popen(
+        [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "0", "--no-dashboard", "--scheduler-file", str(place)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    nanny = subprocess.Popen(
+        [sys.executable, "-m", "distributed.cli.dask_worker", "--nthreads", "1", "--no-dashboard", "--scheduler-file", str(place)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    yield {"scheduler": scheduler, "nanny": nanny, "file": place}
+    for process in (nanny, scheduler):
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("part", ["worker", "nanny", "scheduler"])
+def test_a_run_outlives_what_dask_consists_of(tmp_path: Path, cluster: dict[str, Any], part: str) -> None:
+    """Its worker is replaced; without nanny or scheduler the command ends with one line, and what was done is kept."""
+    import distributed
+
+    with distributed.Client(scheduler_file=str(cluster["file"]), timeout=120) as client:
+        client.wait_for_workers(1, timeout=120)
+        address = client.scheduler.address
+        worker = next(iter(client.run(os.getpid).values()))
+    command = [
+        sys.executable, "-m", "cg_ir.cli", "search", "toy", "--evaluator", "toy?pause=0.3", "--budget", "12", "--algorithm", "random", "-o",
+        str(tmp_path / "run"), "--resume", "--timeout", "10", "--give-up", "3",
+    ]  # fmt: skip
+    with subprocess.Popen([*command, "--dask", address], stderr=subprocess.PIPE, text=True) as search:
+        while len(finished(tmp_path / "run")) < 2:
+            assert search.poll() is None, search.stderr and search.stderr.read()
+            time.sleep(0.05)
+        os.kill(worker if part == "worker" else cluster[part].pid, signal.SIGKILL)
+        before = finished(tmp_path / "run")
+        _, said = search.communicate(timeout=300)
+    assert "Traceback" not in said
+    assert search.returncode == (0 if part == "worker" else 2), said
+    assert set(before) <= set(finished(tmp_path / "run"))
+    subprocess.run([*command, "--retry-failed"], check=True, capture_output=True, timeout=300)
+    assert len(finished(tmp_path / "run")) == 12
+
+
+def finished(folder: Path) -> list[int]:
+    """Numbers of the evaluations that are done."""
+    try:
+        with sqlite3.connect(f"file:{folder / 'history.sqlite'}?mode=ro", uri=True) as history:
+            found = [row[0] for row in history.execute("SELECT id FROM evaluations WHERE status='done'")]
+        history.close()
+    except sqlite3.OperationalError:
+        return []
+    return found
 
 
 def test_sizes() -> None:

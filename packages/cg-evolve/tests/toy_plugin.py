@@ -228,6 +228,12 @@ class WildEvaluator:
         "forks": None,
         "forks and raises": "ValueError: in both",
         "leaves a thread": None,
+        "returns what lies": "RuntimeError: no items",
+        "names a metric by what has no text": "ValueError: no text",
+        "returns a thousand metrics": None,
+        "loses standard output": None,
+        "floods standard error": None,
+        "wraps its exception": "ValueError: outer",
     }
     #: Further ways for workers only: they end the process.
     deadly = {
@@ -239,6 +245,9 @@ class WildEvaluator:
         "hangs": "timeout after 3 s",
         "hangs deaf": "timeout after 3 s",
         "hoards": "memory: more than 0.5 GiB",
+        "stops": "timeout after 3 s",
+        "dies in a thread": "died with exit status 9",
+        "sets an alarm": "killed by SIGALRM",
     }
 
     def evaluate(self, arch: str, graph: Graph, seed: int) -> object:
@@ -309,6 +318,45 @@ class WildEvaluator:
     def _leaves_a_thread(self, arch):
         threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()
         return self._succeeds(arch)
+
+    def _returns_what_lies(self, arch):
+        class Lies(dict):
+            def items(self):
+                raise RuntimeError("no items")
+
+        return Lies(worth=1.0)
+
+    def _names_a_metric_by_what_has_no_text(self, arch):
+        return {Unprintable(): 1.0}
+
+    def _returns_a_thousand_metrics(self, arch):
+        return {**self._succeeds(arch), **{f"metric {i}": float(i) for i in range(1000)}}
+
+    def _loses_standard_output(self, arch):
+        sys.stdout = None
+        return self._succeeds(arch)
+
+    def _floods_standard_error(self, arch):
+        print("nothing of worth " * 10_000, file=sys.stderr)
+        return self._succeeds(arch)
+
+    def _wraps_its_exception(self, arch):
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as inner:
+            raise ValueError("outer") from inner
+
+    def _stops(self, arch):
+        os.kill(os.getpid(), signal.SIGSTOP)
+        return self._succeeds(arch)
+
+    def _dies_in_a_thread(self, arch):
+        threading.Thread(target=os._exit, args=(9,)).start()
+        time.sleep(3600)
+
+    def _sets_an_alarm(self, arch):
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        time.sleep(3600)
 
     def _dies(self, arch):
         os._exit(7)

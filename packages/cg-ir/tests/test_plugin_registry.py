@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +16,10 @@ import cg_ir
 from cg_ir import PluginError, SourceError
 from cg_ir.plugin_registry import Registry, registry
 from cg_ir.plugins import LazyCommand, hookimpl
+
+#: The beginning of a plugin with a hook, and the code of one that hands over a space.
+HOOK = "from cg_ir.plugins import hookimpl\n@hookimpl\n"
+SPACE = "from cg_ir.plugins import hookimpl\nclass S:\n    name = {}\n@hookimpl\ndef cg_spaces():\n    return [S]"
 
 MISBEHAVING = {
     "exit": "import sys; sys.exit(0)",
@@ -31,27 +37,63 @@ MISBEHAVING = {
         "from cg_ir.plugins import hookimpl\nclass F:\n    name = 'f'\n    def accepts(self, source): raise SystemExit(0)\n"
         "@hookimpl\ndef cg_frontends():\n    return [F]"
     ),
+    "recursion": "def f(): f()\nf()",
+    "memory": "raise MemoryError",
+    "endless text": "raise ValueError('x' * 10**6)",
+    "own base": "class Mine(BaseException): pass\nraise Mine('own')",
+    "no text": "class Mute(Exception):\n    def __str__(self): raise SystemExit(0)\nraise Mute",
+    "markup": "raise ValueError('[/x]\\x1b[2J\\x07')",
+    "generator that fails": HOOK + "def cg_spaces():\n    yield type('S', (), {'name': 's'})\n    raise GeneratorExit",
+    "arguments": HOOK + "def cg_spaces(nonsense):\n    return []",
+    "list of nothing": HOOK + "def cg_evaluators():\n    return [None]",
+    "name without text": SPACE.format("type('N', (), {'__str__': lambda self: 1 / 0})()"),
 }
 
 
-@pytest.mark.parametrize("kind", MISBEHAVING)
-def test_a_plugin_that_misbehaves_is_named_and_the_rest_works(tmp_path: Path, kind: str) -> None:
-    (tmp_path / "bad_plugin.py").write_text(MISBEHAVING[kind])
-    info = tmp_path / "bad_plugin-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bad-plugin\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[cg]\nbad = bad_plugin\n")
-    code = (
-        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
-        "import cg_ir\nfrom cg_ir.cli import main\n"
-        "try:\n    cg_ir.graph_of('nothing')\nexcept cg_ir.SourceError:\n    pass\n"
-        "main(['plugins'])\n"
-    )
-    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+def beside(folder: Path, plugins: dict[str, str], calls: str) -> subprocess.CompletedProcess[str]:
+    """What Python says of some calls while plugins are installed: distributions `bad-0`, `bad-1`, ... with these codes."""
+    for number, code in enumerate(plugins.values()):
+        (folder / f"bad_{number}.py").write_text(code)
+        info = folder / f"bad_{number}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: bad-{number}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[cg]\nbad{number} = bad_{number}\n")
+    script = f"import sys; sys.path.insert(0, {str(folder)!r})\nimport cg_ir\nfrom cg_ir.cli import main\n{calls}\n"
+    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+
+
+COMMANDS = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]"
+
+
+def test_plugins_that_misbehave_are_named_and_the_rest_works(tmp_path: Path) -> None:
+    calls = "try:\n    cg_ir.graph_of('nothing')\nexcept cg_ir.SourceError:\n    pass\nmain(['plugins'])"
+    child = beside(tmp_path, MISBEHAVING, calls)
     assert child.returncode == 0, child.stderr
-    assert "skipped bad-plugin: " in child.stderr
+    for number, kind in enumerate(MISBEHAVING):
+        assert f"skipped bad-{number}: " in child.stderr, kind
     assert "Traceback" not in child.stderr
     assert "kind" in child.stdout
+    assert not re.search(COMMANDS, child.stderr)
+    assert max(map(len, child.stderr.splitlines())) < 500
+
+
+#: Plugins that can be used, however odd, and what `cg plugins` must not do with them.
+ODD = {
+    "prints": "print('{noise}')\n" + SPACE.format("'bad0'"),
+    "prints in a hook": HOOK + "def cg_spaces():\n    print('{noise}')\n    return [type('S', (), {'name': 'bad1'})]",
+    "warns": "import warnings\nwarnings.warn('two\\nlines')\n" + SPACE.format("'bad2'"),
+    "a name that is a command": SPACE.format("'bad\\x1b[2J\\u202e[/x]'"),
+    "a name that is a number": SPACE.format("7"),
+}
+
+
+def test_odd_plugins_leave_the_output_alone(tmp_path: Path) -> None:
+    child = beside(tmp_path, ODD, "main(['plugins', '--json'])\nmain(['plugins'])")
+    assert child.returncode == 0, child.stderr
+    document, _end = json.JSONDecoder().raw_decode(child.stdout)
+    assert sum(str(entry["distribution"]).startswith("bad-") for entry in document["plugins"]) == len(ODD)
+    assert "noise" not in child.stdout
+    assert not re.search(COMMANDS, child.stdout + child.stderr)
 
 
 class Clashing:

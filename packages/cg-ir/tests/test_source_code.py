@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch")
 
 from cg_ir import GraphBuilder, GraphError, to_module, to_source  # noqa: E402
 from cg_ir.cli import main  # noqa: E402
+from cg_ir.source_code.program import _TAKEN  # noqa: E402
 from cg_ir.testing.operator_samples import SAMPLES  # noqa: E402
 from cg_ir.testing.strategies import networks as random_networks  # noqa: E402
 
@@ -136,3 +137,7 @@ def test_the_file_runs_by_itself(tmp_path, networks):
     main(["convert", str(tmp_path / "g.cg.json"), "-o", str(tmp_path / "net.py")])
     done = subprocess.run([sys.executable, "-I", str(tmp_path / "net.py")], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == f"{networks.cells().params:,} parameters, output [(1, 10)]"
+
+
+def test_names_of_modules_themselves_are_taken() -> None:
+    assert {name for name in dir(torch.nn.Module()) if not name.startswith("_")} <= _TAKEN

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+from cg_embed.checkpoint import write_checkpoint
 from cg_ir import CgError, GraphBuilder, get_scorer
 from cg_predict import LatencyPredictor
 from cg_predict.device_model import DeviceModel, fit_coefficients
@@ -207,6 +208,26 @@ def test_tables_and_devices_can_be_left_out(family):
     assert "rtx4090" in LatencyPredictor(exclude=("nb201", "rtx3090")).devices
     with pytest.raises(CgError, match="nothing is known of the device 'pixel3'"):
         LatencyPredictor("pixel3", exclude=("nb201",)).predict(graphs)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("device", 3), ("exclude", None), ("exclude", [1]), ("batch", "x"), ("batch", 0), ("devices", ["rtx4090"]), ("devices", None),
+        ("others", np.zeros((2, 11), np.float32)), ("others", np.zeros((3, 11))), ("others", np.zeros(22)), ("log_ms", np.full(2, 1e300)),
+        ("log_ms", np.zeros(0)), ("log_ms", None),
+    ],
+)  # fmt: skip
+def test_a_saved_predictor_that_is_none_is_refused(tmp_path, key, value):
+    config = {"device": "mine", "exclude": [], "batch": None, "devices": list(LatencyPredictor().devices)}
+    arrays = {"others": np.zeros((2, len(config["devices"]))), "log_ms": np.zeros(2)}
+    part = config if key in config else arrays
+    part[key] = value
+    if value is None and part is arrays:
+        del part[key]
+    write_checkpoint(tmp_path / "m", "latency of a device", config, arrays)
+    with pytest.raises(CgError, match=r"is no saved latency predictor|starts from other known devices"):
+        LatencyPredictor.load(tmp_path / "m")
 
 
 def test_bad_requests_are_refused(family):

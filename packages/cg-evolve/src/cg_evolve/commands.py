@@ -341,7 +341,7 @@ def report(runs: tuple[Path, ...], output: Path, live: bool, every: float, as_js
     from cg_evolve.comparison import comparison_page
     from cg_evolve.live import follow
     from cg_evolve.report import report_page
-    from cg_ir.output_formats import write_text
+    from cg_ir.files import write_text
 
     def write(refresh: float | None) -> None:
         write_text(output, report_page(runs[0], refresh) if len(runs) == 1 else comparison_page(runs, refresh))

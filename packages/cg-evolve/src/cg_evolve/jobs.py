@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import sqlite3
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -128,7 +129,10 @@ def run_job(job: Job) -> Outcome:
     if outcome.ok and job.store is not None:
         from cg_evolve.store import record_result
 
-        record_result(job.store, outcome, job.session)
+        with contextlib.suppress(
+            sqlite3.Error
+        ):  # the main process writes it, too, and says what is wrong with the history
+            record_result(job.store, outcome, job.session)
     return outcome
 
 

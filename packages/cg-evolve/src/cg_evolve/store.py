@@ -14,7 +14,7 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,8 +60,12 @@ _ADDED = {2: ("step INTEGER", "network BLOB")}
 
 def _connect(path: str | Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=60, isolation_level=None)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=NORMAL")
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+    except sqlite3.DatabaseError:
+        connection.close()
+        raise
     return connection
 
 
@@ -132,18 +136,21 @@ class Store:
     def __init__(self, path: Path, *, create: bool = True) -> None:
         if not create and not path.exists():
             raise SearchError(f"{path}: there is no history")
-        try:
-            self._connection = _connect(path) if create else _connect_to_read(path)
-            version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-            if version > SCHEMA_VERSION:
-                raise SearchError(
-                    f"{path}: written by a newer cg-evolve (history version {version}); upgrade cg-evolve"
-                )
-            if create:
-                self._bring_up(version)
-        except sqlite3.DatabaseError as error:
-            raise SearchError(f"{path}: is no history: {error}") from None
         self.path = path
+        with ExitStack() as stack:
+            try:
+                self._connection = _connect(path) if create else _connect_to_read(path)
+                stack.callback(self._connection.close)
+                version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+                if version > SCHEMA_VERSION:
+                    raise SearchError(
+                        f"{path}: written by a newer cg-evolve (history version {version}); upgrade cg-evolve"
+                    )
+                if create:
+                    self._bring_up(version)
+            except sqlite3.DatabaseError as error:
+                raise SearchError(f"{path}: is no history: {error}") from None
+            stack.pop_all()  # it stays open
 
     def _bring_up(self, version: int) -> None:
         """Make the table, or give that of an older version what it lacks."""
@@ -160,13 +167,22 @@ class Store:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self._connection.execute("BEGIN IMMEDIATE")
+        """Changes that are written together or not at all.
+
+        Raises:
+            SearchError: they cannot be written: the disk is full, or the file damaged.
+        """
         try:
-            yield self._connection
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:  # SQLite takes some back by itself
+                    self._connection.execute("ROLLBACK")
+                raise
+        except sqlite3.DatabaseError as error:
+            raise SearchError(f"{self.path}: cannot be written: {error}") from None
 
     def propose(self, candidate: Candidate, session: str) -> None:
         """Write a new proposal."""
@@ -198,10 +214,17 @@ class Store:
             )  # fmt: skip
 
     def metrics(self, number: int) -> dict[str, float] | None:
-        """What a worker has written for an evaluation, or nothing."""
-        row = self._connection.execute(
-            "SELECT metrics FROM evaluations WHERE id=? AND status='done'", (number,)
-        ).fetchone()
+        """What a worker has written for an evaluation, or nothing.
+
+        Raises:
+            SearchError: the file cannot be read.
+        """
+        try:
+            row = self._connection.execute(
+                "SELECT metrics FROM evaluations WHERE id=? AND status='done'", (number,)
+            ).fetchone()
+        except sqlite3.DatabaseError as error:
+            raise SearchError(f"{self.path}: is damaged: {error}") from None
         return None if row is None else _loads(row[0])
 
     def complete(self, evaluation: Evaluation) -> None:
@@ -275,8 +298,10 @@ class Store:
         """
         try:
             row = self._connection.execute("SELECT network FROM evaluations WHERE id=?", (number,)).fetchone()
-        except sqlite3.DatabaseError:  # of an older version
+        except sqlite3.OperationalError:  # of an older version
             return None
+        except sqlite3.DatabaseError as error:
+            raise SearchError(f"{self.path}: is damaged: {error}") from None
         if row is None or row[0] is None:
             return None
         try:

@@ -85,9 +85,11 @@ def test_an_id_comes_once(tmp_path: Path) -> None:
         read_graphs(path)
 
 
-def test_a_cut_file_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", [slice(0, -50), slice(40, 60)], ids=["cut off", "changed"])
+def test_a_damaged_compressed_file_is_refused(tmp_path: Path, damage: slice) -> None:
     path = write(tmp_path, ".gz")
-    path.write_bytes(path.read_bytes()[:-50])
+    data = path.read_bytes()
+    path.write_bytes(data[damage] if damage.start == 0 else data[: damage.start] + b"\xff" * 20 + data[damage.stop :])
     with pytest.raises(SourceError, match="cannot be read as labelled graphs"):
         read_graphs(path)
 

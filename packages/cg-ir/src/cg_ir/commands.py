@@ -19,7 +19,7 @@ from cg_ir.operators import OPERATORS
 from cg_ir.output_formats import endings, write
 from cg_ir.plugin_registry import KINDS, registry
 from cg_ir.sources import graph_of
-from cg_ir.terminal import complete_source, json_option, printable, say_written, table_console
+from cg_ir.terminal import complete_source, json_option, one_line, printable, say_written, table_console
 
 __all__ = ["convert", "info", "plugins", "source_options", "validate"]
 
@@ -283,12 +283,13 @@ def plugins(as_json: bool) -> None:
         click.echo(json.dumps({"plugins": rows, "errors": found.errors}, indent=2))
         return
     from rich.table import Table
+    from rich.text import Text
 
     table = Table()
     for heading in ("kind", "name", "from"):
         table.add_column(heading)
     for row in rows:
-        table.add_row(row["kind"], row["name"], row["distribution"])
+        table.add_row(*(Text(printable(row[key])) for key in ("kind", "name", "distribution")))
     table_console().print(table)
     for distribution, reason in found.errors.items():
-        click.echo(f"skipped {distribution}: {reason}", err=True)
+        click.echo(f"skipped {distribution}: {one_line(reason)}", err=True)

@@ -17,7 +17,7 @@ import click
 
 from cg_ir.errors import CgError
 from cg_ir.plugin_registry import KINDS, registry
-from cg_ir.terminal import json_option, table_console
+from cg_ir.terminal import json_option, printable, table_console
 
 __all__ = ["Finding", "doctor", "examine"]
 
@@ -212,9 +212,11 @@ def _print(found: list[Finding]) -> None:
     topic = ""
     for finding in sorted(found, key=lambda finding: topics.index(finding.topic)):
         sign, style = _SIGNS[finding.status]
-        text = Text(finding.text)
+        text = Text(printable(finding.text))
         if finding.hint:
             text.append(f"\n{finding.hint}", style="dim")
-        table.add_row(finding.topic if finding.topic != topic else "", Text(sign, style), Text(finding.name), text)
+        table.add_row(
+            finding.topic if finding.topic != topic else "", Text(sign, style), Text(printable(finding.name)), text
+        )
         topic = finding.topic
     table_console().print(table)

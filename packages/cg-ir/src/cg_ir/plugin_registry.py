@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import functools
 from collections.abc import Callable, Iterator
@@ -38,8 +39,21 @@ KINDS = {
     "command": "cg_commands",
 }
 _WORDS = {"space": "search space", "listener": "listener to runs"}
-#: What code of plugins can end in, an interrupt by the user apart.
-_ANY = (Exception, SystemExit, GeneratorExit)
+
+
+def _reason(error: BaseException) -> str:
+    """How code of a plugin ended, in one line.
+
+    Raises:
+        KeyboardInterrupt: it is the user's interrupt.
+    """
+    if isinstance(error, KeyboardInterrupt):
+        raise error
+    try:
+        text = " ".join(str(error).split())
+    except BaseException:  # its own __str__ may fail as well
+        text = ""
+    return f"{type(error).__name__}: {text}"[:300]
 
 
 @dataclass(frozen=True)
@@ -79,9 +93,10 @@ class Registry:
                 continue
             seen.add((entry.name, entry.value))
             try:
-                manager.register(entry.load(), name=f"{distribution}: {entry.name}")
-            except _ANY as error:  # a plugin may fail in any way; it is reported, never fatal
-                result.errors[distribution] = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+                with contextlib.redirect_stdout(sys.stderr):  # what it prints must not mix with results
+                    manager.register(entry.load(), name=f"{distribution}: {entry.name}")
+            except BaseException as error:  # a plugin may fail in any way; it is reported, never fatal
+                result.errors[distribution] = _reason(error)
         return result
 
     def register(self, plugin: Any, name: str) -> None:
@@ -106,10 +121,11 @@ class Registry:
                 continue
             distribution = plugin_name.split(": ")[0]
             try:
-                made = list(hook())
-                names = [str(item.name) for item in made]
-            except _ANY as error:
-                self.errors[distribution] = f"{KINDS[kind]}: {type(error).__name__}: {error}".splitlines()[0][:300]
+                with contextlib.redirect_stdout(sys.stderr):
+                    made = list(hook())
+                    names = [str(item.name) for item in made]
+            except BaseException as error:
+                self.errors[distribution] = f"{KINDS[kind]}: {_reason(error)}"
                 continue
             for name, item in zip(names, made, strict=True):
                 other = result.get(name)

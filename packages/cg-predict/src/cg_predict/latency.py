@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
-from cg_embed.checkpoint import read_checkpoint, write_checkpoint
+from cg_embed.checkpoint import CheckpointError, read_checkpoint, write_checkpoint
 from cg_embed.pretrained import Pretrained
 from cg_ir.errors import CgError
 from cg_ir.graph import Graph
@@ -31,6 +31,8 @@ __all__ = ["LatencyPredictor", "LatencyScorer", "known_devices"]
 Floats = NDArray[np.float64]
 #: Standard deviations on either side of the mean that hold nine of ten.
 _NINE_OF_TEN = 1.6449
+#: Logarithms of milliseconds that any machine and network have.
+_LARGEST_LOG = 100.0
 
 
 def shipped_directory() -> Path:
@@ -216,13 +218,38 @@ class LatencyPredictor(Pretrained, BaseEstimator):
             CheckpointError: it cannot be read; CgError: this release knows other devices.
         """
         config, arrays = read_checkpoint(directory, "latency of a device")
-        result = cls(config["device"], tuple(config["exclude"]), batch=config["batch"])
-        if list(result.devices) != config["devices"]:
+        device, exclude, batch = config.get("device"), config.get("exclude"), config.get("batch")
+        others, log_ms = arrays.get("others", np.zeros(0)), arrays.get("log_ms", np.zeros(0))
+        if not _settings_fit(device, exclude, batch) or not _measurements_fit(others, log_ms):
+            raise CheckpointError(f"{directory} is no saved latency predictor: its settings or measurements are none")
+        result = cls(device, tuple(exclude), batch=batch)
+        if list(result.devices) != config.get("devices") or others.shape[1] != len(result.devices):
             raise CgError(f"{directory} starts from other known devices than this release has; fit it again")
-        result._others_measured, result._log_measured = arrays["others"], arrays["log_ms"]
-        result._transfer = DeviceTransfer(result._others_measured, result._log_measured)
-        result.measured_ = len(result._log_measured)
+        result._others_measured, result._log_measured = others, log_ms
+        result._transfer = DeviceTransfer(others, log_ms)
+        result.measured_ = len(log_ms)
         return result
+
+
+def _settings_fit(device: Any, exclude: Any, batch: Any) -> bool:
+    """Whether settings that were read are of their types."""
+    return (
+        type(device) is str
+        and type(exclude) is list
+        and all(type(name) is str for name in exclude)
+        and (batch is None or (type(batch) is int and batch > 0))
+    )
+
+
+def _measurements_fit(others: NDArray[Any], log_ms: NDArray[Any]) -> bool:
+    """Whether arrays that were read are logarithms of latencies: of n networks on the known machines, and of the same on this one."""
+    return (
+        others.dtype == log_ms.dtype == np.float64
+        and others.ndim == 2
+        and log_ms.shape == others.shape[:1]
+        and len(log_ms) > 0
+        and all(bool((np.abs(values) < _LARGEST_LOG).all()) for values in (others, log_ms))
+    )
 
 
 class LatencyScorer:

@@ -168,6 +168,7 @@ def read_csv(path: Path, space: str = "") -> tuple[str, LabelTable]:
         canonical = getattr(get_space(found), "canonical", None) if found else None
         rows = Rows()
         groups: dict[str, str] = {}
+        grouped = _GROUP in header
         for line, row in lines:
             try:
                 arch = layout.arch(row)
@@ -191,7 +192,8 @@ def read_csv(path: Path, space: str = "") -> tuple[str, LabelTable]:
                 else:
                     texts.add(column)
             rows.add(arch, labels)
-            groups.setdefault(arch, row.get(_GROUP, ""))
+            if grouped:
+                groups.setdefault(arch, row[_GROUP])
     table = rows.table(str(path), layout.main, canonical)
     kept = [metric for metric in table.metrics if metric not in texts]
     if not kept:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -93,8 +94,8 @@ def _lines(path: Path) -> Iterator[LabelledGraph]:
                 yield entry
     except CgError as error:
         raise SourceError(f"{path}, line {number}: {error}") from None
-    except (OSError, EOFError, UnicodeDecodeError, gzip.BadGzipFile) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+    except (OSError, EOFError, MemoryError, UnicodeDecodeError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or str(error) or "there is not enough memory"
         raise SourceError(f"{path}: cannot be read as labelled graphs: {reason}") from None
 
 

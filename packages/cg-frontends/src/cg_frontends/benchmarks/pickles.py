@@ -306,16 +306,22 @@ class PickleReader:
         """The pairs that begin at a place, whose keys often come again in the same order."""
         first = data[place : place + width]
         head = first[:1] if len(link) == 1 else first[:2]
-        pattern = b"(?s:%s.{%d}%s.{8}){1,1000}" % (re.escape(head), width - len(head), link)
-        found = re.compile(pattern).match(data, place)
-        if found is None:
-            return None
         layout = np.dtype([("key", f"V{width}"), ("link", f"V{len(link)}"), ("value", ">f8")])
-        rows = np.frombuffer(found[0], layout)
+        end = place
+        while (
+            end - place < 1000 * layout.itemsize
+            and end + layout.itemsize <= len(data)
+            and data.startswith(head, end)
+            and data.startswith(link, end + width)
+        ):
+            end += layout.itemsize
+        if end == place:
+            return None
+        rows = np.frombuffer(data[place:end], layout)
         keys, size = rows["key"].tobytes(), len(head)
         raws = [keys[begin + size : begin + width] for begin in range(0, len(keys), width)]
         names = [raw[0] for raw in raws] if len(link) == 1 else [self._text(raw) for raw in raws]
-        run = _Run(len(found[0]), layout, keys, rows["link"].tobytes(), names)
+        run = _Run(end - place, layout, keys, rows["link"].tobytes(), names)
         known = self._runs.get(first)
         if (known is None and len(self._runs) < 2**10) or (known is not None and known.size > run.size):
             self._runs[first] = run

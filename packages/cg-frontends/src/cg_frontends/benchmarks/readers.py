@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 
+from cg_frontends.benchmarks.garbage import uncollected
 from cg_frontends.benchmarks.index_cache import cached
 from cg_frontends.benchmarks.table import LabelTable
 from cg_ir import SourceError, get_space
@@ -56,12 +57,11 @@ class Reader(ABC):
         if build is None and place.is_dir():
             for pattern in self.files:
                 for found in sorted(place.glob(pattern)):
-                    build = self.reader(found)
-                    if build is not None:
-                        return build()
+                    build = build or self.reader(found)
         if build is None:
             raise SourceError(f"{path}: no labels of {self.name} here; known are {', '.join(self.files)}")
-        return build()
+        with uncollected():
+            return build()
 
     @abstractmethod
     def reader(self, path: Path) -> Callable[[], LabelTable] | None:

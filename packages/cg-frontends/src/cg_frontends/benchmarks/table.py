@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -115,7 +116,10 @@ class Rows:
     def add(self, arch: str, labels: Mapping[str, float]) -> None:
         """Add a row; labels that are nan count as missing."""
         columns = self._columns
-        found = {columns.setdefault(metric, len(columns)): value for metric, value in labels.items()}
+        try:
+            found = {columns[metric]: value for metric, value in labels.items()}
+        except KeyError:
+            found = {columns.setdefault(metric, len(columns)): value for metric, value in labels.items()}
         if any(map(math.isnan, found.values())):
             found = {column: value for column, value in found.items() if not math.isnan(value)}
         place = self._place.setdefault(arch, len(self._sums))
@@ -147,8 +151,11 @@ class Rows:
         if not self._sums or not self._columns:
             raise SourceError(f"{source}: the table has no {'rows' if not self._sums else 'labels'}")
         values = np.full((len(self._sums), len(self._columns)), np.nan)
-        for row, (sums, counts) in enumerate(zip(self._sums, self._counts, strict=True)):
-            values[row, list(sums)] = list(sums.values())
+        sizes = np.fromiter(map(len, self._sums), np.intp, len(self._sums))
+        columns = np.fromiter(chain.from_iterable(self._sums), np.intp, sizes.sum())
+        sums = np.fromiter(chain.from_iterable(map(dict.values, self._sums)), float, sizes.sum())
+        values[np.repeat(np.arange(len(self._sums)), sizes), columns] = sums
+        for row, counts in enumerate(self._counts):
             if counts is not None:
                 values[row, list(counts)] /= list(counts.values())
         metrics = list(self._columns)

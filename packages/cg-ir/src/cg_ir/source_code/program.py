@@ -6,40 +6,33 @@ import heapq
 import keyword
 import re
 import textwrap
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
-from cg_ir.drawing.labels import printable
 from cg_ir.errors import GraphError
 from cg_ir.graph import Graph, Node
 from cg_ir.module.batch_axis import Plan, plan
 from cg_ir.source_code.blocks import Block, block_tree, inline_numbers
 from cg_ir.source_code.expressions import expression
 from cg_ir.source_code.layers import LAYER_NAMES, Number, Template, even, layer
+from cg_ir.terminal import printable
 
 __all__ = ["Source", "write_program"]
 
 _NAMES = ("x", "y", "z", "u", "v", "w", "a", "b", "c", "d", "e", "f", "g", "h")
-_TAKEN = frozenset(
-    {
-        "F",
-        "nn",
-        "torch",
-        "self",
-        "forward",
-        "train",
-        "eval",
-        "type",
-        "half",
-        "float",
-        "double",
-        "to",
-        "apply",
-        "modules",
-    }
-)
+#: What a module has itself (``dir(torch.nn.Module)``), and names that the program uses.
+_TAKEN = frozenset((
+    "F", "T_destination", "add_module", "apply", "bfloat16", "buffers", "call_super_init", "children", "compile", "cpu", "cuda", "double", "dump_patches",
+    "eval", "extra_repr", "float", "forward", "get_buffer", "get_extra_state", "get_parameter", "get_submodule", "half", "ipu", "load_state_dict",
+    "modules", "mtia", "named_buffers", "named_children", "named_modules", "named_parameters", "nn", "parameters", "register_backward_hook",
+    "register_buffer", "register_forward_hook", "register_forward_pre_hook", "register_full_backward_hook", "register_full_backward_pre_hook",
+    "register_load_state_dict_post_hook", "register_load_state_dict_pre_hook", "register_module", "register_parameter", "register_state_dict_post_hook",
+    "register_state_dict_pre_hook", "requires_grad_", "self", "set_extra_state", "set_submodule", "share_memory", "state_dict", "to", "to_empty", "torch",
+    "train", "training", "type", "xpu", "zero_grad",
+))  # fmt: skip
 #: Operators whose text holds their input once, so that it may be an expression.
 _NESTS = frozenset(
     [
@@ -62,6 +55,11 @@ _NESTS = frozenset(
 #: Operators whose text may call a method of their input.
 _METHODS = frozenset({"GlobalAveragePool", "Flatten", "Transpose"})
 _WIDTH = 96
+
+
+def _letters(text: str) -> str:
+    """A text in the letters of names, as Python reads them (PEP 3131), with underscores for all others."""
+    return re.sub(r"\W", "_", unicodedata.normalize("NFKC", text))
 
 
 @dataclass(frozen=True)
@@ -223,9 +221,11 @@ class _BodyWriter:
 
     def attribute(self, wish: str) -> str:
         """A name for what the class holds."""
-        name = re.sub(r"\W", "_", wish)
-        if not name or name[0].isdigit() or keyword.iskeyword(name):
-            name = f"block_{name}"
+        name = _letters(wish)
+        if name.startswith("_"):  # of Python's or torch's own
+            name = f"block{name}"
+        if not name.isidentifier() or keyword.iskeyword(name):
+            name = f"block_{name}" if f"block_{name}".isidentifier() else "block"
         chosen, count = name, self.counts.get(name, 2)
         while chosen in self.attributes:
             chosen, count = f"{name}_{count}", count + 1
@@ -505,9 +505,9 @@ class _Classes:
         """A class's name from its region: the last part that is no number."""
         words = [part for part in path if not re.fullmatch(r"\d+", part)] or ["block"]
         suffix = "Block" if re.fullmatch(r"\d+", path[-1]) else ""
-        base = re.sub(r"[\W_]*\d+$", "", words[-1]) or "block"
-        name = "".join(word[:1].upper() + word[1:] for word in re.split(r"\W|_", base) if word) + suffix
-        if not name or not name.isidentifier() or name in ("F",):
+        base = re.sub(r"_*\d+$", "", _letters(words[-1])) or "block"
+        name = "".join(word[:1].upper() + word[1:] for word in base.split("_") if word) + suffix
+        if not name.isidentifier() or keyword.iskeyword(name) or name == "F":
             name = "Block"
         chosen, count = name, 2
         while chosen in self.names:
@@ -593,8 +593,8 @@ _SHARE = '''def _share(network, owner, other):
 
 def _file(graph: Graph, classes: _Classes, ties: list[str], inputs: Sequence[Node]) -> str:
     classes.parametrise()
-    title = " ".join(printable(graph.name).split()) or "A network"
-    title = title.replace("\\", "/").replace('"', "'")
+    title = " ".join(graph.name.split()) or "A network"
+    title = printable(title.replace("\\", "/").replace('"', "'"))
     parts = [
         f'"""{title}: {graph.params:,} parameters, {graph.macs:,} multiply-accumulates.\n\nGraph {graph.hash}.\n"""\n\n'
         "import torch\nimport torch.nn.functional as F\nfrom torch import nn\n"
