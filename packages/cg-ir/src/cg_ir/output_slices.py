@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
-from cg_ir.records import Record
 from cg_ir.operators import OPERATORS
+from cg_ir.records import Record
 
 __all__ = ["without_full_sorts", "without_splits"]
 
