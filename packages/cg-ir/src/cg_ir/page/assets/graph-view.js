@@ -35,7 +35,7 @@ cg.graphView = function (host, data) {
     cg.h("div", { class: "stage" }, cg.h("div", { class: "canvas-frame" }, canvas, zoomBar, busy), panel), help, live);
   host.replaceChildren(view);
 
-  const zoom = cg.zoom(canvas, viewport, () => layout, (k) => view.classList.toggle("far", k < 0.4));
+  const zoom = cg.zoom(canvas, viewport, () => layout, (k) => view.classList.toggle("far", k < 0.55));
   foldAll.hidden = unfoldAll.hidden = model.regions.length < 2;
   const act = { select: (item) => select(item, true), filterBy, filtered: state.filtered, fold: (region) => toggle(region), isFolded: (region) => folded.has(region) };
 
@@ -54,7 +54,7 @@ cg.graphView = function (host, data) {
   }
 
   function render() {
-    layout = cg.layout(model, folded);
+    layout = cg.layout(model, folded, { width: Math.max(200, canvas.clientWidth), height: Math.max(200, canvas.clientHeight) });
     const shares = new Map();
     drawing = cg.draw(viewport, layout, model, (item) => { if (!shares.has(item)) shares.set(item, shareOf(item)); return shares.get(item); });
     view.classList.toggle("heated", state.colour !== "kind");
