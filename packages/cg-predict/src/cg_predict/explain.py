@@ -4,12 +4,16 @@ The score is shared out among regions by Shapley values (Shapley 1953): the cont
 takes its place, averaged over the orders in which regions can be taken out. Every value is the score of a real network, so contributions and what is
 left without any of the regions add up to the score, exactly. Up to eight regions all subsets are scored; beyond, orders are drawn, each with its
 reverse.
+
+Regions that stand in for each other have small contributions each, and matter together: so the few whose joint absence lowers the score most are told, too.
+A network that ignores its input cannot be better than chance, whatever a scorer makes of its operators: it counts as worse than all others at hand.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from math import factorial
 from typing import Any
 
@@ -21,12 +25,14 @@ from cg_ir.bypass import bypass, bypasses
 from cg_ir.errors import CgError
 from cg_ir.graph import Graph
 
-__all__ = ["Explanation", "explain", "probability_better"]
+__all__ = ["Explanation", "explain", "explain_parts", "probability_better"]
 
 Floats = NDArray[np.float64]
 _EXACT = 8
 #: Orders that are drawn, half of them the reverse of the others.
 _ORDERS = 24
+#: Regions that are told together, and regions up to which every such set is tried.
+_TOGETHER, _TRIED = 3, 12
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,9 @@ class Explanation:
         regions: dotted paths.
         contributions: of each region, (n,); with ``rest`` they add up to ``score``.
         errors: standard errors of the contributions, (n,); zero where all orders were taken.
+        together: at most three regions, and at most half of them, whose joint absence lowers the score most; chosen one after the other where there are
+            more than twelve regions.
+        fall: by how much it does.
     """
 
     score: float
@@ -46,6 +55,8 @@ class Explanation:
     regions: tuple[str, ...]
     contributions: Floats
     errors: Floats
+    together: tuple[str, ...]
+    fall: float
 
 
 def explain(scorer: Any, graph: Graph, *, pool: Sequence[Graph] | None = None, seed: int = 0) -> Explanation:
@@ -66,35 +77,92 @@ def explain(scorer: Any, graph: Graph, *, pool: Sequence[Graph] | None = None, s
             "no region of the network can be left out without changing shapes, so there is nothing to share its score among; "
             "regions are modules, stages or cells with three operators or more"
         )
-    scores = _Scores(scorer, graph, parts, pool)
-    if len(parts) <= _EXACT:
-        contributions, errors = _all_subsets(scores, len(parts))
-    else:
-        contributions, errors = _orders(scores, len(parts), seed)
-    return Explanation(
-        scores(())[0], scores(range(len(parts)))[0], tuple(p.region for p in parts), contributions, errors
+    return explain_parts(
+        scorer, [p.region for p in parts], lambda gone: bypass(graph, [parts[i] for i in gone]), pool=pool, seed=seed
     )
 
 
-class _Scores:
-    """Scores of the network without some of its regions, many at once, each once."""
+def explain_parts(
+    scorer: Any,
+    names: Sequence[str],
+    without: Callable[[Sequence[int]], Graph],
+    *,
+    pool: Sequence[Graph] | None = None,
+    seed: int = 0,
+) -> Explanation:
+    """Share a network's score out among parts of one's own choice: edges of a cell, options of a space.
 
-    def __init__(self, scorer: Any, graph: Graph, parts: Sequence[Any], pool: Sequence[Graph] | None) -> None:
-        self._scorer, self._graph, self._parts = scorer, graph, parts
+    Args:
+        scorer: as for `explain`.
+        names: of the parts.
+        without: the network without the parts of these numbers, in ascending order; without any it is the network itself.
+        pool: the networks among which one ranks, for scorers that take one.
+        seed: of the orders.
+
+    Raises:
+        CgError: there are no parts.
+    """
+    if not names:
+        raise CgError("there should be one part or more to share a score among")
+    scores = _Scores(scorer, len(names), without, pool)
+    if len(names) <= _EXACT:
+        contributions, errors = _all_subsets(scores, len(names))
+    else:
+        contributions, errors = _orders(scores, len(names), seed)
+    whole, nothing = scores.of([0, (1 << len(names)) - 1]).tolist()
+    together, lowest = _lowest(scores, len(names))
+    told = tuple(names[i] for i in together)
+    return Explanation(whole, nothing, tuple(names), contributions, errors, told, whole - lowest)
+
+
+class _Scores:
+    """Scores of a network without some of its parts, many at once, each once."""
+
+    def __init__(
+        self, scorer: Any, parts: int, without: Callable[[Sequence[int]], Graph], pool: Sequence[Graph] | None
+    ) -> None:
+        self._scorer, self._parts, self._without = scorer, parts, without
         self._options: dict[str, Any] = {} if pool is None else {"pool": pool}
         self._known: dict[int, float] = {}
 
     def of(self, masks: Sequence[int]) -> Floats:
-        """Scores by masks of regions left out, (n,)."""
+        """Scores by masks of parts left out, (n,)."""
         fresh = [mask for mask in dict.fromkeys(masks) if mask not in self._known]
         if fresh:
-            graphs = [bypass(self._graph, [p for i, p in enumerate(self._parts) if mask >> i & 1]) for mask in fresh]
+            graphs = [self._without([i for i in range(self._parts) if mask >> i & 1]) for mask in fresh]
             values = np.asarray(self._scorer.predict(graphs, **self._options), dtype=float)
+            blind = np.array([not _sees_its_input(graph) for graph in graphs])
+            if blind.any():
+                others = np.concatenate([values[~blind], list(self._known.values())])
+                if len(others):
+                    values[blind] = others.min() - (others.std() or 1.0)
             self._known.update(zip(fresh, values.tolist(), strict=True))
         return np.array([self._known[mask] for mask in masks])
 
-    def __call__(self, left_out: Any) -> Floats:
-        return self.of([sum(1 << i for i in left_out)])
+
+def _sees_its_input(graph: Graph) -> bool:
+    """Whether any path from an input to an output passes no product with 0."""
+    sees = [node.op == "Input" for node in graph.nodes]
+    zero = [node.op == "Constant" and not any(node.attrs["value"]) for node in graph.nodes]
+    for node in graph.nodes:
+        if node.op != "Mul" or not any(zero[i] for i in node.inputs):
+            sees[node.index] |= any(sees[i] for i in node.inputs)
+    return any(sees[node.index] for node in graph.nodes if node.op == "Output")
+
+
+def _lowest(scores: _Scores, n: int) -> tuple[list[int], float]:
+    """The few parts whose joint absence leaves the lowest score, and that score."""
+    count = min(_TOGETHER, max(1, n // 2))
+    if n <= _TRIED:
+        masks = [sum(1 << i for i in chosen) for chosen in combinations(range(n), count)]
+        values = scores.of(masks)
+        mask = masks[int(values.argmin())]
+    else:
+        mask = 0
+        for _ in range(count):
+            masks = [mask | 1 << i for i in range(n) if not mask >> i & 1]
+            mask = masks[int(scores.of(masks).argmin())]
+    return [i for i in range(n) if mask >> i & 1], float(scores.of([mask])[0])
 
 
 def _all_subsets(scores: _Scores, n: int) -> tuple[Floats, Floats]:
