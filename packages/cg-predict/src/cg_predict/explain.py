@@ -19,13 +19,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
 
-from cg_ir.bypass import bypass, bypasses
+from cg_ir.bypass import Bypass, bypass, bypasses
 from cg_ir.errors import CgError
 from cg_ir.graph import Graph
 
-__all__ = ["Explanation", "explain", "explain_parts", "probability_better"]
+__all__ = ["Explanation", "explain", "explain_parts", "operator_falls", "shapley"]
 
 Floats = NDArray[np.float64]
 _EXACT = 8
@@ -104,40 +103,84 @@ def explain_parts(
     """
     if not names:
         raise CgError("there should be one part or more to share a score among")
-    scores = _Scores(scorer, len(names), without, pool)
-    if len(names) <= _EXACT:
-        contributions, errors = _all_subsets(scores, len(names))
-    else:
-        contributions, errors = _orders(scores, len(names), seed)
+    options: dict[str, Any] = {} if pool is None else {"pool": pool}
+    lowest: list[float] = []
+
+    def values(left_out: Sequence[Sequence[int]]) -> Floats:
+        graphs = [without(gone) for gone in left_out]
+        found = np.asarray(scorer.predict(graphs, **options), dtype=float)
+        blind = np.array([not _sees_its_input(graph) for graph in graphs])
+        lowest.extend(found[~blind].tolist())
+        if blind.any() and lowest:
+            found[blind] = min(lowest) - (float(np.std(lowest)) or 1.0)
+        return found
+
+    scores = _Scores(values, len(names))
+    contributions, errors = _shared(scores, seed)
     whole, nothing = scores.of([0, (1 << len(names)) - 1]).tolist()
-    together, lowest = _lowest(scores, len(names))
+    together, left = _lowest(scores)
     told = tuple(names[i] for i in together)
-    return Explanation(whole, nothing, tuple(names), contributions, errors, told, whole - lowest)
+    return Explanation(whole, nothing, tuple(names), contributions, errors, told, whole - left)
+
+
+def shapley(values: Callable[[Sequence[Sequence[int]]], Floats], n: int, seed: int = 0) -> tuple[Floats, Floats]:
+    """Shapley values and their standard errors, (n,) each, of anything that has a value without some of its parts.
+
+    Args:
+        values: of all that it is asked for at once: the numbers of the parts that are left out, in ascending order.
+        n: how many parts there are.
+        seed: of the orders, beyond eight parts.
+    """
+    return _shared(_Scores(values, n), seed)
+
+
+def operator_falls(
+    scorer: Any, graph: Graph, *, pool: Sequence[Graph] | None = None, most: int = 200
+) -> dict[int, float]:
+    """How much the score falls when an identity takes the place of one operator, by node.
+
+    Of operators whose input and output have one shape, sources and sinks aside; the most costly ones where there are more than ``most``.
+    """
+    nodes = graph.nodes
+    able = [
+        n.index for n in nodes
+        if len(n.inputs) == 1 and n.op not in ("Output", "Select") and nodes[n.inputs[0]].shape == n.shape
+        and nodes[n.inputs[0]].op not in ("Parameter", "Constant")
+    ]  # fmt: skip
+    able = sorted(sorted(able, key=lambda i: (-nodes[i].macs, -nodes[i].params, i))[:most])
+    without = [bypass(graph, [Bypass("", frozenset([i]), nodes[i].inputs[0], i)]) for i in able]
+    options: dict[str, Any] = {} if pool is None else {"pool": pool}
+    scores = np.asarray(scorer.predict([graph, *without], **options), dtype=float)
+    return dict(zip(able, (scores[0] - scores[1:]).tolist(), strict=True))
 
 
 class _Scores:
-    """Scores of a network without some of its parts, many at once, each once."""
+    """Values without some of the parts, many at once, each once.
 
-    def __init__(
-        self, scorer: Any, parts: int, without: Callable[[Sequence[int]], Graph], pool: Sequence[Graph] | None
-    ) -> None:
-        self._scorer, self._parts, self._without = scorer, parts, without
-        self._options: dict[str, Any] = {} if pool is None else {"pool": pool}
+    Args:
+        values: see `shapley`.
+        parts: how many there are.
+    """
+
+    def __init__(self, values: Callable[[Sequence[Sequence[int]]], Floats], parts: int) -> None:
+        self._values, self.parts = values, parts
         self._known: dict[int, float] = {}
 
     def of(self, masks: Sequence[int]) -> Floats:
-        """Scores by masks of parts left out, (n,)."""
+        """Values by masks of parts left out, (n,)."""
         fresh = [mask for mask in dict.fromkeys(masks) if mask not in self._known]
         if fresh:
-            graphs = [self._without([i for i in range(self._parts) if mask >> i & 1]) for mask in fresh]
-            values = np.asarray(self._scorer.predict(graphs, **self._options), dtype=float)
-            blind = np.array([not _sees_its_input(graph) for graph in graphs])
-            if blind.any():
-                others = np.concatenate([values[~blind], list(self._known.values())])
-                if len(others):
-                    values[blind] = others.min() - (others.std() or 1.0)
-            self._known.update(zip(fresh, values.tolist(), strict=True))
+            found = self._values([self.members(mask) for mask in fresh])
+            self._known.update(zip(fresh, np.asarray(found, dtype=float).tolist(), strict=True))
         return np.array([self._known[mask] for mask in masks])
+
+    def members(self, mask: int) -> list[int]:
+        """The parts of a mask."""
+        return [i for i in range(self.parts) if mask >> i & 1]
+
+
+def _shared(scores: _Scores, seed: int) -> tuple[Floats, Floats]:
+    return _all_subsets(scores, scores.parts) if scores.parts <= _EXACT else _orders(scores, scores.parts, seed)
 
 
 def _sees_its_input(graph: Graph) -> bool:
@@ -150,8 +193,9 @@ def _sees_its_input(graph: Graph) -> bool:
     return any(sees[node.index] for node in graph.nodes if node.op == "Output")
 
 
-def _lowest(scores: _Scores, n: int) -> tuple[list[int], float]:
+def _lowest(scores: _Scores) -> tuple[list[int], float]:
     """The few parts whose joint absence leaves the lowest score, and that score."""
+    n = scores.parts
     count = min(_TOGETHER, max(1, n // 2))
     if n <= _TRIED:
         masks = [sum(1 << i for i in chosen) for chosen in combinations(range(n), count)]
@@ -162,7 +206,7 @@ def _lowest(scores: _Scores, n: int) -> tuple[list[int], float]:
         for _ in range(count):
             masks = [mask | 1 << i for i in range(n) if not mask >> i & 1]
             mask = masks[int(scores.of(masks).argmin())]
-    return [i for i in range(n) if mask >> i & 1], float(scores.of([mask])[0])
+    return scores.members(mask), float(scores.of([mask])[0])
 
 
 def _all_subsets(scores: _Scores, n: int) -> tuple[Floats, Floats]:
@@ -193,19 +237,3 @@ def _orders(scores: _Scores, n: int, seed: int) -> tuple[Floats, Floats]:
             values = scores.of([int(mask) for mask in chain])
             falls[k, order] += (values[:-1] - values[1:]) / 2
     return falls.mean(axis=0), falls.std(axis=0, ddof=1) / np.sqrt(len(pairs))
-
-
-def probability_better(scorer: Any, a: Graph, b: Graph, pool: Sequence[Graph] | None = None) -> float:
-    """The probability that the first network is the better one, by the scorer's means and standard deviations.
-
-    Errors count as independent. Those of networks that are alike are not: the truth then lies further from one half.
-
-    Raises:
-        CgError: the scorer knows no standard deviation.
-    """
-    options: dict[str, Any] = {} if pool is None else {"pool": pool}
-    found = scorer.predict([a, b], return_std=True, **options)
-    if not isinstance(found, tuple):
-        raise CgError(f"the scorer '{scorer.name}' knows no standard deviation")
-    mean, deviation = (np.asarray(values, dtype=float) for values in found)
-    return float(norm.cdf((mean[0] - mean[1]) / max(float(np.hypot(*deviation)), 1e-12)))

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import kendalltau, rankdata, spearmanr
 
-__all__ = ["coverage", "kendall", "precision_at_top", "rank_of_best", "regret", "spearman", "spearman_in_top"]
+__all__ = [
+    "calibration_error", "coverage", "kendall", "precision_at_top", "rank_of_best", "regret", "spearman", "spearman_in_top",
+]  # fmt: skip
 
 Floats = NDArray[np.floating[Any]]
 
@@ -51,6 +53,16 @@ def coverage(mean: Floats, std: Floats, truth: Floats, level: float = 0.9) -> fl
     from scipy.special import ndtri
 
     return float(np.mean(np.abs(truth - mean) <= ndtri(0.5 + level / 2) * std))
+
+
+def calibration_error(probability: Floats, true: NDArray[np.bool_], bins: int = 10) -> float:
+    """Expected calibration error (Naeini, Cooper and Hauskrecht 2015): how far probabilities and the shares that came true lie apart.
+
+    The mean over ``bins`` of equal width, weighted by how many probabilities each holds.
+    """
+    place = np.minimum((np.asarray(probability) * bins).astype(int), bins - 1)
+    gaps = np.bincount(place, weights=probability, minlength=bins) - np.bincount(place, weights=true, minlength=bins)
+    return float(np.abs(gaps).sum() / len(place))
 
 
 def _finite(value: Any) -> float:

@@ -10,12 +10,15 @@ cg.spoken = function (item, box) {
   return words(item.caption, cg.nodeLine(item), cg.costLine(item.signature)) + (item.path ? ", in " + item.path : "");
 };
 
+/** A patch of colour as strong as a share, of another hue where it is negative. */
+cg.heat = (share, place) => cg.svg("rect", { class: share < 0 ? "heat loss" : "heat", "fill-opacity": Math.abs(share).toFixed(3), ...place });
+
 /**
  * Draw a layout into an SVG group.
  *
  * @returns {{of: Map, edges: Array}} the focusable element of each item; the edges' path elements with what they join.
  */
-cg.draw = function (target, layout, model, colour) {
+cg.draw = function (target, layout, model, colour, arrowId) {
   const frames = cg.svg("g", { class: "frames", "aria-hidden": "true" });
   const lines = cg.svg("g", { class: "edges", "aria-hidden": "true" });
   const items = cg.svg("g", { class: "items" });
@@ -23,7 +26,7 @@ cg.draw = function (target, layout, model, colour) {
   const { header, letter, small } = cg.SIZES;
 
   for (const { steps, of: joined, arrow } of layout.edges) {
-    const path = cg.svg("path", { d: cg.edgePath(steps), "marker-end": arrow ? "url(#cg-arrow)" : null });
+    const path = cg.svg("path", { d: cg.edgePath(steps), "marker-end": arrow ? `url(#${arrowId})` : null });
     lines.append(path);
     edges.push({ path, of: joined });
   }
@@ -39,6 +42,8 @@ cg.draw = function (target, layout, model, colour) {
         const depth = Math.min(cg.ancestors(item).length - 1, 4);
         const frame = cg.svg("rect", { class: "frame depth-" + depth, x: x.toFixed(1), y: y.toFixed(1), width: w.toFixed(1), height: h.toFixed(1), rx: 10 });
         frames.append(frame);
+        const own = colour(item, true);
+        if (own !== null) frames.append(cg.heat(own * 0.6, { x: x.toFixed(1), y: y.toFixed(1), width: w.toFixed(1), height: h.toFixed(1), rx: 10 }));
         element.append(cg.svg("rect", { class: "face", x: 3, y: 3, width: Math.min(w - 6, item.caption.length * letter + 38).toFixed(1), height: header - 5, rx: 7 }));
       } else {
         element.append(
@@ -46,7 +51,7 @@ cg.draw = function (target, layout, model, colour) {
           cg.svg("rect", { class: "face", width: w, height, rx: 9 }),
         );
         const share = colour(item);
-        if (share !== null) element.append(cg.svg("rect", { class: "heat", width: w, height, rx: 9, "fill-opacity": share.toFixed(3) }));
+        if (share !== null) element.append(cg.heat(share, { width: w, height, rx: 9 }));
       }
       const middle = open ? 16 : 19;
       element.append(
@@ -61,7 +66,7 @@ cg.draw = function (target, layout, model, colour) {
       element.classList.add("node", "kind-" + item.signature.kind);
       element.append(cg.svg("rect", { class: "face", width: w.toFixed(1), height: h, rx: item.signature.kind === "source" ? h / 2 : 7 }));
       const share = colour(item);
-      if (share !== null) element.append(cg.svg("rect", { class: "heat", width: w.toFixed(1), height: h, rx: 7, "fill-opacity": share.toFixed(3) }));
+      if (share !== null) element.append(cg.heat(share, { width: w.toFixed(1), height: h, rx: 7 }));
       element.append(
         cg.svg("text", { class: "caption", x: (w / 2).toFixed(1), y: 17 }, cg.clip(item.caption, w - 12, letter)), " ",
         cg.svg("text", { class: "line", x: (w / 2).toFixed(1), y: 32 }, cg.clip(cg.nodeLine(item), w - 12, small)),
