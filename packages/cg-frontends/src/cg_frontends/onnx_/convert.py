@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +17,7 @@ from cg_frontends.onnx_.importer import Importer
 from cg_frontends.onnx_.inference import inferred_shapes
 from cg_frontends.onnx_.operation import dtype_name
 from cg_ir import Graph, GraphError, SourceError
+from cg_ir.user_warnings import warn_user
 
 __all__ = ["PRODUCER", "OnnxConversionWarning", "convert", "from_onnx"]
 
@@ -59,11 +59,9 @@ def from_onnx(
         listed = ", ".join(f"{key} ({count}x)" for key, count in sorted(low.unknown.items()))
         if strict:
             raise SourceError(f"{what}: operators outside the vocabulary: {listed}")
-        warnings.warn(
-            f"{what}: operators outside the vocabulary became Custom: {listed}", UnknownOperatorWarning, stacklevel=2
-        )
+        warn_user(f"{what}: operators outside the vocabulary became Custom: {listed}", UnknownOperatorWarning)
     for note in notes:
-        warnings.warn(f"{what}: {note}", OnnxConversionWarning, stacklevel=2)
+        warn_user(f"{what}: {note}", OnnxConversionWarning)
     if verify:
         from cg_frontends.onnx_.replay import replay
 
