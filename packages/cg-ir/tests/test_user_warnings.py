@@ -11,7 +11,7 @@ def raised(depth):
     """Warn from a function that stands in a package of the project, called by others of it."""
     code = "def deep(n):\n    return deep(n - 1) if n else warn_user('careful', RuntimeWarning)\n"
     inside = {"__name__": "cg_frontends.deep", "warn_user": warn_user}
-    exec(compile(code, "deep.py", "exec"), inside)  # noqa: S102 - a module of the project that is none
+    exec(compile(code, "deep.py", "exec"), inside)
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("always")
         inside["deep"](depth)

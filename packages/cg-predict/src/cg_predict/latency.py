@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator
 
 from cg_embed.checkpoint import read_checkpoint, write_checkpoint
 from cg_embed.pretrained import Pretrained
@@ -21,6 +20,7 @@ from cg_ir.errors import CgError
 from cg_ir.graph import Graph
 from cg_predict.device_model import DeviceModel
 from cg_predict.device_transfer import DeviceTransfer, most_uncertain
+from cg_predict.estimator import Estimator
 from cg_predict.latency_tables import DEVICES, Device
 from cg_predict.roofline import roofline
 from cg_predict.targets import check_labels
@@ -50,7 +50,7 @@ def known_devices(directory: str | None = None) -> dict[str, DeviceModel]:
     }
 
 
-class LatencyPredictor(Pretrained, BaseEstimator):
+class LatencyPredictor(Pretrained, Estimator):
     """Milliseconds of a forward pass on one machine.
 
     Args:

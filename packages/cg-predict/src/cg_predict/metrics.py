@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import kendalltau, rankdata, spearmanr
 
 __all__ = [
     "calibration_error", "coverage", "kendall", "precision_at_top", "rank_of_best", "regret", "spearman", "spearman_in_top",
@@ -17,11 +16,15 @@ Floats = NDArray[np.floating[Any]]
 
 def spearman(score: Floats, truth: Floats) -> float:
     """Rank correlation; 0 where either is constant."""
+    from scipy.stats import spearmanr  # takes longer to import than most rankings
+
     return _finite(spearmanr(score, truth).statistic) if np.ptp(score) and np.ptp(truth) else 0.0
 
 
 def kendall(score: Floats, truth: Floats) -> float:
     """Kendall's tau-b; 0 where either is constant."""
+    from scipy.stats import kendalltau
+
     return _finite(kendalltau(score, truth).statistic) if np.ptp(score) and np.ptp(truth) else 0.0
 
 
@@ -39,6 +42,8 @@ def regret(score: Floats, truth: Floats) -> float:
 
 def rank_of_best(score: Floats, truth: Floats) -> float:
     """True rank of the predicted best as a share of all networks; 1/n is perfect."""
+    from scipy.stats import rankdata
+
     return float(rankdata(-truth, method="min")[int(np.argmax(score))]) / len(truth)
 
 

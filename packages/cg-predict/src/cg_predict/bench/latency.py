@@ -234,6 +234,8 @@ def write_report(folder: Path, tables: Sequence[Measured], rows: Sequence[dict[s
 _NOTES = (
     "## How to read it",
     "",
+    "- The columns of the roofline were partly chosen on these tables: which kinds of operators are told apart, tiles, what fuses, the balances. Networks and",
+    "  devices that are left out here were looked at when they were chosen, so errors on machines and networks of another kind may be larger.",
     "- *forest alone* sees the same columns of the roofline as ours does, without its coefficients.",
     "- On graphics cards MobileOne and RepVGG are up to four times as fast as predicted, as networks with merged branches would be:",
     "  the graph here is that of the network as it is built.",
