@@ -135,7 +135,7 @@ def shapley(values: Callable[[Sequence[Sequence[int]]], Floats], n: int, seed: i
 
 
 def operator_falls(
-    scorer: Any, graph: Graph, *, pool: Sequence[Graph] | None = None, most: int = 200
+    scorer: Any, graph: Graph, *, pool: Sequence[Graph] | None = None, most: int = 120
 ) -> dict[int, float]:
     """How much the score falls when an identity takes the place of one operator, by node.
 
