@@ -282,9 +282,9 @@ def _device_tables(tables: Sequence[Measured], rows: Sequence[dict[str, Any]]) -
         "## Devices left out",
         "",
         "The device is left out entirely; a few networks are measured on it, random ones or those that `cg latency --suggest` names, and the others predicted:",
-        "median error, mean over draws. *New networks*: the models of the other devices have seen neither; *known networks*: they have, on their devices. Without",
-        "a measurement there is nothing but the other devices' mean. All cells of NAS-Bench-201 are of one kind, so there are no new networks among them. Noise:",
-        "median deviation of cells that are the same network from their median, in the table itself.",
+        "median error, mean over draws. *New networks*: the models of the other devices have seen neither; *known networks*: they have, on their devices.",
+        "Without a measurement there is nothing but the other devices' mean. All cells of NAS-Bench-201 are of one kind, so there are no new networks among",
+        "them. Noise: median deviation of cells that are the same network from their median, in the table itself.",
         "",
     ]
     for part in ("new networks", "known networks"):
