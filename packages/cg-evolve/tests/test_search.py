@@ -247,3 +247,19 @@ def test_constraints_that_nothing_keeps_are_named(algorithm: str) -> None:
     )
     with pytest.raises(SearchError, match="no architecture of the pool is within the constraints"):
         search.ask()
+
+
+def test_notebooks_show_what_a_search_found() -> None:
+    import xml.etree.ElementTree as ElementTree
+
+    search = Search("toy", "random", seed=1, objectives=("worth", "macs:min"))
+    candidates = search.ask(12)
+    search.tell(candidates, [{"worth": worth(c.arch)} for c in candidates[:11]] + [None])
+    root = ElementTree.fromstring(f"<div>{search._repr_html_()}</div>")
+    assert "12 proposals, 12 evaluated, 1 failed" in (root.find("div").text or "")  # type: ignore[union-attr]
+    lines = [[cell.text for cell in line] for line in root.iter("tr")][1:]
+    assert [line[1] for line in lines] == [row.arch for row in search.ranking[:10]]
+    assert repr(search).startswith("<Search of toy: 12 of 12 proposals evaluated, best ")
+    shown = candidates[0]._repr_html_()
+    assert candidates[0].arch in shown
+    assert "<svg" in shown

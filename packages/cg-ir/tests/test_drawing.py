@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import struct
+import sys
 import time
 import xml.etree.ElementTree as ElementTree
 from itertools import combinations, pairwise
@@ -12,9 +14,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from cg_ir import CgError, Graph, GraphBuilder, from_json
+from cg_ir import CgError, Graph, GraphBuilder, MissingExtra, from_json
 from cg_ir.cli import cg, main
-from cg_ir.drawing import to_dot, to_svg
+from cg_ir.drawing import to_dot, to_png, to_svg
+from cg_ir.drawing.style import literal
 from cg_ir.output_formats import write
 from cg_ir.source_code import to_source
 
@@ -173,10 +176,39 @@ def test_draw_command(tmp_path, networks):
     parse((tmp_path / "g.svg").read_text())
 
 
+def test_a_picture_is_the_drawing(tmp_path, networks):
+    pytest.importorskip("resvg_py", reason="the extra 'png' of cg-ir is not installed")
+    graph = networks.cells()
+    root = parse(to_svg(graph, depth=0))
+    light, dark = to_png(graph, depth=0), to_png(graph, depth=0, theme="dark")
+    assert light.startswith(b"\x89PNG\r\n")
+    assert struct.unpack(">II", light[16:24]) == pytest.approx(
+        [2 * float(root.get(k)) for k in ("width", "height")], abs=1
+    )
+    assert light != dark
+    write(graph, tmp_path / "g.png", "draw", depth=0, theme="dark")
+    assert (tmp_path / "g.png").read_bytes() == dark
+    with pytest.raises(CgError, match="scale should be positive"):
+        to_png(graph, scale=0)
+
+
+def test_without_its_library_a_picture_names_what_to_install(monkeypatch, networks):
+    monkeypatch.setitem(sys.modules, "resvg_py", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'cg-ir\[png\]'"):
+        to_png(networks.cells())
+
+
+def test_literal_colours_leave_no_variable(networks):
+    text = to_svg(networks.cells())
+    assert "var(--cg-" in text
+    assert "var(--cg-" not in literal(text, dark=True)
+    assert literal(text, dark=True) != literal(text, dark=False)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["-o", "g.png"], "should end in"),
+        (["-o", "g.jpg"], "should end in"),
         (["-o", "g.cg.json"], "'cg convert' writes .cg.json"),
         (["-o", "g.dot", "--depth", "0"], "--depth does not apply"),
         (["-o", "missing/g.svg"], "cannot write"),

@@ -113,6 +113,62 @@ def test_boxes_do_not_overlap_and_lie_inside_their_regions(show):
             assert inside or outside
 
 
+def test_edges_run_through_no_box_and_no_region(show):
+    """Every point of an edge's way lies in the regions that the whole edge lies in, and in no box."""
+    browser = show(network(stages=2, cells=2))
+    button(browser, "Unfold all").click()
+    browser.execute_async_script(WAIT_FOR_PAINT)
+    edges, wrong = browser.execute_script(
+        """const box = (e, r) => { const m = e.getCTM(), b = e.getBBox(), k = m.a;
+             return { x0: b.x * k + m.e + r, y0: b.y * k + m.f + r, x1: (b.x + b.width) * k + m.e - r, y1: (b.y + b.height) * k + m.f - r }; };
+           const holds = (b, p) => b.x0 < p.x && p.x < b.x1 && b.y0 < p.y && p.y < b.y1;
+           const all = (s, r) => [...document.querySelectorAll(s)].map((e) => box(e, r));
+           const nodes = all('.node > .face, .region.folded > .face', 2), frames = all('.frame', 2), loose = all('.frame', -2);
+           const wrong = [], paths = [...document.querySelectorAll('.edges path')];
+           for (const path of paths) {
+             const length = path.getTotalLength(), m = path.getCTM(), around = new Set();
+             const points = Array.from({ length: 60 }, (_, i) => path.getPointAtLength((length * (i + 0.5)) / 60).matrixTransform(m));
+             if (points.some((p) => nodes.some((b) => holds(b, p)))) wrong.push('box');
+             frames.forEach((b, i) => { if (points.some((p) => holds(b, p)) && !points.every((p) => holds(loose[i], p))) wrong.push('region'); });
+           }
+           return [paths.length, wrong];"""
+    )
+    assert edges > 60
+    assert wrong == []
+
+
+@pytest.mark.parametrize(("width", "least"), [(1280, 6.5), (390, 3.2)])
+def test_a_long_network_is_readable_as_a_whole(show, width, least):
+    """A chain of 122 nodes is broken into columns: its captions have a size that can be read, where one column would be 2 % of the page wide."""
+    builder = GraphBuilder("long")
+    x = builder.input((1, 3, 32, 32))
+    for i in range(40):
+        x = builder.add("Conv", x, channels=16, kernel_shape=(3, 3), pads=(1, 1, 1, 1))
+        x = builder.add("BatchNormalization", x)
+        x = builder.add("Relu" if i % 2 else "Sigmoid", x)
+    builder.output(x)
+    browser = show(builder.build(), width=width, height=844, mobile=width < 600)
+    button(browser, "Show everything").click()
+    browser.execute_async_script(WAIT_FOR_PAINT)
+    size, share = browser.execute_script(
+        """const v = document.querySelector('.viewport'), c = document.querySelector('.canvas'), b = v.getBoundingClientRect();
+           const text = document.querySelector('.node .caption');
+           return [parseFloat(getComputedStyle(text).fontSize) * v.getCTM().a, (b.width * b.height) / (c.clientWidth * c.clientHeight)];"""
+    )
+    assert size > least
+    assert share > 0.5
+
+
+def test_costs_stand_on_operators_and_regions(show):
+    browser = show(network(stages=1, cells=1))
+    convolution = next(label for label in labels(browser, ".node") if label.startswith("Conv 3×3"))
+    assert "448 par · 442 k MACs" in convolution or "432 par · 442 k MACs" in convolution
+    lines = browser.execute_script(
+        "return [...document.querySelectorAll('.region.open .line')].map((e) => e.textContent)"
+    )
+    assert any("MACs" in line for line in lines)
+
+
 def test_folding_and_unfolding(show):
     from selenium.webdriver.common.by import By
 

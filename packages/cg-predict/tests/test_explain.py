@@ -12,7 +12,7 @@ from cg_ir import CgError, GraphBuilder
 from cg_ir.bypass import bypass, bypasses
 from cg_ir.cli import main
 from cg_predict import Predictor, probability_better
-from cg_predict.explain import explain
+from cg_predict.explain import explain, explain_parts
 
 
 class Toy:
@@ -72,6 +72,47 @@ def test_drawn_orders_come_near_the_exact_values(monkeypatch):
     assert (np.abs(drawn.contributions - exact.contributions) <= 4 * drawn.errors + 1e-9).all()
     again = explain(Toy(), graph)
     assert (again.contributions == drawn.contributions).all()
+
+
+def test_regions_that_stand_in_for_each_other_matter_together():
+    """One of three matters as long as another is there: alone each contributes little, together they are what matters."""
+
+    class Spare:
+        name = "spare"
+
+        def predict(self, graphs, return_std=False):
+            return np.array(
+                [float(any(f"block_{i}" in {n.region for n in g.nodes} for i in (0, 2, 4))) for g in graphs]
+            )
+
+    for blocks in (7, 10):  # all subsets; one after the other
+        found = explain(Spare(), chain(blocks))
+        assert found.together == ("block_0", "block_2", "block_4")[: len(found.together)]
+        assert found.fall == 1
+        assert found.contributions.max() < 0.5
+
+
+def test_a_network_that_ignores_its_input_is_the_worst():
+    """The score of the toy grows with depth, also behind a product with zero."""
+
+    def network(gone):
+        b = GraphBuilder("edges")
+        x = b.add("Conv", b.input((1, 3, 8, 8)), channels=4, kernel_shape=(1, 1))
+        for i in range(3):
+            if i in gone:
+                x = b.add("Mul", x, b.add("Constant", value=(0.0,), shape=()))
+                for _ in range(4):
+                    x = b.add("Sigmoid", x)
+            else:
+                x = b.add("Relu", x)
+        b.output(x)
+        return b.build()
+
+    assert Toy().predict([network([0])])[0] > Toy().predict([network([])])[0]
+    found = explain_parts(Toy(), ["a", "b", "c"], network)
+    assert (found.contributions > 0).all()
+    assert found.rest + found.contributions.sum() == pytest.approx(found.score, abs=1e-9)
+    assert found.fall > 0
 
 
 def test_networks_without_regions_are_refused(family):

@@ -12,7 +12,7 @@ from cg_embed.checkpoint import write_checkpoint
 from cg_ir import CgError, GraphBuilder, get_scorer
 from cg_predict import LatencyPredictor
 from cg_predict.device_model import DeviceModel, fit_coefficients
-from cg_predict.device_transfer import DeviceTransfer, most_uncertain
+from cg_predict.device_transfer import BEFORE, DeviceTransfer, _Kernels, most_telling
 from cg_predict.latency import known_devices
 from cg_predict.latency_tables import DEVICES
 from cg_predict.roofline import COLUMNS, roofline
@@ -137,7 +137,7 @@ def test_transfer_finds_the_machine_that_is_alike():
     known = rng.normal(size=(200, 3)) + rng.normal(size=(200, 1))
     measured = known[:, 1] + 2.0 + 0.01 * rng.standard_normal(200)
     transfer = DeviceTransfer(known[:6], measured[:6])
-    assert transfer.nearest(3)[1] > 0.9
+    assert transfer.nearest()[1] > 0.9
     mean, deviation = transfer.predict(known[6:])
     assert np.median(np.abs(mean - measured[6:])) < 0.05
     assert (np.abs(mean - measured[6:]) < 1.6449 * deviation).mean() > 0.8
@@ -145,10 +145,31 @@ def test_transfer_finds_the_machine_that_is_alike():
     assert many < few
 
 
-def test_most_uncertain_takes_no_twin_of_what_is_measured():
+def test_an_ideal_machine_is_no_mean():
+    rng = np.random.default_rng(0)
+    known = rng.normal(size=(40, 3))
+    transfer = DeviceTransfer(known, known[:, 2], ideal=1)
+    assert transfer.nearest()[2] == 0
+    assert transfer.nearest().sum() == pytest.approx(1)
+
+
+def test_suggestions_take_most_from_the_variance_of_all():
     known = np.array([[0.0, 0.0], [0.0, 0.0], [3.0, 3.0], [3.0, 3.0], [-2.0, -2.0]])
-    assert sorted(most_uncertain(known, 3)) in ([0, 2, 4], [1, 2, 4], [0, 3, 4], [1, 3, 4])
-    assert most_uncertain(known, 1, known[2:3]) != [2]
+    assert sorted(most_telling(known, 3)) in ([0, 2, 4], [1, 2, 4], [0, 3, 4], [1, 3, 4])
+    assert most_telling(known, 1, known[2:3]) != [2]
+    rng = np.random.default_rng(0)
+    known = np.concatenate([rng.normal(size=(60, 2)), [[9.0, -9.0]]])
+
+    def left(own):
+        k = _Kernels(known, known)(BEFORE)
+        solved = np.linalg.solve(k[np.ix_(own, own)] + BEFORE.noise**2 * np.eye(len(own)), k[own])
+        return np.trace(k - k[:, own] @ solved)
+
+    chosen = most_telling(known, 4)
+    assert left(chosen) < np.quantile([left(rng.choice(61, 4, replace=False)) for _ in range(50)], 0.1)
+    every = [left([i]) for i in range(61)]
+    assert chosen[0] == int(np.argmin(every))
+    assert most_telling(known, 2, known[chosen[:2]])[0] == chosen[2]
 
 
 # --- what ships ----------------------------------------------------------------------------------------------------------

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from cg_ir.notebook import html_table
+
 if TYPE_CHECKING:
     from cg_ir.graph import Graph
 
@@ -57,6 +59,21 @@ class Candidate:
         """The network; built when asked for."""
         assert self.build is not None
         return self.build(self.arch)
+
+    def _repr_html_(self) -> str:
+        """What the proposal is, above its network's drawing."""
+        predicted = (
+            None if self.mean is None else f"{self.mean:.3f}" + ("" if self.std is None else f" ± {self.std:.3f}")
+        )
+        rows = [
+            ("architecture", self.arch),
+            ("from", " ".join([self.origin, *(f"#{parent}" for parent in self.parents)]).strip()),
+            ("predicted", predicted),
+            ("seed", str(self.seed)),
+            ("steps", None if self.step is None else str(self.step)),
+        ]
+        drawing = self.graph._repr_html_() if self.build is not None else ""
+        return html_table((f"Candidate {self.id}", ""), [row for row in rows if row[1]]) + drawing
 
 
 @dataclass

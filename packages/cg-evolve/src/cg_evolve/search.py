@@ -18,12 +18,16 @@ from cg_evolve.history import DONE, FAILED, PENDING, Candidate, Evaluation, Hist
 from cg_evolve.latency import require_torch
 from cg_evolve.objectives import COSTS, Constraint, Objective, Problem, costs_of, known_costs
 from cg_ir import registry
+from cg_ir.notebook import html_table
 
 if TYPE_CHECKING:
     from cg_evolve.pool import Pool
     from cg_ir.plugins import SearchSpace
 
 __all__ = ["Search"]
+
+#: Evaluations that a notebook shows.
+_SHOWN = 10
 
 
 class Search:
@@ -274,6 +278,26 @@ class Search:
         """The finished evaluations within the constraints, best first."""
         good = [row for row in self.history if self._counts(row)]
         return [good[i] for i in np.argsort(-fitness(good), kind="stable").tolist()] if good else []
+
+    def __repr__(self) -> str:
+        done, best = len(self.history.finished()), self.best
+        found = "" if best is None else f", best {best.value:g}: {best.arch}"
+        return f"<Search of {self.space.name}: {done} of {len(self.history)} proposals evaluated{found}>"
+
+    def _repr_html_(self) -> str:
+        """What it searches, and the best that it found."""
+        objectives = self.problem.objectives
+        heads = ("#", "architecture", *(o.metric for o in objectives), "from")
+        rows = [
+            (row.id, row.arch, *(row.metrics.get(o.metric) for o in objectives), row.candidate.origin)
+            for row in self.ranking[:_SHOWN]
+        ]
+        failed = sum(row.status == FAILED for row in self.history)
+        title = (
+            f"Search of {self.space.name} by {getattr(self.algorithm, 'name', type(self.algorithm).__name__)}, seed {self.seed}: "
+            f"{len(self.history)} proposals, {len(self.history.finished())} evaluated, {failed} failed"
+        )
+        return html_table(heads, rows, title)
 
     def restore(self, rows: Iterable[Evaluation]) -> None:
         """Take over the proposals and results of an interrupted run; their candidates get this search's networks."""

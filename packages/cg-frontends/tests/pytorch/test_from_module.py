@@ -269,8 +269,9 @@ def test_normalisations_without_all_of_their_parameters():
 
 def test_unknown_operators_are_custom_and_say_so():
     module = wrap(lambda self, x: torch.special.i0(self.a(x)), a=nn.Linear(4, 4))
-    with pytest.warns(UnknownOperatorWarning, match="i0"):
+    with pytest.warns(UnknownOperatorWarning, match="i0") as found:
         graph = from_module(module, torch.zeros(1, 4))
+    assert found[0].filename == __file__
     assert [n.attrs["name"] for n in graph.nodes if n.op == "Custom"] == ["i0"]
     with pytest.raises(SourceError, match="i0"):
         from_module(module, torch.zeros(1, 4), strict=True)

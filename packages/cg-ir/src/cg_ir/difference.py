@@ -14,8 +14,12 @@ from typing import Any
 
 from cg_ir.equality import equal
 from cg_ir.graph import COMMUTES, Graph, Node
+from cg_ir.notebook import html_table
 
 __all__ = ["Change", "Difference", "diff"]
+
+#: Operators that a notebook shows.
+_SHOWN = 100
 
 
 @dataclass(frozen=True)
@@ -82,22 +86,33 @@ class Difference:
             lines.append(f"{key:<11}{x:>16,} -> {y:>16,}  ({change})")
         if self.equal:
             return "\n".join([*lines, "the graphs are equal"]) + "\n"
-        entries: list[tuple[int, int, str]] = []
-        for n in self.removed:
-            entries.append((n.index, 0, f"- {_line(n)}"))
-        anchors = sorted(
-            [*((y, x) for x, y in self.unchanged), *((c.after.index, c.before.index) for c in self.changed)]
-        )
-        for n in self.added:
-            entries.append((_before(anchors, n.index), 1, f"+ {_line(n)}"))
-        for c in self.changed:
-            what = "; ".join(f"{key} {_show(x)} -> {_show(y)}" for key, (x, y) in c.fields.items())
-            entries.append((c.before.index, 0, f"~ {_place(c.before)}{c.before.op}: {what}"))
-        lines += [text for _, _, text in sorted(entries, key=lambda e: e[:2])]
+        lines += [f"{sign} {text}" for sign, text in self._entries()]
         lines.append(
             f"{len(self.unchanged)} operators unchanged, {len(self.changed)} changed, {len(self.removed)} removed, {len(self.added)} added"
         )
         return "\n".join(lines) + "\n"
+
+    def _entries(self) -> list[tuple[str, str]]:
+        """Sign and text of every operator that differs, in the order of the first graph."""
+        entries = [(n.index, 0, "-", _line(n)) for n in self.removed]
+        anchors = sorted(
+            [*((y, x) for x, y in self.unchanged), *((c.after.index, c.before.index) for c in self.changed)]
+        )
+        entries += [(_before(anchors, n.index), 1, "+", _line(n)) for n in self.added]
+        for c in self.changed:
+            what = "; ".join(f"{key} {_show(x)} -> {_show(y)}" for key, (x, y) in c.fields.items())
+            entries.append((c.before.index, 0, "~", f"{_place(c.before)}{c.before.op}: {what}"))
+        return [(sign, text) for _, _, sign, text in sorted(entries, key=lambda e: e[:2])]
+
+    def _repr_html_(self) -> str:
+        """Costs and operators that differ, as tables."""
+        names = (self.a.name or "first", self.b.name or "second")
+        costs = html_table(("", *names, "difference"), [(key, x, y, y - x) for key, (x, y) in self.costs.items()])
+        if self.equal:
+            return f"{costs}<p>The graphs are equal.</p>"
+        entries = self._entries()
+        more = [("", f"and {len(entries) - _SHOWN} more")] if len(entries) > _SHOWN else []
+        return costs + html_table(("", "operator"), [*entries[:_SHOWN], *more])
 
 
 def diff(a: Graph, b: Graph) -> Difference:

@@ -41,6 +41,7 @@ FORMATS: tuple[OutputFormat, ...] = (
     OutputFormat(".cg.json", "cg_ir.serialization:save", ("convert",), doc="graph file"),
     OutputFormat(".cg.json.gz", "cg_ir.serialization:save", ("convert",), doc="compressed graph file"),
     OutputFormat(".svg", "cg_ir.drawing.svg:save_svg", ("draw",), ("depth", "theme", "simplify"), "drawing"),
+    OutputFormat(".png", "cg_ir.drawing.png:save_png", ("draw",), ("depth", "theme", "simplify"), "picture"),
     OutputFormat(".html", "cg_ir.page.graph:save_html", ("draw",), ("depth", "theme", "simplify"), "interactive page"),
     OutputFormat(".py", "cg_ir.source_code:save_source", ("convert",), doc="PyTorch source"),
     OutputFormat(".onnx", "cg_ir.onnx_export:save_onnx", ("convert", "draw"), doc="ONNX model with random weights"),

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from cg_ir.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from cg_predict.explain import Explanation, probability_better
+    from cg_predict.comparison import probability_better
+    from cg_predict.explain import Explanation
     from cg_predict.gp import AveragedGaussianProcess, Structure
     from cg_predict.latency import LatencyPredictor, LatencyScorer
     from cg_predict.predictor import Familiarity, Predictor, UnfamiliarWarning
@@ -27,7 +28,7 @@ _WHERE = {
     "rank": "ranking",
     "Ranking": "ranking",
     "Ranked": "ranking",
-    "probability_better": "explain",
+    "probability_better": "comparison",
     "Explanation": "explain",
     "LatencyPredictor": "latency",
     "LatencyScorer": "latency",

@@ -149,9 +149,7 @@ def rank(
         console.print(ranking)
         missing = [heading for heading, _ in ranking.columns()][ranking.fitting(console.width) :]
         if missing:
-            click.echo(
-                f"not shown in {console.width} columns: {', '.join(missing)} (--wide, --json or -o show all)", err=True
-            )
+            click.echo(f"not shown: {', '.join(missing)} (--wide shows all)", err=True)
         _say_how(document, output)
 
 

@@ -1,8 +1,9 @@
 """A machine that was never measured, from a few measurements on it and the models of other machines.
 
-The logarithm of its latency is that of a known machine, plus a constant, plus a linear function and a smooth function of what all known machines say: a
-Gaussian process. Which machine is nearest, and how large each part and the noise are, is not decided: every combination of a small grid predicts, weighted by
-the marginal likelihood of the measurements (Rasmussen and Williams 2006, chapter 5).
+The logarithm of its latency is that of a known machine, plus a constant, plus a linear function and a smooth function of what all known machines say and
+four ideal ones (`cg_predict.roofline.ideal`), which do nothing but compute, move, read weights or launch: a Gaussian process. Which machine is nearest,
+and how large each part and the noise are, is not decided: every combination of a small grid predicts, weighted by the marginal likelihood of the
+measurements (Rasmussen and Williams 2006, chapter 5).
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ _NOISE = (0.01, 0.03, 0.08, 0.2)
 _LEAST = 0.005
 #: Measurements from which on combinations are weighed on a part of them.
 _WEIGHED = 150
+#: Candidates that are weighed against each other.
+_CANDIDATES = 2000
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class _Combination:
     """One row of the grid.
 
     Args:
-        base: column of the machine that is taken as the mean; -1 for the mean of all.
+        base: column of the machine that is taken as the mean.
         slope, smooth, length, noise: see the grid.
     """
 
@@ -46,22 +49,23 @@ class _Combination:
     noise: float
 
     def mean(self, known: Floats) -> Floats:
-        return np.asarray(known.mean(axis=1) if self.base < 0 else known[:, self.base])
+        return np.asarray(known[:, self.base])
 
 
 class DeviceTransfer:
     """The process, conditioned on measurements.
 
     Args:
-        known: logarithms of the latencies that models of other machines give the measured networks, (n, machines).
+        known: logarithms of the latencies that models of other machines give the measured networks, and then those of ideal machines, (n, columns).
         measured: logarithms of what was measured, (n,).
+        ideal: how many of the columns, the last ones, are of ideal machines, which are like no real one.
     """
 
-    def __init__(self, known: Floats, measured: Floats) -> None:
+    def __init__(self, known: Floats, measured: Floats, ideal: int = 0) -> None:
         self._known, self._measured = np.asarray(known, dtype=np.float64), np.asarray(measured, dtype=np.float64)
         grid = [
             _Combination(*values)
-            for values in product(range(-1, self._known.shape[1]), _SLOPES, _SMOOTH, _LENGTHS, _NOISE)
+            for values in product(range(self._known.shape[1] - ideal), _SLOPES, _SMOOTH, _LENGTHS, _NOISE)
         ]
         part = slice(None)
         if len(measured) > _WEIGHED:
@@ -80,9 +84,9 @@ class DeviceTransfer:
             rest = self._measured - combination.mean(self._known)
             self._solved.append((factor, cho_solve((factor, True), rest)))
 
-    def nearest(self, count: int) -> NDArray[np.float64]:
-        """The weight of each of ``count`` machines as the mean, and of the mean of all last, (count + 1,)."""
-        result = np.zeros(count + 1)
+    def nearest(self) -> NDArray[np.float64]:
+        """The weight of each machine as the mean, (columns,)."""
+        result = np.zeros(self._known.shape[1])
         for weight, combination in zip(self.weights, self.combinations, strict=True):
             result[combination.base] += weight
         return result
@@ -102,40 +106,48 @@ class DeviceTransfer:
         return first, np.sqrt(np.maximum(second - first**2, 1e-12))
 
     def suggest(self, known: Floats, k: int) -> list[int]:
-        """Which networks to measure next: greedily the one whose latency is least certain given those before."""
-        return most_uncertain(known, k, self._known, self.combinations[int(self.weights.argmax())])
+        """Which networks to measure next: see `most_telling`."""
+        return most_telling(known, k, self._known, self.combinations[int(self.weights.argmax())])
 
 
 #: What is assumed of a machine before anything was measured on it.
-BEFORE = _Combination(-1, 0.1, 0.2, 1.0, 0.03)
+BEFORE = _Combination(0, 0.1, 0.2, 0.5, 0.1)
 
 
-def most_uncertain(
+def most_telling(
     known: Floats, k: int, measured: Floats | None = None, combination: _Combination = BEFORE
 ) -> list[int]:
-    """Greedily the networks with the greatest variance given those before, by a pivoted Cholesky factorisation.
+    """Greedily the networks whose measurement takes most from the summed variance of all, given those before (A-optimal design).
+
+    The networks of which least is known would be the odd ones, which tell little of the others.
 
     Args:
-        known: what other machines say of the candidates, (n, machines).
+        known: what other machines say of the candidates, (n, columns); evenly spaced ones stand for all where there are more than two thousand.
         k: how many.
-        measured: the same of networks measured already, (m, machines).
+        measured: the same of networks measured already, (m, columns).
     """
-    everything = known if measured is None else np.concatenate([measured, known])
-    done = len(everything) - len(known)
-    kernel = _Kernels(everything, everything)(combination)
-    variance = np.diag(kernel).copy()
-    rows: list[Floats] = []
+    rows = (
+        np.arange(len(known))
+        if len(known) <= max(_CANDIDATES, k)
+        else np.linspace(0, len(known) - 1, max(_CANDIDATES, k)).astype(int)
+    )
+    covariance = _Kernels(known[rows], known[rows])(combination)
+    if measured is not None:
+        across = _Kernels(measured, known[rows])(combination)
+        factor = np.linalg.cholesky(
+            _Kernels(measured, measured)(combination) + combination.noise**2 * np.eye(len(measured))
+        )
+        half = solve_triangular(factor, across, lower=True)
+        covariance = covariance - half.T @ half
     chosen: list[int] = []
-    for step in range(done + k):
-        pivot = step if step < done else done + int(variance[done:].argmax())
-        row = kernel[pivot] - sum((r * r[pivot] for r in rows), np.zeros(len(kernel)))
-        row = row / np.sqrt(max(variance[pivot], 0.0) + combination.noise**2)
-        rows.append(row)
-        variance = variance - row**2
-        if step >= done:
-            chosen.append(pivot - done)
-            variance[pivot] = -np.inf
-    return chosen
+    for _ in range(k):
+        gain = (covariance**2).sum(axis=0) / (np.maximum(np.diag(covariance), 0.0) + combination.noise**2)
+        gain[chosen] = -1.0
+        pick = int(gain.argmax())
+        chosen.append(pick)
+        row = covariance[pick]
+        covariance = covariance - np.outer(row, row) / (max(row[pick], 0.0) + combination.noise**2)
+    return rows[chosen].tolist()
 
 
 class _Kernels:

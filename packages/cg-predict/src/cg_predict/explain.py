@@ -4,29 +4,34 @@ The score is shared out among regions by Shapley values (Shapley 1953): the cont
 takes its place, averaged over the orders in which regions can be taken out. Every value is the score of a real network, so contributions and what is
 left without any of the regions add up to the score, exactly. Up to eight regions all subsets are scored; beyond, orders are drawn, each with its
 reverse.
+
+Regions that stand in for each other have small contributions each, and matter together: so the few whose joint absence lowers the score most are told, too.
+A network that ignores its input cannot be better than chance, whatever a scorer makes of its operators: it counts as worse than all others at hand.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from math import factorial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
 
-from cg_ir.bypass import bypass, bypasses
+from cg_ir.bypass import Bypass, bypass, bypasses
 from cg_ir.errors import CgError
 from cg_ir.graph import Graph
 
-__all__ = ["Explanation", "explain", "probability_better"]
+__all__ = ["Explanation", "explain", "explain_parts", "operator_falls", "shapley"]
 
 Floats = NDArray[np.float64]
 _EXACT = 8
 #: Orders that are drawn, half of them the reverse of the others.
 _ORDERS = 24
+#: Regions that are told together, and regions up to which every such set is tried.
+_TOGETHER, _TRIED = 3, 12
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,9 @@ class Explanation:
         regions: dotted paths.
         contributions: of each region, (n,); with ``rest`` they add up to ``score``.
         errors: standard errors of the contributions, (n,); zero where all orders were taken.
+        together: at most three regions, and at most half of them, whose joint absence lowers the score most; chosen one after the other where there are
+            more than twelve regions.
+        fall: by how much it does.
     """
 
     score: float
@@ -46,6 +54,8 @@ class Explanation:
     regions: tuple[str, ...]
     contributions: Floats
     errors: Floats
+    together: tuple[str, ...]
+    fall: float
 
 
 def explain(scorer: Any, graph: Graph, *, pool: Sequence[Graph] | None = None, seed: int = 0) -> Explanation:
@@ -66,35 +76,137 @@ def explain(scorer: Any, graph: Graph, *, pool: Sequence[Graph] | None = None, s
             "no region of the network can be left out without changing shapes, so there is nothing to share its score among; "
             "regions are modules, stages or cells with three operators or more"
         )
-    scores = _Scores(scorer, graph, parts, pool)
-    if len(parts) <= _EXACT:
-        contributions, errors = _all_subsets(scores, len(parts))
-    else:
-        contributions, errors = _orders(scores, len(parts), seed)
-    return Explanation(
-        scores(())[0], scores(range(len(parts)))[0], tuple(p.region for p in parts), contributions, errors
+    return explain_parts(
+        scorer, [p.region for p in parts], lambda gone: bypass(graph, [parts[i] for i in gone]), pool=pool, seed=seed
     )
 
 
-class _Scores:
-    """Scores of the network without some of its regions, many at once, each once."""
+def explain_parts(
+    scorer: Any,
+    names: Sequence[str],
+    without: Callable[[Sequence[int]], Graph],
+    *,
+    pool: Sequence[Graph] | None = None,
+    seed: int = 0,
+) -> Explanation:
+    """Share a network's score out among parts of one's own choice: edges of a cell, options of a space.
 
-    def __init__(self, scorer: Any, graph: Graph, parts: Sequence[Any], pool: Sequence[Graph] | None) -> None:
-        self._scorer, self._graph, self._parts = scorer, graph, parts
-        self._options: dict[str, Any] = {} if pool is None else {"pool": pool}
+    Args:
+        scorer: as for `explain`.
+        names: of the parts.
+        without: the network without the parts of these numbers, in ascending order; without any it is the network itself.
+        pool: the networks among which one ranks, for scorers that take one.
+        seed: of the orders.
+
+    Raises:
+        CgError: there are no parts.
+    """
+    if not names:
+        raise CgError("there should be one part or more to share a score among")
+    options: dict[str, Any] = {} if pool is None else {"pool": pool}
+    lowest: list[float] = []
+
+    def values(left_out: Sequence[Sequence[int]]) -> Floats:
+        graphs = [without(gone) for gone in left_out]
+        found = np.asarray(scorer.predict(graphs, **options), dtype=float)
+        blind = np.array([not _sees_its_input(graph) for graph in graphs])
+        lowest.extend(found[~blind].tolist())
+        if blind.any() and lowest:
+            found[blind] = min(lowest) - (float(np.std(lowest)) or 1.0)
+        return found
+
+    scores = _Scores(values, len(names))
+    contributions, errors = _shared(scores, seed)
+    whole, nothing = scores.of([0, (1 << len(names)) - 1]).tolist()
+    together, left = _lowest(scores)
+    told = tuple(names[i] for i in together)
+    return Explanation(whole, nothing, tuple(names), contributions, errors, told, whole - left)
+
+
+def shapley(values: Callable[[Sequence[Sequence[int]]], Floats], n: int, seed: int = 0) -> tuple[Floats, Floats]:
+    """Shapley values and their standard errors, (n,) each, of anything that has a value without some of its parts.
+
+    Args:
+        values: of all that it is asked for at once: the numbers of the parts that are left out, in ascending order.
+        n: how many parts there are.
+        seed: of the orders, beyond eight parts.
+    """
+    return _shared(_Scores(values, n), seed)
+
+
+def operator_falls(
+    scorer: Any, graph: Graph, *, pool: Sequence[Graph] | None = None, most: int = 120
+) -> dict[int, float]:
+    """How much the score falls when an identity takes the place of one operator, by node.
+
+    Of operators whose input and output have one shape, sources and sinks aside; the most costly ones where there are more than ``most``.
+    """
+    nodes = graph.nodes
+    able = [
+        n.index for n in nodes
+        if len(n.inputs) == 1 and n.op not in ("Output", "Select") and nodes[n.inputs[0]].shape == n.shape
+        and nodes[n.inputs[0]].op not in ("Parameter", "Constant")
+    ]  # fmt: skip
+    able = sorted(sorted(able, key=lambda i: (-nodes[i].macs, -nodes[i].params, i))[:most])
+    without = [bypass(graph, [Bypass("", frozenset([i]), nodes[i].inputs[0], i)]) for i in able]
+    options: dict[str, Any] = {} if pool is None else {"pool": pool}
+    scores = np.asarray(scorer.predict([graph, *without], **options), dtype=float)
+    return dict(zip(able, (scores[0] - scores[1:]).tolist(), strict=True))
+
+
+class _Scores:
+    """Values without some of the parts, many at once, each once.
+
+    Args:
+        values: see `shapley`.
+        parts: how many there are.
+    """
+
+    def __init__(self, values: Callable[[Sequence[Sequence[int]]], Floats], parts: int) -> None:
+        self._values, self.parts = values, parts
         self._known: dict[int, float] = {}
 
     def of(self, masks: Sequence[int]) -> Floats:
-        """Scores by masks of regions left out, (n,)."""
+        """Values by masks of parts left out, (n,)."""
         fresh = [mask for mask in dict.fromkeys(masks) if mask not in self._known]
         if fresh:
-            graphs = [bypass(self._graph, [p for i, p in enumerate(self._parts) if mask >> i & 1]) for mask in fresh]
-            values = np.asarray(self._scorer.predict(graphs, **self._options), dtype=float)
-            self._known.update(zip(fresh, values.tolist(), strict=True))
+            found = self._values([self.members(mask) for mask in fresh])
+            self._known.update(zip(fresh, np.asarray(found, dtype=float).tolist(), strict=True))
         return np.array([self._known[mask] for mask in masks])
 
-    def __call__(self, left_out: Any) -> Floats:
-        return self.of([sum(1 << i for i in left_out)])
+    def members(self, mask: int) -> list[int]:
+        """The parts of a mask."""
+        return [i for i in range(self.parts) if mask >> i & 1]
+
+
+def _shared(scores: _Scores, seed: int) -> tuple[Floats, Floats]:
+    return _all_subsets(scores, scores.parts) if scores.parts <= _EXACT else _orders(scores, scores.parts, seed)
+
+
+def _sees_its_input(graph: Graph) -> bool:
+    """Whether any path from an input to an output passes no product with 0."""
+    sees = [node.op == "Input" for node in graph.nodes]
+    zero = [node.op == "Constant" and not any(node.attrs["value"]) for node in graph.nodes]
+    for node in graph.nodes:
+        if node.op != "Mul" or not any(zero[i] for i in node.inputs):
+            sees[node.index] |= any(sees[i] for i in node.inputs)
+    return any(sees[node.index] for node in graph.nodes if node.op == "Output")
+
+
+def _lowest(scores: _Scores) -> tuple[list[int], float]:
+    """The few parts whose joint absence leaves the lowest score, and that score."""
+    n = scores.parts
+    count = min(_TOGETHER, max(1, n // 2))
+    if n <= _TRIED:
+        masks = [sum(1 << i for i in chosen) for chosen in combinations(range(n), count)]
+        values = scores.of(masks)
+        mask = masks[int(values.argmin())]
+    else:
+        mask = 0
+        for _ in range(count):
+            masks = [mask | 1 << i for i in range(n) if not mask >> i & 1]
+            mask = masks[int(scores.of(masks).argmin())]
+    return scores.members(mask), float(scores.of([mask])[0])
 
 
 def _all_subsets(scores: _Scores, n: int) -> tuple[Floats, Floats]:
@@ -125,19 +237,3 @@ def _orders(scores: _Scores, n: int, seed: int) -> tuple[Floats, Floats]:
             values = scores.of([int(mask) for mask in chain])
             falls[k, order] += (values[:-1] - values[1:]) / 2
     return falls.mean(axis=0), falls.std(axis=0, ddof=1) / np.sqrt(len(pairs))
-
-
-def probability_better(scorer: Any, a: Graph, b: Graph, pool: Sequence[Graph] | None = None) -> float:
-    """The probability that the first network is the better one, by the scorer's means and standard deviations.
-
-    Errors count as independent. Those of networks that are alike are not: the truth then lies further from one half.
-
-    Raises:
-        CgError: the scorer knows no standard deviation.
-    """
-    options: dict[str, Any] = {} if pool is None else {"pool": pool}
-    found = scorer.predict([a, b], return_std=True, **options)
-    if not isinstance(found, tuple):
-        raise CgError(f"the scorer '{scorer.name}' knows no standard deviation")
-    mean, deviation = (np.asarray(values, dtype=float) for values in found)
-    return float(norm.cdf((mean[0] - mean[1]) / max(float(np.hypot(*deviation)), 1e-12)))

@@ -18,7 +18,7 @@ from cg_ir.commands import source_options
 from cg_ir.errors import CgError, PluginError, SourceError
 from cg_ir.graph import Graph
 from cg_ir.sources import Reading
-from cg_ir.terminal import json_option, table_console
+from cg_ir.terminal import json_option, say_written, table_console
 
 __all__ = ["explain", "improve"]
 
@@ -42,7 +42,13 @@ _exclude_option = click.option(
 
 @click.command()
 @click.argument("source")
-@click.option("--against", metavar="SOURCE", help="Another network: say which is better, and what differs.")
+@click.option("--against", metavar="SOURCE", help="Another network: say which is better, and why.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Page (.html) with the drawings, painted by what regions and operators contribute.",
+)
 @_scorer_option
 @_exclude_option
 @json_option
@@ -50,6 +56,7 @@ _exclude_option = click.option(
 def explain(
     source: str,
     against: str | None,
+    output: Path | None,
     scorer_name: str,
     exclude: tuple[str, ...],
     as_json: bool,
@@ -61,15 +68,23 @@ def explain(
 
     Contributions are Shapley values; with the score of what is left they add up to the score.
     """
+    if output is not None and output.suffix != ".html":
+        raise SourceError(f"{output}: the name should end in .html")
     reading, scorer = Reading(None, inputs, arguments, strict), _scorer(scorer_name, exclude)
     names = [source] if against is None else [source, against]
     graphs = [reading.graph(name) for name in names]
     document: dict[str, Any] = {
         "scorer": scorer_name,
-        "networks": [_explained(n, g, scorer) for n, g in zip(names, graphs, strict=True)],
+        "networks": [_explained(n, g, scorer, output is not None) for n, g in zip(names, graphs, strict=True)],
     }
     if against is not None:
         document["comparison"] = _compared(graphs, scorer)
+    if output is not None:
+        from cg_predict.explanation_page import save_explanation
+
+        save_explanation(document, graphs, output)
+        say_written(output, "", as_json, networks=len(graphs))
+        return
     if as_json:
         click.echo(json.dumps(document, indent=1))
         return
@@ -79,24 +94,43 @@ def explain(
         _print_comparison(document["comparison"], names)
 
 
-def _explained(name: str, graph: Graph, scorer: Any) -> dict[str, Any]:
+def _explained(name: str, graph: Graph, scorer: Any, operators: bool) -> dict[str, Any]:
     from cg_predict.explain import explain as share_out
+    from cg_predict.explain import operator_falls
+    from cg_predict.predictor import Predictor
+    from cg_predict.properties import nearest_known
 
     found = share_out(scorer, graph)
     regions = [
         {"region": region, "contribution": float(value), "error": float(error)}
         for region, value, error in zip(found.regions, found.contributions, found.errors, strict=True)
     ]
-    return {"source": name, "score": found.score, "rest": found.rest, "regions": regions}
+    row = {
+        "source": name, "score": found.score, "rest": found.rest, "regions": regions, "together": list(found.together), "fall": found.fall,
+    }  # fmt: skip
+    if isinstance(scorer, Predictor):
+        row["nearest"] = [
+            {
+                "name": near.name,
+                "family": near.family,
+                "differs": [{"property": name, "here": here, "there": there} for name, here, there in near.differs],
+            }
+            for near in nearest_known(scorer, graph)
+        ]
+    if operators:
+        row["operators"] = operator_falls(scorer, graph)
+    return row
 
 
 def _compared(graphs: Sequence[Graph], scorer: Any) -> dict[str, Any]:
-    from cg_predict.explain import probability_better
+    from cg_predict.comparison import probability_better
     from cg_predict.latency import LatencyPredictor
+    from cg_predict.predictor import Predictor
+    from cg_predict.properties import difference_by_property
 
     rows = {
         "parameters": [g.params for g in graphs],
-        "macs": [g.macs for g in graphs],
+        "MACs": [g.macs for g in graphs],
         "depth": [g.depth for g in graphs],
     }
     latency = {d: LatencyPredictor(d).predict(graphs).tolist() for d in LatencyPredictor().devices}
@@ -104,40 +138,71 @@ def _compared(graphs: Sequence[Graph], scorer: Any) -> dict[str, Any]:
         probability: float | None = probability_better(scorer, graphs[0], graphs[1])
     except (CgError, TypeError):
         probability = None
-    return {"probability_first_is_better": probability, "costs": rows, "latency_ms": latency}
+    shares = difference_by_property(scorer, graphs[0], graphs[1]) if isinstance(scorer, Predictor) else []
+    properties = [
+        {"property": s.name, "contribution": s.contribution, "error": s.error, "first": s.first, "second": s.second}
+        for s in shares
+    ]
+    return {
+        "probability_first_is_better": probability,
+        "properties": properties,
+        "costs": rows,
+        "latency_ms": latency,
+    }
 
 
 def _print(row: dict[str, Any]) -> None:
-    from rich.table import Table
-
-    table = Table(title=f"{row['source']}: score {row['score']:.3f}", title_justify="left", box=None, pad_edge=False)
-    for heading in ("region", "contribution", "±", ""):
-        table.add_column(heading, justify="left" if heading in ("region", "") else "right", overflow="fold")
+    table = _new_table(
+        f"{row['source']}: score {row['score']:.3f}", ("region", "contribution", "±", ""), ("region", "")
+    )
     largest = max(abs(part["contribution"]) for part in row["regions"]) or 1.0
     for part in row["regions"]:
-        value = part["contribution"]
-        bar = ("+" if value >= 0 else "-") * round(20 * abs(value) / largest)
-        table.add_row(part["region"], f"{value:+.3f}", f"{part['error']:.3f}" if part["error"] else "", bar)
+        table.add_row(part["region"], *_told(part, largest))
     table.add_row("everything else", f"{row['rest']:+.3f}", "", "")
     table_console().print(table)
+    click.echo(f"together most: {', '.join(row['together'])} ({-row['fall']:+.3f} without them)")
+    for near in row.get("nearest", ())[:1]:
+        differs = "; ".join(
+            f"{d['property']} ({d['here']} here, {d['there']} there)" if d["here"] else d["property"]
+            for d in near["differs"]
+        )
+        click.echo(f"nearest labelled network: {near['name']}; what differs: {differs or 'hardly anything'}")
 
 
 def _print_comparison(found: dict[str, Any], names: Sequence[str]) -> None:
-    from rich.table import Table
-
-    table = Table(title="side by side", title_justify="left", box=None, pad_edge=False)
-    for heading in ("", *names):
-        table.add_column(heading, justify="right" if heading else "left", overflow="fold")
+    table = _new_table("side by side", ("", "first", "second"), ("",))
     for name, (a, b) in found["costs"].items():
         table.add_row(name, f"{a:,}", f"{b:,}")
     for name, (a, b) in found["latency_ms"].items():
         table.add_row(f"ms on {name}", f"{a:.3g}", f"{b:.3g}")
     table_console().print(table)
+    if shares := found["properties"]:
+        total = sum(share["contribution"] for share in shares)
+        heads = ("property", "first", "second", "contribution", "±", "")
+        table = _new_table(f"what makes the difference of {total:+.3f}", heads, ("property", "first", "second", ""))
+        largest = abs(shares[0]["contribution"]) or 1.0
+        for share in shares:
+            table.add_row(share["property"], share["first"], share["second"], *_told(share, largest))
+        table_console().print(table)
     probability = found["probability_first_is_better"]
     if probability is not None:
-        click.echo(
-            f"{names[0]} is the better one with probability {probability:.2f}, errors of the two taken as independent"
-        )
+        click.echo(f"the first, {names[0]}, is the better one with probability {probability:.2f}")
+
+
+def _new_table(title: str, headings: Sequence[str], left: Sequence[str]) -> Any:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading in left else "right", overflow="fold")
+    return table
+
+
+def _told(part: dict[str, Any], largest: float) -> tuple[str, str, str]:
+    """A contribution, its error and a bar."""
+    value = part["contribution"]
+    bar = ("+" if value >= 0 else "-") * round(20 * abs(value) / largest)
+    return f"{value:+.3f}", f"{part['error']:.3f}" if part["error"] else "", bar
 
 
 # --- improve -------------------------------------------------------------------------------------------------------------

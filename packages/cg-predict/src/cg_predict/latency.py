@@ -13,16 +13,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator
 
 from cg_embed.checkpoint import CheckpointError, read_checkpoint, write_checkpoint
 from cg_embed.pretrained import Pretrained
 from cg_ir.errors import CgError
 from cg_ir.graph import Graph
 from cg_predict.device_model import DeviceModel
-from cg_predict.device_transfer import DeviceTransfer, most_uncertain
+from cg_predict.device_transfer import DeviceTransfer, most_telling
+from cg_predict.estimator import Estimator
 from cg_predict.latency_tables import DEVICES, Device
-from cg_predict.roofline import roofline
+from cg_predict.roofline import IDEAL, ideal, roofline
 from cg_predict.targets import check_graphs, check_labels
 from cg_predict.threads import single_threaded
 
@@ -52,7 +52,7 @@ def known_devices(directory: str | None = None) -> dict[str, DeviceModel]:
     }
 
 
-class LatencyPredictor(Pretrained, BaseEstimator):
+class LatencyPredictor(Pretrained, Estimator):
     """Milliseconds of a forward pass on one machine.
 
     Args:
@@ -109,13 +109,14 @@ class LatencyPredictor(Pretrained, BaseEstimator):
         return found
 
     def _others(self, graphs: Sequence[Graph]) -> Floats:
-        """Logarithms of what every known machine needs, (n, machines)."""
+        """Logarithms of what every known machine needs, and then the ideal ones, (n, columns)."""
         names = self.devices
         if not names:
             raise CgError("no known device is left to start from; exclude less")
         known = [next(d for d in DEVICES if d.name == name) for name in names]
-        columns = {size: roofline(graphs, size) / size for size in {d.batch for d in known}}
-        return np.stack([np.log(known_devices()[d.name].predict(columns[d.batch])) for d in known], axis=1)
+        columns = {size: roofline(graphs, size) / size for size in {1, *(d.batch for d in known)}}
+        told = [np.log(known_devices()[d.name].predict(columns[d.batch])) for d in known]
+        return np.concatenate([np.stack(told, axis=1), ideal(columns[1])], axis=1)
 
     # --- scikit-learn -------------------------------------------------------------------------------------------------
 
@@ -135,7 +136,7 @@ class LatencyPredictor(Pretrained, BaseEstimator):
         if (values <= 0).any():
             raise CgError(f"a latency should be positive, not {values.min():g}")
         self._others_measured, self._log_measured = self._others(graphs), np.log(values)
-        self._transfer = DeviceTransfer(self._others_measured, self._log_measured)
+        self._transfer = DeviceTransfer(self._others_measured, self._log_measured, len(IDEAL))
         self.measured_ = len(values)
         return self
 
@@ -179,7 +180,7 @@ class LatencyPredictor(Pretrained, BaseEstimator):
 
     @single_threaded
     def suggest(self, graphs: Sequence[Graph], k: int) -> list[int]:
-        """Which networks to measure next, most telling first: those whose latency is least certain given the ones before.
+        """Which networks to measure next, most telling first: those that make the latencies of all of them most certain, given the ones before.
 
         Raises:
             CgError: there are fewer than ``k`` networks.
@@ -188,7 +189,7 @@ class LatencyPredictor(Pretrained, BaseEstimator):
         if not 0 < k <= len(graphs):
             raise CgError(f"suggest can choose between 1 and {len(graphs)} of these networks, not {k}")
         others = self._others(graphs)
-        return self._transfer.suggest(others, k) if hasattr(self, "_transfer") else most_uncertain(others, k)
+        return self._transfer.suggest(others, k) if hasattr(self, "_transfer") else most_telling(others, k)
 
     # --- files --------------------------------------------------------------------------------------------------------
 
@@ -223,10 +224,10 @@ class LatencyPredictor(Pretrained, BaseEstimator):
         if not _settings_fit(device, exclude, batch) or not _measurements_fit(others, log_ms):
             raise CheckpointError(f"{directory} is no saved latency predictor: its settings or measurements are none")
         result = cls(device, tuple(exclude), batch=batch)
-        if list(result.devices) != config.get("devices") or others.shape[1] != len(result.devices):
+        if list(result.devices) != config.get("devices") or others.shape[1] != len(result.devices) + len(IDEAL):
             raise CgError(f"{directory} starts from other known devices than this release has; fit it again")
         result._others_measured, result._log_measured = others, log_ms
-        result._transfer = DeviceTransfer(others, log_ms)
+        result._transfer = DeviceTransfer(others, log_ms, len(IDEAL))
         result.measured_ = len(log_ms)
         return result
 

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cg_ir import SourceError, get_benchmark, get_space, graph_of, hash_all, load_set, save_set
+from cg_ir import ArchError, get_benchmark, get_space, hash_all, load_set, save_set
 from cg_ir.errors import CgError
 from cg_ir.graph import Graph
-from cg_ir.plugins import BenchmarkTable
+from cg_ir.plugins import BenchmarkTable, SearchSpace
 from cg_predict.roofline import COLUMNS, roofline
 
 __all__ = ["DEVICES", "Device", "Measured", "read_measured"]
@@ -162,9 +162,9 @@ def _timm_graphs(
 ) -> dict[tuple[str, int], Graph]:
     """The graph of each model and image size, from a file or made by timm; those that timm cannot build at a size are missing."""
     if not cache.is_file():
-        made = []
+        made, space = [], get_space("timm")
         for i, (arch, size) in enumerate(keys, 1):
-            graph = _timm_graph(arch, size)
+            graph = _timm_graph(space, arch, size)
             progress(f"{i} of {len(keys)} timm models: {arch} at {size}" + ("" if graph is not None else ", not built"))
             if graph is not None:
                 made.append(graph.renamed(f"{arch}@{size}"))
@@ -177,14 +177,11 @@ def _timm_graphs(
     return found
 
 
-def _timm_graph(arch: str, size: int) -> Graph | None:
-    for options in ({}, {"img_size": size}):
-        try:
-            return graph_of("timm:create_model", args={"model_name": arch, **options}, input=[f"3x{size}x{size}"])
-        except SourceError as error:
-            if "no module is called" in str(error):
-                raise
-    return None
+def _timm_graph(space: SearchSpace, arch: str, size: int) -> Graph | None:
+    try:
+        return space.graph(f"{arch}@{size}")
+    except ArchError:
+        return None
 
 
 # --- NAS-Bench-201 ----------------------------------------------------------------------------------------------------

@@ -6,20 +6,25 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import kendalltau, rankdata, spearmanr
 
-__all__ = ["coverage", "kendall", "precision_at_top", "rank_of_best", "regret", "spearman", "spearman_in_top"]
+__all__ = [
+    "calibration_error", "coverage", "kendall", "precision_at_top", "rank_of_best", "regret", "spearman", "spearman_in_top",
+]  # fmt: skip
 
 Floats = NDArray[np.floating[Any]]
 
 
 def spearman(score: Floats, truth: Floats) -> float:
     """Rank correlation; 0 where either is constant."""
+    from scipy.stats import spearmanr  # takes longer to import than most rankings
+
     return _finite(spearmanr(score, truth).statistic) if np.ptp(score) and np.ptp(truth) else 0.0
 
 
 def kendall(score: Floats, truth: Floats) -> float:
     """Kendall's tau-b; 0 where either is constant."""
+    from scipy.stats import kendalltau
+
     return _finite(kendalltau(score, truth).statistic) if np.ptp(score) and np.ptp(truth) else 0.0
 
 
@@ -37,6 +42,8 @@ def regret(score: Floats, truth: Floats) -> float:
 
 def rank_of_best(score: Floats, truth: Floats) -> float:
     """True rank of the predicted best as a share of all networks; 1/n is perfect."""
+    from scipy.stats import rankdata
+
     return float(rankdata(-truth, method="min")[int(np.argmax(score))]) / len(truth)
 
 
@@ -51,6 +58,16 @@ def coverage(mean: Floats, std: Floats, truth: Floats, level: float = 0.9) -> fl
     from scipy.special import ndtri
 
     return float(np.mean(np.abs(truth - mean) <= ndtri(0.5 + level / 2) * std))
+
+
+def calibration_error(probability: Floats, true: NDArray[np.bool_], bins: int = 10) -> float:
+    """Expected calibration error (Naeini, Cooper and Hauskrecht 2015): how far probabilities and the shares that came true lie apart.
+
+    The mean over ``bins`` of equal width, weighted by how many probabilities each holds.
+    """
+    place = np.minimum((np.asarray(probability) * bins).astype(int), bins - 1)
+    gaps = np.bincount(place, weights=probability, minlength=bins) - np.bincount(place, weights=true, minlength=bins)
+    return float(np.abs(gaps).sum() / len(place))
 
 
 def _finite(value: Any) -> float:

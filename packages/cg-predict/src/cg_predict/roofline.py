@@ -26,7 +26,7 @@ from cg_ir.batching import Batch, ranges
 from cg_ir.graph import Graph
 from cg_ir.operators import OPERATORS, operator_code
 
-__all__ = ["COLUMNS", "KINDS", "roofline"]
+__all__ = ["COLUMNS", "IDEAL", "KINDS", "ideal", "roofline"]
 
 Floats = NDArray[np.float64]
 
@@ -171,6 +171,22 @@ def roofline(graphs: Sequence[Graph], batch: int = 1) -> Floats:
         np.ones((n, 1)),
     ]
     return np.concatenate(columns, axis=1)
+
+
+#: Columns whose sums ideal machines need time for.
+IDEAL = ("macs/", "fused/", "weights/", "launches/")
+
+
+def ideal(columns: Floats) -> Floats:
+    """Logarithms of what machines need that do nothing but compute, move, read weights, or launch, (n, 4), in units of their own.
+
+    Args:
+        columns: of `roofline`, (n, d).
+    """
+    sums = [
+        columns[:, [i for i, name in enumerate(COLUMNS) if name.startswith(prefix)]].sum(axis=1) for prefix in IDEAL
+    ]
+    return np.log(np.maximum(np.stack(sums, axis=1), 1.0))
 
 
 class _FusedEdges:

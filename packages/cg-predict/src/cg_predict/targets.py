@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
-from scipy.stats import rankdata
 
 from cg_ir.errors import CgError
 from cg_ir.graph import Graph
@@ -26,6 +25,8 @@ def normal_scores(y: ArrayLike) -> NDArray[np.float64]:
     Ranks are all that transfers between families whose accuracies lie on different scales.
     """
     values = np.asarray(y, dtype=np.float64)
+    from scipy.stats import rankdata
+
     result: NDArray[np.float64] = ndtri((rankdata(values) - 0.5) / len(values)) if len(values) else values
     return result
 

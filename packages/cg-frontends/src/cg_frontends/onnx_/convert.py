@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +19,7 @@ from cg_frontends.onnx_.operation import dtype_name
 from cg_ir import Graph, GraphError, SourceError
 from cg_ir.unfolding import folded_convolutions
 from cg_ir.unfolding import unfold as restored
+from cg_ir.user_warnings import warn_user
 
 __all__ = ["PRODUCER", "OnnxConversionWarning", "convert", "from_onnx"]
 
@@ -69,9 +69,7 @@ def from_onnx(
         listed = ", ".join(f"{key} ({count}x)" for key, count in sorted(low.unknown.items()))
         if strict:
             raise SourceError(f"{what}: operators outside the vocabulary: {listed}")
-        warnings.warn(
-            f"{what}: operators outside the vocabulary became Custom: {listed}", UnknownOperatorWarning, stacklevel=2
-        )
+        warn_user(f"{what}: operators outside the vocabulary became Custom: {listed}", UnknownOperatorWarning)
     folded = folded_convolutions(graph)
     if folded and not unfold:
         notes.append(
@@ -79,7 +77,7 @@ def from_onnx(
             "unfold=True (FILE.onnx?unfold=true) gives the network as it was trained, which costs and ranks otherwise"
         )
     for note in notes:
-        warnings.warn(f"{what}: {note}", OnnxConversionWarning, stacklevel=2)
+        warn_user(f"{what}: {note}", OnnxConversionWarning)
     if verify:
         from cg_frontends.onnx_.replay import replay
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +23,7 @@ from cg_frontends.pytorch.modules import lend
 from cg_frontends.pytorch.recorder import Recorder
 from cg_frontends.pytorch.structure import map_tensors, tensors_of
 from cg_ir import CgError, Graph, GraphError, SourceError
+from cg_ir.user_warnings import warn_user
 
 __all__ = ["PRODUCER", "Conversion", "as_exporting", "convert", "from_module", "name_of"]
 
@@ -70,9 +70,7 @@ def from_module(
         listed = ", ".join(f"{key} ({count}x)" for key, count in sorted(unknown.items()))
         if strict:
             raise SourceError(f"{name}: operators outside the vocabulary: {listed}")
-        warnings.warn(
-            f"{name}: operators outside the vocabulary became Custom: {listed}", UnknownOperatorWarning, stacklevel=2
-        )
+        warn_user(f"{name}: operators outside the vocabulary became Custom: {listed}", UnknownOperatorWarning)
     if verify:
         from cg_frontends.pytorch.replay import replay
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["HUES", "KINDS", "stylesheet"]
+import re
+
+__all__ = ["HUES", "KINDS", "literal", "stylesheet"]
 
 #: Colour groups in the order of the legend, and how it calls them.
 KINDS = {
@@ -53,9 +55,18 @@ _DARK = {
 }
 
 
+def _values(dark: bool) -> dict[str, str]:
+    return {**(_DARK if dark else _LIGHT), **{name: pair[dark] for name, pair in HUES.items()}}
+
+
 def _variables(dark: bool) -> str:
-    values = {**(_DARK if dark else _LIGHT), **{name: pair[dark] for name, pair in HUES.items()}}
-    return "".join(f"--cg-{name}:{value};" for name, value in values.items())
+    return "".join(f"--cg-{name}:{value};" for name, value in _values(dark).items())
+
+
+def literal(drawing: str, dark: bool) -> str:
+    """A drawing with the colours of one theme in place of variables, for programs that know none."""
+    values = _values(dark)
+    return re.sub(r"var\(--cg-(\w+)\)", lambda found: values[found[1]], drawing)
 
 
 def stylesheet() -> str:
@@ -65,7 +76,8 @@ def stylesheet() -> str:
         f".cg-theme-dark{{{_variables(True)}}}",
         f"@media (prefers-color-scheme:dark){{.cg-theme-auto{{{_variables(True)}}}}}",
         ".cg-svg{max-width:100%;height:auto}",
-        ".cg-svg text{font-family:ui-sans-serif,system-ui,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif;fill:var(--cg-ink)}",
+        ".cg-svg text{font-family:ui-sans-serif,system-ui,'Segoe UI',Roboto,'Helvetica Neue',Arial,'Liberation Sans','DejaVu Sans',sans-serif}",
+        ".cg-svg text{fill:var(--cg-ink)}",
         ".cg-page{fill:var(--cg-page)}",
         ".cg-heading{font-size:17px;font-weight:600}",
         ".cg-facts{font-size:12px}",

@@ -20,6 +20,7 @@ GRAPH_SCRIPTS = (
     "vendor/dagre.min.js",
     "base.js",
     "graph-model.js",
+    "graph-columns.js",
     "graph-layout.js",
     "graph-zoom.js",
     "graph-draw.js",

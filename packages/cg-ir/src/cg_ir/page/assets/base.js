@@ -36,6 +36,9 @@ cg.short = function (value) {
 /** 1234567 as "1,234,567". */
 cg.whole = (value) => (Number.isFinite(value) ? value.toLocaleString("en-US") : "–");
 
+/** 0.0312 as "+0.031". */
+cg.signed = (value) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(3);
+
 cg.percent = function (part, total) {
   if (!total) return "0%";
   const share = (100 * part) / total;

@@ -88,7 +88,10 @@ cg.graphModel = function (data) {
     return item.all;
   }
   total(root);
-  return { name: data.name, hash: data.hash, depth: data.depth, producer: data.producer, nodes, root, regions: inTree, params: data.params, macs: data.macs };
+  const paint = data.paint || { name: "", regions: {}, nodes: {} };
+  const most = (values) => Math.max(1e-12, ...Object.values(values).map(Math.abs));
+  paint.most = { regions: most(paint.regions), nodes: most(paint.nodes) };
+  return { paint, name: data.name, hash: data.hash, depth: data.depth, producer: data.producer, nodes, root, regions: inTree, params: data.params, macs: data.macs };
 };
 
 /** Parameters (shared weights once) and MACs of some nodes. */
@@ -101,6 +104,19 @@ cg.costs = function (nodes) {
     macs += signature.macs;
   }
   return { params, macs };
+};
+
+/** What an item was given to be painted by, or null: of a region its own, or the sum of those inside it. */
+cg.valueOf = function ({ paint }, item) {
+  if (!item.isRegion) return paint.nodes[item.index] ?? null;
+  const inside = Object.entries(paint.regions).filter(([path]) => path === item.path || path.startsWith(item.path + "."));
+  return item.parent && inside.length ? inside.reduce((sum, [, value]) => sum + value, 0) : null;
+};
+
+/** The same between -0.75 and 0.75. */
+cg.paintOf = function (model, item) {
+  const value = cg.valueOf(model, item), most = item.isRegion ? model.paint.most.regions : model.paint.most.nodes;
+  return value === null ? null : 0.75 * Math.sign(value) * Math.sqrt(Math.min(1, Math.abs(value) / most));
 };
 
 cg.ancestors = function (item) {

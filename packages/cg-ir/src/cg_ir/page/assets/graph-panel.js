@@ -12,6 +12,11 @@ cg.panelFor = function (model, item, act) {
     return [name, [cg.h("span", { class: "number" }, cg.whole(value)), " ", cg.h("span", { class: "muted" }, cg.percent(value, total))]];
   }
 
+  function painted() {
+    const value = cg.valueOf(model, item);
+    return value === null ? null : [item.isRegion ? "Contribution" : "Without it, score", item.isRegion ? cg.signed(value) : cg.signed(-value)];
+  }
+
   function jump(to, text) {
     return cg.h("button", { type: "button", class: "link", click: () => act.select(to) }, text);
   }
@@ -72,6 +77,7 @@ cg.panelFor = function (model, item, act) {
         ["Nodes", cg.whole(all.length)],
         cost("Parameters", params, model.params),
         cost("MACs", macs, model.macs),
+        painted(),
       ]),
       operators(all, "Operators in the region"),
     ];
@@ -100,6 +106,7 @@ cg.panelFor = function (model, item, act) {
         ...signature.inputs.map((shape, i) => [signature.inputs.length > 1 ? "Input " + (i + 1) : "Input", cg.shape(shape)]),
         cost("Parameters", signature.params, model.params),
         cost("MACs", signature.macs, model.macs),
+        painted(),
         item.path && ["Region", path(item)],
         item.name && ["Name", cg.h("code", {}, item.name)],
         item.weights && ["Shares weights", cg.h("code", {}, item.weights)],

@@ -1,11 +1,16 @@
 // The graph view: drawing, controls and panel in one element.
 "use strict";
 
-/** Put the view of a graph into `host`; `data` is what cg_ir.page.graph.graph_data writes. */
-cg.graphView = function (host, data) {
+/**
+ * Put the view of a graph into `host`.
+ *
+ * @param data what cg_ir.page.graph.graph_data writes; with `paint`, {name, regions: {path: number}, nodes: {index: number}}, it can be coloured by these.
+ * @param colourBy kind, macs, params or paint.
+ */
+cg.graphView = function (host, data, colourBy = "kind") {
   const model = cg.graphModel(data);
   const folded = cg.firstFolds(model, 90, data.open);
-  const state = { item: null, filtered: new Set(), query: "", colour: "kind", at: -1, matches: [] };
+  const state = { item: null, filtered: new Set(), query: "", colour: colourBy, at: -1, matches: [] };
   let layout, drawing, current;
 
   const search = cg.h("input", { type: "search", placeholder: "Search: conv 3x3, relu, stage_2 …", "aria-label": "Search operators, regions, attributes and shapes", autocomplete: "off", spellcheck: "false", input: onQuery, keydown: onSearchKey });
@@ -14,13 +19,15 @@ cg.graphView = function (host, data) {
   const next = iconButton("›", "Next match", () => step(1));
   const clear = cg.h("button", { type: "button", click: clearFilter }, "Clear");
   const colour = cg.h("select", { "aria-label": "Colour by", change: () => { state.colour = colour.value; render(); } },
-    cg.h("option", { value: "kind" }, "Colour: kind"), cg.h("option", { value: "macs" }, "Colour: MACs"), cg.h("option", { value: "params" }, "Colour: parameters"));
+    cg.h("option", { value: "kind" }, "Colour: kind"), cg.h("option", { value: "macs" }, "Colour: MACs"), cg.h("option", { value: "params" }, "Colour: parameters"),
+    data.paint && cg.h("option", { value: "paint" }, "Colour: " + data.paint.name));
+  colour.value = colourBy;
   const foldAll = cg.h("button", { type: "button", click: () => setAll(true) }, "Fold all");
   const unfoldAll = cg.h("button", { type: "button", click: () => setAll(false) }, "Unfold all");
   const details = cg.h("button", { type: "button", class: "details", "aria-pressed": "true", click: togglePanel }, "Details");
   const live = cg.h("div", { class: "visually-hidden", role: "status", "aria-live": "polite" });
   const viewport = cg.svg("g", { class: "viewport" });
-  const arrow = cg.svg("marker", { id: "cg-arrow", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 10, markerHeight: 10, markerUnits: "userSpaceOnUse", orient: "auto" }, cg.svg("path", { d: "M0 .8 7.4 4 0 7.2z" }));
+  const arrow = cg.svg("marker", { id: cg.id("arrow"), viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 10, markerHeight: 10, markerUnits: "userSpaceOnUse", orient: "auto" }, cg.svg("path", { d: "M0 .8 7.4 4 0 7.2z" }));
   const picture = cg.svg("svg", { class: "drawing", role: "group", "aria-label": "Drawing of " + (model.name || "the network") }, cg.svg("defs", {}, arrow), viewport);
   const help = cg.h("p", { class: "visually-hidden", id: cg.id("help") },
     "Arrow down goes to what reads a node, arrow up to what it reads, left and right to its neighbours. Enter selects, space folds and unfolds a region, plus and minus zoom, 0 shows everything, / searches, escape leaves.");
@@ -28,14 +35,14 @@ cg.graphView = function (host, data) {
     iconButton("+", "Zoom in", () => zoom.by(1.35)), iconButton("−", "Zoom out", () => zoom.by(1 / 1.35)), iconButton("⤢", "Show everything", () => zoom.fit(true)));
   const canvas = cg.h("div", { class: "canvas", role: "application", "aria-label": "Graph", "aria-describedby": help.id, keydown: onKey, click: onClick, dblclick: onDoubleClick }, picture);
   const busy = cg.h("p", { class: "busy", hidden: true, "aria-hidden": "true" }, "Laying out …");
-  const panel = cg.h("div", { class: "panel", role: "region", "aria-label": "Details of the network", tabindex: "0" });
+  const panel = cg.h("div", { class: "panel", role: "region", "aria-label": "Details of " + (model.name || "the network"), tabindex: "0" });
   const view = cg.h("div", { class: "graph-view" },
     cg.h("div", { class: "tools", role: "group", "aria-label": "Graph tools" },
-      cg.h("div", { class: "search", role: "search", "aria-label": "Nodes" }, search, count, previous, next, clear), cg.h("div", { class: "buttons" }, foldAll, unfoldAll, colour, details)),
+      cg.h("div", { class: "search", role: "search", "aria-label": "Nodes of " + (model.name || "the network") }, search, count, previous, next, clear), cg.h("div", { class: "buttons" }, foldAll, unfoldAll, colour, details)),
     cg.h("div", { class: "stage" }, cg.h("div", { class: "canvas-frame" }, canvas, zoomBar, busy), panel), help, live);
   host.replaceChildren(view);
 
-  const zoom = cg.zoom(canvas, viewport, () => layout, (k) => view.classList.toggle("far", k < 0.4));
+  const zoom = cg.zoom(canvas, viewport, () => layout, (k) => view.classList.toggle("far", k < 0.55));
   foldAll.hidden = unfoldAll.hidden = model.regions.length < 2;
   const act = { select: (item) => select(item, true), filterBy, filtered: state.filtered, fold: (region) => toggle(region), isFolded: (region) => folded.has(region) };
 
@@ -47,6 +54,7 @@ cg.graphView = function (host, data) {
 
   function shareOf(item) {
     if (state.colour === "kind") return null;
+    if (state.colour === "paint") return cg.paintOf(model, item);
     const value = item.isRegion ? item[state.colour] : item.signature[state.colour];
     let most = 1;
     for (const [other, box] of layout.boxes) if (!box.open) most = Math.max(most, other.isRegion ? other[state.colour] : other.signature[state.colour]);
@@ -54,9 +62,9 @@ cg.graphView = function (host, data) {
   }
 
   function render() {
-    layout = cg.layout(model, folded);
+    layout = cg.layout(model, folded, { width: Math.max(200, canvas.clientWidth), height: Math.max(200, canvas.clientHeight) });
     const shares = new Map();
-    drawing = cg.draw(viewport, layout, model, (item) => { if (!shares.has(item)) shares.set(item, shareOf(item)); return shares.get(item); });
+    drawing = cg.draw(viewport, layout, model, (item, isFrame) => { if (isFrame && state.colour !== "paint") return null; if (!shares.has(item)) shares.set(item, shareOf(item)); return shares.get(item); }, arrow.id);
     view.classList.toggle("heated", state.colour !== "kind");
     if (!current || !drawing.of.has(current)) current = visible(current || state.item) || layout.boxes.keys().next().value;
     drawing.of.get(current)?.setAttribute("tabindex", "0");

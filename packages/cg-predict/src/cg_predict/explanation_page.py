@@ -1,0 +1,159 @@
+"""The page of an explanation: one network, or two side by side, with drawings painted by what their parts contribute."""
+
+from __future__ import annotations
+
+import html
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from cg_ir.graph import Graph
+from cg_ir.files import write_text
+from cg_ir.page.graph import GRAPH_SCRIPTS, graph_data, graph_styles
+from cg_ir.page.shell import asset, page
+
+__all__ = ["explanation_page", "save_explanation"]
+
+
+def explanation_page(document: Mapping[str, Any], graphs: Sequence[Graph]) -> str:
+    """A self-contained HTML page.
+
+    Args:
+        document: what ``cg explain --json`` prints.
+        graphs: its networks, in the same order.
+    """
+    networks = document["networks"]
+    comparison = document.get("comparison")
+    data = {f"graph-{i}": _painted(graph, row) for i, (graph, row) in enumerate(zip(graphs, networks, strict=True))}
+    parts = [_side(_drawing(i, row) for i, row in enumerate(networks))]
+    if comparison is not None:
+        parts = [_verdict(comparison, networks), *parts, _why(comparison), _costs(comparison, networks)]
+    named = len(networks) > 1
+    parts.append(_side(_regions(row, named) + _relatives(row, named) for row in networks))
+    title = " against ".join(row["source"] for row in networks)
+    return page(
+        f"Why: {title}",
+        "\n".join(parts),
+        data=data,
+        scripts=[*(asset(name) for name in GRAPH_SCRIPTS), asset("explanation.js", "cg_predict")],
+        styles=[*graph_styles(), asset("explanation.css", "cg_predict")],
+        body_class="explanation",
+    )
+
+
+def save_explanation(document: Mapping[str, Any], graphs: Sequence[Graph], path: str | os.PathLike[str]) -> None:
+    """Write `explanation_page`; the file appears whole or not at all."""
+    write_text(path, explanation_page(document, graphs))
+
+
+def _painted(graph: Graph, row: Mapping[str, Any]) -> dict[str, Any]:
+    """The drawing's data with contributions: of regions by path, of operators by node."""
+    regions = {part["region"]: part["contribution"] for part in row["regions"]}
+    return {
+        **graph_data(graph),
+        "paint": {"name": "contribution to the score", "regions": regions, "nodes": row.get("operators", {})},
+    }
+
+
+def _side(sections: Iterable[str]) -> str:
+    """Sections side by side, below each other on a phone."""
+    return f'<div class="side">{"".join(f"<section>{section}</section>" for section in sections)}</div>'
+
+
+def _drawing(number: int, row: Mapping[str, Any]) -> str:
+    return (
+        f"<h2>{_text(row['source'])}</h2><p class='muted'>Score {row['score']:.3f}. Orange raises it, blue lowers it: a region by its contribution, "
+        f"an operator by what its absence costs.</p>"
+        f'<div class="drawing-of" data-graph="graph-{number}"></div>'
+    )
+
+
+def _regions(row: Mapping[str, Any], named: bool) -> str:
+    largest = max((abs(part["contribution"]) for part in row["regions"]), default=0.0)
+    lines = [
+        _row(part["region"], _signed(part["contribution"], part["error"]), _bar(part["contribution"], largest))
+        for part in row["regions"]
+    ]
+    lines.append(_row("everything else", f"{row['rest']:+.3f}", ""))
+    together = f"<p>Together most: {_text(', '.join(row['together']))} ({-row['fall']:+.3f} without them).</p>"
+    heading = f"Regions of {row['source']}" if named else "Regions"
+    return _card(heading, _table(("region", "contribution", ""), lines) + together)
+
+
+def _relatives(row: Mapping[str, Any], named: bool) -> str:
+    nearest = row.get("nearest", ())
+    if not nearest:
+        return ""
+    lines = []
+    for other in nearest:
+        differs = "; ".join(
+            f"{d['property']}: {d['here']} here, {d['there']} there" if d["here"] else d["property"]
+            for d in other["differs"]
+        )
+        lines.append(_row(other["name"], _text(other["family"]), _text(differs)))
+    heading = "Nearest labelled networks" + (f" to {row['source']}" if named else "")
+    return _card(heading, _table(("network", "family", "what differs"), lines))
+
+
+def _verdict(comparison: Mapping[str, Any], networks: Sequence[Mapping[str, Any]]) -> str:
+    probability = comparison["probability_first_is_better"]
+    if probability is None:
+        return ""
+    better, chance = (0, probability) if probability >= 0.5 else (1, 1 - probability)
+    return f'<p class="verdict"><b>{_text(networks[better]["source"])}</b> is the better one with probability {chance:.2f}.</p>'
+
+
+def _why(comparison: Mapping[str, Any]) -> str:
+    shares = comparison["properties"]
+    if not shares:
+        return ""
+    largest = max(abs(share["contribution"]) for share in shares)
+    lines = [
+        _row(
+            share["property"],
+            _text(share["first"]),
+            _text(share["second"]),
+            _signed(share["contribution"], share["error"]),
+            _bar(share["contribution"], largest),
+        )
+        for share in shares
+    ]
+    total = sum(share["contribution"] for share in shares)
+    head = ("property", "first", "second", "for the first", "")
+    return _card(f"Why: properties, and what each makes of the difference of {total:+.3f}", _table(head, lines))
+
+
+def _costs(comparison: Mapping[str, Any], networks: Sequence[Mapping[str, Any]]) -> str:
+    lines = [_row(name, f"{a:,}", f"{b:,}") for name, (a, b) in comparison["costs"].items()]
+    lines += [_row(f"ms on {name}", f"{a:.3g}", f"{b:.3g}") for name, (a, b) in comparison["latency_ms"].items()]
+    head = ("", *(row["source"] for row in networks))
+    return _card("Costs and latency", _table(head, lines))
+
+
+def _card(heading: str, body: str) -> str:
+    """A table under its heading; where it is wider than a phone, it is scrolled, by keyboard too."""
+    return f'<div class="card" role="region" tabindex="0" aria-label="{_text(heading)}"><h3>{_text(heading)}</h3>{body}</div>'
+
+
+def _table(head: Sequence[str], lines: Sequence[str]) -> str:
+    cells = "".join(f'<th scope="col" class="name">{_text(name)}</th>' if name else "<td></td>" for name in head)
+    return f"<table><thead><tr>{cells}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+
+
+def _row(name: str, *cells: str) -> str:
+    """A line: the name is escaped, cells are markup already."""
+    rest = "".join(f'<td class="bars">{c}</td>' if c.startswith("<span") else f"<td>{c}</td>" for c in cells)
+    return f'<tr><td class="name">{_text(name)}</td>{rest}</tr>'
+
+
+def _bar(value: float, largest: float) -> str:
+    side = " loss" if value < 0 else ""
+    return f'<span class="bar{side}" style="width:{100 * abs(value) / (largest or 1.0):.0f}%"></span>'
+
+
+def _signed(value: float, error: float) -> str:
+    return f"{value:+.3f}" + (f" ± {error:.3f}" if error else "")
+
+
+def _text(text: str) -> str:
+    return html.escape(text)
