@@ -45,7 +45,7 @@ HALVES = (
 )
 #: Networks of a family: trained on, and judged on.
 TRAINED_ON, JUDGED = 320, 300
-BATCH, STEPS, LABELS, DRAWS = 64, 80, (20, 50), 4
+BATCH, STEPS, LABELS, DRAWS = 64, 40, (20, 50), 3
 #: Share of the operators whose features are hidden.
 HIDDEN = 0.3
 
@@ -68,7 +68,7 @@ class Row:
     encoder: str = "path"
     channels: int = 32
     frozen: float = 0.0
-    rate: float = 4e-3
+    rate: float = 0.02
     steps: int = STEPS
     pool: bool = False
 
@@ -201,22 +201,19 @@ OBJECTIVES: dict[str, Callable[[Learner, Any, Batch], Tensor]] = {
     "synthetic episodes": lambda m, z, batch: _episode(z, _synthetic(batch.descriptors)),
 }
 
-_ALL = tuple(OBJECTIVES)
 _BEST = ("ranks", "descriptors", "episodes", "synthetic episodes")
 ROWS = (
-    *(Row((name,)) for name in _ALL),
-    *(Row((name,), rate=0.02) for name in _BEST),
-    *(Row((name,), encoder="k-GNN", rate=1e-3) for name in _ALL),
-    Row(("descriptors", "ranks"), rate=0.02),
-    Row(("descriptors", "episodes"), rate=0.02),
-    Row(("episodes", "synthetic episodes"), rate=0.02),
-    Row(("functional", "ranks")),
+    *(Row((name,)) for name in OBJECTIVES),
+    *(Row((name,), encoder="k-GNN", rate=2e-3) for name in OBJECTIVES),
     Row(("functional", "masked", "flows")),
-    *(Row((name,), rate=0.02, frozen=0.5) for name in _BEST),
-    *(Row((name,), rate=0.02, channels=64, frozen=0.5) for name in ("functional", *_BEST)),
-    *(Row((name,), rate=0.05) for name in ("descriptors", "episodes")),
-    Row(("descriptors",), rate=0.02, pool=True),
-    Row(("synthetic episodes",), rate=0.02, pool=True),
+    Row(("descriptors", "ranks")),
+    Row(("descriptors", "episodes")),
+    Row(("episodes", "synthetic episodes")),
+    *(Row((name,), frozen=0.5) for name in ("functional", *_BEST)),
+    *(Row((name,), rate=4e-3) for name in _BEST),
+    *(Row((name,), channels=64, frozen=0.5) for name in ("ranks", "episodes")),
+    Row(("descriptors",), pool=True),
+    Row(("synthetic episodes",), pool=True),
 )
 
 
