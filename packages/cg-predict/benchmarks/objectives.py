@@ -10,7 +10,6 @@ with the weights that training began with. The page is ``objectives.md``. A run 
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -318,7 +317,7 @@ class Study:
     def __init__(self, half: int, data: Path, folder: Path) -> None:
         self.half, self.data = half, data
         keys = {"vectors": str, "seed": int, "table": str, "use": str, "labels": int, "draw": int}
-        self.rows = ResultRows(folder / f"objectives-{half}.csv", keys, {"spearman": float, "seconds": float})
+        self.rows = ResultRows(folder / f"objectives-{half}.csv", keys, {"spearman": float})
         rng = np.random.default_rng(half)
         self.batches = [b for t in HALVES[half] for b in batches(*read(t, data, 1, TRAINED_ON), rng)]
         self.pools = {}
@@ -352,14 +351,12 @@ class Study:
             keys = [(name, seed, table, use, n, draw) for use in uses for n in LABELS for draw in range(DRAWS)]
             if all(key in self.rows.done for key in keys):
                 continue
-            begin = time.perf_counter()
             encoder = make(table)
-            seconds = time.perf_counter() - begin
             vectors = None if encoder is None else np.asarray(encoder.encode(pool.graphs))
             for key in keys:
                 value = pool.score(vectors, key[3], key[4], key[5])
                 fields = dict(zip(("vectors", "seed", "table", "use", "labels", "draw"), key, strict=True))
-                self.rows.add({**fields, "spearman": value, "seconds": seconds})
+                self.rows.add({**fields, "spearman": value})
 
 
 def _once(make: Callable[[], Any]) -> Callable[[str], Any]:

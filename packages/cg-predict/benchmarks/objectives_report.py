@@ -28,16 +28,14 @@ def write_report(folder: Path, rows: Sequence[tuple[str, str]], settings: str) -
         settings: a sentence on data and lengths.
     """
     scores: dict[Key, dict[tuple[int, int], float]] = defaultdict(dict)
-    seconds: dict[str, list[float]] = defaultdict(list)
     for path in sorted(folder.glob("objectives-*.csv")):
         with open(path, newline="", encoding="utf-8") as stream:
             for row in csv.DictReader(stream):
                 key = (row["vectors"], row["table"], row["use"], row["labels"])
                 scores[key][int(row["seed"]), int(row["draw"])] = float(row["spearman"])
-                seconds[row["vectors"]].append(float(row["seconds"]))
     tables = sorted({key[1] for key in scores})
     with atomic_path(folder / "objectives.md") as temporary:
-        temporary.write_text("\n".join(_page(scores, seconds, tables, rows, settings)) + "\n", encoding="utf-8")
+        temporary.write_text("\n".join(_page(scores, tables, rows, settings)) + "\n", encoding="utf-8")
 
 
 def _page(
@@ -71,15 +69,15 @@ def _page(
         "",
         "| encoder, objectives | seeds | "
         + " | ".join(f"{use}, {count} labels" for use, count in _USES)
-        + " | transformers, 20 labels | transformers, 50 labels | seconds |",
-        "|---|---|" + "---|" * (len(_USES) + 3),
+        + " | transformers, 20 labels | transformers, 50 labels |",
+        "|---|---|" + "---|" * (len(_USES) + 2),
     ]
     for name, twin in rows:
         by_seed = [_differences(scores, tables, name, twin, use, count) for use, count in _USES]
         by_seed += [_differences(scores, [_TRANSFORMERS], name, twin, "alone", count) for count in ("20", "50")]
         if len(by_seed[0]):
             cells = " | ".join(_cell(values) for values in by_seed)
-            lines.append(f"| {name} | {len(by_seed[0])} | {cells} | {np.median(seconds[name]):.0f} |")
+            lines.append(f"| {name} | {len(by_seed[0])} | {cells} |")
     return lines
 
 

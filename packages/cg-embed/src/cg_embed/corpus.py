@@ -152,7 +152,10 @@ class Corpus:
         if name == MUTATIONS:
             return self._mutations(rng)
         if name == TORCHVISION:
-            models = importlib.import_module("torchvision.models")
+            try:
+                models = importlib.import_module("torchvision.models")
+            except (ImportError, OSError, RuntimeError) as error:  # built for another torch, for one
+                raise CgError(f"torchvision cannot be imported ({error}); leave it out") from None
             return self._listed(name, [f"torchvision.models:{model}" for model in models.list_models(models)], rng)
         space = cg_ir.get_space(name)
         if name.partition("?")[0] in ("timm", "graphs"):  # few, and slow to build or to tell apart: each once
