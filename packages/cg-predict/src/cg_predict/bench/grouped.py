@@ -71,7 +71,12 @@ class Grouped:
             scores: Floats = normal_scores(part.labels)
             encoder: Any = descriptors().encoder
             source = Source(
-                self.family, self.family, descriptors().encode(networks), scores, path_vectors().encode(networks), zoo=part.labels
+                self.family,
+                self.family,
+                descriptors().encode(networks),
+                scores,
+                path_vectors().encode(networks),
+                zoo=part.labels,
             )
             self._experts.append(train_expert(source, encoder.groups, 0))
         return self._experts[fold]
