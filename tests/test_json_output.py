@@ -43,6 +43,10 @@ LINES = {
     "latency": (["latency", CELL, OTHER, "--device", "pixel3"], ["latency"]),
     "fit": (["fit", "--space", "nb201", "--labels", "labels.csv", "-o", "model"], ["output", "networks", "sources"]),
     "embed": (["embed", "--space", "nb201", "--from", "labels.csv", "-o", "v.csv"], ["output", "vectors", "columns"]),
+    "corpus": (
+        ["corpus", "--graphs", "4", "--source", "random", "-o", "corpus.jsonl"],
+        ["output", "networks", "drawn", "seconds", "sources"],
+    ),
     "pretrain": (["pretrain", "pretrain.yaml", "-o", "encoder"], ["output", "kind"]),
     "search": (
         ["search", "nb201", "--budget", "4", "--evaluator", "scorer:macs", "--algorithm", "random", "-o", "run"],

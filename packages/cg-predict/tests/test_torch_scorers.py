@@ -108,6 +108,21 @@ def test_only_ranks_of_labels_count(kind, family):
     np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", [FineTunedPredictor, KGNNPredictor])
+def test_the_readout_is_standardised_over_the_pool(kind, family):
+    graphs, labels = family
+    predictor = kind(epochs=1, tuning_epochs=2).pretrain({"stacks": (graphs[:20], labels[:20])})
+    scored, others = graphs[30:40], graphs[40:50]
+    found = predictor.predict(scored)
+    np.testing.assert_allclose(predictor.predict(scored, pool=list(scored)), found, rtol=1e-4, atol=1e-5)
+    assert not np.allclose(predictor.predict(scored, pool=others), found, atol=1e-3)
+    assert predictor.predict([]).shape == (0,)
+    predictor.fit(graphs[20:30], labels[20:30])  # from here on over the labelled networks
+    found = predictor.predict(scored)
+    np.testing.assert_allclose(predictor.predict(scored[:1]), found[:1], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(predictor.predict(scored, pool=graphs[20:30]), found, rtol=1e-4, atol=1e-5)
+
+
 def test_an_unknown_loss_is_refused():
     with pytest.raises(CgError, match="loss should be one of ranking, squared, not 'rank'"):
         FineTunedPredictor(loss="rank")

@@ -9,8 +9,9 @@ from cg_ir.plugins import LazyCommand, hookimpl
 
 @hookimpl
 def cg_commands() -> Iterable[LazyCommand]:
-    """``cg embed`` and ``cg pretrain``."""
+    """``cg embed``, ``cg corpus`` and ``cg pretrain``."""
     return [
         LazyCommand("embed", "cg_embed.commands:embed", "Turn architectures into vectors."),
+        LazyCommand("corpus", "cg_embed.corpus_commands:corpus", "Write many distinct networks to pre-train on."),
         LazyCommand("pretrain", "cg_embed.commands:pretrain", "Pre-train an encoder on unlabelled graphs."),
     ]

@@ -32,6 +32,7 @@ except ImportError:  # pragma: no cover - the tests of this package alone run wi
 if TYPE_CHECKING:
     Prepared = tuple[Any, NDArray[Any]]
     Batch = tuple[GraphBatch, Tensor]
+    Scale = tuple[Tensor, Tensor]
 
 __all__ = ["FineTunedPredictor", "KGNNPredictor"]
 
@@ -65,31 +66,54 @@ def ranking_loss(found: Tensor, wanted: Tensor) -> Tensor:
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"ranking": ranking_loss, "squared": squared_loss}
 
 
-class _PerceptronOnEncoder(nn.Module):
+class _Scorer(nn.Module):
+    """A readout, standardised, and a perceptron on it."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.head = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1))
+
+    def readout(self, batch: GraphBatch) -> Tensor:
+        """A vector for every graph, (G, width)."""
+        raise NotImplementedError
+
+    def score(self, readout: Tensor, scale: Scale) -> Tensor:
+        """Scores of readouts (G, width), (G,)."""
+        centre, spread = scale
+        return self.head((readout - centre) / spread)[:, 0]
+
+    def forward(self, batch: GraphBatch) -> Tensor:
+        """Scores of networks of one family that are compared with each other, (G,)."""
+        readout = self.readout(batch)
+        return self.score(readout, scale_of(readout))
+
+
+def scale_of(readout: Tensor) -> Scale:
+    """Mean and standard deviation of every column, (width,) each; columns that hardly vary are not blown up (`BatchNorm1d`)."""
+    return readout.mean(dim=0), (readout.var(dim=0, unbiased=False) + 1e-5).sqrt()
+
+
+class _PerceptronOnEncoder(_Scorer):
     """The contrastive encoder's readout and a perceptron."""
 
     def __init__(self, encoder: ContrastiveEncoder) -> None:
-        super().__init__()
+        super().__init__(len(encoder))
         self.encoder = encoder.module
-        width = len(encoder)
-        self.head = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1))
 
-    def forward(self, batch: GraphBatch) -> Tensor:
-        return self.head(self.encoder.readout(batch))[:, 0]
+    def readout(self, batch: GraphBatch) -> Tensor:
+        return self.encoder.readout(batch)
 
 
-class _KGNN(nn.Module):
+class _KGNN(_Scorer):
     """Graph convolutions along the data flow, tanh, mean over nodes."""
 
     def __init__(self, width: int = 32, layers: int = _LAYERS) -> None:
-        super().__init__()
+        super().__init__(width)
         self.embed = nn.Linear(n_node_features(False), width)
         self.layers = nn.ModuleList(GraphConv(width, width) for _ in range(layers))
-        self.head = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1))
 
-    def forward(self, batch: GraphBatch) -> Tensor:
-        x = convolve(self.layers, self.embed(batch.x), batch)
-        return self.head(class_means(x, batch))[:, 0]
+    def readout(self, batch: GraphBatch) -> Tensor:
+        return class_means(convolve(self.layers, self.embed(batch.x), batch), batch)
 
 
 class _Network:
@@ -111,10 +135,11 @@ class _Network:
         self.loss = loss
         self.seed = seed
         self.sources: tuple[str, ...] = ()
-        self._module: nn.Module | None = None
+        self._module: _Scorer | None = None
+        self._scale: Scale | None = None
         self._source_state: dict[str, Tensor] | None = None
 
-    def _build(self) -> nn.Module:
+    def _build(self) -> _Scorer:
         raise NotImplementedError
 
     def _batch(self, prepared: Sequence[Prepared]) -> GraphBatch:
@@ -142,6 +167,7 @@ class _Network:
             batches = [self._batches(graphs, y, self.batch_size, 1) for graphs, y in families]
             steps = self.epochs * max(1, sum(map(len, batches)) // FAMILIES_A_STEP)
             self._train(self._module, batches, steps, self.rate)
+        self._scale = None
         self._source_state = {k: v.clone() for k, v in self._module.state_dict().items()}
         self.sources = tuple(sources)
         return self
@@ -159,19 +185,41 @@ class _Network:
             batches = self._batches(prepared, targets, size, PARTITIONS)
             steps = self.tuning_epochs * max(1, len(batches) // PARTITIONS)
             self._train(self._module, [batches], steps, self.tuning_rate)
+        self._scale = scale_of(self._readouts(graphs))
         return self
 
-    def predict(self, graphs: Sequence[Graph], return_std: bool = False) -> NDArray[np.float64]:
-        """Scores, (n,); this method knows no standard deviation."""
+    def predict(
+        self, graphs: Sequence[Graph], return_std: bool = False, pool: Sequence[Graph] | None = None
+    ) -> NDArray[np.float64]:
+        """Scores, (n,); this method knows no standard deviation.
+
+        Args:
+            graphs: to score.
+            return_std: ignored.
+            pool: networks of the target's family over which the encoder's readout is standardised. If absent, those of `fit`, or, without labels, ``graphs``.
+        """
         if self._module is None:
             raise NotFitted(f"{self.name} needs labels: pretrain on other families or fit first")
+        if not len(graphs):
+            return np.zeros(0)
+        readout = self._readouts(graphs)
+        if pool is not None:
+            scale = scale_of(readout if pool is graphs else self._readouts(pool))
+        else:
+            scale = self._scale or scale_of(readout)
+        with torch.no_grad():
+            return self._module.score(readout, scale).numpy().astype(np.float64)
+
+    def _readouts(self, graphs: Sequence[Graph]) -> Tensor:
+        """The encoder's readout, (n, width)."""
+        assert self._module is not None
         self._module.eval()
-        parts = [np.zeros(0)]
+        parts = []
         with torch.no_grad():
             for begin in range(0, len(graphs), 128):
                 prepared = [prepare_graph(g, self.positions) for g in graphs[begin : begin + 128]]
-                parts.append(self._module(self._batch(prepared)).numpy().astype(np.float64))
-        return np.concatenate(parts)
+                parts.append(self._module.readout(self._batch(prepared)))
+        return torch.cat(parts)
 
     def score(self, graphs: Sequence[Graph], y: ArrayLike) -> float:
         """Spearman's rank correlation of predictions and labels."""
@@ -221,6 +269,8 @@ class FineTunedPredictor(_Network):
     Its form is the paper's: k-GNN and Transformer branches over operator features and Laplacian positions, means over operators, a perceptron that is
     trained on source families and tuned, with the encoder, on the target's labels. The paper leaves open, and this class chooses:
 
+    - the scale of the readout: each column is standardised over the batch, and over the pool or the labelled networks when scoring. Networks of a family share
+      most of their operators, so their means over operators lie close together, and a perceptron on raw means needs more steps than 50 labels bear;
     - the signs of the eigenvectors: random in every step of training (`cg_embed.kgnn.flip_signs`). With fixed signs, attention
       learns a few dozen networks by their positions, and ranks others worse;
     - targets: normal scores of the ranks within a family, rather than accuracies;
@@ -261,7 +311,7 @@ class FineTunedPredictor(_Network):
         self.config = encoder.config if encoder is not None else config or ContrastiveConfig()
         self.positions = self.config.positions
 
-    def _build(self) -> nn.Module:
+    def _build(self) -> _Scorer:
         # A copy: fine-tuning must not change the encoder that was handed over.
         fresh = ContrastiveEncoder(self.config)
         if self.encoder is not None:
@@ -305,7 +355,7 @@ class KGNNPredictor(_Network):
     ) -> None:
         super().__init__(epochs, tuning_epochs, batch_size, rate, tuning_rate, loss, seed)
 
-    def _build(self) -> nn.Module:
+    def _build(self) -> _Scorer:
         return _KGNN()
 
     def _batch(self, prepared: Sequence[Prepared]) -> GraphBatch:

@@ -71,5 +71,6 @@ class Reference:
             : self.scored
         ]
         score = np.full(len(graphs), np.nan)
-        score[rest] = predictor.predict([graphs[i] for i in rest])
+        scored = [graphs[i] for i in rest]
+        score[rest] = predictor.predict(scored, pool=scored)
         return Outcome(chosen, score)
