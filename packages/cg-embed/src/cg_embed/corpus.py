@@ -21,7 +21,7 @@ import numpy as np
 import cg_ir
 from cg_ir import Graph, hash_all
 from cg_ir.errors import CgError
-from cg_ir.registry import registry
+from cg_ir.plugin_registry import registry
 
 from .random_networks import random_network
 

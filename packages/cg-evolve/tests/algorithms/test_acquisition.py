@@ -71,6 +71,12 @@ def test_improvement_keeps_its_order_where_it_underflows() -> None:
     assert values.argsort().tolist() == [0, 1, 2]
 
 
+def test_improvement_without_deviation_is_ordered_by_the_mean() -> None:
+    means = np.array([0.9, 0.0, 0.5, 1.2, 0.999])
+    assert expected_improvement(means, np.zeros(5), 1.0).argsort().tolist() == means.argsort().tolist()
+    assert expected_improvement(means, np.zeros(5), 5.0).argsort().tolist() == means.argsort().tolist()
+
+
 def test_improvement_is_that_of_the_normal_distribution() -> None:
     draws = np.random.default_rng(0).normal(0.3, 0.8, 400_000)
     (value,) = np.exp(expected_improvement(np.array([0.3]), np.array([0.8]), 0.5))

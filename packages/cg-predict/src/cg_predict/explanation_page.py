@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from cg_ir.graph import Graph
 from cg_ir.files import write_text
+from cg_ir.graph import Graph
 from cg_ir.page.graph import GRAPH_SCRIPTS, graph_data, graph_styles
 from cg_ir.page.shell import asset, page
 

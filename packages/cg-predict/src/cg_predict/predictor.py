@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,21 +11,22 @@ from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, RegressorMixin
 
 from cg_embed.pretrained import Pretrained
 from cg_ir import hash_all
 from cg_ir.errors import CgError
 from cg_ir.graph import Graph
+from cg_ir.user_warnings import warn_user
 from cg_predict.calibration import QuantileMap
 from cg_predict.context import Context, Encodings, evenly_spaced
+from cg_predict.estimator import Estimator
 from cg_predict.features import descriptors, distinct
 from cg_predict.gp import AveragedGaussianProcess, Structure
 from cg_predict.metrics import spearman
 from cg_predict.posterior import Calibrated, FewLabels, ManyLabels, NoLabels, Posterior
 from cg_predict.prior import Prior, load_prior
 from cg_predict.settings import Settings
-from cg_predict.targets import LabelError, check_labels, merge_duplicates, normal_scores
+from cg_predict.targets import LabelError, check_graphs, check_labels, merge_duplicates, normal_scores
 from cg_predict.threads import single_threaded
 
 __all__ = ["Familiarity", "LabelError", "Predictor", "UnfamiliarWarning"]
@@ -83,7 +83,7 @@ class Familiarity:
         return self.distance <= self.limit
 
 
-class Predictor(Pretrained, RegressorMixin, BaseEstimator):
+class Predictor(Pretrained, Estimator):
     """Ranks networks from few labels or none.
 
     Without labels the score comes from families that were learned from; with labels a Gaussian process on descriptors, on the path-weighted encoder's
@@ -109,6 +109,7 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
     """
 
     name = "predictor"
+    pooled = True
 
     def __init__(
         self,
@@ -188,17 +189,15 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
         Raises:
             LabelError: text, NaN or infinity, a wrong number of labels, none.
         """
-        graphs = list(graphs)
+        graphs = check_graphs(graphs)
         values = check_labels(y, len(graphs))
         kept, values = merge_duplicates([g.hash for g in graphs], values)
         graphs = [graphs[i] for i in kept]
         among = list(pool) if pool is not None and len(pool) else None
         self.fitted_ = _State(self._encoded(graphs), values, [g.name for g in graphs], among)
         if not self.fitted_.informative:
-            warnings.warn(
-                f"{len(values)} label(s) without two different values rank nothing; scores come from other families alone",
-                UserWarning,
-                stacklevel=2,
+            warn_user(
+                f"{len(values)} label(s) without two different values rank nothing; scores come from other families alone"
             )
         self._posterior(None)
         return self
@@ -311,11 +310,10 @@ class Predictor(Pretrained, RegressorMixin, BaseEstimator):
 
     def _warn(self, context: Context) -> None:
         if self.warn and context.pooled and context.expected < 0.5 and self.sources:
-            warnings.warn(
+            warn_user(
                 f"these networks are unlike those of every known family: without labels a rank correlation of about {context.expected:.1f} is to be expected; "
                 "the number of parameters or a few labels may tell more",
                 UnfamiliarWarning,
-                stacklevel=4,
             )
 
     def _context(self, pool: Sequence[Graph] | None, kernels: bool = False) -> Context:

@@ -30,8 +30,9 @@ def expected_improvement(
     The logarithm keeps the order where the improvement itself underflows (Ament et al., "Unexpected improvements to expected improvement",
     2023). Without deviation it is ordered by the mean.
     """
-    std = np.maximum(std, 1e-9)
-    z = np.clip((mean - incumbent) / std, -1e6, 1e6)
+    gap = mean - incumbent
+    std = np.maximum(std, max(1e-9, 1e-6 * float(np.abs(gap).max(initial=0.0))))  # so that no two means look alike
+    z = gap / std
     result = np.empty_like(z)
     near = z > -5
     density = np.exp(-0.5 * z[near] ** 2) / math.sqrt(2 * math.pi)
