@@ -128,7 +128,7 @@ def _serve(
     with os.fdopen(send, "w", buffering=2**16) as stream, open(_CURRENT, "wb", buffering=0) as current:
         while time.monotonic() < end:
             try:
-                data = inputs.send(new)  # type: ignore[arg-type] - a generator begins with None
+                data = inputs.send(new)  # type: ignore[arg-type]
             except StopIteration:
                 break
             os.pwrite(current.fileno(), data, 0)

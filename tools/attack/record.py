@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from children import MEMORY, SECONDS, Ending
 
@@ -56,7 +57,7 @@ class Outcome:
             self.messages.append(ending.shape)
 
 
-def _insert(values: list, value: tuple) -> None:  # type: ignore[type-arg]
+def _insert(values: list[Any], value: tuple[Any, ...]) -> None:
     """Keep the largest values, the largest first."""
     if len(values) < _LARGEST or value[0] > values[-1][0]:
         values.append(value)

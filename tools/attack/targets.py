@@ -207,7 +207,8 @@ def _further(data: bytes, folder: Path) -> Any:
     from cg_frontends.benchmarks import readers
 
     name, _, table = data.partition(b"\n")
-    known = {one.name: one for one in vars(readers).values() if isinstance(one, type) and getattr(one, "name", "")}
+    classes: list[Any] = [one for one in vars(readers).values() if isinstance(one, type)]
+    known = {one.name: one for one in classes if getattr(one, "name", "")}
     path = folder / "x.csv"
     path.write_bytes(table)
     return known.get(name.decode("utf-8", "replace"), readers.CsvLabels)().open(str(path))

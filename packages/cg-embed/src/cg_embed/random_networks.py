@@ -13,6 +13,7 @@ valid by construction: blocks keep the resolution and end with the width of thei
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -103,7 +104,7 @@ class _Convolutional:
 
     def pool(self, x: int, kernel: int, stride: int, pad: int) -> int:
         """A maximum or a mean over a window."""
-        window = {"kernel_shape": (kernel,) * 2, "strides": (stride,) * 2, "pads": (pad,) * 4}
+        window: dict[str, Any] = {"kernel_shape": (kernel,) * 2, "strides": (stride,) * 2, "pads": (pad,) * 4}
         if self.rng.random() < 0.5:
             return self.b.add("MaxPool", x, **window)
         return self.b.add("AveragePool", x, count_include_pad=False, **window)
@@ -182,7 +183,7 @@ def _transformer(rng: np.random.Generator) -> Graph:
         x = b.add("Add", x, b.parameter((1, tokens, width)))
     for _ in range(int(rng.integers(2, 17))):
         inner = int(width * rng.choice([1, 2, 3, 4, 4]))
-        for half in (lambda y: _attention(b, y, heads), lambda y, k=inner: _perceptron(b, y, k, activation)):  # type: ignore[misc]
+        for half in (lambda y: _attention(b, y, heads), lambda y, k=inner: _perceptron(b, y, k, activation)):
             y = half(b.add(norm, x, axis=2) if first else x)
             x = b.add("Add", x, y)
             x = x if first else b.add(norm, x, axis=2)

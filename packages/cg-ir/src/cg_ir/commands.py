@@ -19,7 +19,8 @@ from cg_ir.operators import OPERATORS
 from cg_ir.output_formats import endings, write
 from cg_ir.plugin_registry import KINDS, registry
 from cg_ir.sources import graph_of
-from cg_ir.terminal import complete_source, json_option, one_line, printable, say_written, table_console
+from cg_ir.terminal import complete_source, json_option, one_line, say_written, table_console
+from cg_ir.text import printable
 
 __all__ = ["convert", "info", "plugins", "source_options", "validate"]
 

@@ -17,7 +17,8 @@ import click
 
 from cg_ir.errors import CgError
 from cg_ir.plugin_registry import KINDS, registry
-from cg_ir.terminal import json_option, printable, table_console
+from cg_ir.terminal import json_option, table_console
+from cg_ir.text import printable
 
 __all__ = ["Finding", "doctor", "examine"]
 

@@ -11,7 +11,8 @@ import click
 from cg_ir.commands import say_graph_written, source_options
 from cg_ir.output_formats import endings, write
 from cg_ir.sources import graph_of
-from cg_ir.terminal import complete_source, json_option, printable
+from cg_ir.terminal import complete_source, json_option
+from cg_ir.text import printable
 
 __all__ = ["diff", "draw"]
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import re
 import sys
 import traceback
 import warnings
@@ -22,6 +21,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 from click.shell_completion import CompletionItem
 
+from cg_ir.text import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -32,23 +33,14 @@ __all__ = [
     "complete_source",
     "json_option",
     "one_line",
-    "printable",
     "say_written",
     "table_console",
 ]
-
-#: Control characters, those that turn the direction of writing, halves of surrogate pairs: a terminal would act on them.
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 #: Columns of a table that goes to a file or another program, unless COLUMNS says otherwise.
 _PIPED_WIDTH = 240
 #: Columns of names are folded to this width before others are left out.
 _LEAST_FOLDED = 24
-
-
-def printable(text: str) -> str:
-    """A text for people, without what a terminal would act on: escapes stand for control characters, line breaks and tabs stay."""
-    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def one_line(text: object) -> str:

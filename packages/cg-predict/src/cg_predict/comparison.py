@@ -90,8 +90,8 @@ def _of_posterior(posterior: Posterior, views: Views, scores: Floats, pairs: NDA
 def _of_process(process: AveragedGaussianProcess, views: Views, scores: Floats, pairs: NDArray[np.integer]) -> Floats:
     result = np.zeros(len(pairs))
     a, b = pairs.T
-    within: dict[str, Floats] = {}
-    across: dict[str, Floats] = {}
+    within: dict[str, NDArray[np.floating[Any]]] = {}
+    across: dict[str, NDArray[np.floating[Any]]] = {}
     for weight, draw, factor, solution in zip(
         process.weights_, process.draws_, process._factors, process._solutions, strict=True
     ):

@@ -219,7 +219,9 @@ class LatencyPredictor(Pretrained, Estimator):
             CheckpointError: it cannot be read; CgError: this release knows other devices.
         """
         config, arrays = read_checkpoint(directory, "latency of a device")
-        device, exclude, batch = config.get("device"), config.get("exclude"), config.get("batch")
+        device: Any = config.get("device")
+        exclude: Any = config.get("exclude")
+        batch: Any = config.get("batch")
         others, log_ms = arrays.get("others", np.zeros(0)), arrays.get("log_ms", np.zeros(0))
         if not _settings_fit(device, exclude, batch) or not _measurements_fit(others, log_ms):
             raise CheckpointError(f"{directory} is no saved latency predictor: its settings or measurements are none")

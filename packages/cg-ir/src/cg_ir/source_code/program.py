@@ -18,7 +18,7 @@ from cg_ir.module.batch_axis import Plan, plan
 from cg_ir.source_code.blocks import Block, block_tree, inline_numbers
 from cg_ir.source_code.expressions import expression
 from cg_ir.source_code.layers import LAYER_NAMES, Number, Template, even, layer
-from cg_ir.terminal import printable
+from cg_ir.text import printable
 
 __all__ = ["Source", "write_program"]
 

@@ -83,7 +83,9 @@ def _chosen(low: Lowering, value: Value) -> tuple[Value, Value, bool] | None:
         call, transposed = call.args[0].call, True
     if value.kind != TRACED or call is None:
         return None
-    weight, ids = call.args[0] if call.args else None, None
+    if not call.args:
+        return None
+    weight, ids = call.args[0], None
     if call.name == "aten::index" and len(call.args[1]) == 1:
         ids = call.args[1][0]
     elif call.name == "aten::index_select" and call.args[1] == 0:
