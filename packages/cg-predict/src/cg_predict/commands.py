@@ -24,7 +24,7 @@ from cg_ir.terminal import json_option, say_written, table_console
 from cg_predict.labels import Labels, callable_of, read_labels, sources_in
 
 if TYPE_CHECKING:
-    from cg_predict.ranking import Ranked
+    from cg_predict.ranking import Ranked, Ranking
 
 __all__ = ["fit", "rank"]
 
@@ -114,14 +114,12 @@ def rank(
     own = None if known is None else {g.hash: v for g, v in zip(known.graphs, known.values, strict=True)}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UnfamiliarWarning)
-        nearest = predictor is not None
+        options: dict[str, Any] = {"nearest": predictor is not None, "labels": own}
         if everything and space is not None:
             with _progress(space) as progress:
-                ranking = rank_space(
-                    made, space, top or 20, pool=pool.graphs, progress=progress, nearest=nearest, labels=own
-                )
+                ranking = rank_space(made, space, top or 20, pool=pool.graphs, progress=progress, **options)
         else:
-            ranking = make_ranking(made, graphs, names, pool.graphs, nearest=nearest, weight=pool.weight, labels=own)
+            ranking = make_ranking(made, graphs, names, pool.graphs, weight=pool.weight, **options)
             ranking = ranking if top is None else ranking.best_of(top)
     document = {
         "scorer": "model" if model is not None else scorer,
@@ -132,8 +130,21 @@ def rank(
         "expected_correlation": _expected(predictor, pool, graphs),
         "ranking": [_row(row) for row in ranking],
     }
+    _say(
+        ranking,
+        document,
+        [str(w.message) for w in caught],
+        output,
+        json.dumps(document, indent=1) if as_json else None,
+        wide,
+    )
+
+
+def _say(
+    ranking: Ranking, document: dict[str, Any], notes: list[str], output: Path | None, text: str | None, wide: bool
+) -> None:
+    """Print notes and the ranking, as a table or as the ``text`` that stands for it, and write it to its file."""
     strange = sum(bool(row.unfamiliar) for row in ranking)
-    notes = [str(w.message) for w in caught]
     if strange and not document["labels"]:
         notes.append(
             f"{strange} of {len(ranking)} networks are unlike every known family (marked !): their ranking is a guess from other families"
@@ -142,15 +153,15 @@ def rank(
         click.echo(f"cg: warning: {note}", err=True)
     if output is not None:
         ranking.save(output)
-    if as_json:
-        click.echo(json.dumps(document, indent=1))
-    else:
-        console = table_console(wide)
-        console.print(ranking)
-        missing = [heading for heading, _ in ranking.columns()][ranking.fitting(console.width) :]
-        if missing:
-            click.echo(f"not shown: {', '.join(missing)} (--wide shows all)", err=True)
-        _say_how(document, output)
+    if text is not None:
+        click.echo(text)
+        return
+    console = table_console(wide)
+    console.print(ranking)
+    missing = [heading for heading, _ in ranking.columns()][ranking.fitting(console.width) :]
+    if missing:
+        click.echo(f"not shown: {', '.join(missing)} (--wide shows all)", err=True)
+    _say_how(document, output)
 
 
 @contextmanager
