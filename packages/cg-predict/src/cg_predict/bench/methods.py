@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestRegressor
 
-from cg_ir import get_scorer
+from cg_ir import get_scorer, scoring
 from cg_ir.graph import Graph
+from cg_ir.plugins import Fits
 from cg_predict.features import descriptors
 from cg_predict.pool import PoolScale
 from cg_predict.predictor import Predictor
+from cg_predict.tables import relatives_of
 from cg_predict.targets import normal_scores
 
 __all__ = [
@@ -147,11 +149,11 @@ class Baseline:
 
 @dataclass
 class Registered:
-    """A registered scorer, by a third party perhaps: fitted to the labels where it learns from them.
+    """A registered scorer, by a third party perhaps: fitted to the labels where it learns from any.
 
     Args:
         name: ``scorer:NAME``.
-        family: of the target, left out of the scorer's sources where it has any.
+        family: of the target, left out of the scorer's sources with its relatives, where it has any.
         counts: see `Method`.
     """
 
@@ -161,12 +163,8 @@ class Registered:
 
     def run(self, graphs: Sequence[Graph], labels: Labels, count: int, draw: int) -> Outcome:
         """See `Method`."""
-        scorer: Any = get_scorer(self.name.partition(":")[2])
-        if self.family in (getattr(scorer, "sources", ()) or ()):
-            scorer = get_scorer(self.name.partition(":")[2], exclude=(self.family,))
+        scorer = scoring.scorer_without(self.name.partition(":")[2], relatives_of((self.family,)))
         chosen = random_labels(len(graphs), count, draw)
-        if count:
-            if not hasattr(scorer, "fit"):
-                return Outcome(chosen, np.full(len(graphs), np.nan))
-            scorer.fit([graphs[i] for i in chosen], labels[chosen])
-        return Outcome(chosen, np.asarray(scorer.predict(graphs), dtype=np.float64))
+        if count and isinstance(scorer, Fits):
+            scoring.fit(scorer, [graphs[i] for i in chosen], labels[chosen], graphs)
+        return Outcome(chosen, *scoring.predict(scorer, graphs, graphs))
