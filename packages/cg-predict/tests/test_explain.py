@@ -64,6 +64,16 @@ def test_contributions_add_up_to_the_score(blocks):
         assert found.score == pytest.approx(float(scorer.predict([graph])[0]))
 
 
+def test_a_predictor_explains_itself_in_the_pool_that_it_was_fitted_in(family):
+    graphs, labels = family
+    predictor = Predictor(warn=False).fit(graphs[:12], labels[:12], pool=graphs)
+    found = predictor.explain(chain(4))
+    assert found.contributions.tolist() == explain(predictor, chain(4), pool=graphs).contributions.tolist()
+    assert found.contributions.sum() + found.rest == pytest.approx(
+        predictor.predict([chain(4)], pool=graphs)[0], abs=1e-6
+    )
+
+
 def test_drawn_orders_come_near_the_exact_values(monkeypatch):
     graph = chain(6)
     exact = explain(Toy(), graph)

@@ -12,9 +12,10 @@ from cg_ir.lazy import lazy_names
 if TYPE_CHECKING:
     from cg_predict.comparison import probability_better
     from cg_predict.explain import Explanation
+    from cg_predict.familiarity import Familiarity, UnfamiliarWarning
     from cg_predict.gp import AveragedGaussianProcess, Structure
     from cg_predict.latency import LatencyPredictor, LatencyScorer
-    from cg_predict.predictor import Familiarity, Predictor, UnfamiliarWarning
+    from cg_predict.predictor import Predictor
     from cg_predict.prior import Prior, load_prior
     from cg_predict.ranking import Ranked, Ranking, rank
     from cg_predict.targets import LabelError, normal_scores
@@ -23,8 +24,8 @@ __version__ = "0.1.0"
 
 _WHERE = {
     "Predictor": "predictor",
-    "Familiarity": "predictor",
-    "UnfamiliarWarning": "predictor",
+    "Familiarity": "familiarity",
+    "UnfamiliarWarning": "familiarity",
     "rank": "ranking",
     "Ranking": "ranking",
     "Ranked": "ranking",

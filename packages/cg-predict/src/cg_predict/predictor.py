@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,67 +20,28 @@ from cg_ir.user_warnings import warn_user
 from cg_predict.calibration import QuantileMap
 from cg_predict.context import Context, Encodings, evenly_spaced
 from cg_predict.estimator import Estimator
+from cg_predict.familiarity import Familiarity, UnfamiliarWarning
 from cg_predict.features import descriptors, distinct
 from cg_predict.gp import AveragedGaussianProcess, Structure
 from cg_predict.metrics import spearman
 from cg_predict.posterior import Calibrated, FewLabels, ManyLabels, NoLabels, Posterior
 from cg_predict.prior import Prior, load_prior
 from cg_predict.settings import Settings
+from cg_predict.structures import SELECTED, STRUCTURES
 from cg_predict.targets import LabelError, check_graphs, check_labels, merge_duplicates, normal_scores
 from cg_predict.threads import single_threaded
+
+if TYPE_CHECKING:
+    from cg_predict.explain import Explanation
 
 __all__ = ["Familiarity", "LabelError", "Predictor", "UnfamiliarWarning"]
 
 Floats = NDArray[np.float64]
 
-#: Kernels that are averaged over: descriptors weighted by what mattered in other families, their half-whitened components, counts of neighbourhoods, vectors of
-#: the encoder; with the score without labels as a mean and without it, for it may mislead.
-STRUCTURES = (
-    Structure(("descriptors", "components", "embedding"), mean=True),
-    Structure(("descriptors", "neighbourhoods"), mean=True),
-    Structure(("descriptors", "embedding", "neighbourhoods")),
-    Structure(("embedding",), mean=True),
-    Structure(("embedding",)),
-)
-#: Where labelled networks were picked for being good, kernels of vectors alone stay out: they tell the best from each other less well; more others take part,
-#: for the few that a search has left to tell apart lie where any single one may be wrong.
-SELECTED = (
-    *STRUCTURES[:3],
-    Structure(("descriptors", "embedding"), mean=True),
-    Structure(("descriptors", "components")),
-    Structure(("descriptors",), mean=True),
-    Structure(("descriptors", "components", "embedding", "neighbourhoods")),
-    Structure(("components", "neighbourhoods"), mean=True),
-    Structure(("descriptors", "components", "neighbourhoods"), mean=True),
-)
 #: Candidates, and networks of the pool, that `suggest` weighs against each other.
 WEIGHED = 1000
 #: Standard errors of the mean score that few networks, drawn at random, hardly reach.
 _BY_CHANCE = 2.0
-
-
-class UnfamiliarWarning(UserWarning):
-    """A pool on which the ranking without labels is expected to tell little."""
-
-
-@dataclass(frozen=True)
-class Familiarity:
-    """How well one network is known.
-
-    Args:
-        family: of the nearest network that was learned from.
-        distance: root mean square difference of descriptors, in standard deviations over all families together.
-        limit: distance up to which trees on absolute descriptors are asked.
-    """
-
-    family: str
-    distance: float
-    limit: float = Settings().nearness_limit
-
-    @property
-    def known(self) -> bool:
-        """Whether something like it was learned from."""
-        return self.distance <= self.limit
 
 
 class Predictor(Pretrained, Estimator):
@@ -290,6 +251,18 @@ class Predictor(Pretrained, Estimator):
             model.prepare(everything)
             model.draw_prior(8)
         return [free[i] for i in model.suggest(candidates, everything, k)]
+
+    def explain(self, graph: Graph, pool: Sequence[Graph] | None = None) -> Explanation:
+        """What each region of a network adds to its score; the contributions add up.
+
+        Args:
+            graph: the network.
+            pool: the networks among which one ranks; that of `fit` if absent.
+        """
+        from cg_predict.explain import explain
+
+        among = pool if pool is not None else (self._state.pool if self._state is not None else None)
+        return explain(self, graph, pool=among, seed=self.seed)
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
