@@ -250,6 +250,7 @@ def test_constraints_that_nothing_keeps_are_named(algorithm: str) -> None:
 
 
 def test_notebooks_show_what_a_search_found() -> None:
+    pytest.importorskip("moocore")
     import xml.etree.ElementTree as ElementTree
 
     search = Search("toy", "random", seed=1, objectives=("worth", "macs:min"))

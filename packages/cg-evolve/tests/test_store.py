@@ -154,7 +154,7 @@ def test_a_damaged_time_is_named(store: Store) -> None:
 
 
 def test_a_transaction_that_fails_leaves_nothing(store: Store) -> None:
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(SearchError, match="UNIQUE constraint failed"):
         store.propose(candidate(0), "first")
     assert len(store.rows()) == 3
     store.claim("second")  # and the next one begins
@@ -165,7 +165,7 @@ def test_a_history_is_read_without_a_trace(store: Store) -> None:
     before = {path: path.read_bytes() for path in store.path.parent.iterdir()}
     reader = Store(store.path, create=False)
     assert len(reader.rows()) == 3
-    with pytest.raises(sqlite3.OperationalError):
+    with pytest.raises(SearchError, match="readonly database"):
         reader.claim("second")
     reader.close()
     assert {path: path.read_bytes() for path in store.path.parent.iterdir()} == before

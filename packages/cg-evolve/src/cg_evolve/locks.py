@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 __all__ = ["Lock"]
@@ -26,16 +27,26 @@ class Lock:
         self._shared = shared
         self._file: int | None = None
 
-    def acquire(self, *, block: bool = True) -> bool:
-        """Take the lock; whether it was free, where it should not wait."""
+    def acquire(self, *, block: bool = True, patience: float = 0.0) -> bool:
+        """Take the lock; whether it was free, where it should not wait.
+
+        Args:
+            block: whether to wait for it however long that takes.
+            patience: seconds to try again for otherwise: who only looks whether the lock is free holds it for a moment.
+        """
         file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
         if fcntl is not None:
             mode = fcntl.LOCK_SH if self._shared else fcntl.LOCK_EX
-            try:
-                fcntl.flock(file, mode if block else mode | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(file)
-                return False
+            end = time.monotonic() + patience
+            while True:
+                try:
+                    fcntl.flock(file, mode if block else mode | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() >= end:
+                        os.close(file)
+                        return False
+                    time.sleep(0.01)
         self._file = file
         return True
 

@@ -333,7 +333,7 @@ def _taken(folder: Path) -> tuple[Lock, Store]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = Lock(folder / LOCK)
-        free = lock.acquire(block=False)
+        free = lock.acquire(block=False, patience=0.5)
     except OSError as error:
         raise SearchError(f"{folder}: cannot be written: {error.strerror}") from None
     if not free:
