@@ -46,6 +46,7 @@ def test_processes_change_nothing(small: str) -> None:
 
 
 def test_what_cannot_be_ranked_is_said() -> None:
+    pytest.importorskip("cg_frontends")
     with pytest.raises(CgError, match="'mobilenetv3' has too many networks to rank all"):
         rank_space(Predictor(), "mobilenetv3", 3)
     with pytest.raises(CgError, match="at least 1, not 0"):
@@ -56,6 +57,7 @@ def test_what_cannot_be_ranked_is_said() -> None:
 
 @pytest.mark.slow
 def test_a_command_ranks_a_whole_space() -> None:
+    pytest.importorskip("cg_frontends")
     answer = CliRunner().invoke(cg, ["rank", "--space", "nb201", "--all", "--top", "4", "--exclude", "nb201", "--json"])
     assert answer.exit_code == 0, answer.output
     document = json.loads(answer.stdout)
