@@ -183,11 +183,11 @@ class PooledPrior:
 
     The score is a weighted sum of standardised rankings, whose weights are the sum of those by agreement, similarity and nearness,
 
-        score = A / std(A) + b s S / std(S) + c sum_F exp(-d_F / (t D)) a_F + e r^2 Z / std(Z)
+        score = A / std(A) + b s S / std(S) + c sum_F exp(-d_F / (t D)) (1 - (d_F / l)^4) a_F + e r^2 Z / std(Z)
 
     with A the rankings weighted by agreement, S the experts on ranks weighted by exp(similarity / temperature), s the greatest similarity, a_F the expert on
     descriptors as they are of family F, d_F the median distance of the pool's networks to known ones of F, D the spread of the pool, Z the sum of the sizes
-    and r their mean correlation; c is greater for a zoo.
+    and r their mean correlation; c is greater for a zoo, and beyond the limit l nothing is heard.
 
     Args:
         prior: what was learned from other families.
@@ -236,6 +236,13 @@ class PooledPrior:
         """Tables whose networks are near enough for absolute sizes to mean the same."""
         return [t for t, distance in self.distances.items() if distance < self._prior.settings.nearness_limit]
 
+    def _nearness(self, table: str) -> float:
+        """How much a table's trees on descriptors count: ever less with the distance in spreads of the pool, and nothing from the limit on."""
+        settings, distance = self._prior.settings, self.distances[table]
+        weight = settings.zoo_weight if self._prior.experts[table].zoo else settings.nearness_weight
+        reach = settings.nearness_temperature * max(self._spread, 1e-9)
+        return float(weight * np.exp(-distance / reach) * max(0.0, 1.0 - (distance / settings.nearness_limit) ** 4))
+
     def _similarities(self, ranks: NDArray[np.float32]) -> dict[str, float]:
         """How similar each table is to the pool, from -1 to 1: the correlation, over pairs of descriptors that vary in both, of their rank correlations."""
         compared = np.array([not name.startswith("pairs/") for name in self._prior.names])
@@ -269,11 +276,9 @@ class PooledPrior:
         shares = {t: np.exp((s - greatest) / settings.similarity_temperature) for t, s in self.similarity.items()}
         similar = {f"relative {t}": float(s) for t, s in shares.items() if f"relative {t}" in views}
         add(similar, settings.similarity_weight * max(greatest, 0.0))
-        reach = settings.nearness_temperature * max(self._spread, 1e-9)
-        for table in self._near():
-            if f"absolute {table}" in views:
-                weight = settings.zoo_weight if self._prior.experts[table].zoo else settings.nearness_weight
-                weights[f"absolute {table}"] += weight * float(np.exp(-self.distances[table] / reach))
+        weights |= {
+            f"absolute {table}": self._nearness(table) for table in self._near() if f"absolute {table}" in views
+        }
         sizes = [name for name in views if name.startswith("size ")]
         if len(sizes) > 1:
             stacked = np.stack([views[name] for name in sizes])
@@ -287,7 +292,12 @@ class PooledPrior:
         groups: dict[str, list[str]] = {}
         for name in views:
             kind, _, table = name.partition(" ")
+            if kind == "absolute":  # where they are near they agree with each other, true or not
+                continue
             groups.setdefault(f"{kind} {kin[table]}" if kind == "relative" else name, []).append(name)
+        if not groups:
+            self.agreement = np.zeros(1)
+            return {}
         means = [np.mean([views[name] for name in members], axis=0) for members in groups.values()]
         deviations = [max(float(mean.std()), 1e-9) for mean in means]
         found = agreement_weights(np.stack([m / d for m, d in zip(means, deviations, strict=True)]))

@@ -32,9 +32,9 @@ class Settings:
     similarity_temperature: float = 0.02
     similarity_weight: float = 3.0
     nearness_temperature: float = 0.5
-    nearness_weight: float = 9.0
-    nearness_limit: float = 0.85
-    zoo_weight: float = 30.0
+    nearness_weight: float = 18.0
+    nearness_limit: float = 1.0
+    zoo_weight: float = 60.0
     accord_weight: float = 1.0
     size_weight: float = 0.4
     relevance_temperature: float = 0.1
