@@ -146,6 +146,7 @@ class Prior:
         result = self.settings.size_weight * z[:, [self.names.index(name) for name in SIZES]].sum(axis=1)
         distances, _ = self.distances(x)
         shares = np.exp(-(distances - distances.min(axis=1, keepdims=True)) / self.settings.nearness_temperature)
+        shares *= [self.settings.zoo_weight if e.zoo else self.settings.nearness_weight for e in self.experts.values()]
         absolute = np.stack([expert.absolute.predict(x) for expert in self.experts.values()], axis=1)
         return np.asarray(result + (shares * absolute).sum(axis=1) / shares.sum(axis=1), dtype=np.float64)
 
