@@ -25,14 +25,14 @@ def ranking() -> None:
     """Published accuracies of torchvision's networks against scores without a label, from the results of `nox -s published-models`."""
     with open(ROOT / "docs/results/torchvision/results.csv", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["attention"] == "False"]
-    scores = [float(row["score alone"]) for row in rows]
+    scores = [float(row["score"]) for row in rows]
     accuracies = [float(row["accuracy"]) for row in rows]
     figure, axes = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
     axes.scatter(scores, accuracies, s=22, color="#2f6fde", alpha=0.75, linewidths=0)
     for row, x, y in zip(rows, scores, accuracies, strict=True):
         if row["model"] in NAMED:
             axes.annotate(row["model"], (x, y), xytext=(5, -9), textcoords="offset points", fontsize=8, color="#1c2230")
-    axes.set_xlabel("score of cg rank, no label seen")
+    axes.set_xlabel("score, no label of these networks seen")
     axes.set_ylabel("published top-1 accuracy, %")
     axes.spines[["top", "right"]].set_visible(False)
     plt.rcParams.update({"svg.hashsalt": "cg", "svg.fonttype": "none"})
