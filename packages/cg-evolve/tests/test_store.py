@@ -147,6 +147,20 @@ def test_a_damaged_row_is_named(store: Store, damage: str) -> None:
         store.rows()
 
 
+def test_a_damaged_schema_is_named(store: Store, tmp_path: Path) -> None:
+    store.close()
+    whole = store.path.read_bytes()
+    begin = whole.index(b"CREATE TABLE evaluations")
+    reasons = []
+    for place in range(begin, begin + 60):
+        (tmp_path / "damaged.sqlite").write_bytes(whole[:place] + b"\xc9" + whole[place + 1 :])
+        try:
+            Store(tmp_path / "damaged.sqlite").close()
+        except SearchError as error:
+            reasons.append(str(error))
+    assert any("its schema is damaged" in reason for reason in reasons)
+
+
 def test_a_damaged_time_is_named(store: Store) -> None:
     query(store, "UPDATE evaluations SET finished_at='noon' WHERE id=1")
     with pytest.raises(SearchError, match="a time that is no number"):

@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 from cg_ir import to_module  # noqa: E402
 from cg_ir.testing.operator_samples import SAMPLES  # noqa: E402
 
-COUNTED = {"Conv", "ConvTranspose", "Gemm", "MatMul", "Attention"}
+COUNTED = {"Conv", "ConvTranspose", "Gemm", "MatMul", "Attention", "ExpertGemm"}
 RECURRENT = {"LSTM", "GRU", "RNN"}
 
 

@@ -66,6 +66,9 @@ def _connect(path: str | Path) -> sqlite3.Connection:
     except sqlite3.DatabaseError:
         connection.close()
         raise
+    except UnicodeDecodeError:  # SQLite quotes the damaged schema in its message
+        connection.close()
+        raise sqlite3.DatabaseError("its schema is damaged") from None
     return connection
 
 
