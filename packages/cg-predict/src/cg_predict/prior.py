@@ -146,9 +146,13 @@ class Prior:
         result = self.settings.size_weight * z[:, [self.names.index(name) for name in SIZES]].sum(axis=1)
         distances, _ = self.distances(x)
         shares = np.exp(-(distances - distances.min(axis=1, keepdims=True)) / self.settings.nearness_temperature)
-        shares *= [self.settings.zoo_weight if e.zoo else self.settings.nearness_weight for e in self.experts.values()]
+        shares *= [self.nearness_weight(table) for table in self.experts]
         absolute = np.stack([expert.absolute.predict(x) for expert in self.experts.values()], axis=1)
         return np.asarray(result + (shares * absolute).sum(axis=1) / shares.sum(axis=1), dtype=np.float64)
+
+    def nearness_weight(self, table: str) -> float:
+        """The weight of a table's trees on descriptors where known networks are right there."""
+        return self.settings.zoo_weight if self.experts[table].zoo else self.settings.nearness_weight
 
     # --- how well known -----------------------------------------------------------------------------------------------
 
@@ -240,9 +244,9 @@ class PooledPrior:
     def _nearness(self, table: str) -> float:
         """How much a table's trees on descriptors count: ever less with the distance in spreads of the pool, and nothing from the limit on."""
         settings, distance = self._prior.settings, self.distances[table]
-        weight = settings.zoo_weight if self._prior.experts[table].zoo else settings.nearness_weight
         reach = settings.nearness_temperature * max(self._spread, 1e-9)
-        return float(weight * np.exp(-distance / reach) * max(0.0, 1.0 - (distance / settings.nearness_limit) ** 4))
+        fading = max(0.0, 1.0 - (distance / settings.nearness_limit) ** 4)
+        return float(self._prior.nearness_weight(table) * np.exp(-distance / reach) * fading)
 
     def _similarities(self, ranks: NDArray[np.float32]) -> dict[str, float]:
         """How similar each table is to the pool, from -1 to 1: the correlation, over pairs of descriptors that vary in both, of their rank correlations."""
@@ -282,8 +286,7 @@ class PooledPrior:
         }
         sizes = [name for name in views if name.startswith("size ")]
         if len(sizes) > 1:
-            stacked = np.stack([views[name] for name in sizes])
-            correlations = stacked @ stacked.T / stacked.shape[1]
+            correlations = np.corrcoef([views[name] for name in sizes])
             accord = float(correlations[np.triu_indices(len(sizes), 1)].mean())
             add(dict.fromkeys(sizes, 1.0), settings.accord_weight * max(accord, 0.0) ** 2)
         return weights

@@ -81,7 +81,7 @@ def read_own(path: Path, seed: int) -> Source:
     archs = [list(labels)[i] for i in chosen]
     graphs = [space.graph(arch) for arch in archs]
     values = np.array([labels[arch] for arch in archs])
-    zoo = any(map(table.group, archs)) if hasattr(table, "group") else False
+    zoo = any(map(table.group, archs))
     return Source(
         name, name, descriptors().encoder.encode(graphs), normal_scores(values), path_vectors().encoder.encode(graphs), tuple(archs),
         metric, values if zoo else None,
