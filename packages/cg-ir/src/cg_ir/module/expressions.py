@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from cg_ir.graph import Node
 from cg_ir.operators import OPERATORS, Plan
 from cg_ir.operators.torch_text import Call
+from cg_ir.signature import Signature
 
 __all__ = ["expression", "plain_numbers"]
 
@@ -27,15 +29,20 @@ def expression(nodes: Sequence[Node], node: Node, xs: Sequence[str], own: str, h
     Raises:
         GraphError: PyTorch cannot say it.
     """
-    operator, sig = OPERATORS[node.op], node.signature
-    xs = list(xs)
-    if operator.ids is not None and not _is_index(nodes[node.inputs[operator.ids]]):
-        xs[operator.ids] += ".long()"
+    ids = OPERATORS[node.op].ids
+    if ids is not None and not _is_index(nodes[node.inputs[ids]]):
+        xs = [f"{x}.long()" if k == ids else x for k, x in enumerate(xs)]
+    return _written(node.signature, tuple(xs), own, how, several)
+
+
+@lru_cache(maxsize=4096)
+def _written(sig: Signature, xs: tuple[str, ...], own: str, how: Plan, several: bool) -> str:
     sizes = [str(size) for size in sig.shape]
-    if how.axis is not None and not how.apart:
+    if how.axis is not None and how.axis < len(sizes) and not how.apart:
         sizes[how.axis] = "-1"
     wanted = ", ".join(sizes) if sizes else "()"
-    return operator.expression(Call(sig.op, sig.attrs, sig.shape, sig.input_shapes, xs, own, wanted, several))
+    call = Call(sig.op, sig.attrs, sig.shape, sig.input_shapes, xs, own, wanted, several)
+    return OPERATORS[sig.op].expression(call)
 
 
 def _is_index(node: Node) -> bool:

@@ -17,7 +17,7 @@ from cg_ir.graph import Graph, Node
 from cg_ir.module.expressions import expression, plain_numbers
 from cg_ir.module.naming import module_paths
 from cg_ir.operators import OPERATORS, Plan, plan, selected_axis
-from cg_ir.operators.torch_text import Elements, Template
+from cg_ir.operators.torch_text import Elements
 from cg_ir.signature import Signature
 
 __all__ = ["NetworkModule"]
@@ -101,7 +101,7 @@ class NetworkModule(nn.Module):
             own = tuple(self._steps[i].plan.axis for i in node.inputs)
             with _located(node):
                 run, how = _meaning(nodes, node, own, self._numbers, node.index in several)
-                owns = node.index not in self._numbers and OPERATORS[node.op].layer(node.signature)
+                owns = node.index not in self._numbers if node.op == "Constant" else _maker(node.signature)
             path = paths[node.index] if owns else ""
             self._steps.append(_Step(node.index, node.signature, node.inputs, path, run, how, own))
         self._drops = _last_uses(self._steps, self._outputs)
@@ -109,10 +109,12 @@ class NetworkModule(nn.Module):
     def _fill(self, node: Node, path: str, owners: dict[str, tuple[Signature, str]]) -> None:
         """Put a node's module, parameter or constant at its path, or share what another node with the same key owns."""
         owner, leaf = self._place(path)
-        made = _made(OPERATORS[node.op].layer(node.signature))
         if node.op == "Constant":
-            owner.register_buffer(leaf, made, persistent=False)
+            owner.register_buffer(leaf, _constant(node.signature), persistent=False)
             return
+        make = _maker(node.signature)
+        assert make is not None
+        made = make()
         if node.weights is not None:
             first = owners.setdefault(node.weights, (node.signature, path))
             if first[1] != path:
@@ -241,8 +243,16 @@ def _compiled(text: str, inputs: int) -> Callable[..., Any]:
     return eval(f"lambda {', '.join(names)}: {text}", dict(_SPACE))
 
 
-def _made(template: Template) -> Any:
-    """What a layer's call makes."""
+@lru_cache(maxsize=4096)
+def _maker(sig: Signature) -> Callable[[], Any] | None:
+    """What makes that which a use of an operator owns; None where it owns nothing."""
+    template = OPERATORS[sig.op].layer(sig)
+    return eval(f"lambda: {''.join(map(str, template))}", dict(_SPACE)) if template else None
+
+
+def _constant(sig: Signature) -> Tensor:
+    """A constant, whose elements may be many."""
+    template = OPERATORS[sig.op].layer(sig)
     elements = next((part.values for part in template if isinstance(part, Elements)), ())
     text = "".join("elements" if isinstance(part, Elements) else str(part) for part in template)
     return eval(text, {**_SPACE, "elements": elements})
