@@ -261,7 +261,9 @@ def read_transformers(path: Path, data: Path) -> tuple[list[Graph], NDArray[Any]
     """Published networks that attend, among those of a file of graph documents whose ids are timm's."""
     built = documents(path)
     family = read_family(family_named("timm"), data)
-    attend = [i for i, a in enumerate(family.archs) if a in built and any(n.op == "Attention" for n in built[a])]
+    attend = [
+        i for i, a in enumerate(family.archs) if a in built and any(node.op == "Attention" for node in built[a].nodes)
+    ]
     part = replace(family.some(attend), built=built).sample(JUDGED, np.random.default_rng(0))
     return part.graphs(), part.labels
 
@@ -440,7 +442,7 @@ def main() -> None:
         f"{GRAPH_STEPS}, Adam at {Row.rate:g}; {DRAWS} draws of labels."
     )
     pairs = [(row.name, f"{row.twin}, untrained") for row in ROWS]
-    write_report(arguments.output, [(name, f"{Row().twin}, untrained") for name in BESIDE_UNTRAINED] + pairs, settings)
+    write_report(arguments.output, [(name, f"{Row(()).twin}, untrained") for name in BESIDE_UNTRAINED] + pairs, settings)
 
 
 if __name__ == "__main__":
