@@ -206,7 +206,7 @@ class TestAttributes:
     def test_recurrent_layers_that_the_format_has_not(self, op, attrs):
         gates = {"LSTM": 4, "GRU": 3}[op]
         weights = [("w", numbers(1, gates * 8, 8)), ("r", numbers(1, gates * 8, 8)), ("b", numbers(1, 2 * gates * 8))]
-        with pytest.warns(UserWarning, match=f"became Custom: {op}"):
+        with pytest.warns(UserWarning, match=f"became Custom: {op} with .*{next(iter(attrs))}"):
             assert operators(from_onnx(one(op, [[5, 1, 8]], weights, hidden_size=8, **attrs))) == ["Custom"]
 
     def test_what_no_reading_looks_at_makes_a_custom(self):
