@@ -74,7 +74,7 @@ def runs(folder: Path) -> Iterator[Target]:
 
     place = folder / "run"
     with contextlib.redirect_stdout(io.StringIO()):
-        main(["search", "nb201", "--evaluator", "scorer:macs", "--budget", "5", "-o", str(place), "--quiet", "--json"])
+        main(["search", "nb201", "--evaluator", "scorer:macs", "--budget", "2", "-o", str(place), "--quiet", "--json"])
     config, history = (place / "config.json").read_bytes(), (place / "history.sqlite").read_bytes()
 
     def resumed(target: Path) -> Any:

@@ -10,16 +10,17 @@ with the weights that training began with. The page is ``objectives.md``. A run 
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from objectives_report import write_report
+from objectives_report import TRANSFORMERS, write_report
 from torch import Tensor, nn
 
 from cg_embed import ContrastiveConfig, ContrastiveEncoder, Descriptors, PathConfig, PathEncoder
@@ -33,7 +34,9 @@ from cg_ir import batch as make_batch
 from cg_predict.bench.embedding import ALONE, BESIDE, STRUCTURES, _views, gp_scores
 from cg_predict.bench.methods import random_labels
 from cg_predict.bench.rows import ResultRows
+from cg_predict.bench.targets import documents
 from cg_predict.metrics import spearman
+from cg_predict.predictor import Predictor
 from cg_predict.tables import family_named, read_family
 from cg_predict.targets import normal_scores
 
@@ -44,7 +47,11 @@ HALVES = (
 )
 #: Networks of a family: trained on, and judged on.
 TRAINED_ON, JUDGED = 320, 300
-BATCH, STEPS, LABELS, DRAWS = 64, 40, (20, 50), 3
+BATCH, STEPS, LABELS, DRAWS = 64, 150, (20, 50), 3
+#: Steps of graph networks, which take ten times as long.
+GRAPH_STEPS = 40
+#: How many times the score without labels is repeated beside untrained vectors, for the kernels weigh all columns alike.
+REPEATED = 64
 #: Share of the operators whose features are hidden.
 HIDDEN = 0.3
 
@@ -65,9 +72,9 @@ class Row:
 
     objectives: tuple[str, ...]
     encoder: str = "path"
-    channels: int = 32
+    channels: int = 64
     frozen: float = 0.0
-    rate: float = 0.02
+    rate: float = 0.01
     steps: int = STEPS
     pool: bool = False
 
@@ -82,7 +89,7 @@ class Row:
         parts = [self.twin, " + ".join(self.objectives)]
         parts += [f"{self.frozen:.0%} frozen"] if self.frozen else []
         parts += [f"rate {self.rate:g}"] if self.rate != Row.rate else []
-        parts += [f"{self.steps} steps"] if self.steps != STEPS else []
+        parts += [f"{self.steps} steps"] if self.steps not in (STEPS, GRAPH_STEPS) else []
         parts += ["on the pool"] if self.pool else []
         return ", ".join(parts)
 
@@ -200,19 +207,20 @@ OBJECTIVES: dict[str, Callable[[Learner, Any, Batch], Tensor]] = {
     "synthetic episodes": lambda m, z, batch: _episode(z, _synthetic(batch.descriptors)),
 }
 
-_BEST = ("ranks", "descriptors", "episodes", "synthetic episodes")
+_KEY = ("functional", "ranks", "episodes")
 ROWS = (
     *(Row((name,)) for name in OBJECTIVES),
-    *(Row((name,), encoder="k-GNN", rate=2e-3) for name in OBJECTIVES),
     Row(("functional", "masked", "flows")),
+    Row(("functional", "episodes")),
     Row(("descriptors", "ranks")),
     Row(("descriptors", "episodes")),
     Row(("episodes", "synthetic episodes")),
-    *(Row((name,), frozen=0.5) for name in ("functional", *_BEST)),
-    *(Row((name,), rate=4e-3) for name in _BEST),
-    *(Row((name,), channels=64, frozen=0.5) for name in ("ranks", "episodes")),
-    Row(("descriptors",), pool=True),
-    Row(("synthetic episodes",), pool=True),
+    *(Row((name,), frozen=0.5) for name in _KEY),
+    *(Row((name,), rate=2e-3) for name in _KEY),
+    *(Row((name,), channels=128) for name in _KEY),
+    *(Row((name,), steps=600) for name in ("functional", "episodes")),
+    *(Row((name,), pool=True) for name in ("functional", "synthetic episodes")),
+    *(Row((name,), encoder="k-GNN", rate=2e-3, steps=GRAPH_STEPS) for name in OBJECTIVES),
 )
 
 
@@ -223,10 +231,11 @@ def _kgnn(seed: int) -> ContrastiveEncoder:
 # --- data -------------------------------------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(eq=False)
 class Judged:
     """A pool of networks with labels, and descriptors in the form that the process reads."""
 
+    family: str
     graphs: list[Graph]
     labels: NDArray[Any]
     views: dict[str, NDArray[np.float32]]
@@ -245,6 +254,15 @@ class Judged:
 def read(table: str, data: Path, seed: int, size: int) -> tuple[list[Graph], NDArray[Any]]:
     """Networks and labels of a table, a seeded sample."""
     part = read_family(family_named(table), data).sample(size, np.random.default_rng(seed))
+    return part.graphs(), part.labels
+
+
+def read_transformers(path: Path, data: Path) -> tuple[list[Graph], NDArray[Any]]:
+    """Published networks that attend, among those of a file of graph documents whose ids are timm's."""
+    built = documents(path)
+    family = read_family(family_named("timm"), data)
+    attend = [i for i, a in enumerate(family.archs) if a in built and any(n.op == "Attention" for n in built[a])]
+    part = replace(family.some(attend), built=built).sample(JUDGED, np.random.default_rng(0))
     return part.graphs(), part.labels
 
 
@@ -311,47 +329,79 @@ def untrained(row: Row, seed: int) -> Any:
     return PathEncoder(PathConfig(row.channels, seed)) if row.encoder == "path" else _kgnn(seed)
 
 
+class _Beside:
+    """Untrained vectors with further columns: what an encoder could gain that knew them, too."""
+
+    def __init__(self, seed: int, columns: Callable[[Judged, int], NDArray[Any]], pool: Judged) -> None:
+        self.seed, self.columns, self.pool = seed, columns, pool
+
+    def encode(self, graphs: Sequence[Graph]) -> NDArray[np.float32]:
+        """Of the pool."""
+        own = untrained(Row(()), self.seed).encode(graphs)
+        return np.concatenate([own, self.columns(self.pool, self.seed).astype(np.float32)], axis=1)
+
+
+@cache
+def _score(pool: Judged) -> NDArray[np.float64]:
+    score = Predictor((pool.family,), warn=False).predict(pool.graphs, pool=pool.graphs)
+    return np.repeat(np.asarray(score)[:, None], REPEATED, axis=1)
+
+
+def _three_more(pool: Judged, seed: int) -> NDArray[Any]:
+    others = [PathEncoder(PathConfig(Row.channels, 1000 + 3 * seed + i)) for i in range(3)]
+    return np.concatenate([encoder.encode(pool.graphs) for encoder in others], axis=1)
+
+
+BESIDE_UNTRAINED: dict[str, Callable[[Judged, int], NDArray[Any]]] = {
+    f"untrained, and {REPEATED} times the score without labels": lambda pool, seed: _score(pool),
+    "untrained, and all descriptors": lambda pool, seed: pool.views["descriptors"],
+    "untrained, and three more untrained": _three_more,
+}
+
+
 class Study:
     """Everything on one half: encoders trained on it, judged on the other."""
 
-    def __init__(self, half: int, data: Path, folder: Path) -> None:
+    def __init__(self, half: int, data: Path, folder: Path, graphs: Path | None) -> None:
         self.half, self.data = half, data
         keys = {"vectors": str, "seed": int, "table": str, "use": str, "labels": int, "draw": int}
         self.rows = ResultRows(folder / f"objectives-{half}.csv", keys, {"spearman": float})
         rng = np.random.default_rng(half)
         self.batches = [b for t in HALVES[half] for b in batches(*read(t, data, 1, TRAINED_ON), rng)]
-        self.pools = {}
-        for table in HALVES[1 - half]:
-            graphs, labels = read(table, data, 0, JUDGED)
-            views = _views(Descriptors().encode(graphs), "descriptors", "components")
-            self.pools[table] = Judged(graphs, labels, views)
+        self.pools = {t: self._pool(family_named(t).name, *read(t, data, 0, JUDGED)) for t in HALVES[1 - half]}
+        if graphs is not None and "autoformer" in self.pools:  # judged by encoders that saw no transformer
+            self.pools[TRANSFORMERS] = self._pool("timm", *read_transformers(graphs, data))
+
+    def _pool(self, family: str, graphs: list[Graph], labels: NDArray[Any]) -> Judged:
+        return Judged(family, graphs, labels, _views(Descriptors().encode(graphs), "descriptors", "components"))
 
     def run(self, seeds: int, say: Callable[[str], None]) -> None:
         """All rows that are missing, seed by seed."""
-        self._judge("descriptors", 0, lambda table: None, (BESIDE,))
+        self._judge("descriptors", 0, lambda pool: None, (BESIDE,))
         for seed in range(seeds):
+            for name, columns in BESIDE_UNTRAINED.items():
+                self._judge(name, seed, partial(_Beside, seed, columns), (ALONE,))
             for row in ROWS:
-                self._judge(f"{row.twin}, untrained", seed, lambda t, r=row, s=seed: untrained(r, s))  # type: ignore[misc]
-                self._judge(
-                    row.name,
-                    seed,
-                    self._adapted(row, seed) if row.pool else _once(partial(train, row, seed, self.batches)),
-                )
-                say(f"half {self.half}, seed {seed}: {row.name}")
+                begin = time.perf_counter()
+                self._judge(f"{row.twin}, untrained", seed, lambda pool, r=row, s=seed: untrained(r, s))  # type: ignore[misc]
+                trained = self._adapted(row, seed) if row.pool else _once(partial(train, row, seed, self.batches))
+                self._judge(row.name, seed, trained)
+                say(f"half {self.half}, seed {seed}: {row.name}, {time.perf_counter() - begin:.0f} s")
 
-    def _adapted(self, row: Row, seed: int) -> Callable[[str], Any]:
-        def adapt(table: str) -> Any:
-            pool = self.pools[table]
+    def _adapted(self, row: Row, seed: int) -> Callable[[Judged], Any]:
+        def adapt(pool: Judged) -> Any:
             return train(row, seed, list(batches(pool.graphs, pool.labels, np.random.default_rng(seed))))
 
         return adapt
 
-    def _judge(self, name: str, seed: int, make: Callable[[str], Any], uses: Sequence[str] = (ALONE, BESIDE)) -> None:
+    def _judge(
+        self, name: str, seed: int, make: Callable[[Judged], Any], uses: Sequence[str] = (ALONE, BESIDE)
+    ) -> None:
         for table, pool in self.pools.items():
             keys = [(name, seed, table, use, n, draw) for use in uses for n in LABELS for draw in range(DRAWS)]
             if all(key in self.rows.done for key in keys):
                 continue
-            encoder = make(table)
+            encoder = make(pool)
             vectors = None if encoder is None else np.asarray(encoder.encode(pool.graphs))
             for key in keys:
                 value = pool.score(vectors, key[3], key[4], key[5])
@@ -359,10 +409,10 @@ class Study:
                 self.rows.add({**fields, "spearman": value})
 
 
-def _once(make: Callable[[], Any]) -> Callable[[str], Any]:
+def _once(make: Callable[[], Any]) -> Callable[[Judged], Any]:
     made: list[Any] = []
 
-    def get(table: str) -> Any:
+    def get(pool: Judged) -> Any:
         if not made:
             made.append(make())
         return made[0]
@@ -376,17 +426,21 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with the label tables")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for objectives.md and its rows")
     parser.add_argument("--half", type=int, choices=(0, 1), action="append", help="train on this half only")
+    parser.add_argument("--graphs", type=Path, help="graph documents of timm, for its transformers")
     parser.add_argument("--seeds", type=int, default=3, help="of weights and batches")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     arguments.output.mkdir(parents=True, exist_ok=True)
     for half in arguments.half or (0, 1):
-        Study(half, arguments.data, arguments.output).run(arguments.seeds, lambda line: print(line, flush=True))
+        Study(half, arguments.data, arguments.output, arguments.graphs).run(
+            arguments.seeds, lambda line: print(line, flush=True)
+        )
     settings = (
-        f"{TRAINED_ON} networks of a family to train on, {JUDGED} to judge on; {STEPS} steps of {BATCH} networks, "
-        f"Adam at {Row.rate:g}; {DRAWS} draws of labels."
+        f"{TRAINED_ON} networks of a family to train on, {JUDGED} to judge on; {STEPS} steps of {BATCH} networks, of graph networks "
+        f"{GRAPH_STEPS}, Adam at {Row.rate:g}; {DRAWS} draws of labels."
     )
-    write_report(arguments.output, [(row.name, f"{row.twin}, untrained") for row in ROWS], settings)
+    pairs = [(row.name, f"{row.twin}, untrained") for row in ROWS]
+    write_report(arguments.output, [(name, f"{Row().twin}, untrained") for name in BESIDE_UNTRAINED] + pairs, settings)
 
 
 if __name__ == "__main__":

@@ -11,13 +11,15 @@ import numpy as np
 
 from cg_ir.files import atomic_path
 
-__all__ = ["write_report"]
+__all__ = ["TRANSFORMERS", "write_report"]
 
 Key = tuple[str, str, str, str]  # vectors, table, use, labels
 Scores = Mapping[Key, Mapping[tuple[int, int], float]]  # by seed and draw
 
 _USES = (("alone", "20"), ("alone", "50"), ("beside descriptors", "20"), ("beside descriptors", "50"))
-_TRANSFORMERS = "autoformer"
+#: The pool of timm's networks that attend.
+TRANSFORMERS = "timm's transformers"
+_ATTEND = ("autoformer", TRANSFORMERS)
 
 
 def write_report(folder: Path, rows: Sequence[tuple[str, str]], settings: str) -> None:
@@ -40,7 +42,6 @@ def write_report(folder: Path, rows: Sequence[tuple[str, str]], settings: str) -
 
 def _page(
     scores: Scores,
-    seconds: Mapping[str, list[float]],
     tables: list[str],
     rows: Sequence[tuple[str, str]],
     settings: str,
@@ -53,7 +54,7 @@ def _page(
         "**bold** where the difference is more than two of them. No relative of a table was trained on, except where a row says *on the pool*.",
         settings,
         "",
-        f"Tables: {', '.join(tables)}. *Transformers*: {_TRANSFORMERS}, alone, by encoders that saw no transformer.",
+        f"Tables: {', '.join(tables)}. *Transformers*: {' and '.join(_ATTEND)}, alone, by encoders that saw no transformer.",
         "",
         "## Untrained",
         "",
@@ -74,7 +75,10 @@ def _page(
     ]
     for name, twin in rows:
         by_seed = [_differences(scores, tables, name, twin, use, count) for use, count in _USES]
-        by_seed += [_differences(scores, [_TRANSFORMERS], name, twin, "alone", count) for count in ("20", "50")]
+        by_seed += [
+            _differences(scores, [t for t in tables if t in _ATTEND], name, twin, "alone", count)
+            for count in ("20", "50")
+        ]
         if len(by_seed[0]):
             cells = " | ".join(_cell(values) for values in by_seed)
             lines.append(f"| {name} | {len(by_seed[0])} | {cells} |")

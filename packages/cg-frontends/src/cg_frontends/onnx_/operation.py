@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -150,10 +151,29 @@ def newest_opset() -> int:
 
 def schema_of(node: onnx.NodeProto, opset: int) -> defs.OpSchema | None:
     """The schema of a node's operator at an opset; ``None`` where onnx has none."""
+    return _schema(node.op_type, opset, "" if node.domain in _DEFAULT_DOMAINS else node.domain)
+
+
+@lru_cache(1024)
+def _schema(operator: str, opset: int, domain: str) -> defs.OpSchema | None:
     try:
-        return defs.get_schema(node.op_type, opset, "" if node.domain in _DEFAULT_DOMAINS else node.domain)
+        return defs.get_schema(operator, opset, domain)
     except Exception:
         return None
+
+
+@lru_cache(1024)
+def _stated(schema: defs.OpSchema) -> tuple[dict[str, defs.OpSchema.Attribute], list[str], dict[str, Any]]:
+    """A schema's attributes by name, which of them are required, and the defaults of the others."""
+    known = dict(schema.attributes)
+    required = [name for name, about in known.items() if about.required]
+    return known, required, {name: _value(a.default_value) for name, a in known.items() if a.default_value.type}
+
+
+@lru_cache(1024)
+def _types(schema: defs.OpSchema) -> tuple[list[str], list[str]]:
+    """What a schema calls the element types of inputs and outputs."""
+    return [formal.type_str for formal in schema.inputs], [formal.type_str for formal in schema.outputs]
 
 
 def attributes_of(node: onnx.NodeProto, schema: defs.OpSchema | None) -> Attributes:
@@ -162,17 +182,16 @@ def attributes_of(node: onnx.NodeProto, schema: defs.OpSchema | None) -> Attribu
     Raises:
         SourceError: one of another type than the schema's, one that is required and absent, text that is no UTF-8.
     """
-    known = {} if schema is None else dict(schema.attributes)
+    known, required, defaults = ({}, [], {}) if schema is None else _stated(schema)
     given: dict[str, Any] = {}
     for attribute in node.attribute:
         about = known.get(attribute.name)
         if about is not None and int(about.type.value) != attribute.type:
             raise SourceError(f"attribute '{attribute.name}' should be of type {about.type.name}")
         given[attribute.name] = _value(attribute)
-    for name, about in known.items():
-        if about.required and name not in given:
+    for name in required:
+        if name not in given:
             raise SourceError(f"lacks its attribute '{name}'")
-    defaults = {name: _value(a.default_value) for name, a in known.items() if a.default_value.type}
     return Attributes(given, defaults)
 
 
@@ -225,14 +244,12 @@ def output_types(node: onnx.NodeProto, schema: defs.OpSchema | None, types: Sequ
         types: of the inputs.
     """
     by_parameter: dict[str, str] = {}
-    formals = [] if schema is None else list(schema.inputs)
+    formals, outs = ([], []) if schema is None else _types(schema)
     for i, dtype in enumerate(types):
-        formal = formals[min(i, len(formals) - 1)] if formals else None
-        if formal is not None and dtype:
-            by_parameter.setdefault(formal.type_str, dtype)
-    outs = [] if schema is None else list(schema.outputs)
+        if formals and dtype:
+            by_parameter.setdefault(formals[min(i, len(formals) - 1)], dtype)
     for i in range(len(node.output)):
-        name = outs[min(i, len(outs) - 1)].type_str if outs else ""
+        name = outs[min(i, len(outs) - 1)] if outs else ""
         if name in by_parameter:
             yield by_parameter[name]
         elif name.startswith("tensor("):
@@ -250,6 +267,7 @@ def _stated_type(node: onnx.NodeProto, schema: defs.OpSchema | None) -> str:
     return "bool" if node.op_type == "Dropout" else ""
 
 
+@lru_cache(64)
 def dtype_name(code: int) -> str:
     """The name of an element type, by onnx's number.
 
