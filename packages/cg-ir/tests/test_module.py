@@ -219,3 +219,14 @@ def test_a_parameter_that_is_an_embedding_too(first):
     looked_up, product = module(torch.arange(5)[None], torch.ones(1, 7, 4))
     torch.testing.assert_close(looked_up[0], codes[:5])
     torch.testing.assert_close(product[0], codes[:7])
+
+
+def test_one_number_an_example():
+    """A chain that ends without axes runs with one example, and says why it takes no more."""
+    b = GraphBuilder()
+    x = b.add("ReduceMax", b.input((1, 4)), axes=(0, 1), keepdims=False)
+    b.output(b.add("Clip", b.add("Mul", x, x), min=0.0))
+    module = to_module(b.build())
+    assert float(module(torch.tensor([[1.0, 3.0, -2.0, 0.0]]))) == 9.0
+    with pytest.raises(ValueError, match="batch size 1"):
+        module(torch.ones(2, 4))

@@ -12,7 +12,8 @@ from cg_ir import CgError, GraphBuilder
 from cg_ir.bypass import bypass, bypasses
 from cg_ir.cli import main
 from cg_predict import Predictor, probability_better
-from cg_predict.explain import explain, explain_parts
+from cg_predict.around import Narrower
+from cg_predict.explain import explain, explain_narrower, explain_parts
 
 
 class Toy:
@@ -130,6 +131,41 @@ def test_networks_without_regions_are_refused(family):
         explain(Toy(), family[0][0])
 
 
+def bottlenecks(blocks):
+    """Blocks with an inner width of their own (16) on a width that all share (8), and one block without."""
+    b = GraphBuilder("bottlenecks")
+    x = b.add("Conv", b.input((1, 3, 8, 8)), channels=8, kernel_shape=(3, 3), pads=(1, 1, 1, 1), region="stem")
+    for number in range(blocks):
+        region = f"block_{number}"
+        y = b.add("Relu", b.add("Conv", x, channels=16, kernel_shape=(1, 1), region=region), region=region)
+        y = b.add("Conv", y, channels=8, kernel_shape=(1, 1), region=region)
+        x = b.add("Add", x, y, region=region)
+    y = b.add("Relu", b.add("Conv", x, channels=8, kernel_shape=(1, 1), region="plain"), region="plain")
+    b.output(b.add("Add", x, y, region="plain"))
+    return b.build()
+
+
+def test_narrower_regions_keep_their_results_and_add_up():
+    pytest.importorskip("cg_evolve")
+    graph = bottlenecks(3)
+    assert len(bypasses(graph)) == 4
+    networks = Narrower(graph)
+    assert networks.regions == ("block_0", "block_1", "block_2")
+    made = networks.without([1])
+    widths = [node.shape[1] for node in made.nodes if node.op == "Conv"]
+    assert widths == [8, 16, 8, 8, 8, 16, 8, 8]
+    assert networks.without([]).hash == graph.hash
+    toy = Toy()
+    found = explain_narrower(toy, graph)
+    half = toy.predict([networks.without([0, 1, 2])])[0]
+    assert found.rest == pytest.approx(half)
+    assert found.rest + found.contributions.sum() == pytest.approx(float(toy.predict([graph])[0]), abs=1e-9)
+    # blocks are alike, so each has a third of the difference
+    np.testing.assert_allclose(found.contributions, (found.score - half) / 3, atol=1e-9)
+    with pytest.raises(CgError, match="width"):
+        explain_narrower(toy, chain(3))
+
+
 def test_probabilities():
     small, large = chain(2), chain(8)
     assert probability_better(Toy(), large, small) > 0.9
@@ -167,6 +203,19 @@ def test_explain_on_the_command_line(files, capsys):
     assert code == 0
     assert "block_4" in out
     assert "everything else" in out
+    assert "half its width" not in out  # all blocks share theirs
+
+
+def test_explain_tells_what_half_a_width_costs(tmp_path, capsys):
+    pytest.importorskip("cg_evolve")
+    bottlenecks(2).save(tmp_path / "net.cg.json")
+    code, out, err = run(capsys, "explain", tmp_path / "net.cg.json", "--json")
+    assert code == 0, err
+    row = json.loads(out)["networks"][0]
+    told = [part["narrower"] for part in row["regions"] if "narrower" in part]
+    assert len(told) == 2
+    assert row["rest_narrower"] + sum(told) == pytest.approx(row["score"], abs=1e-9)
+    assert "half its width" in run(capsys, "explain", tmp_path / "net.cg.json")[1]
 
 
 def test_improve_keeps_to_the_constraint(files, capsys):

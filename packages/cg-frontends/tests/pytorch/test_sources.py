@@ -177,6 +177,19 @@ class Imports(nn.Module):
     def __init__(self):
         super().__init__()
         import not_there
+
+class Experts(nn.Module):
+    def forward(self, x):
+        y = torch.zeros_like(x)
+        for k in range(2):
+            rows = torch.where(x.sum(-1) > k)[0]
+            y[rows] += x[rows]
+        return y
+
+class Packed(nn.Module):
+    def forward(self, x):
+        lengths = (x.sum(-1) > 0).sum(1)
+        return nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True).data
 """
 
 
@@ -192,6 +205,8 @@ class Imports(nn.Module):
         ("Nothing", ["8"], 29, "no output of forward depends on its inputs"),
         ("Leaves", ["8"], 34, "SystemExit"),
         ("Imports", ["8"], 39, "No module named 'not_there'"),
+        ("Experts", ["5x8"], 45, "which rows are taken depends on the elements of a tensor.*all experts' weights"),
+        ("Packed", ["5x8"], 52, "the length of a packed sequence depends on the elements of a tensor"),
     ],
 )
 def test_failures_name_the_users_line(tmp_path, capsys, name, shapes, line, reason):

@@ -15,6 +15,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from cg_ir.errors import CgError
+from cg_ir.operators import OPERATORS
 
 if TYPE_CHECKING:
     from cg_ir.graph import Graph, Node
@@ -27,14 +28,11 @@ _BYTES = {
 }  # fmt: skip
 #: Element types that weights and activations can be in.
 PRECISIONS = ("float32", "float16", "bfloat16", "float64")
-_LOGICAL = {"Equal", "And", "Or", "Xor", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Not", "IsNaN"}
-_POSITIONS = {"ArgMax", "ArgMin"}
 _REVIEWS = {"Reshape", "Flatten"}  # views only of what lies in one piece
 _VIEWS = {"Squeeze", "Unsqueeze", "Transpose", "Slice", "Expand", "Split", "Output"}
 _SCATTERS = {"Transpose", "Slice", "Expand"}  # views that may not lie in one piece
 _SOURCES = {"Input", "Parameter", "Constant"}
-#: Activations that the common model libraries run in place.
-_IN_PLACE = {"Relu", "LeakyRelu", "Clip", "Silu", "HardSwish", "Mish", "Elu", "Selu"}
+_IN_PLACE = {operator.name for operator in OPERATORS.values() if operator.in_place}
 _PAIRWISE = {"Add", "Max", "Min"}  # operators of many inputs that run two at a time
 
 
@@ -171,15 +169,10 @@ def _held_by_modules(graph: Graph, holder: Sequence[int], last: Mapping[int, int
 
 def _element_bytes(node: Node, first: int, element: int) -> int:
     """Bytes of an element of a node's result, given those of its first input."""
-    if node.op == "Cast":
-        return _width(str(node.attrs["to"]), element)
-    if node.op in ("Input", "Constant"):
-        return _width(str(node.attrs["dtype"]), element)
-    if node.op in _LOGICAL:
-        return 1
-    if node.op in _POSITIONS:
-        return 8
-    if node.op == "Embedding" or not node.inputs:
+    result = OPERATORS[node.op].result
+    if result not in ("first", "common"):
+        return _width(str(node.attrs.get(result, result)), element)
+    if not node.inputs:
         return element
     operator_moves = node.op in _VIEWS | _REVIEWS | {"Concat", "Gather", "Select", "Pad", "Roll", "Tile"}
     return first if operator_moves else element

@@ -89,19 +89,17 @@ def rank(
 
     Scores are normal scores: 0 is the median network of the pool, 1.28 the best tenth; the interval holds nine of ten.
     """
-    from cg_predict.predictor import Predictor, UnfamiliarWarning
-    from cg_predict.ranking import rank as make_ranking
-    from cg_predict.sweep import rank_space
+    from cg_predict.predictor import Predictor
 
     if output is not None and not output.name.endswith((".csv", ".json", ".parquet")):
         raise SourceError(f"{output}: the name should end in .csv, .json or .parquet")
     if model is not None and (labels is not None or exclude):
         raise CgError("--model brings its own labels and families; leave --labels and --exclude out")
+    if everything and (space is None or sources or from_file is not None):
+        raise CgError("--all ranks the networks of a space: give --space NAME and no SOURCEs")
     reading = Reading(space, inputs, arguments, strict)
     if model is not None:
         reading = _as_in(model, reading)
-    if everything and (space is None or sources or from_file is not None):
-        raise CgError("--all ranks the networks of a space: give --space NAME and no SOURCEs")
     names = [] if everything else _names(sources, from_file, reading)
     graphs = [reading.graph(name) for name in names]
     made = _scorer(model, scorer, exclude, labels is not None)
@@ -111,16 +109,7 @@ def rank(
         made.fit(known.graphs, known.values)
     predictor = made if isinstance(made, Predictor) else None
     pool = _Pool.of(graphs, space, everything) if predictor is not None else _Pool(None, 0.0, "")
-    own = None if known is None else {g.hash: v for g, v in zip(known.graphs, known.values, strict=True)}
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UnfamiliarWarning)
-        options: dict[str, Any] = {"nearest": predictor is not None, "labels": own}
-        if everything and space is not None:
-            with _progress(space) as progress:
-                ranking = rank_space(made, space, top or 20, pool=pool.graphs, progress=progress, **options)
-        else:
-            ranking = make_ranking(made, graphs, names, pool.graphs, weight=pool.weight, **options)
-            ranking = ranking if top is None else ranking.best_of(top)
+    ranking, notes = _ranked(made, graphs, names, space if everything else None, top, pool, known)
     document = {
         "scorer": "model" if model is not None else scorer,
         "sources": list(predictor.sources) if predictor is not None else [],
@@ -130,14 +119,34 @@ def rank(
         "expected_correlation": _expected(predictor, pool, graphs),
         "ranking": [_row(row) for row in ranking],
     }
-    _say(
-        ranking,
-        document,
-        [str(w.message) for w in caught],
-        output,
-        json.dumps(document, indent=1) if as_json else None,
-        wide,
-    )
+    _say(ranking, document, notes, output, json.dumps(document, indent=1) if as_json else None, wide)
+
+
+def _ranked(
+    scorer: Any,
+    graphs: list[Graph],
+    names: list[str],
+    space: str | None,
+    top: int | None,
+    pool: _Pool,
+    known: Labels | None,
+) -> tuple[Ranking, list[str]]:
+    """The ranking of the networks, or of a whole ``space``, and what was warned of."""
+    from cg_predict.predictor import Predictor, UnfamiliarWarning
+    from cg_predict.ranking import rank as make_ranking
+    from cg_predict.sweep import rank_space
+
+    own = None if known is None else {g.hash: v for g, v in zip(known.graphs, known.values, strict=True)}
+    options: dict[str, Any] = {"nearest": isinstance(scorer, Predictor), "labels": own}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UnfamiliarWarning)
+        if space is not None:
+            with _progress(space) as progress:
+                ranking = rank_space(scorer, space, top or 20, pool=pool.graphs, progress=progress, **options)
+        else:
+            ranking = make_ranking(scorer, graphs, names, pool.graphs, weight=pool.weight, **options)
+            ranking = ranking if top is None else ranking.best_of(top)
+    return ranking, [str(w.message) for w in caught]
 
 
 def _say(

@@ -1,9 +1,9 @@
 """Why a network gets its score, and what would raise it.
 
 The score is shared out among regions by Shapley values (Shapley 1953): the contribution of a region is how much the score falls when an identity
-takes its place, averaged over the orders in which regions can be taken out. Every value is the score of a real network, so contributions and what is
-left without any of the regions add up to the score, exactly. Up to eight regions all subsets are scored; beyond, orders are drawn, each with its
-reverse.
+takes its place, or the region with half its inner width, averaged over the orders in which regions can be taken out. Every value is the score of a
+real network, so contributions and what is left without any of the regions add up to the score, exactly. Up to eight regions all subsets are scored;
+beyond, orders are drawn, each with its reverse.
 
 Regions that stand in for each other have small contributions each, and matter together: so the few whose joint absence lowers the score most are told, too.
 A network that ignores its input cannot be better than chance, whatever a scorer makes of its operators: it counts as worse than all others at hand.
@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 from cg_ir.bypass import Bypass, bypass, bypasses
 from cg_ir.errors import CgError
 from cg_ir.graph import Graph
+from cg_predict.around import Narrower
 
-__all__ = ["Explanation", "explain", "explain_parts", "operator_falls", "shapley"]
+__all__ = ["Explanation", "explain", "explain_narrower", "explain_parts", "operator_falls", "shapley"]
 
 Floats = NDArray[np.float64]
 _EXACT = 8
@@ -79,6 +80,21 @@ def explain(scorer: Any, graph: Graph, *, pool: Sequence[Graph] | None = None, s
     return explain_parts(
         scorer, [p.region for p in parts], lambda gone: bypass(graph, [parts[i] for i in gone]), pool=pool, seed=seed
     )
+
+
+def explain_narrower(scorer: Any, graph: Graph, *, pool: Sequence[Graph] | None = None, seed: int = 0) -> Explanation:
+    """Share out what the inner widths of regions add to the score: a region is not left out, but gets half of the width that is its own.
+
+    ``rest`` is the score with all of them narrower, and ``together`` names the regions that matter most when narrower together.
+
+    Args:
+        scorer, graph, pool, seed: as for `explain`.
+
+    Raises:
+        CgError: no region has a width of its own, or the package that brings the space ``graph`` is not installed.
+    """
+    networks = Narrower(graph)
+    return explain_parts(scorer, networks.regions, networks.without, pool=pool, seed=seed)
 
 
 def explain_parts(

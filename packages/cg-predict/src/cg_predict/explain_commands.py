@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,9 +12,9 @@ from typing import Any
 import click
 import numpy as np
 
-from cg_ir import get_scorer, get_space
+from cg_ir import get_scorer
 from cg_ir.commands import source_options
-from cg_ir.errors import CgError, PluginError, SourceError
+from cg_ir.errors import CgError, SourceError
 from cg_ir.graph import Graph
 from cg_ir.sources import Reading
 from cg_ir.terminal import json_option, say_written, table_console
@@ -64,7 +63,7 @@ def explain(
     arguments: str | None,
     strict: bool,
 ) -> None:
-    """Share the score of SOURCE out among its regions: how much it falls when an identity takes a region's place.
+    """Share the score of SOURCE out among its regions: how much it falls when an identity takes a region's place, or the region with half its width.
 
     Contributions are Shapley values; with the score of what is left they add up to the score.
     """
@@ -101,12 +100,13 @@ def _explained(name: str, graph: Graph, scorer: Any, operators: bool) -> dict[st
     from cg_predict.properties import nearest_known
 
     found = share_out(scorer, graph)
-    regions = [
+    regions: list[dict[str, Any]] = [
         {"region": region, "contribution": float(value), "error": float(error)}
         for region, value, error in zip(found.regions, found.contributions, found.errors, strict=True)
     ]
     row = {
         "source": name, "score": found.score, "rest": found.rest, "regions": regions, "together": list(found.together), "fall": found.fall,
+        "rest_narrower": _add_widths(regions, graph, scorer),
     }  # fmt: skip
     if isinstance(scorer, Predictor):
         row["nearest"] = [
@@ -120,6 +120,21 @@ def _explained(name: str, graph: Graph, scorer: Any, operators: bool) -> dict[st
     if operators:
         row["operators"] = operator_falls(scorer, graph)
     return row
+
+
+def _add_widths(regions: list[dict[str, Any]], graph: Graph, scorer: Any) -> float | None:
+    """Note what half of each region's own width costs, where it has one; returns the score with all of them narrower."""
+    from cg_predict.explain import explain_narrower
+
+    try:
+        found = explain_narrower(scorer, graph)
+    except CgError:  # no region has a width of its own, or the space of changes is not installed
+        return None
+    values = dict(zip(found.regions, zip(found.contributions, found.errors, strict=True), strict=True))
+    for part in regions:
+        if part["region"] in values:
+            part["narrower"], part["narrower_error"] = map(float, values[part["region"]])
+    return found.rest
 
 
 def _compared(graphs: Sequence[Graph], scorer: Any) -> dict[str, Any]:
@@ -152,13 +167,14 @@ def _compared(graphs: Sequence[Graph], scorer: Any) -> dict[str, Any]:
 
 
 def _print(row: dict[str, Any]) -> None:
-    table = _new_table(
-        f"{row['source']}: score {row['score']:.3f}", ("region", "contribution", "±", ""), ("region", "")
-    )
+    widths = row["rest_narrower"] is not None
+    heads = ("region", *(["half its width"] if widths else []), "contribution", "±", "")
+    table = _new_table(f"{row['source']}: score {row['score']:.3f}", heads, ("region", ""))
     largest = max(abs(part["contribution"]) for part in row["regions"]) or 1.0
     for part in row["regions"]:
-        table.add_row(part["region"], *_told(part, largest))
-    table.add_row("everything else", f"{row['rest']:+.3f}", "", "")
+        half = [f"{-part['narrower']:+.3f}" if "narrower" in part else ""] if widths else []
+        table.add_row(part["region"], *half, *_told(part, largest))
+    table.add_row("everything else", *([""] if widths else []), f"{row['rest']:+.3f}", "", "")
     table_console().print(table)
     click.echo(f"together most: {', '.join(row['together'])} ({-row['fall']:+.3f} without them)")
     for near in row.get("nearest", ())[:1]:
@@ -282,19 +298,11 @@ def improve(
 
 def _changes(graph: Graph) -> tuple[list[str], list[Graph]]:
     """The networks one change away, in the notation of the space around the network."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "network.cg.json"
-        graph.canonicalize().save(file)
-        try:
-            space = get_space("graph", file=str(file))
-        except PluginError as error:
-            raise CgError(f"cg improve needs the space 'graph' of cg-evolve: {error}") from None
-        except SourceError:
-            raise SourceError(
-                f"{graph.name or 'the network'} has nothing that the space 'graph' knows how to change"
-            ) from None
-        archs = space.neighbors("base")
-        return archs, [space.graph(arch) for arch in archs]
+    from cg_predict.around import space_around
+
+    space = space_around(graph)
+    archs = space.neighbors("base")
+    return archs, [space.graph(arch) for arch in archs]
 
 
 def _bound(text: str) -> Callable[[Graph], bool]:

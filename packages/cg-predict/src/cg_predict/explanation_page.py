@@ -70,14 +70,18 @@ def _drawing(number: int, row: Mapping[str, Any]) -> str:
 
 def _regions(row: Mapping[str, Any], named: bool) -> str:
     largest = max((abs(part["contribution"]) for part in row["regions"]), default=0.0)
-    lines = [
-        _row(part["region"], _signed(part["contribution"], part["error"]), _bar(part["contribution"], largest))
-        for part in row["regions"]
-    ]
-    lines.append(_row("everything else", f"{row['rest']:+.3f}", ""))
+    widths = row["rest_narrower"] is not None
+    lines = []
+    for part in row["regions"]:
+        half = [_signed(-part["narrower"], part["narrower_error"]) if "narrower" in part else ""] if widths else []
+        cells = (_signed(part["contribution"], part["error"]), _bar(part["contribution"], largest))
+        lines.append(_row(part["region"], *half, *cells))
+    lines.append(_row("everything else", *([""] if widths else []), f"{row['rest']:+.3f}", ""))
     together = f"<p>Together most: {_text(', '.join(row['together']))} ({-row['fall']:+.3f} without them).</p>"
     heading = f"Regions of {row['source']}" if named else "Regions"
-    return _card(heading, _table(("region", "contribution", ""), lines) + together)
+    return _card(
+        heading, _table(("region", *(["half its width"] if widths else []), "contribution", ""), lines) + together
+    )
 
 
 def _relatives(row: Mapping[str, Any], named: bool) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cg_ir import GraphBuilder, GraphError
-from cg_ir.operators import OPERATORS, rules
+from cg_ir.operators import OPERATORS
+from cg_ir.operators.shapes import stated
 
 if TYPE_CHECKING:
     from cg_ir.graph import Graph
@@ -35,7 +36,7 @@ def at_resolution(graph: Graph, height: int, width: int) -> Graph:
             channels = node.shape[1]
         elif node.op == "Gemm":
             channels = node.shape[-1]
-        elif operator.shape is rules.stated or operator.layout:
+        elif operator.shape is stated or operator.layout:
             shape = node.shape
         made = builder.add(
             node.op, *node.inputs, region=node.region, weights=node.weights, shape=shape, channels=channels, **attrs

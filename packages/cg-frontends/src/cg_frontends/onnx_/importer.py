@@ -396,8 +396,8 @@ class Importer(Values):
         if first is None or (node.output[0] and shapes[0] is None):
             raise SourceError(f"{self._why(operation)}, and its output shape is not known")
         name = node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}::{node.op_type}"
-        unread = operation.unread() if operation.op in READINGS and node.domain in ("", "ai.onnx") else []
-        shown = f"{name} with {', '.join(unread)}" if unread else name
+        outside = operation.outside if operation.op in READINGS and node.domain in ("", "ai.onnx") else ""
+        shown = f"{name} with {outside}" if outside else name
         self.low.unknown[shown] = self.low.unknown.get(shown, 0) + 1
         slots = [v for v in inputs if isinstance(v, Value) and v.kind == WEIGHT and self.low.owned(v)]
         given = [v for v in inputs if v is not None and v not in slots and 0 not in self.shape(v)]
@@ -409,8 +409,8 @@ class Importer(Values):
 
     @staticmethod
     def _why(operation: Operation) -> str:
-        unread = operation.unread() if operation.op in READINGS else []
-        return f"used with {', '.join(unread)}, which is outside the vocabulary" if unread else "outside the vocabulary"
+        outside = operation.outside if operation.op in READINGS else ""
+        return f"used with {outside}, which is outside the vocabulary" if outside else "outside the vocabulary"
 
     def _told_shape(self, name: str) -> tuple[int, ...] | None:
         if name in self._stated:

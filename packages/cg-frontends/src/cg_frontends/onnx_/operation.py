@@ -64,6 +64,7 @@ class Operation:
         wanted: for each named output whether the file reads it.
         arrays: elements of the inputs that are known, by position.
         types: element types of the inputs, by position.
+        reason: what a reading refused, see `refuse`.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Operation:
     arrays: dict[int, NDArray[Any]] = field(default_factory=dict)
     types: list[str] = field(default_factory=list)
     seen: set[int] = field(default_factory=set)
+    reason: str = ""
 
     @property
     def inputs(self) -> list[int | Value | None]:
@@ -125,6 +127,16 @@ class Operation:
         if array is None or array.size != 1:
             raise SourceError(f"{self.name} ({self.op}): its input {position} is not one known number")
         return float(array.reshape(-1)[0])
+
+    def refuse(self, what: str) -> Any:
+        """Note what of the node a reading understands and the format lacks; returns ``NotImplemented``."""
+        self.reason = what
+        return NotImplemented
+
+    @property
+    def outside(self) -> str:
+        """What of the node is outside the vocabulary: what was refused, else what was not looked at."""
+        return self.reason or ", ".join(self.unread())
 
     def unread(self) -> list[str]:
         """Attributes and inputs that the reading did not look at."""

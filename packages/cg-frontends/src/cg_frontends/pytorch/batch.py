@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import prod
 
 from cg_ir import Graph, Node
-from cg_ir.module.batch_axis import plan, selected_axis
+from cg_ir.operators import plan, selected_axis
 
 __all__ = ["batch_axes", "mixes", "scales"]
 

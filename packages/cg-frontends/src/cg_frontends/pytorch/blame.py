@@ -15,6 +15,16 @@ _OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _OPERATOR = "cg_operator"
 _TORCH = os.path.dirname(os.path.abspath(torch.__file__))
 
+#: What depends on elements, and what to do instead.
+_BRANCHES = ("control flow", "branch on shapes instead")
+_CHOICES = (
+    "which rows are taken",
+    "keep all rows and mask them, or let the choice index one tensor of all experts' weights",
+)
+_LENGTHS = ("the length of a packed sequence", "pass the padded sequence")
+#: What torch says of lengths without elements.
+_PACKED = "'lengths' argument should be a 1D CPU int64 tensor"
+
 
 def blame(error: BaseException, code: Any = None) -> str:
     """``file:line`` of the innermost frame outside torch and this package; without one, where ``code`` is defined, or an empty string."""
@@ -50,7 +60,14 @@ def describe(error: BaseException, module: Any) -> str:
     where = f"{what}.forward at {place}" if place else f"{what}.forward"
     reason = " ".join(str(error).split())[:300] or type(error).__name__
     if reads_elements(error):
-        return f"{where}: control flow depends on the elements of a tensor, which a graph cannot hold; branch on shapes instead"
+        what, instead = (
+            _CHOICES
+            if "torch.nonzero()" in reason or "aten::nonzero" in reason
+            else _LENGTHS
+            if _PACKED in reason
+            else _BRANCHES
+        )
+        return f"{where}: {what} depends on the elements of a tensor, which a graph cannot hold; {instead}"
     operator = getattr(error, _OPERATOR, "")
     return f"{where}: {type(error).__name__}: {reason}{operator and f' ({operator})'}"
 
@@ -77,5 +94,6 @@ def reads_elements(error: BaseException) -> bool:
             "data-independent",
             "aten::nonzero",
             "Boolean value of Tensor",
+            _PACKED,
         )
     )

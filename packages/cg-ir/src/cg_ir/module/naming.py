@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from cg_ir.graph import Graph
+from cg_ir.operators import OPERATORS
 
 __all__ = ["module_paths"]
 
@@ -13,8 +14,8 @@ def _names(region: str, reserved: Collection[str]) -> tuple[str, ...]:
     return tuple(name + "_" if name in reserved else name for name in region.split(".") if name)
 
 
-def module_paths(graph: Graph, layers: Collection[str], reserved: Collection[str]) -> dict[int, str]:
-    """For each node that owns tensors (one of the operators ``layers``, a parameter, a constant) the path where they lie.
+def module_paths(graph: Graph, reserved: Collection[str]) -> dict[int, str]:
+    """For each node that may own tensors the path where they lie.
 
     A region that holds exactly one operator with weights, and no region below it, is that operator's path: a graph that came from a
     PyTorch model keeps the model's own names. In any other region the path ends in the operator's name and the node's number. Names in
@@ -28,7 +29,7 @@ def module_paths(graph: Graph, layers: Collection[str], reserved: Collection[str
         region = regions[graph.region_codes[node.index]]
         if node.op in ("Parameter", "Constant"):
             bare.append(node.index)
-        elif node.op in layers:
+        elif OPERATORS[node.op].owns is not None:
             owners.setdefault(region, []).append(node.index)
     with_bare = {regions[graph.region_codes[i]] for i in bare}
     paths: dict[int, str] = {}

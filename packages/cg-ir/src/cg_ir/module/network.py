@@ -5,25 +5,24 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from math import prod
+from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from cg_ir.errors import GraphError
 from cg_ir.graph import Graph, Node
-from cg_ir.module.batch_axis import Plan, plan, selected_axis
-from cg_ir.module.functions import FUNCTIONS, SCALAR_OPERANDS, dtype_of
-from cg_ir.module.layers import LAYERS, runner
+from cg_ir.module.expressions import expression, plain_numbers
 from cg_ir.module.naming import module_paths
-from cg_ir.module.numbers import python_number
+from cg_ir.operators import OPERATORS, Plan, plan, selected_axis
+from cg_ir.operators.torch_text import Elements
 from cg_ir.signature import Signature
 
 __all__ = ["NetworkModule"]
 
-_PARAMETER_STD = 0.02
-_PREPARED = ("_steps", "_inputs", "_outputs", "_scalars", "_drops")
+_PREPARED = ("_steps", "_inputs", "_outputs", "_numbers", "_drops")
 
 
 #: What no submodule may be called.
@@ -39,7 +38,7 @@ class _Step:
         sig: its signature.
         reads: the nodes that it reads.
         path: of the module, parameter or buffer that it owns, '' for none.
-        run: takes that module and the inputs, where there is one with weights; otherwise inputs and the wanted output shape.
+        run: takes what it owns, or None, and the inputs.
         plan: how it meets a batch.
         axes: where its inputs hold the batch.
     """
@@ -92,17 +91,18 @@ class NetworkModule(nn.Module):
     def _prepare(self) -> None:
         """Everything but weights: what follows from the graph alone."""
         nodes = list(self.graph.nodes)
-        paths = module_paths(self.graph, LAYERS, _RESERVED)
+        paths = module_paths(self.graph, _RESERVED)
         self._inputs = [n.index for n in sorted((n for n in nodes if n.op == "Input"), key=_position)]
         self._outputs = [n.index for n in sorted((n for n in nodes if n.op == "Output"), key=_position)]
-        self._scalars = _scalars(nodes)
+        self._numbers = plain_numbers(nodes)
         several = {n.inputs[0] for n in nodes if n.op == "Select"}
         self._steps: list[_Step] = []
         for node in nodes:
             own = tuple(self._steps[i].plan.axis for i in node.inputs)
             with _located(node):
-                run, how = _meaning(node, nodes, own, node.index in several)
-            path = "" if node.index in self._scalars else paths.get(node.index, "")
+                run, how = _meaning(nodes, node, own, self._numbers, node.index in several)
+                owns = node.index not in self._numbers if node.op == "Constant" else _maker(node.signature)
+            path = paths[node.index] if owns else ""
             self._steps.append(_Step(node.index, node.signature, node.inputs, path, run, how, own))
         self._drops = _last_uses(self._steps, self._outputs)
 
@@ -112,7 +112,9 @@ class NetworkModule(nn.Module):
         if node.op == "Constant":
             owner.register_buffer(leaf, _constant(node.signature), persistent=False)
             return
-        made = _parameter(node.shape) if node.op == "Parameter" else LAYERS[node.op](node.signature)
+        make = _maker(node.signature)
+        assert make is not None
+        made = make()
         if node.weights is not None:
             first = owners.setdefault(node.weights, (node.signature, path))
             if first[1] != path:
@@ -155,11 +157,11 @@ class NetworkModule(nn.Module):
             elif index in values:
                 result = values[index]
             else:
-                if index in self._scalars:
+                if index in self._numbers:
                     continue
-                xs = [self._scalars[i] if i in self._scalars else values[i] for i in step.reads]
+                xs = [self._numbers[i] if i in self._numbers else values[i] for i in step.reads]
                 owned = _at(self, step.path) if step.path else None
-                result = _once(step, owned, xs, step.sig.shape) if batch == 1 else _batched(step, owned, xs, batch)
+                result = _once(step, owned, xs) if batch == 1 else _batched(step, owned, xs, batch)
             if isinstance(result, tuple):
                 extra[index] = result
                 result = result[0]
@@ -206,35 +208,58 @@ def _nothing(*args: Any) -> Any:
     raise AssertionError("inputs and selections are read, not computed")
 
 
-def _first(xs: Sequence[Any], shape: tuple[int, ...]) -> Any:
-    return xs[0]
+def _first(own: Any, x: Tensor) -> Tensor:
+    return x
 
 
-def _leading(shape: tuple[int, ...], axis: int) -> Callable[[Sequence[Any], tuple[int, ...]], Any]:
-    """The examples that an axis holds as its outer factor, along the first axis."""
+def _leading(size: int, axis: int) -> Callable[[Any, Tensor], Tensor]:
+    """The examples that an axis holds as its outer factor, ``size`` elements each, along the first axis."""
 
-    def run(xs: Sequence[Any], wide: tuple[int, ...]) -> Any:
-        batch = wide[0] // shape[0]
-        if axis == 0 or batch == 1:
-            return xs[0]
-        return xs[0].unflatten(axis, (batch, shape[axis])).movedim(axis, 0).flatten(0, 1)
+    def run(own: Any, x: Tensor) -> Tensor:
+        batch = x.shape[axis] // size
+        return x if axis == 0 or batch == 1 else x.unflatten(axis, (batch, size)).movedim(axis, 0).flatten(0, 1)
 
     return run
 
 
-def _itself(owned: Tensor) -> Tensor:
-    return owned
+def _itself(own: Tensor) -> Tensor:
+    return own
 
 
 def _filled(sig: Signature) -> Callable[[Tensor], Tensor]:
     """A tensor filled with one number is made where it is needed, so that a trace without elements knows the number."""
-    value = sig.attrs["value"][0]
-    number = value if dtype_of(sig.attrs["dtype"]).is_floating_point else int(value)
-    return lambda owned: owned.new_full(sig.shape, number)
+    (number,) = sig.attrs["value"]
+    return lambda owned: owned.new_full(sig.shape, number if owned.is_floating_point() else int(number))
+
+
+#: All that generated source refers to.
+_SPACE = {"torch": torch, "F": F, "nn": nn}
+
+
+@lru_cache(maxsize=4096)
+def _compiled(text: str, inputs: int) -> Callable[..., Any]:
+    """An expression as a function of what the node owns and of its inputs."""
+    names = ["own", *(f"x{i}" for i in range(inputs))]
+    return eval(f"lambda {', '.join(names)}: {text}", dict(_SPACE))
+
+
+@lru_cache(maxsize=4096)
+def _maker(sig: Signature) -> Callable[[], Any] | None:
+    """What makes that which a use of an operator owns; None where it owns nothing."""
+    template = OPERATORS[sig.op].layer(sig)
+    return eval(f"lambda: {''.join(map(str, template))}", dict(_SPACE)) if template else None
+
+
+def _constant(sig: Signature) -> Tensor:
+    """A constant, whose elements may be many."""
+    template = OPERATORS[sig.op].layer(sig)
+    elements = next((part.values for part in template if isinstance(part, Elements)), ())
+    text = "".join("elements" if isinstance(part, Elements) else str(part) for part in template)
+    return eval(text, {**_SPACE, "elements": elements})
 
 
 def _meaning(
-    node: Node, nodes: list[Node], own: tuple[int | None, ...], several: bool
+    nodes: Sequence[Node], node: Node, own: tuple[int | None, ...], numbers: dict[int, float | int], several: bool
 ) -> tuple[Callable[..., Any], Plan]:
     """How a node runs, and how it meets a batch."""
     sig = node.signature
@@ -245,7 +270,7 @@ def _meaning(
         # several examples folded into an axis of the result come first; where the axis holds nothing else they stay
         if axis is None or not sig.shape:
             return _first, Plan(None)
-        return (_first, Plan(axis)) if sig.shape[axis] == 1 else (_leading(sig.shape, axis), Plan(0))
+        return (_first, Plan(axis)) if sig.shape[axis] == 1 else (_leading(sig.shape[axis], axis), Plan(0))
     if node.op == "Select":
         return _nothing, Plan(selected_axis(nodes[node.inputs[0]].signature, own[0]))
     if node.op == "Custom":
@@ -254,12 +279,18 @@ def _meaning(
         return _filled(sig), Plan(None)
     if node.op in ("Constant", "Parameter"):
         return _itself, Plan(None)
-    run = runner(sig) if node.op in LAYERS else FUNCTIONS[node.op](sig, several)
-    return run, plan(sig, own)
+    how = plan(sig, own)
+    xs = [repr(numbers[i]) if i in numbers else f"x{k}" for k, i in enumerate(node.inputs)]
+    return _compiled(expression(nodes, node, xs, "own", how, several), len(xs)), how
 
 
-def _once(step: _Step, owned: Any, xs: Sequence[Any], shape: tuple[int, ...]) -> Any:
-    return step.run(xs, shape) if owned is None else step.run(owned, *xs)
+def _once(step: _Step, owned: Any, xs: Sequence[Any]) -> Any:
+    """A tensor, or a tuple of all outputs."""
+    result = step.run(owned, *xs)
+    if isinstance(result, Tensor):
+        return result
+    first, *further = result
+    return (first, *(further[0] if isinstance(further[0], tuple) else further))
 
 
 def _at(module: nn.Module, path: str) -> Any:
@@ -267,12 +298,6 @@ def _at(module: nn.Module, path: str) -> Any:
     for name in parents:
         module = getattr(module, name)
     return getattr(module, leaf)
-
-
-def _parameter(shape: tuple[int, ...]) -> nn.Parameter:
-    result = nn.Parameter(torch.empty(shape))
-    nn.init.trunc_normal_(result, std=_PARAMETER_STD)
-    return result
 
 
 def _tied(made: nn.Module | nn.Parameter, there: nn.Module | nn.Parameter) -> nn.Module | nn.Parameter:
@@ -305,35 +330,6 @@ def _tie(module: nn.Module, theirs: dict[str, nn.Parameter], buffers: dict[str, 
             setattr(module, name, buffer)
 
 
-def _constant(sig: Signature) -> Tensor:
-    value, dtype = sig.attrs["value"], dtype_of(sig.attrs["dtype"])
-    if not value:
-        return torch.ones(sig.shape, dtype=dtype) if _is_one(dtype) else torch.zeros(sig.shape, dtype=dtype)
-    if len(value) == 1:
-        return torch.full(sig.shape, value[0] if dtype.is_floating_point else int(value[0]), dtype=dtype)
-    if len(value) != prod(sig.shape):
-        raise GraphError(f"{len(value)} elements do not fill shape {list(sig.shape)}")
-    return torch.tensor(value, dtype=torch.float64).to(dtype).reshape(sig.shape)
-
-
-def _is_one(dtype: torch.dtype) -> bool:
-    return dtype.is_floating_point or dtype == torch.bool
-
-
-def _scalars(nodes: Sequence[Node]) -> dict[int, float | int]:
-    """Numbers that only arithmetic with a tensor reads: they run as Python numbers."""
-    found: dict[int, float | int] = {}
-    barred: set[int] = set()
-    for node in nodes:
-        if node.op == "Constant":
-            a = node.attrs
-            if node.shape == () and len(a["value"]) == 1 and a["dtype"] in ("float32", "int64"):
-                found[node.index] = python_number(a["value"][0], a["dtype"])
-        elif node.op not in SCALAR_OPERANDS or all(i in found for i in node.inputs):
-            barred.update(node.inputs)
-    return {index: value for index, value in found.items() if index not in barred}
-
-
 def _last_uses(steps: Sequence[_Step], outputs: Sequence[int]) -> dict[int, list[int]]:
     """After each step, the values that nothing reads any more."""
     last: dict[int, int] = {}
@@ -352,15 +348,14 @@ def _batched(step: _Step, owned: Any, xs: list[Any], batch: int) -> Any:
     how = step.plan
     shape = step.sig.shape
     if how.axis is None:
-        return _once(step, owned, xs, shape)
+        return _once(step, owned, xs)
     if not how.apart:
         for i, axis in enumerate(how.repeat):
             if axis is not None and isinstance(xs[i], Tensor):
                 times = [1] * xs[i].dim()
                 times[axis] = batch
                 xs[i] = xs[i].repeat(times)
-        wide = (*shape[: how.axis], shape[how.axis] * batch, *shape[how.axis + 1 :])
-        return _once(step, owned, xs, wide)
+        return _once(step, owned, xs)
     if not shape:
         raise ValueError(
             f"node {step.index} ({step.sig.op}) gives one number an example; such a network runs with batch size 1"
@@ -371,7 +366,7 @@ def _batched(step: _Step, owned: Any, xs: list[Any], batch: int) -> Any:
             parts.append([x] * batch)
         else:
             parts.append(x.unflatten(axis, (batch, size[axis])).unbind(axis))
-    results = [_once(step, owned, list(example), shape) for example in zip(*parts, strict=True)]
+    results = [_once(step, owned, example) for example in zip(*parts, strict=True)]
     if isinstance(results[0], tuple):
         return tuple(torch.cat(items, 0) for items in zip(*results, strict=True))
     return torch.cat(results, 0)

@@ -10,11 +10,13 @@ from onnx import TensorProto, helper, numpy_helper
 
 from cg_ir.graph import Graph, Node
 from cg_ir.onnx_export.weights import Weights
+from cg_ir.operators import OPERATORS
+from cg_ir.operators.shapes import positions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["DOMAIN", "IR_VERSION", "OPSET", "Emitter", "value_info"]
+__all__ = ["DOMAIN", "IR_VERSION", "OPSET", "Emitter"]
 
 OPSET = 20
 IR_VERSION = 9
@@ -62,7 +64,9 @@ class Emitter:
         self._count += 1
         names = [f"{self.scope}{kind}_{self._count}" + (f"_{i}" if outputs > 1 else "") for i in range(outputs)]
         given = {
-            key: list(value) if isinstance(value, tuple) else value for key, value in attrs.items() if value is not None
+            key: list(value) if isinstance(value, tuple) else int(value) if isinstance(value, bool) else value
+            for key, value in attrs.items()
+            if value is not None
         }
         node = helper.make_node(
             kind, list(inputs), names, name=f"{self.scope}{kind}_{self._count}", domain=domain, **given
@@ -123,7 +127,54 @@ class Emitter:
         """The element type of an input."""
         return self.types[node.inputs[position]]
 
+    def operands(self, node: Node, skip: int = 0) -> list[str]:
+        """The inputs after the first ``skip`` as one element type."""
+        dtype = self.common(node, skip)
+        return [
+            name if self.types[i] == dtype else self.cast(name, dtype)
+            for i, name in list(zip(node.inputs, self.sources(node), strict=True))[skip:]
+        ]
 
-def value_info(name: str, dtype: str, shape: Sequence[int]) -> Any:
-    """The declaration of an input or output."""
-    return helper.make_tensor_value_info(name, _TYPES.get(dtype, TensorProto.FLOAT), list(shape))
+    def common(self, node: Node, skip: int = 0) -> str:
+        """The element type that PyTorch computes with."""
+        types = [self.types[i] for i in node.inputs[skip:]]
+        floats = [t for t in types if t.startswith(("float", "bfloat"))]
+        return max(floats) if floats else types[0]
+
+    def readers(self, node: Node) -> list[Node]:
+        """The nodes that read further outputs."""
+        return [n for n in self.graph.nodes if n.op == "Select" and n.inputs[0] == node.index]
+
+    def declaration(self, name: str, dtype: str, shape: Sequence[int]) -> Any:
+        """What the model says of an input or output."""
+        return helper.make_tensor_value_info(name, _TYPES.get(dtype, TensorProto.FLOAT), list(shape))
+
+    # --- nodes of the graph ---------------------------------------------------------------------------------------
+
+    def emit(self, node: Node) -> None:
+        """Add a node of the graph to the model."""
+        operator = OPERATORS[node.op]
+        made = None
+        if operator.to_onnx is not None:
+            made = operator.to_onnx(self, node)
+        elif operator.onnx:
+            made = self.op(node.op, *self.sources(node), **node.attrs)
+        if made is None:
+            attrs = {key: value for key, value in node.signature.items if value is not None and value != ()}
+            name = str(attrs.pop("name")) or node.op if node.op == "Custom" else node.op
+            outputs = 1 + max((n.attrs["index"] for n in self.readers(node)), default=0)
+            made = self.op(name, *self.sources(node), outputs=outputs, domain=DOMAIN, **attrs)
+        self.values[node.index] = [made] if isinstance(made, str) else list(made)
+        self.types[node.index] = self._type(node)
+
+    def _type(self, node: Node) -> str:
+        """Element type of the first output; of the one that a ``Select`` reads."""
+        operator = OPERATORS[node.op]
+        if node.op == "Select":
+            source = node.graph.nodes[node.inputs[0]]
+            return "int64" if OPERATORS[source.op].further is positions else self.types[source.index]
+        if operator.result == "common":
+            return self.common(node, operator.numbers or 0)
+        if operator.result == "first":
+            return self.types[node.inputs[0]] if node.inputs else "float32"
+        return str(node.attrs.get(operator.result, operator.result))

@@ -10,7 +10,6 @@ from onnx import helper
 
 from cg_ir.graph import Graph
 from cg_ir.onnx_export.emitter import DOMAIN, IR_VERSION, OPSET, Emitter
-from cg_ir.onnx_export.operators import emit
 from cg_ir.onnx_export.weights import Weights
 
 __all__ = ["export"]
@@ -25,7 +24,7 @@ def export(graph: Graph, weights: Weights) -> Any:
     e = Emitter(graph, weights)
     for node in graph.nodes:
         e.scope = _scope(node.region)
-        emit(e, node)
+        e.emit(node)
     used = {name for node in e.nodes for name in node.input}
     opsets = [helper.make_opsetid("", OPSET)]
     if any(node.domain == DOMAIN for node in e.nodes):

@@ -1,8 +1,9 @@
-"""Operators of the graph format: attributes, shape rules, parameter and multiply-accumulate counts."""
+"""The catalogue of operators: one record each, grouped by kind, with all that the project knows about it."""
 
 from cg_ir.operators.attribute import REQUIRED, Attribute, AttrValue
+from cg_ir.operators.batch import Plan
 from cg_ir.operators.operator import AttrItems, Operator
-from cg_ir.operators.table import OPERATOR_NAMES, OPERATORS, OPSET, operator_code
+from cg_ir.operators.table import OPERATOR_NAMES, OPERATORS, OPSET, operator_code, plan, selected_axis
 
 __all__ = [
     "OPERATORS",
@@ -13,5 +14,8 @@ __all__ = [
     "AttrValue",
     "Attribute",
     "Operator",
+    "Plan",
     "operator_code",
+    "plan",
+    "selected_axis",
 ]

@@ -9,7 +9,10 @@ from typing import Any
 
 from cg_ir.errors import GraphError
 
-__all__ = ["REQUIRED", "AttrValue", "Attribute"]
+__all__ = [
+    *("AXIS", "BIAS", "DILATIONS", "DTYPE", "DTYPES", "KERNEL", "PADS", "RANGES", "REQUIRED", "STRIDES"),
+    *("AttrValue", "Attribute"),
+]
 
 AttrValue = bool | int | float | str | tuple[int, ...] | tuple[float, ...] | None
 
@@ -124,3 +127,18 @@ class Attribute:
             "ints": "a list of integers",
             "floats": "a list of finite numbers",
         }[self.kind]
+
+
+#: Attributes that several operators have.
+KERNEL = Attribute("ints", minimum=1, doc="window size of each spatial axis")
+STRIDES = Attribute("ints", 1, length=1, minimum=1, doc="step of each spatial axis")
+PADS = Attribute("ints", 0, length=2, minimum=0, doc="padding at the begin of each spatial axis, then at the ends")
+DILATIONS = Attribute("ints", 1, length=1, minimum=1, doc="spacing of the window's elements")
+BIAS = Attribute("bool", False, doc="whether a bias is added")
+AXIS = Attribute("int", minimum=0, doc="the axis, counted from 0 with the batch")
+RANGES = {key: Attribute("ints", doc=f"{key[:-1]} of every axis") for key in ("starts", "ends", "steps")}
+DTYPES = (
+    *("float32", "float64", "float16", "bfloat16", "float8_e4m3fn", "float8_e5m2", "complex64", "complex128"),
+    *("int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8", "bool"),
+)
+DTYPE = Attribute("string", "float32", choices=DTYPES, doc="element type")

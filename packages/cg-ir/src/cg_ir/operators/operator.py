@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cg_ir.errors import GraphError
-from cg_ir.operators import rules
 from cg_ir.operators.attribute import REQUIRED, Attribute, AttrValue
+from cg_ir.operators.batch import BatchRule, Use, apart
+from cg_ir.operators.shapes import CostRule, FurtherRule, ShapeRule, none, one_output
+from cg_ir.operators.torch_text import Call, Template
+
+if TYPE_CHECKING:
+    from cg_ir.graph import Node
+    from cg_ir.onnx_export.emitter import Emitter
 
 __all__ = ["AttrItems", "Operator"]
 
@@ -18,35 +24,56 @@ AttrItems = tuple[tuple[str, AttrValue], ...]
 
 @dataclass(frozen=True)
 class Operator:
-    """One row of the operator table.
+    """All that the project knows about one operator: a record of the catalogue.
 
     Args:
         name: ONNX name where ONNX has the operator.
         kind: the group under which the reference lists it and descriptors count it.
         arity: least and greatest number of inputs (``None``: no bound).
-        shape: shape rule, see :mod:`cg_ir.operators.rules`.
+        shape: shape rule, see :mod:`cg_ir.operators.shapes`.
+        doc: one line for the reference.
         params: parameter rule.
         macs: multiply-accumulate rule.
         further: rule for the shapes of outputs after the first, which ``Select`` reads.
         attributes: the attributes by name.
         commutes: whether the order of the inputs means nothing.
         layout: whether it only moves or renames elements; ``graph.simplify()`` leaves it out.
+        batch: where the output holds a batch, see :mod:`cg_ir.operators.batch`.
+        numbers: first input that enters the arithmetic and may be a plain number; None where no input may.
+        result: element type of the first output: ``first`` (that of the first input), ``common`` (the one that all inputs from ``numbers`` on
+            are brought to), the name of an attribute that states it, or the type itself.
+        in_place: whether the common model libraries let it overwrite its input.
+        owns: the call that makes what it learns (:mod:`cg_ir.operators.torch_text`); empty where this use owns nothing.
+        owned: what an attribute that holds it is called.
+        ids: the input that numbers rows of what is learned.
+        torch: PyTorch's expression: a template for :meth:`cg_ir.operators.torch_text.Call.fill`, or a function that writes it; None where the
+            operator computes nothing.
         onnx: whether ONNX's default domain has it under this name.
-        doc: one line for the reference.
+        to_onnx: adds its ONNX nodes and returns the names of its outputs, or None where ONNX cannot say it; by default one node of the same
+            name and attributes where ONNX has it.
     """
 
     name: str
     kind: str
     arity: tuple[int, int | None]
-    shape: rules.ShapeRule
-    params: rules.CostRule = rules.none
-    macs: rules.CostRule = rules.none
-    further: rules.FurtherRule = rules.one_output
+    shape: ShapeRule
+    doc: str
+    params: CostRule = none
+    macs: CostRule = none
+    further: FurtherRule = one_output
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
     commutes: bool = False
     layout: bool = False
+    batch: BatchRule = apart
+    numbers: int | None = None
+    result: str = "first"
+    in_place: bool = False
+    owns: Callable[[Use], Template] | None = None
+    owned: str = ""
+    ids: int | None = None
+    torch: str | Callable[[Call], str] | None = None
     onnx: bool = True
-    doc: str = ""
+    to_onnx: Callable[[Emitter, Node], str | list[str] | None] | None = None
     required: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -140,3 +167,19 @@ class Operator:
             raise GraphError(f"output {index} cannot be read, {self.name} has {count}")
         if tuple(shapes[index - 1]) != shape:
             raise GraphError(f"output {index} of {self.name} has shape {list(shapes[index - 1])}, not {list(shape)}")
+
+    def layer(self, use: Use) -> Template:
+        """The call that makes what this use owns; empty where it owns nothing."""
+        return () if self.owns is None else self.owns(use)
+
+    def expression(self, call: Call) -> str:
+        """The text that computes it.
+
+        Raises:
+            GraphError: PyTorch cannot say it.
+        """
+        if self.torch is None:
+            raise GraphError("is outside the vocabulary and cannot be written as PyTorch")
+        if call.several and self.further is one_output:
+            raise GraphError("PyTorch gives no further outputs of this use")
+        return call.fill(self.torch) if isinstance(self.torch, str) else self.torch(call)

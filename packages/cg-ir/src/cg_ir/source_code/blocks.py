@@ -6,14 +6,8 @@ from dataclasses import dataclass, field
 
 from cg_ir.drawing.regions import region_order, region_paths
 from cg_ir.graph import Graph
-from cg_ir.module.numbers import python_number
 
-__all__ = ["Block", "block_tree", "inline_numbers"]
-
-#: Operators that take a plain number in place of a tensor.
-_WITH_NUMBERS = frozenset(
-    ["Add", "Mul", "Sub", "Div", "Pow", "Mod", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"]
-)
+__all__ = ["Block", "block_tree"]
 
 
 @dataclass(eq=False)
@@ -35,20 +29,6 @@ class Block:
     def nodes(self) -> list[int]:
         """All nodes inside."""
         return [i for item in self.items for i in (item.nodes() if isinstance(item, Block) else [item])]
-
-
-def inline_numbers(graph: Graph) -> dict[int, str]:
-    """Constant scalars that are written as numbers where they are read."""
-    found: dict[int, str] = {}
-    barred: set[int] = set()
-    for node in graph.nodes:
-        if node.op == "Constant":
-            value, dtype = node.attrs["value"], node.attrs["dtype"]
-            if node.shape == () and len(value) == 1 and dtype in ("float32", "int64"):
-                found[node.index] = repr(python_number(value[0], dtype))
-        elif node.op not in _WITH_NUMBERS or all(i in found for i in node.inputs):
-            barred.update(node.inputs)
-    return {index: text for index, text in found.items() if index not in barred}
 
 
 def block_tree(graph: Graph, leave_out: set[int]) -> Block:

@@ -9,15 +9,14 @@ import textwrap
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import prod
 from typing import Any
 
 from cg_ir.errors import GraphError
 from cg_ir.graph import Graph, Node
-from cg_ir.module.batch_axis import Plan, plan
-from cg_ir.source_code.blocks import Block, block_tree, inline_numbers
-from cg_ir.source_code.expressions import expression
-from cg_ir.source_code.layers import LAYER_NAMES, Number, Template, even, layer
+from cg_ir.module.expressions import expression, plain_numbers
+from cg_ir.operators import OPERATORS, Plan, plan, selected_axis
+from cg_ir.operators.torch_text import Number, Template
+from cg_ir.source_code.blocks import Block, block_tree
 from cg_ir.text import printable
 
 __all__ = ["Source", "write_program"]
@@ -33,27 +32,6 @@ _TAKEN = frozenset((
     "register_state_dict_pre_hook", "requires_grad_", "self", "set_extra_state", "set_submodule", "share_memory", "state_dict", "to", "to_empty", "torch",
     "train", "training", "type", "xpu", "zero_grad",
 ))  # fmt: skip
-#: Operators whose text holds their input once, so that it may be an expression.
-_NESTS = frozenset(
-    [
-        "Relu",
-        "Sigmoid",
-        "Tanh",
-        "Silu",
-        "Mish",
-        "HardSwish",
-        "HardSigmoid",
-        "Gelu",
-        "Clip",
-        "LeakyRelu",
-        "Softmax",
-        "GlobalAveragePool",
-        "Flatten",
-        "Transpose",
-    ]
-)
-#: Operators whose text may call a method of their input.
-_METHODS = frozenset({"GlobalAveragePool", "Flatten", "Transpose"})
 _WIDTH = 96
 
 
@@ -152,7 +130,7 @@ class _Writer:
 
     def __init__(self, graph: Graph) -> None:
         self.nodes = list(graph.nodes)
-        self.inline = inline_numbers(graph)
+        self.inline = {index: repr(value) for index, value in plain_numbers(self.nodes).items()}
         self.selects: dict[int, dict[int, int]] = {}
         self.plans: list[Plan] = []
         self.bodies: dict[Block, _Body] = {}
@@ -170,9 +148,7 @@ class _Writer:
         if node.op in ("Constant", "Parameter"):
             return Plan(None)
         if node.op == "Select":
-            source = self.nodes[node.inputs[0]]
-            states = source.op in ("LSTM", "GRU", "RNN") and len(source.shape) == 3
-            return Plan(1 if states and own[0] is not None else own[0])
+            return Plan(selected_axis(self.nodes[node.inputs[0]].signature, own[0]))
         if node.op == "Custom":
             raise GraphError(
                 f"{node.attrs['name']!r:.80} is outside the vocabulary and cannot be written as PyTorch",
@@ -340,34 +316,41 @@ class _BodyWriter:
         return after
 
     def node(self, node: Node, position: int) -> None:
-        try:
-            text, several = self.formula(node)
-        except GraphError as error:
-            raise GraphError(str(error), f"node {node.index} ({node.op})") from None
+        several = node.index in self.writer.selects
+        text = self.formula(node, several)
+        if text is None:
+            return
         if several:
             self.release(position)
             self.result.lines.append(f"{self.targets(node)} = {text}")
             return
-        if text is None:
+        if len(text) < 60 and (frame := self.frame(node, position)) is not None:
+            self.nested[node.index] = frame.format(text) if " " in text.split("(")[0] else text
             return
-        reads = self.reads.get(node.index, [])
-        following = self.block.items[position + 1] if position + 1 < len(self.block.items) else None
-        if reads == [position + 1] and isinstance(following, int) and len(text) < 60:
-            reader = self.writer.nodes[following]
-            if (
-                reader.inputs == (node.index,)
-                and (reader.op in _NESTS or layer(reader) is not None)
-                and self.plain(reader)
-            ):
-                self.nested[node.index] = f"({text})" if reader.op in _METHODS and " " in text.split("(")[0] else text
-                return
         self.release(position)
         name = self.free_name()
         self.hold(node.index, name)
         self.result.lines.append(f"{name} = {text}")
 
-    def plain(self, reader: Node) -> bool:
-        return reader.op not in ("LSTM", "GRU", "RNN", "Parameter")
+    def frame(self, node: Node, position: int) -> str | None:
+        """How a value is written within the expression that follows; None where that is not all that reads it, or reads it twice."""
+        following = self.block.items[position + 1] if position + 1 < len(self.block.items) else None
+        if self.reads.get(node.index) != [position + 1] or isinstance(following, Block) or following is None:
+            return None
+        reader = self.writer.nodes[following]
+        if reader.inputs != (node.index,) or OPERATORS[reader.op].torch is None:
+            return None
+        text = self.expression(reader, ["\0"], "", following in self.writer.selects)
+        _, *after = text.split("\0")
+        if len(after) != 1:
+            return None
+        return "({})" if after[0].startswith((".", "[")) else "{}"
+
+    def expression(self, node: Node, xs: Sequence[str], own: str, several: bool) -> str:
+        try:
+            return expression(self.writer.nodes, node, xs, own, self.writer.plans[node.index], several)
+        except GraphError as error:
+            raise GraphError(str(error), f"node {node.index} ({node.op})") from None
 
     def targets(self, node: Node) -> str:
         """Names for every output that is read, in the shape of what PyTorch returns."""
@@ -384,38 +367,14 @@ class _BodyWriter:
             names.append(name)
         return f"{names[0]}, ({names[1]}, {names[2]})" if node.op == "LSTM" else ", ".join(names)
 
-    def formula(self, node: Node) -> tuple[str | None, bool]:
-        """The expression of a node, and whether it makes several values."""
-        several = node.index in self.writer.selects
-        template = layer(node)
-        if node.op == "Constant":
-            self.texts[node.index] = self.own(node, _constant(node))
-            return None, False
-        if template is None:
-            xs = self.inputs(node)
-            return expression(node, xs, self.shape(node), several), several
-        attribute = self.own(node, template)
-        if node.op == "Parameter":
-            self.texts[node.index] = attribute
-            return None, False
-        xs = self.inputs(node)
-        if node.op in ("LSTM", "GRU", "RNN"):
-            states = f", ({', '.join(xs[1:])})" if len(xs) > 2 else f", {xs[1]}" if len(xs) > 1 else ""
-            return f"{attribute}({xs[0]}{states})" + ("" if several else "[0]"), several
-        x = xs[0]
-        if node.op == "ExpertGemm":
-            return f"({attribute}[{xs[1]}] @ {x}.unsqueeze(-1)).squeeze(-1)", False
-        if node.op == "Embedding" and not self.writer.nodes[node.inputs[0]].attrs.get("dtype", "").startswith("int"):
-            x = f"{x}.long()"
-        if node.op in ("Conv", "ConvTranspose") and not even(node.attrs["pads"]):
-            pads, dims = node.attrs["pads"], len(node.attrs["kernel_shape"])
-            sign = 1 if node.op == "Conv" else -1
-            text = ", ".join(f"{sign * p}" for axis in reversed(range(dims)) for p in (pads[axis], pads[dims + axis]))
-            if node.op == "Conv":
-                x = f"F.pad({x}, ({text}))"
-            else:
-                return f"F.pad({attribute}({x}), ({text}))", False
-        return f"{attribute}({x})", False
+    def formula(self, node: Node, several: bool) -> str | None:
+        """The expression of a node; None where what it owns is its value."""
+        template = OPERATORS[node.op].layer(node.signature)
+        own = self.own(node, template) if template else ""
+        if OPERATORS[node.op].kind == "source":
+            self.texts[node.index] = own
+            return None
+        return self.expression(node, self.inputs(node), own, several)
 
     def inputs(self, node: Node) -> list[str]:
         """Names of the inputs, those without the batch repeated where the plan says so."""
@@ -438,36 +397,13 @@ class _BodyWriter:
     def own(self, node: Node, template: Template) -> str:
         """Add what a node owns to the class; returns how it is called."""
         inner = node.region.split(".")[len(self.block.path) :] if node.region else []
-        attribute = self.attribute("_".join(inner) if inner and inner[0] else LAYER_NAMES[node.op])
+        attribute = self.attribute("_".join(inner) if inner and inner[0] else OPERATORS[node.op].owned)
         self.result.attributes[node.index] = attribute
         if node.op == "Constant":
             self.result.statements.append((f'self.register_buffer("{attribute}", ', *template, ", persistent=False)"))
         else:
             self.result.statements.append((f"self.{attribute} = ", *template))
         return f"self.{attribute}"
-
-    def shape(self, node: Node) -> str:
-        how = self.writer.plans[node.index]
-        sizes = [str(size) for size in node.shape]
-        if how.axis is not None and not how.apart:
-            sizes[how.axis] = "-1"
-        return ", ".join(sizes) if sizes else "()"
-
-
-def _constant(node: Node) -> Template:
-    value, dtype = node.attrs["value"], node.attrs["dtype"]
-    shape = "(" + ", ".join(map(str, node.shape)) + ("," if len(node.shape) == 1 else "") + ")"
-    whole = dtype.startswith(("int", "uint"))
-    if len(value) <= 1:
-        fill = value[0] if value else 0 if whole else 1
-        text = repr(bool(fill)) if dtype == "bool" else repr(int(fill)) if whole else repr(float(fill))
-        return (f"torch.full({shape}, {text}, dtype=torch.{dtype})",)
-    numbers = ", ".join(repr(int(v)) if whole or dtype == "bool" else repr(v) for v in value)
-    assert len(value) == prod(node.shape)
-    # doubles on the way: elements are rounded once
-    return (
-        f"torch.tensor([{numbers}], dtype=torch.{'int64' if whole else 'float64'}).to(torch.{dtype}).reshape({shape})",
-    )
 
 
 # --- classes ----------------------------------------------------------------------------------------------------------
@@ -548,7 +484,7 @@ class _Classes:
         lines = []
         for statement in one.body.statements:
             if not isinstance(statement, _Child):
-                text = "".join(number() if isinstance(part, Number) else part for part in statement)
+                text = "".join(number() if isinstance(part, Number) else str(part) for part in statement)
                 lines += _wrapped(text)
                 continue
             inner = self.found[statement.body.key()]

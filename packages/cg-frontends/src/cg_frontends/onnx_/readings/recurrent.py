@@ -20,19 +20,21 @@ def recurrent(im: Importer, o: Operation) -> Any:
     activations = [str(v).lower() for v in a.get("activations") or []]
     nonlinearity = _nonlinearity(o.op, activations, directions)
     lengths, peepholes = o.input(4), o.input(7)
-    if nonlinearity is None or peepholes is not None or a.get("clip") or a.get("input_forget", 0):
-        return NotImplemented
+    if nonlinearity is None:
+        return o.refuse(f"activations {', '.join(activations)}")
+    if peepholes is not None or a.get("clip") or a.get("input_forget", 0):
+        return o.refuse("peepholes, clip or input_forget")
     if o.op == "GRU" and bias is not None and not a.get("linear_before_reset", 0):
-        return NotImplemented  # torch's GRU, which is the format's, resets after the product
+        return o.refuse("linear_before_reset=0")  # torch's GRU, which is the format's, resets after the product
     a.get("linear_before_reset", 0), a.get("hidden_size")
     a.get("activation_alpha"), a.get("activation_beta")  # of activations that are refused
     if not (im.owned(weight) and im.owned(recurrence) and (bias is None or im.owned(bias))):
-        return NotImplemented
+        return o.refuse("weights that are computed or shared")
     batchwise = bool(a.get("layout", 0))
     x = im.transpose(o.input(0), (1, 0, 2)) if batchwise else im.node(o.input(0))
     sequence, batch, _ = im.shape(x)
     if lengths is not None and not (isinstance(lengths, Value) and lengths.fill == sequence):
-        return NotImplemented
+        return o.refuse("lengths of sequences")
     backwards = a.get("direction", "forward") == "reverse"
     attrs: dict[str, Any] = {
         "hidden_size": hidden,
