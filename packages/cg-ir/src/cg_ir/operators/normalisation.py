@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,16 +38,20 @@ def trailing_shape(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> Par
     return ins[0]
 
 
-def channel_affine_params(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> int:
+def channel_tensors(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> dict[str, Shape]:
     """Scale and shift for each channel."""
-    return 2 * ins[0][1] if attrs["affine"] else 0
+    return dict.fromkeys(("scale", "bias"), ins[0][1:2]) if attrs["affine"] else {}
 
 
-def trailing_affine_params(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> int:
+def batch_norm_tensors(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> dict[str, Shape]:
+    """Scale and shift for each channel."""
+    return {**channel_tensors(ins, attrs, out), **dict.fromkeys(("running_mean", "running_var"), ins[0][1:2])}
+
+
+def trailing_tensors(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> dict[str, Shape]:
     """Scale, and shift where there is one, over the normalised axes."""
-    if not attrs["affine"]:
-        return 0
-    return prod(ins[0][attrs["axis"] :]) * (2 if attrs.get("bias", False) else 1)
+    names = ("scale", "bias") if attrs.get("bias", False) else ("scale",)
+    return dict.fromkeys(names, ins[0][attrs["axis"] :]) if attrs["affine"] else {}
 
 
 def batch_norm_layer(use: Use) -> Template:
@@ -155,25 +158,25 @@ _EPSILON = Attribute("float", 1e-5, doc="added to the variance")
 _AFFINE = Attribute("bool", True, doc="whether scale and shift are learned")
 _BY_CHANNEL = {"epsilon": _EPSILON, "affine": _AFFINE}
 _LAYER: dict[str, Any] = {"owned": "norm", "torch": "{own}({x})"}
-_CHANNELS: dict[str, Any] = {"params": channel_affine_params, "batch": batch.leading, **_LAYER}
+_CHANNELS: dict[str, Any] = {"batch": batch.leading, **_LAYER}
 _TRAILING: dict[str, Any] = {
-    "params": trailing_affine_params,
+    "tensors": trailing_tensors,
     "batch": batch.unless(lambda attrs, rank: range(attrs["axis"], rank)),
     **_LAYER,
 }
 NORMALISATIONS = [
     Operator(
         "BatchNormalization", "norm", (1, 1), channels_first_shape, "Normalisation of each channel by running statistics.",
-        attributes=_BY_CHANNEL, owns=batch_norm_layer, to_onnx=batch_norm_onnx, **_CHANNELS,
+        attributes=_BY_CHANNEL, tensors=batch_norm_tensors, owns=batch_norm_layer, to_onnx=batch_norm_onnx, **_CHANNELS,
     ),
     Operator(
         "InstanceNormalization", "norm", (1, 1), channels_first_shape, "Normalisation of each channel of each example.",
-        attributes=_BY_CHANNEL, owns=batch_norm_layer, to_onnx=instance_norm_onnx, **_CHANNELS,
+        attributes=_BY_CHANNEL, tensors=channel_tensors, owns=batch_norm_layer, to_onnx=instance_norm_onnx, **_CHANNELS,
     ),
     Operator(
         "GroupNormalization", "norm", (1, 1), channels_first_shape, "Normalisation of groups of channels.",
         attributes={"num_groups": Attribute("int", minimum=1, doc="number of groups"), **_BY_CHANNEL},
-        owns=group_norm_layer, to_onnx=group_norm_onnx, **_CHANNELS,
+        tensors=channel_tensors, owns=group_norm_layer, to_onnx=group_norm_onnx, **_CHANNELS,
     ),
     Operator(
         "LayerNormalization", "norm", (1, 1), trailing_shape, "Normalisation over the axes from `axis` to the last.",
