@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 
 from cg_ir import GraphBuilder, GraphError, to_module, to_source  # noqa: E402
 from cg_ir.cli import main  # noqa: E402
-from cg_ir.source_code.program import _TAKEN  # noqa: E402
+from cg_ir.source_code.bodies import TAKEN  # noqa: E402
 from cg_ir.testing.operator_samples import SAMPLES  # noqa: E402
 from cg_ir.testing.strategies import networks as random_networks  # noqa: E402
 
@@ -137,4 +137,4 @@ def test_the_file_runs_by_itself(tmp_path, networks):
 
 
 def test_names_of_modules_themselves_are_taken() -> None:
-    assert {name for name in dir(torch.nn.Module()) if not name.startswith("_")} <= _TAKEN
+    assert {name for name in dir(torch.nn.Module()) if not name.startswith("_")} <= TAKEN
