@@ -94,7 +94,7 @@ def exports(rows: Rows) -> list[str]:
         group = [row for row in rows if (row["route"], row["batch"]) == (route, batch)]
         same = [sum(bool(row.get(key)) for row in group) for key in ("same_parameters", "same_macs")]
         lines.append(
-            f"| {route} | {batch} | {len(group)} | {same[0]} | {same[1]} | {sum(row.get('custom') == 0 for row in group)} |"
+            f"| {route} | {batch} | {len(group)} | {same[0]} | {same[1]} | {sum(row.get('custom') == [] for row in group)} |"
         )
     folded = [row for row in rows if row["route"] == "folded" and row.get("normalised")]
     lines += [
@@ -110,6 +110,8 @@ def exports(rows: Rows) -> list[str]:
                 failures.append(f"- `{row['name']}`: unfolded, it is another graph")
         elif not (row["same_parameters"] and row["same_macs"]):
             failures.append(f"- `{row['name']}`: {row['parameters']:,} parameters, {row['macs']:,} MACs")
+        elif row["custom"]:
+            failures.append(f"- `{row['name']}`: Custom: {', '.join(row['custom'])}")
     return [*lines, "", "What is not so:", "", *(failures or ["Nothing."])]
 
 

@@ -18,6 +18,7 @@ import signal
 import sys
 import tempfile
 import warnings
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,9 @@ class TooSlow(Exception):
     """An export took longer than allowed."""
 
 
-def network(library: str, name: str) -> nn.Module:
-    """A network with random weights."""
+@lru_cache(maxsize=1)
+def network(library: str, name: str) -> tuple[nn.Module, cg_ir.Graph]:
+    """A network with random weights, and its graph."""
     import timm
     import torchvision
 
@@ -55,7 +57,7 @@ def network(library: str, name: str) -> nn.Module:
     made: nn.Module = (
         torchvision.models.get_model(name, weights=None) if library == "torchvision" else timm.create_model(name)
     )
-    return made.eval()
+    return made.eval(), from_module(made, torch.zeros(1, 3, 224, 224))
 
 
 def export(module: nn.Module, x: torch.Tensor, path: str, route: str, batch: str) -> None:
@@ -78,24 +80,36 @@ def export(module: nn.Module, x: torch.Tensor, path: str, route: str, batch: str
 
 def examine(library: str, name: str, route: str, batch: str) -> dict[str, Any]:
     """One row: costs of the file beside those of the module."""
-    module = network(library, name)
-    traced = from_module(module, torch.zeros(1, 3, 224, 224))
+    module, traced = network(library, name)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         path = str(Path(folder) / "net.onnx")
         export(module, torch.zeros(1 if batch == "1" else 4 if batch == "4" else 2, 3, 224, 224), path, route, batch)
         if route == "folded":
-            normalised = any(node.op == "BatchNormalization" for node in traced.nodes)
-            graph = from_onnx(path, unfold=normalised)
-            return {"same_hash": graph.hash == traced.hash, "normalised": normalised, **costs(graph, traced, 1)}
+            return unfolded(path, traced)
         return costs(from_onnx(path), traced, 4 if batch == "4" else 1)
+
+
+def unfolded(path: str, traced: cg_ir.Graph) -> dict[str, Any]:
+    """What reading a folded file says, and the file, as it is and unfolded, beside the module: costs, hash and predicted score."""
+    normalised = any(node.op == "BatchNormalization" for node in traced.nodes)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        folded = from_onnx(path)
+    said = any("unfold=True" in str(warning.message) for warning in told)
+    graph = from_onnx(path, unfold=True) if said and normalised else folded
+    own, there, back = cg_ir.get_scorer("predictor", warn=False).predict([traced, folded, graph]).tolist()
+    return {
+        "normalised": normalised, "said": said, "same_hash": graph.hash == traced.hash, "score": own, "score_folded": there, "score_unfolded": back,
+        **costs(graph, traced, 1),
+    }  # fmt: skip
 
 
 def costs(graph: cg_ir.Graph, traced: cg_ir.Graph, examples: int) -> dict[str, Any]:
     """Whether parameters and MACs are those of the module."""
     return {
         "parameters": graph.params, "macs": graph.macs, "same_parameters": graph.params == traced.params,
-        "same_macs": graph.macs == examples * traced.macs, "custom": sum(node.op == "Custom" for node in graph.nodes),
+        "same_macs": graph.macs == examples * traced.macs, "custom": sorted({str(node.attrs["name"]) for node in graph.nodes if node.op == "Custom"}),
     }  # fmt: skip
 
 
@@ -103,11 +117,11 @@ def run(output: Path) -> None:
     """Export and read everything; append a JSON line a file."""
 
     def stop(*_: Any) -> None:
-        raise TooSlow(f"longer than {_SECONDS} s")
+        raise TooSlow(f"longer than {_SECONDS} s of processor time")
 
     done = prepare(output)
     logging.disable(logging.WARNING)
-    signal.signal(signal.SIGALRM, stop)
+    signal.signal(signal.SIGPROF, stop)
     with output.open("a") as file:
         for library, names in NETWORKS.items():
             for name in names:
@@ -115,13 +129,13 @@ def run(output: Path) -> None:
                     key = f"{library}/{name} {route} {batch}"
                     if key in done:
                         continue
-                    signal.alarm(_SECONDS)
+                    signal.setitimer(signal.ITIMER_PROF, _SECONDS)
                     try:
                         row = examine(library, name, route, batch)
                     except Exception as error:
                         row = {"error": one_line(error)}
                     finally:
-                        signal.alarm(0)
+                        signal.setitimer(signal.ITIMER_PROF, 0)
                     file.write(
                         json.dumps({"name": key, "network": f"{library}/{name}", "route": route, "batch": batch, **row})
                         + "\n"

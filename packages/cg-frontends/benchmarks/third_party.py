@@ -570,24 +570,24 @@ def run(arguments: argparse.Namespace) -> None:
     """Examine every network of every library; append a JSON line each."""
 
     def stop(*_: Any) -> None:
-        raise TooSlow(f"longer than {_SECONDS} s")
+        raise TooSlow(f"longer than {_SECONDS} s of processor time")
 
     done = prepare(arguments.output)
     from_module_warmup()
-    signal.signal(signal.SIGALRM, stop)
+    signal.signal(signal.SIGPROF, stop)
     with arguments.output.open("a") as file:
         for library, version, network, build in in_turn(arguments.only):
             name = f"{library}/{network}"
             if name in done:
                 continue
-            signal.alarm(_SECONDS)
+            signal.setitimer(signal.ITIMER_PROF, _SECONDS)
             try:
                 with contextlib.redirect_stdout(io.StringIO()):
                     row = examine(name, build)
             except TooSlow as error:
                 row = {"name": name, "built": False, "error": one_line(error)}
             finally:
-                signal.alarm(0)
+                signal.setitimer(signal.ITIMER_PROF, 0)
             file.write(json.dumps({"library": library, "version": version, **row}) + "\n")
             file.flush()
             found = row.get("difference", row.get("difference_error", row.get("custom")))

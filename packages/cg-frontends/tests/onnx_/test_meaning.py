@@ -124,6 +124,27 @@ class TestShapes:
         assert 4 * graph.macs == from_onnx(model).macs
 
 
+class TestWhatExportersWrite:
+    def test_a_concatenation_of_one_is_none(self):
+        graph = agree(one("Concat", [[1, 3, 4]], axis=1), numbers(1, 3, 4))
+        assert operators(graph) == []
+
+    @pytest.mark.parametrize("shape", [(3,), (3, 1, 1)])
+    def test_equal_vectors_that_a_file_holds_once_count_for_every_reader(self, shape):
+        size = [1, 3, 3, 3]
+        nodes = [
+            helper.make_node("Mul", ["x", "g"], ["a"]),
+            helper.make_node("Relu", ["a"], ["b"]),
+            helper.make_node("Mul", ["b", "g"], ["y"]),
+        ]
+        scale = np.full(shape, 1e-6, np.float32)
+        model = model_of(nodes, [("x", size, "float32")], [("g", scale)], ["y"])
+        with pytest.warns(UserWarning, match="holds once count"):
+            assert agree(model, numbers(*size)).params == 6
+        trained = model_of(nodes, [("x", size, "float32")], [("g", numbers(*shape))], ["y"])
+        assert from_onnx(trained).params == 3
+
+
 class TestAttributes:
     """Attributes are read, or the node is Custom, and the warning names what was not read."""
 

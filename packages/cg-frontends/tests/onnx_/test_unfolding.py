@@ -55,6 +55,36 @@ def test_a_folded_file_says_so_and_unfolds_to_the_network_that_was_trained(file)
     assert graph_of(f"{file}?unfold=true").hash == trained.hash
 
 
+class Dense(nn.Module):
+    """Normalisations before convolutions stay where those behind are folded, as in DenseNet."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = unit(3, 8)
+        self.layers = nn.ModuleList(
+            nn.Sequential(nn.BatchNorm2d(8 * i), nn.ReLU(), *unit(8 * i, 16), nn.Conv2d(16, 8, 1, bias=False))
+            for i in (1, 2, 3)
+        )
+
+    def forward(self, x):
+        x = self.stem(x)
+        for layer in self.layers:
+            x = torch.cat([x, layer(x)], 1)
+        return x.mean((2, 3))
+
+
+def test_normalisations_that_could_not_be_folded_do_not_hide_those_that_were(tmp_path):
+    path, network = str(tmp_path / "dense.onnx"), Dense().eval()
+    for parameter in network.parameters():
+        nn.init.normal_(parameter)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(network, (torch.zeros(1, 3, 16, 16),), path, dynamo=False)
+    with pytest.warns(OnnxConversionWarning, match="4 convolutions have a bias"):
+        assert "BatchNormalization" in {node.op for node in from_onnx(path).nodes}
+    assert from_onnx(path, unfold=True).hash == from_module(network, torch.zeros(1, 3, 16, 16)).hash
+
+
 def test_what_is_not_folded_is_refused(tmp_path):
     path = str(tmp_path / "plain.onnx")
     layers = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3), nn.ReLU())

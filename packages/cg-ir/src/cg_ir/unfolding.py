@@ -27,13 +27,23 @@ def folded_convolutions(graph: Graph) -> list[int]:
     """The convolutions into which batch normalisations may have been folded.
 
     They have a bias and an extent beyond a single position (what gates channels after global pooling has none of its own), and something
-    else than an output reads them. None where any operator normalises, where a convolution of that kind lacks a bias, or where they are
-    fewer than three.
+    else than an output reads them. Beside batch normalisations that could not be folded (those before a convolution, as in DenseNet) they are the
+    ones that an activation alone reads. None where any other operator normalises, where nothing does and a convolution of that kind lacks a bias,
+    or where they are fewer than three.
     """
-    if any(OPERATORS[node.op].kind == "norm" for node in graph.nodes):
+    norms = {node.op for node in graph.nodes if OPERATORS[node.op].kind == "norm"}
+    if norms - {"BatchNormalization"}:
         return []
-    heads = {node.inputs[0] for node in graph.nodes if node.op == "Output"}
-    found = [n for n in graph.nodes if n.op in _CONVOLUTIONS and n.index not in heads and prod(n.shape[2:]) > 1]
+    readers: list[set[str]] = [set() for _ in graph.nodes]
+    for node in graph.nodes:
+        for i in node.inputs:
+            readers[i].add(OPERATORS[node.op].kind)
+    found = [
+        node for node in graph.nodes
+        if node.op in _CONVOLUTIONS and "sink" not in readers[node.index] and prod(node.shape[2:]) > 1
+    ]  # fmt: skip
+    if norms:
+        found = [node for node in found if node.attrs["bias"] and readers[node.index] == {"activation"}]
     biased = [node.index for node in found if node.attrs["bias"]]
     return biased if len(biased) == len(found) and len(found) >= _LEAST else []
 

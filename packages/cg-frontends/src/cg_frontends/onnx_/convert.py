@@ -73,7 +73,7 @@ def from_onnx(
     folded = folded_convolutions(graph)
     if folded and not unfold:
         notes.append(
-            f"{len(folded)} convolutions have a bias and nothing normalises; where the export folded batch normalisations into them, "
+            f"{len(folded)} convolutions have a bias and nothing normalises what they give; where the export folded batch normalisations into them, "
             "unfold=True (FILE.onnx?unfold=true) gives the network as it was trained, which costs and ranks otherwise"
         )
     for note in notes:
@@ -83,7 +83,9 @@ def from_onnx(
 
         replay(source, graph, inputs, what)
     if unfold and not folded:
-        raise SourceError(f"{what}: there is nothing to unfold: an operator normalises, or a convolution has no bias")
+        raise SourceError(
+            f"{what}: there is nothing to unfold: something else normalises, or a convolution has no bias"
+        )
     return restored(graph) if unfold else graph
 
 

@@ -81,13 +81,13 @@ class Values:
     def own(self, value: int | Value | None) -> Any:
         """A scale, shift or bias as a parameter of its own where the file may hold it once for several.
 
-        Exporters store equal tensors once. All scales of a network that was not trained are ones, all shifts zeros, and would count
-        once for all layers; such a vector, one number throughout, is taken for as many parameters as operators read it.
+        Exporters store equal tensors once. All scales of a network that was not trained are ones, all shifts zeros, all layer scales 1e-6, and
+        would count once for all layers; such a vector, one number throughout, is taken for as many parameters as operators read it.
         """
-        if not (isinstance(value, Value) and value.leaf is not None and len(value.shape) == 1):
+        if not (isinstance(value, Value) and value.leaf is not None and _is_vector(value.shape)):
             return value
         array = self.arrays.get(value.leaf.name)
-        if array is None or _fill(array) not in (0.0, 1.0):
+        if array is None or _fill(array) is None:
             return value
         again = value.leaf.name in self._split
         self._split.add(value.leaf.name)
@@ -207,6 +207,10 @@ def elements(tensor: onnx.TensorProto) -> NDArray[Any]:
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         raise SourceError(f"initializer '{tensor.name}' cannot be read: {reason}") from None
+
+
+def _is_vector(shape: tuple[int, ...]) -> bool:
+    return len(shape) == 1 or sum(size > 1 for size in shape) == 1
 
 
 def _fill(array: NDArray[Any]) -> float | None:

@@ -31,8 +31,8 @@ def _unary(im: Importer, o: Operation) -> Any:
 def _binary(im: Importer, o: Operation) -> Any:
     if len(o.inputs) == 1:
         return [o.input(0)]
-    if o.op == "Add":
-        return im.add("Add", *im.operands([im.own(v) for v in o.inputs]))
+    if o.op in ("Add", "Mul"):
+        return im.add(o.op, *im.operands([im.own(v) for v in o.inputs]))
     if o.op == "Pow" and o.dtype(0) in _WHOLE and o.dtype(1) not in _WHOLE:
         return im.add("Cast", im.add("Pow", *im.operands(o.inputs)), to=o.dtype(0))
     return im.add(o.op, *im.operands(o.inputs))

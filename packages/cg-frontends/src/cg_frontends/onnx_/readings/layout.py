@@ -135,9 +135,8 @@ def split(im: Importer, o: Operation) -> Any:
 @reads("Concat")
 def concat(im: Importer, o: Operation) -> Any:
     parts = [v for v in o.inputs if 0 not in im.shape(v)]
-    if len(parts) == 1:
-        return [parts[0]]
-    return im.add("Concat", *parts, axis=one_axis(o.attrs["axis"], len(im.shape(parts[0]))))
+    axis = one_axis(o.attrs["axis"], len(im.shape(parts[0])))
+    return [parts[0]] if len(parts) == 1 else im.add("Concat", *parts, axis=axis)
 
 
 @reads("Expand")
