@@ -47,35 +47,33 @@ def clip_torch(call: Call) -> str:
 
 
 def silu_onnx(e: Emitter, node: Node) -> str:
-    return str(e.op("Mul", e.source(node), e.op("Sigmoid", e.source(node))))
+    return e.op("Mul", e.source(node), e.op("Sigmoid", e.source(node)))
 
 
 def log_sigmoid_onnx(e: Emitter, node: Node) -> str:
-    return str(e.op("Neg", e.op("Softplus", e.op("Neg", e.source(node)))))
+    return e.op("Neg", e.op("Softplus", e.op("Neg", e.source(node))))
 
 
 def softplus_onnx(e: Emitter, node: Node) -> str:
     beta, x = node.attrs["beta"], e.source(node)
     if beta == 1.0:
-        return str(e.op("Softplus", x))
-    return str(e.op("Div", e.op("Softplus", e.op("Mul", x, e.number(beta))), e.number(beta)))
+        return e.op("Softplus", x)
+    return e.op("Div", e.op("Softplus", e.op("Mul", x, e.number(beta))), e.number(beta))
 
 
 def hard_sigmoid_onnx(e: Emitter, node: Node) -> str:
-    return str(e.op("HardSigmoid", e.source(node), alpha=1.0 / 6.0, beta=0.5))
+    return e.op("HardSigmoid", e.source(node), alpha=1.0 / 6.0, beta=0.5)
 
 
 def prelu_onnx(e: Emitter, node: Node) -> str:
     slopes = e.weights[node.index]["weight"].reshape(-1, *(1,) * (len(node.shape) - 2))
-    return str(
-        e.op("PRelu", e.source(node), e.tensor(slopes if slopes.size > 1 else slopes.reshape(1), "slopes", node))
-    )
+    return e.op("PRelu", e.source(node), e.tensor(slopes if slopes.size > 1 else slopes.reshape(1), "slopes", node))
 
 
 def clip_onnx(e: Emitter, node: Node) -> str:
     dtype = e.dtype(node)
     bounds = ["" if b is None else e.number(b, dtype) for b in (node.attrs["min"], node.attrs["max"])]
-    return str(e.op("Clip", e.source(node), *bounds))
+    return e.op("Clip", e.source(node), *bounds)
 
 
 def _activation(name: str, torch: Any, doc: str, **fields: Any) -> Operator:

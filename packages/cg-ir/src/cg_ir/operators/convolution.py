@@ -161,7 +161,7 @@ def conv_onnx(e: Emitter, node: Node) -> str:
         inputs.append(e.weight(node, "bias") or "")
     further = {"output_padding": a["output_padding"]} if node.op == "ConvTranspose" else {}
     keys = ("kernel_shape", "strides", "pads", "dilations", "group")
-    return str(e.op(node.op, *inputs, **{key: a[key] for key in keys}, **further))
+    return e.op(node.op, *inputs, **{key: a[key] for key in keys}, **further)
 
 
 _CONV = {

@@ -91,16 +91,14 @@ def _affine(e: Emitter, node: Node, shape: Sequence[int]) -> tuple[str, str]:
 def batch_norm_onnx(e: Emitter, node: Node) -> str:
     scale, bias = _affine(e, node, node.shape[1:2])
     mean, variance = e.weight(node, "running_mean"), e.weight(node, "running_var")
-    return str(
-        e.op(
-            "BatchNormalization", e.source(node), scale, bias, mean or "", variance or "", epsilon=node.attrs["epsilon"]
-        )
+    return e.op(
+        "BatchNormalization", e.source(node), scale, bias, mean or "", variance or "", epsilon=node.attrs["epsilon"]
     )
 
 
 def instance_norm_onnx(e: Emitter, node: Node) -> str:
-    return str(
-        e.op("InstanceNormalization", e.source(node), *_affine(e, node, node.shape[1:2]), epsilon=node.attrs["epsilon"])
+    return e.op(
+        "InstanceNormalization", e.source(node), *_affine(e, node, node.shape[1:2]), epsilon=node.attrs["epsilon"]
     )
 
 
@@ -114,15 +112,13 @@ def group_norm_onnx(e: Emitter, node: Node) -> str:
         return result
     wide = (1, shape[1], *(1,) * (len(shape) - 2))
     scale, bias = (e.reshape(w, wide) for w in _affine(e, node, shape[1:2]))
-    return str(e.op("Add", e.op("Mul", result, scale), bias))
+    return e.op("Add", e.op("Mul", result, scale), bias)
 
 
 def layer_norm_onnx(e: Emitter, node: Node) -> str:
     a = node.attrs
     shape = node.shape[a["axis"] :]
-    return str(
-        e.op("LayerNormalization", e.source(node), *_affine(e, node, shape), axis=a["axis"], epsilon=a["epsilon"])
-    )
+    return e.op("LayerNormalization", e.source(node), *_affine(e, node, shape), axis=a["axis"], epsilon=a["epsilon"])
 
 
 def rms_norm_onnx(e: Emitter, node: Node) -> str:
@@ -131,7 +127,7 @@ def rms_norm_onnx(e: Emitter, node: Node) -> str:
     mean = e.op("ReduceMean", e.op("Mul", x, x), axes, keepdims=1)
     result = e.op("Div", x, e.op("Sqrt", e.op("Add", mean, e.number(a["epsilon"]))))
     scale = e.weight(node, "weight", "scale")
-    return str(e.op("Mul", result, scale) if scale else result)
+    return e.op("Mul", result, scale) if scale else result
 
 
 def lrn_onnx(e: Emitter, node: Node) -> str | None:
@@ -140,7 +136,7 @@ def lrn_onnx(e: Emitter, node: Node) -> str | None:
         return None
     x = e.source(node) if len(shape) == 4 else e.reshape(e.source(node), (*shape, *(1,) * (4 - len(shape))))
     result = e.op("LRN", x, size=a["size"], alpha=a["alpha"], beta=a["beta"], bias=a["k"])
-    return str(result) if len(shape) == 4 else e.reshape(result, shape)
+    return result if len(shape) == 4 else e.reshape(result, shape)
 
 
 def lp_norm_onnx(e: Emitter, node: Node) -> str:
@@ -151,7 +147,7 @@ def lp_norm_onnx(e: Emitter, node: Node) -> str:
     else:
         total = e.op("ReduceSum", e.op("Pow", e.op("Abs", x), e.number(a["p"])), axes, keepdims=1)
         norm = e.op("Pow", total, e.number(1.0 / a["p"]))
-    return str(e.op("Div", x, e.op("Max", norm, e.number(a["epsilon"]))))
+    return e.op("Div", x, e.op("Max", norm, e.number(a["epsilon"])))
 
 
 _EPSILON = Attribute("float", 1e-5, doc="added to the variance")

@@ -186,10 +186,10 @@ def attention_torch(call: Call) -> str:
 def gemm_onnx(e: Emitter, node: Node) -> str:
     weight, bias = e.weight(node, "weight") or "", e.weight(node, "bias")
     if len(node.shape) == 2:
-        return str(e.op("Gemm", e.source(node), weight, *([bias] if bias else []), transB=1))
+        return e.op("Gemm", e.source(node), weight, *([bias] if bias else []), transB=1)
     turned = e.tensor(e.weights[node.index]["weight"].T, "turned", node)
     result = e.op("MatMul", e.source(node), turned)
-    return str(e.op("Add", result, bias) if bias else result)
+    return e.op("Add", result, bias) if bias else result
 
 
 def expert_gemm_onnx(e: Emitter, node: Node) -> str:
@@ -197,11 +197,11 @@ def expert_gemm_onnx(e: Emitter, node: Node) -> str:
     x, ids = e.sources(node)
     matrices = e.op("Gather", e.weight(node, "weight") or "", e.cast(ids, "int64"), axis=0)
     column = e.op("Unsqueeze", x, e.ints([len(node.shape)]))
-    return str(e.op("Squeeze", e.op("MatMul", matrices, column), e.ints([len(node.shape)])))
+    return e.op("Squeeze", e.op("MatMul", matrices, column), e.ints([len(node.shape)]))
 
 
 def einsum_onnx(e: Emitter, node: Node) -> str:
-    return str(e.op("Einsum", *e.operands(node), equation=node.attrs["equation"]))
+    return e.op("Einsum", *e.operands(node), equation=node.attrs["equation"])
 
 
 def attention_onnx(e: Emitter, node: Node) -> str:
@@ -221,7 +221,7 @@ def attention_onnx(e: Emitter, node: Node) -> str:
         if e.dtype(node, 3) == "bool":
             mask_name = e.op("Where", mask_name, e.number(0.0), e.number(-np.inf))
         scores = e.op("Add", scores, mask_name)
-    return str(e.op("MatMul", e.op("Softmax", scores, axis=-1), value))
+    return e.op("MatMul", e.op("Softmax", scores, axis=-1), value)
 
 
 PRODUCTS = [

@@ -185,7 +185,7 @@ def recurrent_onnx(e: Emitter, node: Node) -> list[str] | None:
             attrs["linear_before_reset"] = 1
         if node.op == "RNN":
             attrs["activations"] = ["Relu" if a["nonlinearity"] == "relu" else "Tanh"] * directions
-        made = e.op(node.op, *inputs, outputs=3 if node.op == "LSTM" else 2, **attrs)
+        made = e.ops(node.op, *inputs, outputs=3 if node.op == "LSTM" else 2, **attrs)
         for place, name in enumerate(made[1:]):
             finals[place].append(name)
         # (time, directions, batch, hidden) to (time, batch, features)
@@ -222,7 +222,7 @@ def embedding_onnx(e: Emitter, node: Node) -> str:
     index = e.source(node)
     if e.dtype(node) not in ("int64", "int32"):
         index = e.cast(index, "int64")
-    return str(e.op("Gather", e.weight(node, "weight") or "", index, axis=0))
+    return e.op("Gather", e.weight(node, "weight") or "", index, axis=0)
 
 
 _RECURRENT = {

@@ -12,8 +12,8 @@ from typing import Any
 
 from cg_ir.errors import GraphError
 from cg_ir.graph import Graph, Node
-from cg_ir.module.expressions import expression, plain_numbers
-from cg_ir.operators import OPERATORS, Plan, plan, selected_axis
+from cg_ir.module.expressions import expression, plain_numbers, plans
+from cg_ir.operators import OPERATORS
 from cg_ir.operators.torch_text import Number, Template
 from cg_ir.source_code.blocks import Block
 
@@ -86,29 +86,11 @@ class Writer:
         self.nodes = list(graph.nodes)
         self.inline = {index: repr(value) for index, value in plain_numbers(self.nodes).items()}
         self.selects: dict[int, dict[int, int]] = {}
-        self.plans: list[Plan] = []
+        self.plans = plans(self.nodes)
         self.bodies: dict[Block, Body] = {}
-        self.axes: list[tuple[int | None, ...]] = []
         for node in self.nodes:
-            own = tuple(self.plans[i].axis for i in node.inputs)
-            self.axes.append(own)
-            self.plans.append(self._plan(node, own))
             if node.op == "Select":
                 self.selects.setdefault(node.inputs[0], {})[node.attrs["index"]] = node.index
-
-    def _plan(self, node: Node, own: tuple[int | None, ...]) -> Plan:
-        if node.op == "Input":
-            return Plan(0 if node.shape else None)
-        if node.op in ("Constant", "Parameter"):
-            return Plan(None)
-        if node.op == "Select":
-            return Plan(selected_axis(self.nodes[node.inputs[0]].signature, own[0]))
-        if node.op == "Custom":
-            raise GraphError(
-                f"{node.attrs['name']!r:.80} is outside the vocabulary and cannot be written as PyTorch",
-                f"node {node.index} (Custom)",
-            )
-        return plan(node.signature, own)
 
     def body(self, block: Block) -> Body:
         """A block's statements and lines."""
@@ -333,7 +315,7 @@ class _BodyWriter:
     def inputs(self, node: Node) -> list[str]:
         """Names of the inputs, those without the batch repeated where the plan says so."""
         how = self.writer.plans[node.index]
-        axes = self.writer.axes[node.index]
+        axes = [self.writer.plans[i].axis for i in node.inputs]
         xs = [self.text(i) for i in node.inputs]
         if not how.repeat or how.apart:
             return xs

@@ -101,18 +101,8 @@ _LISTED = [
     _S("Custom", (_IMAGE,), {"name": "org.example.Fft", "params": 7}, shape=_IMAGE),
     # products
     _S("Conv", (_IMAGE,), {"kernel_shape": (3, 3), "pads": (1, 1, 1, 1)}, channels=6),
-    _S(
-        "Conv",
-        (_IMAGE,),
-        {"kernel_shape": (3, 3), "pads": (0, 1, 1, 0), "strides": (2, 2), "bias": True},
-        channels=6,
-    ),
-    _S(
-        "Conv",
-        (_IMAGE,),
-        {"kernel_shape": (3, 3), "pads": (2, 2, 2, 2), "dilations": (2, 2), "group": 2},
-        channels=6,
-    ),
+    _S("Conv", (_IMAGE,), {"kernel_shape": (3, 3), "pads": (0, 1, 1, 0), "strides": (2, 2), "bias": True}, channels=6),
+    _S("Conv", (_IMAGE,), {"kernel_shape": (3, 3), "pads": (2, 2, 2, 2), "dilations": (2, 2), "group": 2}, channels=6),
     _S("Conv", ((1, 4, 9),), {"kernel_shape": (3,)}, channels=2),
     _S("Conv", ((1, 2, 4, 4, 4),), {"kernel_shape": (2, 2, 2), "strides": (2, 2, 2)}, channels=3),
     _S("ConvTranspose", (_IMAGE,), {"kernel_shape": (3, 3), "strides": (2, 2), "output_padding": (1, 1)}, channels=2),
@@ -120,12 +110,7 @@ _LISTED = [
     _S("ConvTranspose", ((1, 4, 7),), {"kernel_shape": (4,), "pads": (1, 1), "bias": True, "group": 2}, channels=2),
     _S("Conv", (_IMAGE, (6, 2, 3, 3)), {"kernel_shape": (3, 3), "group": 2, "bias": True}, learned=(1,)),
     _S("Conv", (_IMAGE, (6, 4, 1, 1)), {"kernel_shape": (1, 1)}),
-    _S(
-        "ConvTranspose",
-        (_IMAGE, (4, 3, 2, 2)),
-        {"kernel_shape": (2, 2), "strides": (2, 2), "bias": True},
-        learned=(1,),
-    ),
+    _S("ConvTranspose", (_IMAGE, (4, 3, 2, 2)), {"kernel_shape": (2, 2), "strides": (2, 2), "bias": True}, learned=(1,)),
     _S("Gemm", ((1, 8),), {"bias": True}, channels=3),
     _S("Gemm", (_TOKENS,), channels=3),
     _S("ExpertGemm", ((1, 5, 8), (1, 5)), {"num_experts": 9}, channels=3, dtypes=("float32", "index9")),
@@ -263,11 +248,7 @@ _LISTED = [
     _S("Unsqueeze", ((1, 4),), shape=(1, 4, 1, 1)),
     _S("Transpose", (_IMAGE,), {"perm": (2, 0, 3, 1)}),
     _S("Slice", (_IMAGE,), {"starts": (0, 1, 0, 7), "ends": (1, 3, 6, -1), "steps": (1, 1, 2, -3)}),
-    _S(
-        "SliceScatter",
-        (_IMAGE, (1, 2, 3, 3)),
-        {"starts": (0, 1, 0, 7), "ends": (1, 3, 6, -1), "steps": (1, 1, 2, -3)},
-    ),
+    _S("SliceScatter", (_IMAGE, (1, 2, 3, 3)), {"starts": (0, 1, 0, 7), "ends": (1, 3, 6, -1), "steps": (1, 1, 2, -3)}),
     _S("SliceScatter", (_IMAGE, (1, 1, 6, 8)), _whole(_IMAGE, {1: (2, 3, 1)}), learned=(1,)),
     _S("SliceScatter", (_IMAGE, _IMAGE), _whole(_IMAGE, {})),
     _S("Slice", ((4, 6),), {"starts": (1, 0), "ends": (3, 6), "steps": (1, 1)}),
@@ -304,7 +285,7 @@ _LISTED = [
     _S("Im2Col", (_IMAGE,), {"kernel_shape": (2, 2), "pads": (0, 1, 0, 0)}, shape=(1, 16, 40)),
     _S("Col2Im", ((1, 16, 12),), {"kernel_shape": (2, 2), "strides": (2, 2)}, shape=(1, 4, 6, 8)),
     _S("OneHot", ((1, 5),), shape=(1, 5, 7), dtypes=("index7",)),
-]
+]  # fmt: skip
 
 
 def _plain() -> Iterator[OperatorSample]:
