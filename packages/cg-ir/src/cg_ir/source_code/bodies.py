@@ -148,14 +148,16 @@ class _BodyWriter:
     # --- liveness -------------------------------------------------------------------------------------------------
 
     def uses(self) -> dict[int, list[int]]:
-        """The items that read each value, by position; an output is read once more at the end."""
+        """The items that read each value, by position; what the network or the block returns is read at the end."""
         found: dict[int, list[int]] = {}
+        end = len(self.block.items)
         for position, item in enumerate(self.block.items):
-            read = item.inputs if isinstance(item, Block) else self.writer.nodes[item].inputs
-            for i in read:
-                found.setdefault(i, []).append(position)
+            reader = item if isinstance(item, Block) else self.writer.nodes[item]
+            returned = isinstance(reader, Node) and reader.op == "Output"
+            for i in reader.inputs:
+                found.setdefault(i, []).append(end if returned else position)
         for i in self.block.outputs:
-            found.setdefault(i, []).append(len(self.block.items))
+            found.setdefault(i, []).append(end)
         return found
 
     def release(self, position: int) -> None:
@@ -177,7 +179,7 @@ class _BodyWriter:
     def write(self) -> Body:
         self.reads = self.uses()
         for value, reads in self.reads.items():
-            self.ends.setdefault(reads[-1], []).append(value)
+            self.ends.setdefault(max(reads), []).append(value)
         nodes = self.writer.nodes
         if self.block.path or self.block.inputs:
             taken = self.block.inputs
