@@ -11,6 +11,9 @@ from cg_ir.records import Record
 __all__ = ["ARITHMETIC"]
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#: Activations that are x times functions of x, by these.
+_GATED = {operator.gate: operator.name for operator in OPERATORS.values() if operator.gate}
+_DEEPEST = max(map(len, _GATED))
 
 
 def _add(p: Pass, r: Record) -> Record | int | None:
@@ -139,18 +142,23 @@ def _sixth(p: Pass, r: Record) -> Record | None:
 
 
 def _mul(p: Pass, r: Record) -> Record | None:
-    for i, j in (r.inputs, r.inputs[::-1]):
-        gate = p.nodes[j]
-        if gate.op in ("Sigmoid", "HardSigmoid") and gate.inputs[0] == i:
-            return Record("Silu" if gate.op == "Sigmoid" else "HardSwish", (), [i], r.shape, r.region)
-        if (
-            gate.op == "Tanh"
-            and p.input(gate).op == "Softplus"
-            and not p.input(gate).items
-            and p.input(gate).inputs[0] == i
-        ):
-            return Record("Mish", (), [i], r.shape, r.region)
+    for x, gate in (r.inputs, r.inputs[::-1]):
+        name = _GATED.get(_functions(p, gate, x))
+        if name is not None:
+            return Record(name, (), [x], r.shape, r.region)
     return _gelu(p, r) or _sixth(p, r)
+
+
+def _functions(p: Pass, index: int, x: int) -> tuple[str, ...]:
+    """The functions without attributes, outermost first, that make a node of x; none where it is not made so."""
+    found: tuple[str, ...] = ()
+    while index != x and len(found) < _DEEPEST:
+        node = p.nodes[index]
+        if node.items or len(node.inputs) != 1:
+            return ()
+        found += (node.op,)
+        index = node.inputs[0]
+    return found if index == x else ()
 
 
 def _gelu(p: Pass, r: Record) -> Record | None:

@@ -44,6 +44,7 @@ class Operator:
         result: element type of the first output: ``first`` (that of the first input), ``common`` (the one that all inputs from ``numbers`` on
             are brought to), the name of an attribute that states it, or the type itself.
         gain: second moment of the output where the input is a unit Gaussian, of functions of one tensor; None where it was not worked out.
+        gate: functions whose value at x multiplies x, outermost first, where that product is the operator.
         in_place: whether the common model libraries let it overwrite its input.
         owns: the call that makes what it learns (:mod:`cg_ir.operators.torch_text`); empty where this use owns nothing.
         owned: what an attribute that holds it is called.
@@ -71,6 +72,7 @@ class Operator:
     numbers: int | None = None
     result: str = "first"
     gain: float | None = None
+    gate: tuple[str, ...] = ()
     in_place: bool = False
     owns: Callable[[Use], Template] | None = None
     owned: str = ""
