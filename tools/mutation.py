@@ -2,7 +2,7 @@
 
     python3 -m nox -s mutation -- [--unit NAME ...] [--sample 60] [--seed 0]
 
-cosmic-ray makes the mutants, outside annotations; a seeded sample of them is tried, in a copy of the sources. Every mutant gets a process of its own, forked from
+cosmic-ray makes the mutants, outside annotations; a seeded sample of them is tried, in a copy of the sources. Each gets a process of its own, forked from
 one that has imported the libraries. A mutant that makes the tests fail, or take three times as long, is noticed; the others are printed.
 """
 
@@ -90,7 +90,7 @@ class Mutant(NamedTuple):
         return str(changed)
 
 
-def annotations(source: str) -> set[int]:
+def unevaluated(source: str) -> set[int]:
     """Lines and columns, as ``line * 1000 + column``, that lie in annotations, which nothing evaluates."""
     found: set[int] = set()
     for node in ast.walk(ast.parse(source)):
@@ -111,7 +111,7 @@ def mutants(path: str) -> Iterator[Mutant]:
     from cosmic_ray.operators.provider import OperatorProvider
 
     source = (ROOT / path).read_text(encoding="utf-8")
-    idle, tree, provider = annotations(source), get_ast(source), OperatorProvider()
+    idle, tree, provider = unevaluated(source), get_ast(source), OperatorProvider()
     for name in provider:
         if provider[name].arguments():
             continue

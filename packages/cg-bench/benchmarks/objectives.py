@@ -442,7 +442,9 @@ def main() -> None:
         f"{GRAPH_STEPS}, Adam at {Row.rate:g}; {DRAWS} draws of labels."
     )
     pairs = [(row.name, f"{row.twin}, untrained") for row in ROWS]
-    write_report(arguments.output, [(name, f"{Row(()).twin}, untrained") for name in BESIDE_UNTRAINED] + pairs, settings)
+    write_report(
+        arguments.output, [(name, f"{Row(()).twin}, untrained") for name in BESIDE_UNTRAINED] + pairs, settings
+    )
 
 
 if __name__ == "__main__":

@@ -103,7 +103,9 @@ class NasBench201(CategoricalSpace):
         if not isinstance(arch, Sequence) or len(arch) != 6 or not all(isinstance(op, str) for op in arch):
             raise ArchError(f"a nb201 cell should look like {_FORM} or be six operator names, not {arch!r:.120}")
         if not _OPERATION_SET.issuperset(arch):
-            op, (source, target) = next((op, edge) for op, edge in zip(arch, EDGES, strict=True) if op not in OPERATIONS)
+            op, (source, target) = next(
+                (op, edge) for op, edge in zip(arch, EDGES, strict=True) if op not in OPERATIONS
+            )
             known = ", ".join(OPERATIONS)
             raise ArchError(f"nb201 has no operator {op!r:.60} (edge {source}-{target}); it has {known}")
         return tuple(arch)
