@@ -1,4 +1,4 @@
-"""Metadata of the root distribution: it consists of its requirements, the five packages beside it.
+"""Metadata of the root distribution: it consists of its requirements, the packages beside it; an extra brings each optional one.
 
 The packages are not on an index, so the requirements have to say where they are:
 
@@ -27,6 +27,10 @@ else:
     import tomli as tomllib
 
 
+#: Packages that only an extra brings.
+OPTIONAL = {"bench": "cg-bench"}
+
+
 class PackagesMetadataHook(MetadataHookInterface):
     """Fills in ``dependencies`` and ``optional-dependencies`` from ``packages/*/pyproject.toml``."""
 
@@ -34,6 +38,7 @@ class PackagesMetadataHook(MetadataHookInterface):
         root = Path(self.root)
         projects = read_projects(root)
         locate = locator(root, metadata["version"])
+        projects = {name: project for name, project in projects.items() if name not in OPTIONAL.values()}
         metadata["dependencies"] = [f"{name}{locate(name)}" for name in projects]
         extras = sorted({extra for project in projects.values() for extra in project.get("optional-dependencies", {})})
         metadata["optional-dependencies"] = {
@@ -43,7 +48,7 @@ class PackagesMetadataHook(MetadataHookInterface):
                 if extra in project.get("optional-dependencies", {})
             ]
             for extra in extras
-        }
+        } | {extra: [f"{name}{locate(name)}"] for extra, name in OPTIONAL.items()}
 
 
 def read_projects(root: Path) -> dict[str, dict[str, Any]]:

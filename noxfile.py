@@ -1,7 +1,7 @@
 """Everything that a contributor or CI runs: ``python3 -m nox -s NAME`` (``-l`` lists the sessions).
 
 ``tests``, ``integration``, ``attack``, ``demo``, ``bench``, ``zoo``, ``zoo-sample``, ``conformance``, ``published-models`` and ``docs`` share one
-environment, ``.nox/torch``, with all five packages, editable, and all their extras. Each ``tests-<package>`` has an environment of its own
+environment, ``.nox/torch``, with all packages, editable, and all their extras. Each ``tests-<package>`` has an environment of its own
 with only what that package declares.
 """
 
@@ -215,7 +215,7 @@ def build(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def pictures(session: nox.Session) -> None:
     """The pictures of README.md and of the documentation, into docs/pictures."""
-    python = shared_python(session, "matplotlib")
+    python = shared_python(session)
     run(session, python, "tools/pictures.py", *session.posargs, env=ONE_THREAD)
 
 
@@ -241,7 +241,7 @@ def attack(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def demo(session: nox.Session) -> None:
     """Rank and search real NAS-Bench-201 cells, and write a report."""
-    python = shared_python(session, "matplotlib")
+    python = shared_python(session)
     labels = SHARED / "demo-labels"  # outside site-packages: only the demo sees it
     if not (labels / "analognasbench").is_dir():
         session.run(
@@ -285,8 +285,9 @@ def zoo_sample(session: nox.Session) -> None:
     python = shared_python(session)
     models = {"PYTHONPATH": str(zoo_models(session, python))}
     folder = "packages/cg-frontends/tests/pytorch"
-    sample = [f"{folder}/test_{name}.py" for name in ("zoo_sample", "timm_space", "published_models", "decoding")]
-    run(session, python, "-m", "pytest", *sample, "tests/test_published_transformers.py", *session.posargs, env=models)
+    sample = [f"{folder}/test_{name}.py" for name in ("zoo_sample", "timm_space", "decoding")]
+    sample += ["packages/cg-bench/tests/test_published_models.py", "tests/test_published_transformers.py"]
+    run(session, python, "-m", "pytest", *sample, *session.posargs, env=models)
 
 
 @nox.session(venv_backend="none")
@@ -367,9 +368,10 @@ def conformance(session: nox.Session) -> None:
 @nox.session(name="published-models", venv_backend="none")
 def published_models(session: nox.Session) -> None:
     """Torchvision's classifiers ranked without labels, against the accuracies that it publishes, into docs/results/torchvision."""
-    python = shared_python(session, "matplotlib", "pandas")
-    models = {"PYTHONPATH": str(zoo_models(session, python))}
-    script = "packages/cg-frontends/benchmarks/published_models.py"
+    python = shared_python(session, "pandas")
+    zoo = ROOT / "packages" / "cg-frontends" / "benchmarks"  # whose zoo.py the script imports
+    models = {"PYTHONPATH": os.pathsep.join([str(zoo_models(session, python)), str(zoo)])}
+    script = "packages/cg-bench/benchmarks/published_models.py"
     run(session, python, script, "-o", "docs/results/torchvision", *session.posargs, env=models)
 
 

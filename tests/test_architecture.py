@@ -19,7 +19,7 @@ def test_every_package_and_import_is_drawn():
     text = " ".join(root.itertext())
     assert all(package.replace("_", "-") in text for package in ROLES)
     lines = [node for node in root.iter("{http://www.w3.org/2000/svg}path") if node.get("marker-end")]
-    assert len(lines) == sum(map(len, imports().values())) == 5
+    assert len(lines) == sum(map(len, imports().values())) == 9
 
 
 def test_files_that_the_pages_name_are_there():

@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "docs" / "architecture.svg"
 #: What each package is for.
 ROLES = {
+    "cg_bench": ("label tables", "result tables", "optional: targets, methods, metrics"),
     "cg_predict": ("vectors, few labels", "ranking", "experts, Gaussian process"),
     "cg_embed": ("graphs", "vectors", "descriptors, encoders"),
     "cg_frontends": ("cells, modules, ONNX", "graphs", "spaces, tables, converters"),
@@ -72,7 +73,7 @@ def draw() -> str:
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" role="img" '
-        f'aria-label="The five packages and what imports what"><style>{_STYLE}</style><defs><marker id="a" markerWidth="8" markerHeight="8" '
+        f'aria-label="The packages and what imports what"><style>{_STYLE}</style><defs><marker id="a" markerWidth="8" markerHeight="8" '
         'refX="7" refY="4" orient="90"><path class="h" d="M0 0 8 4 0 8z"/></marker></defs>'
         f'<rect class="p" width="{width:.0f}" height="{height:.0f}"/><g transform="translate({_MARGIN:.0f} {_MARGIN:.0f})">{"".join(parts)}</g></svg>\n'
     )

@@ -37,6 +37,8 @@ PROJECTS = {
     for path in sorted(ROOT.glob("packages/*/pyproject.toml"))
 }
 PACKAGES = list(PROJECTS)
+#: Only the extra `bench` of the whole brings it.
+OPTIONAL = "cg-bench"
 #: Pythons for which the lowest versions have wheels, the oldest first.
 PYTHONS = ("python3.10", "python3.11", "python3.12")
 #: Too large to be installed once more: their lower bound is not proved.
@@ -64,9 +66,9 @@ def documented_commands(page: Path) -> list[str]:
 
 
 def expected_packages(command: str) -> list[str]:
-    """The packages that a command asks for: those it names, or all for the root distribution."""
+    """The packages that a command asks for: those it names, or for the root distribution all but the optional one, unless its extra is named."""
     named = [name for name in PACKAGES if re.search(rf"(?<![\w-]){name}(?![\w-])", command)]
-    return named or PACKAGES
+    return named or [name for name in PACKAGES if name != OPTIONAL or "[bench]" in command]
 
 
 class Environment:
@@ -130,7 +132,7 @@ def prove_commit_twice(folder: Path) -> None:
             environment = Environment(folder / f"commit-{number}")
             environment.variables["PIP_CACHE_DIR"] = str(folder / "pip-cache")
             environment.run("python3", "-m", "pip", "install", f"git+{address}/served@{commit}")
-            environment.prove(PACKAGES, folder)
+            environment.prove(expected_packages(address), folder)
     print("ok  the root distribution from one commit of a remote URL, twice", flush=True)
 
 
@@ -179,7 +181,7 @@ def prove_distributions(folder: Path) -> None:
             environment = Environment(folder / f"{name}-from-{kind}")
             names = ",".join([*PACKAGES, "cg-suite"])
             environment.run("python3", "-m", "pip", "install", "--find-links", str(collected), only, names, name)
-            environment.prove(siblings(name) if name in PACKAGES else PACKAGES, folder)
+            environment.prove(siblings(name) if name in PACKAGES else expected_packages(name), folder)
             print(f"ok  {name} from its {kind}", flush=True)
 
 

@@ -1,4 +1,4 @@
-"""``cg rank``, ``cg fit`` and ``cg bench`` as a user runs them."""
+"""``cg rank`` and ``cg fit`` as a user runs them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ import cg_ir
 from cg_ir.cli import main
 from cg_predict import Predictor
 from cg_predict import rank as make_ranking
-from cg_predict.bench.report import markdown
-from cg_predict.bench.transfer import COLUMNS, Rows
 from cg_predict.ranking import pool_weight
 
 
@@ -136,7 +134,6 @@ def test_other_mistakes(files, capsys, tmp_path):
     assert "did you mean" in run(capsys, "rank", names[0], "--scorer", "parms")[2]
     (tmp_path / "empty").mkdir()
     assert run(capsys, "rank", names[0], "--model", tmp_path / "empty")[0] == 2
-    assert run(capsys, "bench", "transfer", "--data", tmp_path, "--target", "nb999", "-o", tmp_path / "out")[0] == 2
 
 
 def test_the_ranking_is_written_and_says_what_it_rests_on(files, capsys, tmp_path):
@@ -154,41 +151,6 @@ def test_the_ranking_is_written_and_says_what_it_rests_on(files, capsys, tmp_pat
     fit = json.loads(text)["fit"]
     assert (fit["metric"], fit["left_out_networks"]) == ("acc", 12)
     assert -1 <= fit["left_out_spearman"] <= 1
-
-
-def row(method: str, labels: int, draw: int, spearman: float) -> dict[str, object]:
-    values = dict.fromkeys(COLUMNS, 0.5) | {"target": "t", "method": method, "labels": labels, "draw": draw}
-    return values | {"spearman": spearman, "networks": 100, "coverage_90": float("nan")}
-
-
-def test_results_continue_and_tables_say_mean_spread_and_paired_difference(tmp_path):
-    rows = Rows(tmp_path / "results.csv")
-    for draw, (a, b) in enumerate([(0.9, 0.8), (0.8, 0.75)]):
-        rows.add(row("ours", 50, draw, a))
-        rows.add(row("descriptors + GP", 50, draw, b))
-    again = Rows(tmp_path / "results.csv")
-    assert again.done == rows.done
-    assert again.rows[0]["spearman"] == pytest.approx(0.9)
-    text = markdown(again.rows)
-    assert "| ours | 0.850 ± 0.071 |" in text
-    assert "| t | ours | +0.075 ± 0.025 |" in text
-
-
-@pytest.mark.realdata
-@pytest.mark.slow
-def test_bench_runs_on_real_tables(data_dir, tmp_path, capsys):
-    pytest.importorskip("cg_frontends")
-    code, out, err = run(
-        capsys, "bench", "transfer", "--data", data_dir, "--quick", "--limit", 200, "--draws", 2,
-        "--target", "mobilenetv3", "--method", "ours", "--method", "params", "-o", tmp_path, "--json",
-    )  # fmt: skip
-    assert code == 0, err
-    assert json.loads(out)["output"] == str(tmp_path / "results.md")
-    rows = Rows(tmp_path / "results.csv").rows
-    ours = [r["spearman"] for r in rows if r["method"] == "ours" and r["labels"] == 50]
-    assert len(ours) == 2
-    assert min(ours) > 0.95
-    assert (tmp_path / "results.md").is_file()
 
 
 def test_a_ranking_fits_the_terminal(files, capsys, monkeypatch):

@@ -52,5 +52,4 @@ def cg_commands() -> list[LazyCommand]:
     return [
         LazyCommand("search", "cg_evolve.commands:search", "Find the best architectures of a space."),
         LazyCommand("report", "cg_evolve.commands:report", "Turn a run into a self-contained HTML page."),
-        LazyCommand("bench search", "cg_evolve.bench.commands:search", "Compare the search algorithms."),
     ]

@@ -32,7 +32,7 @@ _BUILT_IN = (
 _ELSEWHERE = {
     "rank": "cg-predict",
     "fit": "cg-predict",
-    "bench": "cg-predict",
+    "bench": "cg-bench",
     "latency": "cg-predict",
     "explain": "cg-predict",
     "improve": "cg-predict",

@@ -22,7 +22,7 @@ from cg_ir.text import printable
 
 __all__ = ["Finding", "doctor", "examine"]
 
-PACKAGES = ("cg-ir", "cg-frontends", "cg-embed", "cg-predict", "cg-evolve")
+PACKAGES = ("cg-ir", "cg-frontends", "cg-embed", "cg-predict", "cg-evolve", "cg-bench")
 _REQUIREMENT = re.compile(r"^\s*([A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])?\s*([^;]*)(?:;(.*))?$")
 _EXTRA = re.compile(r"""extra\s*==\s*['"]([^'"]+)['"]""")
 _SIGNS = {"ok": ("✓", "green"), "note": ("·", "dim"), "missing": ("–", "yellow"), "broken": ("✗", "red")}

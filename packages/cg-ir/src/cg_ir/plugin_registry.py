@@ -38,6 +38,9 @@ KINDS = {
     "evaluator": "cg_evaluators",
     "listener": "cg_run_events",
     "command": "cg_commands",
+    "bench target": "cg_bench_targets",
+    "bench method": "cg_bench_methods",
+    "bench metric": "cg_bench_metrics",
 }
 _WORDS = {"space": "search space", "listener": "listener to runs"}
 

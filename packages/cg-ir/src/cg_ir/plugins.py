@@ -86,6 +86,24 @@ def cg_commands() -> Iterable[LazyCommand]:
     raise NotImplementedError
 
 
+@hookspec
+def cg_bench_targets() -> Iterable[Any]:
+    """What ``cg bench transfer`` ranks: instances of ``cg_bench.Target``."""
+    raise NotImplementedError
+
+
+@hookspec
+def cg_bench_methods() -> Iterable[Any]:
+    """What it ranks them with: instances of ``cg_bench.Contender``, such as ``cg_bench.ScorerMethod("mine")``."""
+    raise NotImplementedError
+
+
+@hookspec
+def cg_bench_metrics() -> Iterable[Any]:
+    """What the rankings are judged by: instances of ``cg_bench.Metric``."""
+    raise NotImplementedError
+
+
 # --- protocols --------------------------------------------------------------------------------------------------------
 
 

@@ -66,7 +66,7 @@ def cg_scorers() -> Iterable[Any]:
 
 @hookimpl
 def cg_commands() -> Iterable[LazyCommand]:
-    """Ranking, priors, latency, explanations, benchmarks."""
+    """Ranking, priors, latency, explanations."""
     return [
         LazyCommand("rank", "cg_predict.commands:rank", "Rank networks, with labels or without."),
         LazyCommand("fit", "cg_predict.commands:fit", "Fit a predictor to labels and save it."),
@@ -78,8 +78,4 @@ def cg_commands() -> Iterable[LazyCommand]:
         LazyCommand("latency", "cg_predict.latency_commands:latency", "Predict or measure milliseconds on a device."),
         LazyCommand("explain", "cg_predict.explain_commands:explain", "Say which parts of a network make its score."),
         LazyCommand("improve", "cg_predict.explain_commands:improve", "List the best single changes to a network."),
-        LazyCommand(
-            "bench latency", "cg_predict.bench.latency_commands:latency", "Rebuild the tables of predicted latency."
-        ),
-        LazyCommand("bench", "cg_predict.bench.commands:bench", "Rebuild the benchmark tables."),
     ]

@@ -1,0 +1,116 @@
+"""The page of `objectives.py`."""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from cg_ir.files import atomic_path
+
+__all__ = ["TRANSFORMERS", "write_report"]
+
+Key = tuple[str, str, str, str]  # vectors, table, use, labels
+Scores = Mapping[Key, Mapping[tuple[int, int], float]]  # by seed and draw
+
+_USES = (("alone", "20"), ("alone", "50"), ("beside descriptors", "20"), ("beside descriptors", "50"))
+#: The pool of timm's networks that attend.
+TRANSFORMERS = "timm's transformers"
+_ATTEND = ("autoformer", TRANSFORMERS)
+
+
+def write_report(folder: Path, rows: Sequence[tuple[str, str]], settings: str) -> None:
+    """Write ``objectives.md`` from ``objectives-*.csv``, whole or not at all.
+
+    Args:
+        rows: the trainings, and the untrained encoder that each is compared with.
+        settings: a sentence on data and lengths.
+    """
+    scores: dict[Key, dict[tuple[int, int], float]] = defaultdict(dict)
+    for path in sorted(folder.glob("objectives-*.csv")):
+        with open(path, newline="", encoding="utf-8") as stream:
+            for row in csv.DictReader(stream):
+                key = (row["vectors"], row["table"], row["use"], row["labels"])
+                scores[key][int(row["seed"]), int(row["draw"])] = float(row["spearman"])
+    tables = sorted({key[1] for key in scores})
+    with atomic_path(folder / "objectives.md") as temporary:
+        temporary.write_text("\n".join(_page(scores, tables, rows, settings)) + "\n", encoding="utf-8")
+
+
+def _page(
+    scores: Scores,
+    tables: list[str],
+    rows: Sequence[tuple[str, str]],
+    settings: str,
+) -> list[str]:
+    lines = [
+        "# Objectives for the encoder",
+        "",
+        "Written by `python packages/cg-bench/benchmarks/objectives.py`. Spearman's correlation of a Gaussian process on the vectors of networks,",
+        "trained minus untrained: the same seeds of the weights, the same labels. Mean over tables and draws ± standard error over seeds;",
+        "**bold** where the difference is more than two of them. No relative of a table was trained on, except where a row says *on the pool*.",
+        settings,
+        "",
+        f"Tables: {', '.join(tables)}. *Transformers*: {' and '.join(_ATTEND)}, alone, by encoders that saw no transformer.",
+        "",
+        "## Untrained",
+        "",
+        "| vectors | " + " | ".join(f"{use}, {count} labels" for use, count in _USES) + " |",
+        "|---|" + "---|" * len(_USES),
+    ]
+    for name in ("descriptors", *dict.fromkeys(twin for _, twin in rows)):
+        cells = [_level(scores, tables, name, use, count) for use, count in _USES]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    lines += [
+        "",
+        "## Trained minus untrained",
+        "",
+        "| encoder, objectives | seeds | "
+        + " | ".join(f"{use}, {count} labels" for use, count in _USES)
+        + " | transformers, 20 labels | transformers, 50 labels |",
+        "|---|---|" + "---|" * (len(_USES) + 2),
+    ]
+    for name, twin in rows:
+        by_seed = [_differences(scores, tables, name, twin, use, count) for use, count in _USES]
+        by_seed += [
+            _differences(scores, [t for t in tables if t in _ATTEND], name, twin, "alone", count)
+            for count in ("20", "50")
+        ]
+        if len(by_seed[0]):
+            cells = " | ".join(_cell(values) for values in by_seed)
+            lines.append(f"| {name} | {len(by_seed[0])} | {cells} |")
+    return lines
+
+
+def _level(scores: Scores, tables: list[str], name: str, use: str, count: str) -> str:
+    found = [scores.get((name, table, use, count), {}) for table in tables]
+    return f"{np.mean([np.mean(list(f.values())) for f in found]):.3f}" if all(found) else ""
+
+
+def _differences(scores: Scores, tables: Sequence[str], name: str, twin: str, use: str, count: str) -> list[float]:
+    """Means over tables and draws, one for each seed that is complete."""
+    own = [scores.get((name, table, use, count), {}) for table in tables]
+    other = [scores.get((twin, table, use, count), {}) for table in tables]
+    result = []
+    for seed in sorted({seed for found in own for seed, _ in found}):
+        per_table = [
+            [found[key] - before[key] for key in found if key[0] == seed and key in before]
+            for found, before in zip(own, other, strict=True)
+        ]
+        if all(per_table):
+            result.append(float(np.mean([np.mean(values) for values in per_table])))
+    return result
+
+
+def _cell(values: list[float]) -> str:
+    if not values:
+        return ""
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return f"{mean:+.4f}"
+    error = float(np.std(values, ddof=1) / np.sqrt(len(values)))
+    text = f"{mean:+.4f} ± {error:.4f}"
+    return f"**{text}**" if abs(mean) > 2 * error else text
