@@ -350,7 +350,7 @@ def conformance(session: nox.Session) -> None:
     folder = "packages/cg-frontends/benchmarks"
     rows = {
         name: str(SHARED / f"conformance-{name}.jsonl")
-        for name in ("nodes", "libraries", "exports", "models", "counters")
+        for name in ("nodes", "libraries", "exports", "models", "times", "counters")
     }
     for path in rows.values():
         Path(path).unlink(missing_ok=True)
@@ -359,10 +359,11 @@ def conformance(session: nox.Session) -> None:
         ("libraries", "third_party"),
         ("exports", "exports"),
         ("models", "language_models"),
+        ("times", "conversion_time"),
         ("counters", "counters"),
     ):
         run(session, python, f"{folder}/{script}.py", "run", "-o", rows[name], env=environment)
-    parts = [part for name in ("libraries", "exports", "models") for part in (f"--{name}", rows[name])]
+    parts = [part for name in ("libraries", "exports", "models", "times") for part in (f"--{name}", rows[name])]
     page = ("table", rows["nodes"], *parts, "-o", "docs/conformance.md")
     run(session, python, f"{folder}/conformance.py", *page, *session.posargs)
     run(

@@ -16,7 +16,7 @@ __all__ = ["search"]
 
 _TABLES = ("nb201", "nb101", "nb301")
 _PARTS = (*_TABLES, "mobilenetv3", "digits", "overhead")
-_METHODS = ("random", "local", "regularized", "nsga2", "asha", "guided", "gp", "bayesian", "halving")
+_METHODS = ("random", "local", "regularized", "nsga2", "asha", "hyperband", "guided", "gp", "bayesian", "halving")
 
 
 @click.command()

@@ -88,21 +88,44 @@ def _task(task: Task, rows: Sequence[Row]) -> list[str]:
             f"({len(places)} draws): what of its rank the networks themselves explain.",
             "",
         ]
-    halving = any(row["method"] in HALVING for row in rows)
     head = ["method", "seeds", "budget", "to the best network", "within 24", "within 64", "to the best 0.1 %"]
     return [
         f"## {task.name}",
         "",
         f"{networks:,} distinct networks, searched by `{task.metric}`, the best found judged by `{task.judged}`. Without any guidance the best",
         f"network is expected after {(networks + 1) / 2:,.0f} evaluations.",
-        *(
-            ["`asha` and `halving` also train for fewer epochs; their evaluations are whole trainings by the epochs."]
-            if halving
-            else []
-        ),
         "",
         *known,
         *_table([*head, *(f"best after {p}" for p in points), "judged"], body),
+        *_halving(task, rows),
+    ]
+
+
+def _halving(task: Task, rows: Sequence[Row]) -> list[str]:
+    """What is found by comparing trainings before they end, beside the search that ends them all and has twice the epochs."""
+    points = (4, 8, 16, 32)
+    body = []
+    for method, times in (*((name, 1) for name in HALVING), ("bayesian", 1), ("bayesian", 2)):
+        own = [row for row in rows if row["method"] == method]
+        if not own:
+            continue
+        name = f"`{method}`" + (", twice the epochs" if times == 2 else "")
+        cells = [name, str(len(own))]
+        cells += [_quartiles([float(row[f"{goal}_at"] or "inf") / times for row in own]) for goal in ("optimum", "top")]
+        cells += [
+            _quartiles([float(row[f"rank_{times * point}"] or row["networks"]) for row in own]) for point in points
+        ]
+        body.append(cells)
+    if not any(row["method"] in HALVING for row in rows):
+        return []
+    epochs = ", ".join(str(epochs) for epochs, _ in task.curve)
+    head = ["method", "seeds", "to the best network", "to the best 0.1 %"]
+    return [
+        f"Trainings compared after {epochs} epochs, of which one in three goes on. Epochs are counted in whole trainings: ranks of the best whole training",
+        "after the epochs of so many. `asha` and `hyperband` begin at random, `halving` with what the predictor proposes; `bayesian` ends every training,",
+        "and the last row is where it stands after twice the epochs.",
+        "",
+        *_table([*head, *(f"rank after {p}" for p in points)], body),
     ]
 
 

@@ -38,6 +38,7 @@ class Task:
         name: of its reader and its space, whose family the predictor leaves out.
         metric: what is searched; ``judged`` is what the best is judged by in the end.
         budget: evaluations of the algorithms that a predictor guides; ``plain`` of the others.
+            Those that compare trainings before they end have half of its epochs.
         curve: numbers of epochs after which the table has a value, with its metric, upwards; the last is a whole training.
     """
 
@@ -212,12 +213,12 @@ def run_tables(
                 row = place_of_best(table, seed, scorer)
                 rows.add(row)
                 yield f"{task.name}: {LABELS} of its labels place the best network at {row['optimum_at']}"
-        for method in TABLE_METHODS:
+        for method in (*TABLE_METHODS, *HALVING):
             if method not in methods or (method in HALVING and not task.curve):
                 continue
             run_one = run_halving if method in HALVING else run_search
-            budget = task.budget if method in GUIDED else task.plain
-            budget = min(budget, 64 if method in GUIDED else 200) if quick else budget
+            budget = task.budget // 2 if method in HALVING else task.budget if method in GUIDED else task.plain
+            budget = min(budget, 200 if method in TABLE_METHODS and method not in GUIDED else 64) if quick else budget
             for seed in range(seeds):
                 if rows.has(task.name, method, seed, budget):
                     continue

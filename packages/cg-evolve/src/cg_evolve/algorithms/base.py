@@ -49,10 +49,14 @@ class View:
         """A generator of this proposal's own, or of what ``key`` stands for."""
         return np.random.default_rng([self.seed, *(key or (0, self.number))])
 
+    def rows(self, used: int) -> list[Evaluation]:
+        """What the first ``used`` results say, one evaluation a network."""
+        return list(self.results[:used])
+
     @property
     def good(self) -> list[Evaluation]:
         """The results within the constraints."""
-        return [row for row in self.results if row.good]
+        return [row for row in self.rows(len(self.results)) if row.good]
 
 
 class Algorithm(Protocol):

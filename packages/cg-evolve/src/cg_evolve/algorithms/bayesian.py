@@ -61,21 +61,31 @@ class BayesianSearch:
         self._model: Model | None = None
 
     def propose(self, view: View) -> Proposal:
-        source: CandidateSource = self.made if view.domain.members is None else self.listed
-        model = self._model or self._modelled(view, source)
-        known = len(view.results)
-        if view.number >= self.design.size(view) and known >= 2:
-            used = source.refits(model.remembered).last(known)
-            if self.belief is None or self.belief.used != used:
-                self.belief = source.believe(view, used, model) or self.belief
-            if self.belief is not None and self.belief.used == used:
-                proposal = self.acquisition.propose(view, self.belief)
-                if proposal is not None:
-                    return proposal
-        first = self.design.next(view, model.surrogate, source)
+        if view.number >= self.design.size(view):
+            belief = self.believes(view)
+            proposal = None if belief is None else self.acquisition.propose(view, belief)
+            if proposal is not None:
+                return proposal
+        first = self.design.next(view, self.model(view).surrogate, self.source(view))
         return first or Proposal(view.domain.any(view.history, view.rng()), origin="sample")
 
-    def _modelled(self, view: View, source: CandidateSource) -> Model:
-        surrogate = Surrogate(self.scorer, self.exclude, view.problem)
-        self._model = Model(surrogate, self.remembered * len(view.problem.objectives), source.first)
+    def believes(self, view: View) -> Belief | None:
+        """What the last fit says; none where the results say too little."""
+        if len(view.results) < 2:
+            return None
+        model = self.model(view)
+        used = self.source(view).refits(model.remembered).last(len(view.results))
+        if self.belief is None or self.belief.used != used:
+            self.belief = self.source(view).believe(view, used, model) or self.belief
+        return self.belief if self.belief is not None and self.belief.used == used else None
+
+    def source(self, view: View) -> CandidateSource:
+        """Where candidates come from."""
+        return self.made if view.domain.members is None else self.listed
+
+    def model(self, view: View) -> Model:
+        """The predictor of the search."""
+        if self._model is None:
+            surrogate = Surrogate(self.scorer, self.exclude, view.problem)
+            self._model = Model(surrogate, self.remembered * len(view.problem.objectives), self.source(view).first)
         return self._model

@@ -39,6 +39,7 @@ class Belief:
         means: predicted utilities, (n, objectives).
         stds: their standard deviations, (n, objectives).
         incumbents: predicted utilities of the evaluated networks, of several objectives their front, (m, objectives).
+        known: predicted first utility of each evaluated network, by hash.
     """
 
     used: int
@@ -47,6 +48,7 @@ class Belief:
     means: NDArray[np.float64]
     stds: NDArray[np.float64]
     incumbents: NDArray[np.float64]
+    known: dict[str, float]
 
     @cached_property
     def _place(self) -> dict[str, int]:
@@ -66,7 +68,9 @@ class Belief:
     ) -> Belief:
         """The same with more candidates."""
         means, stds = np.concatenate([self.means, means]), np.concatenate([self.stds, stds])
-        return Belief(self.used, [*self.archs, *archs], [*self.parents, *parents], means, stds, self.incumbents)
+        return Belief(
+            self.used, [*self.archs, *archs], [*self.parents, *parents], means, stds, self.incumbents, self.known
+        )
 
 
 class Model:
@@ -86,7 +90,7 @@ class Model:
         self._known: list[Graph] = []
 
     def _rows(self, view: View, used: int) -> list[Evaluation]:
-        rows = list(view.results[:used])
+        rows = view.rows(used)
         if len(rows) <= self.remembered:
             return rows
         half = self.remembered // 2
@@ -100,7 +104,7 @@ class Model:
         self._known = [row.graph for row in rows if row.good]
         return self.surrogate.fit(rows)
 
-    def _among(self, view: View) -> list[Graph]:
+    def among(self, view: View) -> list[Graph]:
         """The unlabelled networks among which the scorer ranks: evenly many in the order of their hashes."""
         if self._pool is None:
             graphs = sorted((view.domain.graph(arch) for arch in self._reference(view)), key=lambda graph: graph.hash)
@@ -110,13 +114,14 @@ class Model:
     def believe(self, view: View, used: int, archs: list[str], parents: list[tuple[int, ...]]) -> Belief:
         """What the fit to the first ``used`` results says of candidates."""
         graphs = [view.domain.graph(arch) for arch in archs]
-        means, stds = self.surrogate.predict([*graphs, *self._known], pool=self._among(view))
+        means, stds = self.surrogate.predict([*graphs, *self._known], pool=self.among(view))
         means, incumbents, stds = means[: len(graphs)], means[len(graphs) :], stds[: len(graphs)]
+        known = dict(zip((graph.hash for graph in self._known), incumbents[:, 0].tolist(), strict=True))
         if incumbents.shape[1] > 1:
             incumbents = incumbents[pareto.front(incumbents)]
-        return Belief(used, archs, parents, means, stds, incumbents)
+        return Belief(used, archs, parents, means, stds, incumbents, known)
 
     def add(self, view: View, belief: Belief, made: dict[str, tuple[int, ...]]) -> Belief:
         """A belief with more candidates, given by the proposals that each descends from."""
         graphs = [view.domain.graph(arch) for arch in made]
-        return belief.joined(list(made), list(made.values()), *self.surrogate.predict(graphs, pool=self._among(view)))
+        return belief.joined(list(made), list(made.values()), *self.surrogate.predict(graphs, pool=self.among(view)))

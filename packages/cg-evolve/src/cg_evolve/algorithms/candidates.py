@@ -133,6 +133,6 @@ class Made:
 
     def _children(self, view: View, used: int, count: int) -> dict[str, tuple[int, ...]]:
         """Children of the best of the first ``used`` results, with the proposals that they descend from."""
-        parents = good_parents(view.results[:used])
+        parents = good_parents(view.rows(used))
         made = offspring(view, parents, count, view.rng(2, used), skew=self._skew(view), sampled=0.2)
         return made or {view.domain.any(view.history, view.rng(2, used)): ()}
