@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -9,6 +11,7 @@ torch = pytest.importorskip("torch")
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 from cg_ir import to_module  # noqa: E402
+from cg_ir.operators import OPERATORS  # noqa: E402
 from cg_ir.testing.operator_samples import SAMPLES  # noqa: E402
 
 COUNTED = {"Conv", "ConvTranspose", "Gemm", "MatMul", "Attention", "ExpertGemm"}
@@ -83,3 +86,11 @@ def test_macs_of_einsum(sample):
 def test_parameters_are_those_of_the_module(sample):
     graph, module, _ = run(sample)
     assert graph.params == sum(p.numel() for p in module.parameters())
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda s: f"{s.op}-{s.inputs}-{s.attrs}")
+def test_what_an_operator_holds_is_what_it_counts(sample):
+    for node in sample.graph().nodes:
+        held = OPERATORS[node.op].tensors(node.signature.input_shapes, node.attrs, node.shape)
+        learned = sum(prod(shape) for name, shape in held.items() if not name.startswith("running_"))
+        assert node.op == "Custom" or learned == node.params

@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 
 from cg_ir import GraphBuilder, GraphError, to_module, to_source  # noqa: E402
 from cg_ir.cli import main  # noqa: E402
-from cg_ir.source_code.program import _TAKEN  # noqa: E402
+from cg_ir.source_code.bodies import TAKEN  # noqa: E402
 from cg_ir.testing.operator_samples import SAMPLES  # noqa: E402
 from cg_ir.testing.strategies import networks as random_networks  # noqa: E402
 
@@ -137,4 +137,49 @@ def test_the_file_runs_by_itself(tmp_path, networks):
 
 
 def test_names_of_modules_themselves_are_taken() -> None:
-    assert {name for name in dir(torch.nn.Module()) if not name.startswith("_")} <= _TAKEN
+    assert {name for name in dir(torch.nn.Module()) if not name.startswith("_")} <= TAKEN
+
+
+@pytest.mark.parametrize("letters", ["'+exit()+'", '"+exit()+"', "\\'+exit()#", "{own}{x}{0}"])
+def test_texts_of_attributes_stay_texts(letters):
+    """An equation is the one text that a document chooses freely; it is no Python, in a module as in a file."""
+    b = GraphBuilder("hostile", canonical=False)
+    x = b.input((1,) * len(letters))
+    b.output(b.add("Einsum", x, equation=f"{letters}->{letters}"))
+    graph = b.build()
+    assert repr(f"{letters}->{letters}") in to_source(graph).text
+    for module in (to_module(graph), execute(to_source(graph).text)):
+        with pytest.raises(RuntimeError, match="einsum"):
+            module(torch.zeros((1,) * len(letters)))
+
+
+def test_numbers_beside_tensors():
+    """A negative base, a number for which PyTorch wants a tensor, numbers that Where chooses between."""
+    b = GraphBuilder()
+    x = b.input((1, 4))
+    minus, two = b.constant((), [-1.5]), b.constant((), [2.0])
+    b.output(b.add("Pow", minus, x))
+    b.output(b.add("Mod", two, x, fmod=True))
+    b.output(b.add("Div", two, x, rounding="trunc"))
+    b.output(b.add("Where", b.add("Greater", x, two), minus, two))
+    values = torch.tensor([[1.0, -2.0, 3.0, 4.0]])
+    expected = [(-1.5) ** values, torch.fmod(two_ := torch.tensor(2.0), values), (two_ / values).trunc()]
+    expected.append(torch.where(values > 2, -1.5, 2.0))
+    graph = b.build()
+    for module in (to_module(graph), execute(to_source(graph).text)):
+        for found, wanted in zip(module(values), expected, strict=True):
+            torch.testing.assert_close(found.float(), wanted)
+
+
+def test_what_is_returned_keeps_its_name():
+    """Outputs stand where they were made, and other values are read before and after."""
+    b = GraphBuilder("early")
+    x = b.input((1, 4))
+    first = b.add("Exp", x)
+    b.output(first)
+    second = b.add("Sin", x)
+    b.output(b.add("Mul", second, first))
+    third = b.add("Cos", b.add("Add", second, x))
+    b.output(third)
+    b.output(b.add("Sub", third, x))
+    check(b.build(), [torch.randn(2, 4)])

@@ -153,12 +153,16 @@ def sample_families(config: TrainingConfig) -> dict[str, list[Any]]:
         families[name] = [space.graph(arch) for arch in archs]
     for name, path in config.graph_files.items():
         families[name] = list(cg_ir.load_set(path))
-    for name, graphs in families.items():
-        if len(graphs) < 2:
-            raise TrainingError(f"family {name} has {len(graphs)} graphs; a family needs at least 2")
+    _check_sizes(families)
     if not families:
         raise TrainingError("nothing to train on: set `spaces` (see `cg plugins`) or `graph_files`")
     return families
+
+
+def _check_sizes(families: Families) -> None:
+    for name, graphs in families.items():
+        if len(graphs) < 2:
+            raise TrainingError(f"family {name} has {len(graphs)} graphs; a family needs at least 2")
 
 
 # --- models -----------------------------------------------------------------------------------------------------------
@@ -167,9 +171,9 @@ def sample_families(config: TrainingConfig) -> dict[str, list[Any]]:
 class _PathLearner(nn.Module):
     """`PathModule`, standardised over the batch, with a projection head if asked for."""
 
-    def __init__(self, config: TrainingConfig) -> None:
+    def __init__(self, config: TrainingConfig, start: PathEncoder | None = None) -> None:
         super().__init__()
-        self.body = PathModule(PathConfig(**config.options))
+        self.body = PathModule(PathConfig(**config.options), None if start is None else start.weights)
         d = self.body.config.dimension
         self.standardise = nn.BatchNorm1d(d, affine=False, track_running_stats=False)
         self.head = (
@@ -228,18 +232,22 @@ def train(
     directory: Path | None = None,
     resume: bool = False,
     report: Callable[[int, float], None] | None = None,
+    start: PathEncoder | None = None,
 ) -> PathEncoder | ContrastiveEncoder:
     """Train an encoder on graphs by family.
 
     Args:
+        config, families: what and on what.
         directory: where the state is kept (``state``), if anywhere.
         resume: go on from that state, if there is one.
         report: called after each step with its number and the loss.
+        start: a ``path`` encoder to go on from, of the same shape; its initial weights if absent.
     """
+    _check_sizes(families)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         try:
-            learner = (_PathLearner if config.encoder == "path" else _ContrastiveLearner)(config)
+            learner = _PathLearner(config, start) if config.encoder == "path" else _ContrastiveLearner(config)
         except TypeError as error:
             raise TrainingError(f"options: {str(error).split(') ')[-1]}") from None
     optimizer = torch.optim.Adam(learner.parameters(), lr=config.learning_rate)

@@ -52,15 +52,8 @@ extent of the operator's input, (kernel - 1) * dilation / extent; ``macs``, ``pa
 JOIN_RULES = ("sum", "concat", "product", "mean")
 """How an operator with several data inputs joins their signals."""
 
-# second moment of the output for a unit Gaussian input (numerical integration), used as the factor on the signal variance
-_ACTIVATION_GAIN = {
-    "Relu": 0.5, "LeakyRelu": 0.5, "PRelu": 0.53, "Elu": 0.65, "Selu": 1.0, "Celu": 0.65, "Gelu": 0.425, "Silu": 0.36, "Mish": 0.452,
-    "HardSwish": 0.332, "Clip": 0.5, "Tanh": 0.39, "Softsign": 0.18, "Softplus": 0.92, "Erf": 0.465, "LogSigmoid":
-    0.92, "Abs": 1.0, "Sqrt": 0.5,
-    "Exp": 7.4, "Log": 1.0, "Neg": 1.0,
-}  # fmt: skip
-# bounded activations forget the scale of their input: second moment of the output
-_GATE_MOMENT = {"Sigmoid": 0.293, "HardSigmoid": 0.277}
+# bounded activations forget the scale of their input; the gain of others is the factor on the signal's variance
+_GATES = {"Sigmoid", "HardSigmoid"}
 _PRODUCTS = {"Mul", "Div", "MatMul", "Einsum", "Pow", "Mod", "And"}
 _MEANS = {"Max", "Min", "Mean", "Where", "Attention", "LSTM", "GRU", "RNN"}
 _SUMS = {"Add", "Sub"}
@@ -141,12 +134,12 @@ def _row(signature: Any) -> tuple[float, ...]:
     elif op == "Gemm" or (params and kind == "mixer"):
         kind = "linear" if op == "Gemm" else kind
         fan_in = math.log(max(1.0, float(in_width)))
-    elif op in _GATE_MOMENT:
-        kind, moment = "gate", math.log(_GATE_MOMENT[op])
+    elif op in _GATES:
+        kind, moment = "gate", math.log(OPERATORS[op].gain or 1.0)
     elif op in ("Softmax", "LogSoftmax"):  # as if all entries were equal
         kind, moment = "gate", -2 * math.log(max(2, width))
-    elif op in _ACTIVATION_GAIN:
-        kind, gain = "activation", math.log(_ACTIVATION_GAIN[op])
+    elif (factor := OPERATORS[op].gain) is not None:
+        kind, gain = "activation", math.log(factor)
     elif kind == "pool":
         averages = "Average" in op
         if not op.startswith(("MaxPool", "AveragePool", "LpPool")):

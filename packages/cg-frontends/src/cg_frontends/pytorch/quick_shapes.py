@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cg_ir.operators import FUNCTIONS, OPERATORS
+
 __all__ = ["quick_result"]
 
 
@@ -125,18 +127,8 @@ def _adaptive_pool(x: Tensor, size: int | Sequence[int]) -> Tensor | None:
 
 
 _POINTWISE = (
-    "relu",
-    "relu6",
-    "silu",
-    "gelu",
-    "sigmoid",
-    "tanh",
-    "hardswish",
-    "hardsigmoid",
-    "hardtanh",
-    "leaky_relu",
-    "elu",
-    "mish",
+    *(name for name, op in FUNCTIONS.items() if OPERATORS[op].kind == "activation"),
+    *("relu6", "gelu", "hardtanh", "leaky_relu", "elu"),
 )
 
 _RULES: dict[str, Callable[..., Tensor | None]] = {

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
+from cg_ir.errors import GraphError
 from cg_ir.graph import Node
-from cg_ir.operators import OPERATORS, Plan
+from cg_ir.operators import OPERATORS, Plan, plan, selected_axis
 from cg_ir.operators.torch_text import Call
 from cg_ir.signature import Signature
 
-__all__ = ["expression", "plain_numbers"]
+__all__ = ["expression", "plain_numbers", "plans"]
 
 _WHOLE = 2**24  # float32 holds every integer up to here
 
@@ -48,6 +49,31 @@ def _written(sig: Signature, xs: tuple[str, ...], own: str, how: Plan, several: 
 def _is_index(node: Node) -> bool:
     """Whether a node says that its numbers are such as rows are looked up by."""
     return node.attrs.get(OPERATORS[node.op].result) in ("int64", "int32")
+
+
+def plans(nodes: Sequence[Node]) -> list[Plan]:
+    """How each node meets a batch, which leads every input.
+
+    Raises:
+        GraphError: a node is outside the vocabulary.
+    """
+    found: list[Plan] = []
+    for node in nodes:
+        if node.op == "Input":
+            found.append(Plan(0 if node.shape else None))
+        elif node.op == "Select":
+            (source,) = node.inputs
+            found.append(Plan(selected_axis(nodes[source].signature, found[source].axis)))
+        elif node.op == "Output":  # several examples folded into an axis come first in the end
+            axis = found[node.inputs[0]].axis
+            outside = axis is None or not node.shape
+            found.append(Plan(None) if outside else Plan(axis if node.shape[axis or 0] == 1 else 0))
+        elif node.op == "Custom":
+            where = f"node {node.index} (Custom)"
+            raise GraphError(f"{node.attrs['name']!r:.80} is outside the vocabulary and PyTorch cannot run it", where)
+        else:
+            found.append(plan(node.signature, tuple(found[i].axis for i in node.inputs)))
+    return found
 
 
 def plain_numbers(nodes: Sequence[Node]) -> dict[int, float | int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -14,9 +14,9 @@ from torch.nn import functional as F
 
 from cg_ir.errors import GraphError
 from cg_ir.graph import Graph, Node
-from cg_ir.module.expressions import expression, plain_numbers
+from cg_ir.module.expressions import expression, plain_numbers, plans
 from cg_ir.module.naming import module_paths
-from cg_ir.operators import OPERATORS, Plan, plan, selected_axis
+from cg_ir.operators import OPERATORS, Plan
 from cg_ir.operators.torch_text import Elements
 from cg_ir.signature import Signature
 
@@ -96,14 +96,15 @@ class NetworkModule(nn.Module):
         self._outputs = [n.index for n in sorted((n for n in nodes if n.op == "Output"), key=_position)]
         self._numbers = plain_numbers(nodes)
         several = {n.inputs[0] for n in nodes if n.op == "Select"}
+        hows = plans(nodes)
         self._steps: list[_Step] = []
         for node in nodes:
-            own = tuple(self._steps[i].plan.axis for i in node.inputs)
             with _located(node):
-                run, how = _meaning(nodes, node, own, self._numbers, node.index in several)
+                run = _meaning(nodes, node, hows, self._numbers, node.index in several)
                 owns = node.index not in self._numbers if node.op == "Constant" else _maker(node.signature)
             path = paths[node.index] if owns else ""
-            self._steps.append(_Step(node.index, node.signature, node.inputs, path, run, how, own))
+            axes = tuple(hows[i].axis for i in node.inputs)
+            self._steps.append(_Step(node.index, node.signature, node.inputs, path, run, hows[node.index], axes))
         self._drops = _last_uses(self._steps, self._outputs)
 
     def _fill(self, node: Node, path: str, owners: dict[str, tuple[Signature, str]]) -> None:
@@ -259,29 +260,22 @@ def _constant(sig: Signature) -> Tensor:
 
 
 def _meaning(
-    nodes: Sequence[Node], node: Node, own: tuple[int | None, ...], numbers: dict[int, float | int], several: bool
-) -> tuple[Callable[..., Any], Plan]:
-    """How a node runs, and how it meets a batch."""
+    nodes: Sequence[Node], node: Node, hows: Sequence[Plan], numbers: Mapping[int, float | int], several: bool
+) -> Callable[..., Any]:
+    """How a node runs: what it owns and its inputs to its value."""
     sig = node.signature
-    if node.op == "Input":
-        return _nothing, Plan(0 if sig.shape else None)
+    if node.op in ("Input", "Select"):
+        return _nothing
     if node.op == "Output":
-        axis = own[0]
+        axis = hows[node.inputs[0]].axis
         # several examples folded into an axis of the result come first; where the axis holds nothing else they stay
-        if axis is None or not sig.shape:
-            return _first, Plan(None)
-        return (_first, Plan(axis)) if sig.shape[axis] == 1 else (_leading(sig.shape[axis], axis), Plan(0))
-    if node.op == "Select":
-        return _nothing, Plan(selected_axis(nodes[node.inputs[0]].signature, own[0]))
-    if node.op == "Custom":
-        raise GraphError(f"{node.attrs['name']!r:.80} is outside the vocabulary and has no meaning that could be run")
+        return _leading(sig.shape[axis], axis) if axis is not None and sig.shape and sig.shape[axis] > 1 else _first
     if node.op == "Constant" and sig.shape and len(sig.attrs["value"]) == 1:
-        return _filled(sig), Plan(None)
+        return _filled(sig)
     if node.op in ("Constant", "Parameter"):
-        return _itself, Plan(None)
-    how = plan(sig, own)
+        return _itself
     xs = [repr(numbers[i]) if i in numbers else f"x{k}" for k, i in enumerate(node.inputs)]
-    return _compiled(expression(nodes, node, xs, "own", how, several), len(xs)), how
+    return _compiled(expression(nodes, node, xs, "own", hows[node.index], several), len(xs))
 
 
 def _once(step: _Step, owned: Any, xs: Sequence[Any]) -> Any:

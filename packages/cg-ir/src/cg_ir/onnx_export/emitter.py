@@ -59,20 +59,22 @@ class Emitter:
         self._count = 0
         self._constants: dict[tuple[Any, ...], str] = {}
 
-    def op(self, kind: str, *inputs: str, outputs: int = 1, domain: str = "", **attrs: Any) -> Any:
-        """Add a node; returns the name of its output, or a list of names."""
+    def op(self, kind: str, *inputs: str, **attrs: Any) -> str:
+        """Add a node; returns the name of its output."""
+        return self.ops(kind, *inputs, outputs=1, **attrs)[0]
+
+    def ops(self, kind: str, *inputs: str, outputs: int, domain: str = "", **attrs: Any) -> list[str]:
+        """Add a node of several outputs; returns their names."""
         self._count += 1
-        names = [f"{self.scope}{kind}_{self._count}" + (f"_{i}" if outputs > 1 else "") for i in range(outputs)]
+        name = f"{self.scope}{kind}_{self._count}"
+        names = [name] if outputs == 1 else [f"{name}_{i}" for i in range(outputs)]
         given = {
             key: list(value) if isinstance(value, tuple) else int(value) if isinstance(value, bool) else value
             for key, value in attrs.items()
             if value is not None
         }
-        node = helper.make_node(
-            kind, list(inputs), names, name=f"{self.scope}{kind}_{self._count}", domain=domain, **given
-        )
-        self.nodes.append(node)
-        return names[0] if outputs == 1 else names
+        self.nodes.append(helper.make_node(kind, list(inputs), names, name=name, domain=domain, **given))
+        return names
 
     def tensor(self, array: NDArray[Any], label: str = "constant", owner: Node | None = None) -> str:
         """Add an initializer.
@@ -109,11 +111,11 @@ class Emitter:
 
     def cast(self, value: str, dtype: str) -> str:
         """The value with another element type."""
-        return str(self.op("Cast", value, to=_TYPES.get(dtype, TensorProto.FLOAT)))
+        return self.op("Cast", value, to=_TYPES.get(dtype, TensorProto.FLOAT))
 
     def reshape(self, value: str, shape: Sequence[int]) -> str:
         """The value in another shape."""
-        return str(self.op("Reshape", value, self.ints(shape)))
+        return self.op("Reshape", value, self.ints(shape))
 
     def source(self, node: Node, position: int = 0) -> str:
         """The name of an input."""
@@ -163,7 +165,7 @@ class Emitter:
             attrs = {key: value for key, value in node.signature.items if value is not None and value != ()}
             name = str(attrs.pop("name")) or node.op if node.op == "Custom" else node.op
             outputs = 1 + max((n.attrs["index"] for n in self.readers(node)), default=0)
-            made = self.op(name, *self.sources(node), outputs=outputs, domain=DOMAIN, **attrs)
+            made = self.ops(name, *self.sources(node), outputs=outputs, domain=DOMAIN, **attrs)
         self.values[node.index] = [made] if isinstance(made, str) else list(made)
         self.types[node.index] = self._type(node)
 

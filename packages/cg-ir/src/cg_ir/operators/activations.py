@@ -28,9 +28,9 @@ def prelu_shape(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> Partia
     return ins[0]
 
 
-def prelu_params(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> int:
+def prelu_tensors(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> dict[str, Shape]:
     """One slope, or one a channel."""
-    return attrs["num_parameters"]
+    return {"weight": (attrs["num_parameters"],)}
 
 
 def prelu_layer(use: Use) -> Template:
@@ -47,35 +47,33 @@ def clip_torch(call: Call) -> str:
 
 
 def silu_onnx(e: Emitter, node: Node) -> str:
-    return str(e.op("Mul", e.source(node), e.op("Sigmoid", e.source(node))))
+    return e.op("Mul", e.source(node), e.op("Sigmoid", e.source(node)))
 
 
 def log_sigmoid_onnx(e: Emitter, node: Node) -> str:
-    return str(e.op("Neg", e.op("Softplus", e.op("Neg", e.source(node)))))
+    return e.op("Neg", e.op("Softplus", e.op("Neg", e.source(node))))
 
 
 def softplus_onnx(e: Emitter, node: Node) -> str:
     beta, x = node.attrs["beta"], e.source(node)
     if beta == 1.0:
-        return str(e.op("Softplus", x))
-    return str(e.op("Div", e.op("Softplus", e.op("Mul", x, e.number(beta))), e.number(beta)))
+        return e.op("Softplus", x)
+    return e.op("Div", e.op("Softplus", e.op("Mul", x, e.number(beta))), e.number(beta))
 
 
 def hard_sigmoid_onnx(e: Emitter, node: Node) -> str:
-    return str(e.op("HardSigmoid", e.source(node), alpha=1.0 / 6.0, beta=0.5))
+    return e.op("HardSigmoid", e.source(node), alpha=1.0 / 6.0, beta=0.5)
 
 
 def prelu_onnx(e: Emitter, node: Node) -> str:
     slopes = e.weights[node.index]["weight"].reshape(-1, *(1,) * (len(node.shape) - 2))
-    return str(
-        e.op("PRelu", e.source(node), e.tensor(slopes if slopes.size > 1 else slopes.reshape(1), "slopes", node))
-    )
+    return e.op("PRelu", e.source(node), e.tensor(slopes if slopes.size > 1 else slopes.reshape(1), "slopes", node))
 
 
 def clip_onnx(e: Emitter, node: Node) -> str:
     dtype = e.dtype(node)
     bounds = ["" if b is None else e.number(b, dtype) for b in (node.attrs["min"], node.attrs["max"])]
-    return str(e.op("Clip", e.source(node), *bounds))
+    return e.op("Clip", e.source(node), *bounds)
 
 
 def _activation(name: str, torch: Any, doc: str, **fields: Any) -> Operator:
@@ -87,30 +85,30 @@ _SLOPE = {"alpha": Attribute("float", 0.01, doc="slope of the negative side")}
 _APPROXIMATE = {"approximate": Attribute("string", "none", choices=("none", "tanh"), doc="exact or by tanh")}
 _BOUNDS = {"min": Attribute("float", None, doc="lower bound"), "max": Attribute("float", None, doc="upper bound")}
 ACTIVATIONS = [
-    _activation("Relu", "F.relu({x})", "max(x, 0).", in_place=True),
-    _activation("Sigmoid", "torch.sigmoid({x})", "1 / (1 + exp(-x))."),
-    _activation("Tanh", "torch.tanh({x})", "Hyperbolic tangent."),
-    _activation("Silu", "F.silu({x})", "x sigmoid(x).", onnx=False, in_place=True, to_onnx=silu_onnx),
-    _activation("Mish", "F.mish({x})", "x tanh(softplus(x)).", in_place=True),
-    _activation("HardSwish", "F.hardswish({x})", "x clip(x + 3, 0, 6) / 6.", in_place=True),
-    _activation("HardSigmoid", "F.hardsigmoid({x})", "clip(x + 3, 0, 6) / 6.", to_onnx=hard_sigmoid_onnx),
-    _activation("Softsign", "F.softsign({x})", "x / (1 + |x|)."),
-    _activation("Selu", "F.selu({x})", "Scaled exponential linear unit.", in_place=True),
-    _activation("LogSigmoid", "F.logsigmoid({x})", "log(sigmoid(x)).", onnx=False, to_onnx=log_sigmoid_onnx),
-    _activation("LeakyRelu", "F.leaky_relu({x}, {alpha})", "x, or alpha x below zero.", attributes=_SLOPE, in_place=True),
-    _activation("Elu", "F.elu({x}, {alpha})", "x, or alpha (exp(x) - 1) below zero.", attributes=_ALPHA, in_place=True),
-    _activation("Celu", "F.celu({x}, {alpha})", "Continuously differentiable Elu.", attributes=_ALPHA),
-    _activation("Gelu", gelu_torch, "Gaussian error linear unit.", attributes=_APPROXIMATE),
+    _activation("Relu", "F.relu({x})", "max(x, 0).", in_place=True, gain=0.5),
+    _activation("Sigmoid", "torch.sigmoid({x})", "1 / (1 + exp(-x)).", gain=0.293),
+    _activation("Tanh", "torch.tanh({x})", "Hyperbolic tangent.", gain=0.39),
+    _activation("Silu", "F.silu({x})", "x sigmoid(x).", gate=("Sigmoid",), onnx=False, in_place=True, to_onnx=silu_onnx, gain=0.36),
+    _activation("Mish", "F.mish({x})", "x tanh(softplus(x)).", gate=("Tanh", "Softplus"), in_place=True, gain=0.452),
+    _activation("HardSwish", "F.hardswish({x})", "x clip(x + 3, 0, 6) / 6.", gate=("HardSigmoid",), in_place=True, gain=0.332),
+    _activation("HardSigmoid", "F.hardsigmoid({x})", "clip(x + 3, 0, 6) / 6.", to_onnx=hard_sigmoid_onnx, gain=0.277),
+    _activation("Softsign", "F.softsign({x})", "x / (1 + |x|).", gain=0.18),
+    _activation("Selu", "F.selu({x})", "Scaled exponential linear unit.", in_place=True, gain=1.0),
+    _activation("LogSigmoid", "F.logsigmoid({x})", "log(sigmoid(x)).", onnx=False, to_onnx=log_sigmoid_onnx, gain=0.92),
+    _activation("LeakyRelu", "F.leaky_relu({x}, {alpha})", "x, or alpha x below zero.", attributes=_SLOPE, in_place=True, gain=0.5),
+    _activation("Elu", "F.elu({x}, {alpha})", "x, or alpha (exp(x) - 1) below zero.", attributes=_ALPHA, in_place=True, gain=0.65),
+    _activation("Celu", "F.celu({x}, {alpha})", "Continuously differentiable Elu.", attributes=_ALPHA, gain=0.65),
+    _activation("Gelu", gelu_torch, "Gaussian error linear unit.", attributes=_APPROXIMATE, gain=0.425),
     _activation(
         "Softplus", "F.softplus({x}, {beta})", "log(1 + exp(beta x)) / beta.",
-        attributes={"beta": Attribute("float", 1.0, doc="sharpness")}, to_onnx=softplus_onnx,
+        attributes={"beta": Attribute("float", 1.0, doc="sharpness")}, gain=0.92, to_onnx=softplus_onnx,
     ),
     Operator(
-        "PRelu", "activation", (1, 1), prelu_shape, "LeakyRelu with learned slopes.", params=prelu_params,
+        "PRelu", "activation", (1, 1), prelu_shape, "LeakyRelu with learned slopes.", tensors=prelu_tensors,
         attributes={"num_parameters": Attribute("int", 1, minimum=1, doc="1, or one a channel")},
-        batch=batch.leading, owns=prelu_layer, owned="prelu", torch="{own}({x})", to_onnx=prelu_onnx,
+        batch=batch.leading, gain=0.53, owns=prelu_layer, owned="prelu", torch="{own}({x})", to_onnx=prelu_onnx,
     ),
-    _activation("Clip", clip_torch, "Bounded below and above; Relu6 is Clip(0, 6).", attributes=_BOUNDS, in_place=True, to_onnx=clip_onnx),
+    _activation("Clip", clip_torch, "Bounded below and above; Relu6 is Clip(0, 6).", attributes=_BOUNDS, in_place=True, to_onnx=clip_onnx, gain=0.5),
     Operator(
         "Softmax", "activation", (1, 1), same_with_axis, "Exponentials that add up to 1 along an axis.",
         attributes={"axis": AXIS}, batch=batch.along, torch="F.softmax({x}, dim={axis})",

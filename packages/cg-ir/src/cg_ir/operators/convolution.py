@@ -74,11 +74,10 @@ def conv_transpose_shape(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) 
     return (ins[0][0], channels, *sizes)
 
 
-def conv_params(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> int:
+def conv_tensors(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> dict[str, Shape]:
     """c_out (c_in / group) prod(kernel) weights, unless they are an input, and c_out biases."""
-    if len(ins) > 1:
-        return out[1] * attrs["bias"]
-    return out[1] * (ins[0][1] // attrs["group"]) * prod(attrs["kernel_shape"]) + out[1] * attrs["bias"]
+    weight = {} if len(ins) > 1 else {"weight": (out[1], ins[0][1] // attrs["group"], *attrs["kernel_shape"])}
+    return {**weight, **({"bias": out[1:2]} if attrs["bias"] else {})}
 
 
 def conv_macs(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> int:
@@ -86,11 +85,10 @@ def conv_macs(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> int:
     return prod(out) * (ins[0][1] // attrs["group"]) * prod(attrs["kernel_shape"])
 
 
-def conv_transpose_params(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> int:
+def conv_transpose_tensors(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> dict[str, Shape]:
     """c_in (c_out / group) prod(kernel) weights, unless they are an input, and c_out biases."""
-    if len(ins) > 1:
-        return out[1] * attrs["bias"]
-    return ins[0][1] * (out[1] // attrs["group"]) * prod(attrs["kernel_shape"]) + out[1] * attrs["bias"]
+    weight = {} if len(ins) > 1 else {"weight": (ins[0][1], out[1] // attrs["group"], *attrs["kernel_shape"])}
+    return {**weight, **({"bias": out[1:2]} if attrs["bias"] else {})}
 
 
 def conv_transpose_macs(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> int:
@@ -163,7 +161,7 @@ def conv_onnx(e: Emitter, node: Node) -> str:
         inputs.append(e.weight(node, "bias") or "")
     further = {"output_padding": a["output_padding"]} if node.op == "ConvTranspose" else {}
     keys = ("kernel_shape", "strides", "pads", "dilations", "group")
-    return str(e.op(node.op, *inputs, **{key: a[key] for key in keys}, **further))
+    return e.op(node.op, *inputs, **{key: a[key] for key in keys}, **further)
 
 
 _CONV = {
@@ -178,13 +176,13 @@ CONVOLUTIONS = [
     Operator(
         "Conv", "conv", (1, 2), conv_shape,
         "Convolution; channels are those of the shapes. A second input holds weights that are computed, not learned.",
-        params=conv_params, macs=conv_macs, attributes=_CONV,
+        tensors=conv_tensors, macs=conv_macs, attributes=_CONV,
         batch=convolution_batch, owns=conv_layer, owned="conv", torch=conv_torch, to_onnx=conv_onnx,
     ),
     Operator(
         "ConvTranspose", "conv", (1, 2), conv_transpose_shape,
         "Transposed convolution. A second input holds weights that are computed, not learned.",
-        params=conv_transpose_params, macs=conv_transpose_macs,
+        tensors=conv_transpose_tensors, macs=conv_transpose_macs,
         attributes={**_CONV, "output_padding": Attribute("ints", 0, length=1, minimum=0, doc="added to one side of the output")},
         batch=convolution_batch, owns=conv_layer, owned="upconv", torch=conv_torch, to_onnx=conv_onnx,
     ),

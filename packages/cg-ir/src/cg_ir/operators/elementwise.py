@@ -72,24 +72,19 @@ def chain_onnx(e: Emitter, node: Node) -> str:
 
 
 def logical_onnx(e: Emitter, node: Node) -> str:
-    return str(
-        e.op(
-            node.op,
-            *(
-                n if e.types[i] == "bool" else e.cast(n, "bool")
-                for i, n in zip(node.inputs, e.sources(node), strict=True)
-            ),
-        )
+    return e.op(
+        node.op,
+        *(n if e.types[i] == "bool" else e.cast(n, "bool") for i, n in zip(node.inputs, e.sources(node), strict=True)),
     )
 
 
 def divide_onnx(e: Emitter, node: Node) -> str:
     a, b = e.operands(node)
-    result = str(e.op("Div", a, b))
+    result = e.op("Div", a, b)
     whole = e.common(node)[:3] in ("int", "uin")
     if node.attrs["rounding"] == "none" or whole:
         return result
-    return str(e.op("Mul", e.op("Sign", result), e.op("Floor", e.op("Abs", result))))
+    return e.op("Mul", e.op("Sign", result), e.op("Floor", e.op("Abs", result)))
 
 
 def atan2_onnx(e: Emitter, node: Node) -> str:
@@ -100,7 +95,7 @@ def atan2_onnx(e: Emitter, node: Node) -> str:
     turned = e.op("Where", e.op("GreaterOrEqual", y, e.number(0.0)), e.op("Add", angle, half), e.op("Sub", angle, half))
     result = e.op("Where", e.op("Less", x, e.number(0.0)), turned, angle)
     nowhere = e.op("And", e.op("Equal", x, e.number(0.0)), e.op("Equal", y, e.number(0.0)))
-    return str(e.op("Where", nowhere, e.number(0.0), result))
+    return e.op("Where", nowhere, e.number(0.0), result)
 
 
 def bit_shift_onnx(e: Emitter, node: Node) -> str:
@@ -116,19 +111,19 @@ def bit_shift_onnx(e: Emitter, node: Node) -> str:
     if direction == "LEFT" or dtype.startswith("uint"):
         return shifted(a)
     turned = e.op("BitwiseNot", shifted(e.op("BitwiseNot", a)))
-    return str(e.op("Where", e.op("Less", a, e.number(0, dtype)), turned, shifted(a)))
+    return e.op("Where", e.op("Less", a, e.number(0, dtype)), turned, shifted(a))
 
 
 def remainder_onnx(e: Emitter, node: Node) -> str:
     a, b = e.operands(node)
     if node.attrs["fmod"]:
-        return str(e.op("Mod", a, b, fmod=1))
-    return str(e.op("Sub", a, e.op("Mul", e.op("Floor", e.op("Div", a, b)), b)))
+        return e.op("Mod", a, b, fmod=1)
+    return e.op("Sub", a, e.op("Mul", e.op("Floor", e.op("Div", a, b)), b))
 
 
 def where_onnx(e: Emitter, node: Node) -> str:
     condition = e.source(node) if e.dtype(node) == "bool" else e.cast(e.source(node), "bool")
-    return str(e.op("Where", condition, *e.operands(node, skip=1)))
+    return e.op("Where", condition, *e.operands(node, skip=1))
 
 
 def cast_onnx(e: Emitter, node: Node) -> str:
@@ -136,12 +131,12 @@ def cast_onnx(e: Emitter, node: Node) -> str:
 
 
 def cumsum_onnx(e: Emitter, node: Node) -> str:
-    return str(e.op("CumSum", e.source(node), e.tensor(np.array(node.attrs["axis"], dtype=np.int64))))
+    return e.op("CumSum", e.source(node), e.tensor(np.array(node.attrs["axis"], dtype=np.int64)))
 
 
 def trilu_onnx(e: Emitter, node: Node) -> str:
     k = e.tensor(np.array(node.attrs["k"], dtype=np.int64))
-    return str(e.op("Trilu", e.source(node), k, upper=int(node.attrs["upper"])))
+    return e.op("Trilu", e.source(node), k, upper=int(node.attrs["upper"]))
 
 
 def _binary(name: str, torch: Any, doc: str, **fields: Any) -> Operator:
@@ -199,13 +194,13 @@ ELEMENTWISE = [
         "Where", "elementwise", (3, 3), broadcast, "Second where the first holds, third elsewhere.", batch=batch.broadcast, numbers=1,
         torch="torch.where({0}.bool(), {1}, {2})", result="common", to_onnx=where_onnx,
     ),
-    _unary("Abs", "torch.abs({x})"),
-    _unary("Neg", "torch.neg({x})"),
-    _unary("Exp", "torch.exp({x})"),
-    _unary("Log", "torch.log({x})"),
-    _unary("Sqrt", "torch.sqrt({x})"),
+    _unary("Abs", "torch.abs({x})", gain=1.0),
+    _unary("Neg", "torch.neg({x})", gain=1.0),
+    _unary("Exp", "torch.exp({x})", gain=7.4),
+    _unary("Log", "torch.log({x})", gain=1.0),
+    _unary("Sqrt", "torch.sqrt({x})", gain=0.5),
     _unary("Reciprocal", "torch.reciprocal({x})"),
-    _unary("Erf", "torch.erf({x})"),
+    _unary("Erf", "torch.erf({x})", gain=0.465),
     _unary("Sin", "torch.sin({x})"),
     _unary("Cos", "torch.cos({x})"),
     _unary("Tan", "torch.tan({x})"),

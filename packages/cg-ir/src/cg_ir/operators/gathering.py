@@ -181,7 +181,9 @@ def scatter_nd_torch(call: Call) -> str:
     places = (*broadcast(call.input_shapes[1:-1], {}, None), *rest)
     flat = ", ".join(map(str, (-1, *rest)))
     updates = f"{call.xs[-1]}.expand({', '.join(map(str, places))}).reshape({flat})"
-    return f"{call.x}.reshape({flat}).index_reduce(0, ({rows}).reshape(-1), {updates}, {_REDUCES[reduction]!r}).reshape({call.wanted})"
+    where = f"({rows}).reshape(-1{', 1' * len(rest)}).expand({flat})"
+    reduced = f"scatter_reduce(0, {where}, {updates}, {_REDUCES[reduction]!r})"
+    return f"{call.x}.reshape({flat}).{reduced}.reshape({call.wanted})"
 
 
 def scatter_elements_torch(call: Call) -> str:
@@ -210,7 +212,7 @@ def windows_torch(call: Call) -> str:
 
 
 def gather_onnx(e: Emitter, node: Node) -> str:
-    return str(e.op(node.op, e.source(node), e.cast(e.source(node, 1), "int64"), axis=node.attrs["axis"]))
+    return e.op(node.op, e.source(node), e.cast(e.source(node, 1), "int64"), axis=node.attrs["axis"])
 
 
 def _indices(e: Emitter, node: Node, end: int) -> tuple[str, tuple[int, ...]]:
@@ -225,13 +227,13 @@ def _indices(e: Emitter, node: Node, end: int) -> tuple[str, tuple[int, ...]]:
 
 
 def gather_nd_onnx(e: Emitter, node: Node) -> str:
-    return str(e.op("GatherND", e.source(node), _indices(e, node, len(node.inputs))[0]))
+    return e.op("GatherND", e.source(node), _indices(e, node, len(node.inputs))[0])
 
 
 def slice_scatter_onnx(e: Emitter, node: Node) -> str:
     a = node.attrs
     places = np.meshgrid(*(range(*b) for b in zip(a["starts"], a["ends"], a["steps"], strict=True)), indexing="ij")
-    return str(e.op("ScatterND", e.source(node), e.tensor(np.stack(places, -1).astype(np.int64)), e.source(node, 1)))
+    return e.op("ScatterND", e.source(node), e.tensor(np.stack(places, -1).astype(np.int64)), e.source(node, 1))
 
 
 def scatter_nd_onnx(e: Emitter, node: Node) -> str:
@@ -239,7 +241,7 @@ def scatter_nd_onnx(e: Emitter, node: Node) -> str:
     index, shape = _indices(e, node, end)
     places = (*shape, *node.shape[end - 1 :])
     updates = e.op("Expand", e.source(node, end), e.ints(places))
-    return str(e.op("ScatterND", e.source(node), index, updates, **_reduction(node)))
+    return e.op("ScatterND", e.source(node), index, updates, **_reduction(node))
 
 
 def _reduction(node: Node) -> dict[str, Any]:
@@ -252,7 +254,7 @@ def scatter_elements_onnx(e: Emitter, node: Node) -> str:
     if before != wanted:
         axes = range(len(wanted))
         updates = e.op("Slice", updates, e.ints([0] * len(wanted)), e.ints(wanted), e.ints(axes))
-    return str(e.op("ScatterElements", e.source(node), index, updates, axis=node.attrs["axis"], **_reduction(node)))
+    return e.op("ScatterElements", e.source(node), index, updates, axis=node.attrs["axis"], **_reduction(node))
 
 
 def im2col_onnx(e: Emitter, node: Node) -> str:
@@ -280,12 +282,12 @@ def im2col_onnx(e: Emitter, node: Node) -> str:
 def col2im_onnx(e: Emitter, node: Node) -> str:
     a = node.attrs
     keys = {key: a[key] for key in ("dilations", "pads", "strides")}
-    return str(e.op("Col2Im", e.source(node), e.ints(node.shape[2:]), e.ints(a["kernel_shape"]), **keys))
+    return e.op("Col2Im", e.source(node), e.ints(node.shape[2:]), e.ints(a["kernel_shape"]), **keys)
 
 
 def one_hot_onnx(e: Emitter, node: Node) -> str:
     values = e.tensor(np.array([0, 1], dtype=np.int64))
-    return str(e.op("OneHot", e.cast(e.source(node), "int64"), e.ints([node.shape[-1]]), values, axis=-1))
+    return e.op("OneHot", e.cast(e.source(node), "int64"), e.ints([node.shape[-1]]), values, axis=-1)
 
 
 _AXIS = {"axis": Attribute("int", 0, minimum=0, doc="the axis")}

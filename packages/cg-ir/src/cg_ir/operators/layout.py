@@ -210,7 +210,7 @@ def space_to_depth_torch(call: Call) -> str:
 
 def split_onnx(e: Emitter, node: Node) -> list[str]:
     parts = node.attrs["split"]
-    return list(e.op("Split", e.source(node), e.ints(parts), axis=node.attrs["axis"], outputs=len(parts)))
+    return e.ops("Split", e.source(node), e.ints(parts), axis=node.attrs["axis"], outputs=len(parts))
 
 
 def reshape_onnx(e: Emitter, node: Node) -> str:
@@ -220,17 +220,17 @@ def reshape_onnx(e: Emitter, node: Node) -> str:
 def slice_onnx(e: Emitter, node: Node) -> str:
     a = node.attrs
     ends = [-(2**62) if end < 0 else end for end in a["ends"]]
-    return str(
-        e.op("Slice", e.source(node), e.ints(a["starts"]), e.ints(ends), e.ints(range(len(ends))), e.ints(a["steps"]))
+    return e.op(
+        "Slice", e.source(node), e.ints(a["starts"]), e.ints(ends), e.ints(range(len(ends))), e.ints(a["steps"])
     )
 
 
 def expand_onnx(e: Emitter, node: Node) -> str:
-    return str(e.op("Expand", e.source(node), e.ints(node.shape)))
+    return e.op("Expand", e.source(node), e.ints(node.shape))
 
 
 def tile_onnx(e: Emitter, node: Node) -> str:
-    return str(e.op("Tile", e.source(node), e.ints(node.attrs["repeats"])))
+    return e.op("Tile", e.source(node), e.ints(node.attrs["repeats"]))
 
 
 def roll_onnx(e: Emitter, node: Node) -> str:
@@ -248,7 +248,7 @@ def roll_onnx(e: Emitter, node: Node) -> str:
 def space_to_depth_onnx(e: Emitter, node: Node) -> str:
     b = node.attrs["blocksize"]
     if node.attrs["mode"] == "DCR":
-        return str(e.op("SpaceToDepth", e.source(node), blocksize=b))
+        return e.op("SpaceToDepth", e.source(node), blocksize=b)
     n, c, h, w = node.signature.input_shapes[0]
     x = e.reshape(e.source(node), (n, c, h // b, b, w // b, b))
     return e.reshape(e.op("Transpose", x, perm=[0, 1, 3, 5, 2, 4]), node.shape)

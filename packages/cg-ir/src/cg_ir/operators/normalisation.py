@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,16 +38,20 @@ def trailing_shape(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> Par
     return ins[0]
 
 
-def channel_affine_params(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> int:
+def channel_tensors(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> dict[str, Shape]:
     """Scale and shift for each channel."""
-    return 2 * ins[0][1] if attrs["affine"] else 0
+    return dict.fromkeys(("scale", "bias"), ins[0][1:2]) if attrs["affine"] else {}
 
 
-def trailing_affine_params(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> int:
+def batch_norm_tensors(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> dict[str, Shape]:
+    """Scale and shift for each channel."""
+    return {**channel_tensors(ins, attrs, out), **dict.fromkeys(("running_mean", "running_var"), ins[0][1:2])}
+
+
+def trailing_tensors(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> dict[str, Shape]:
     """Scale, and shift where there is one, over the normalised axes."""
-    if not attrs["affine"]:
-        return 0
-    return prod(ins[0][attrs["axis"] :]) * (2 if attrs.get("bias", False) else 1)
+    names = ("scale", "bias") if attrs.get("bias", False) else ("scale",)
+    return dict.fromkeys(names, ins[0][attrs["axis"] :]) if attrs["affine"] else {}
 
 
 def batch_norm_layer(use: Use) -> Template:
@@ -88,16 +91,14 @@ def _affine(e: Emitter, node: Node, shape: Sequence[int]) -> tuple[str, str]:
 def batch_norm_onnx(e: Emitter, node: Node) -> str:
     scale, bias = _affine(e, node, node.shape[1:2])
     mean, variance = e.weight(node, "running_mean"), e.weight(node, "running_var")
-    return str(
-        e.op(
-            "BatchNormalization", e.source(node), scale, bias, mean or "", variance or "", epsilon=node.attrs["epsilon"]
-        )
+    return e.op(
+        "BatchNormalization", e.source(node), scale, bias, mean or "", variance or "", epsilon=node.attrs["epsilon"]
     )
 
 
 def instance_norm_onnx(e: Emitter, node: Node) -> str:
-    return str(
-        e.op("InstanceNormalization", e.source(node), *_affine(e, node, node.shape[1:2]), epsilon=node.attrs["epsilon"])
+    return e.op(
+        "InstanceNormalization", e.source(node), *_affine(e, node, node.shape[1:2]), epsilon=node.attrs["epsilon"]
     )
 
 
@@ -111,15 +112,13 @@ def group_norm_onnx(e: Emitter, node: Node) -> str:
         return result
     wide = (1, shape[1], *(1,) * (len(shape) - 2))
     scale, bias = (e.reshape(w, wide) for w in _affine(e, node, shape[1:2]))
-    return str(e.op("Add", e.op("Mul", result, scale), bias))
+    return e.op("Add", e.op("Mul", result, scale), bias)
 
 
 def layer_norm_onnx(e: Emitter, node: Node) -> str:
     a = node.attrs
     shape = node.shape[a["axis"] :]
-    return str(
-        e.op("LayerNormalization", e.source(node), *_affine(e, node, shape), axis=a["axis"], epsilon=a["epsilon"])
-    )
+    return e.op("LayerNormalization", e.source(node), *_affine(e, node, shape), axis=a["axis"], epsilon=a["epsilon"])
 
 
 def rms_norm_onnx(e: Emitter, node: Node) -> str:
@@ -128,7 +127,7 @@ def rms_norm_onnx(e: Emitter, node: Node) -> str:
     mean = e.op("ReduceMean", e.op("Mul", x, x), axes, keepdims=1)
     result = e.op("Div", x, e.op("Sqrt", e.op("Add", mean, e.number(a["epsilon"]))))
     scale = e.weight(node, "weight", "scale")
-    return str(e.op("Mul", result, scale) if scale else result)
+    return e.op("Mul", result, scale) if scale else result
 
 
 def lrn_onnx(e: Emitter, node: Node) -> str | None:
@@ -137,7 +136,7 @@ def lrn_onnx(e: Emitter, node: Node) -> str | None:
         return None
     x = e.source(node) if len(shape) == 4 else e.reshape(e.source(node), (*shape, *(1,) * (4 - len(shape))))
     result = e.op("LRN", x, size=a["size"], alpha=a["alpha"], beta=a["beta"], bias=a["k"])
-    return str(result) if len(shape) == 4 else e.reshape(result, shape)
+    return result if len(shape) == 4 else e.reshape(result, shape)
 
 
 def lp_norm_onnx(e: Emitter, node: Node) -> str:
@@ -148,32 +147,32 @@ def lp_norm_onnx(e: Emitter, node: Node) -> str:
     else:
         total = e.op("ReduceSum", e.op("Pow", e.op("Abs", x), e.number(a["p"])), axes, keepdims=1)
         norm = e.op("Pow", total, e.number(1.0 / a["p"]))
-    return str(e.op("Div", x, e.op("Max", norm, e.number(a["epsilon"]))))
+    return e.op("Div", x, e.op("Max", norm, e.number(a["epsilon"])))
 
 
 _EPSILON = Attribute("float", 1e-5, doc="added to the variance")
 _AFFINE = Attribute("bool", True, doc="whether scale and shift are learned")
 _BY_CHANNEL = {"epsilon": _EPSILON, "affine": _AFFINE}
 _LAYER: dict[str, Any] = {"owned": "norm", "torch": "{own}({x})"}
-_CHANNELS: dict[str, Any] = {"params": channel_affine_params, "batch": batch.leading, **_LAYER}
+_CHANNELS: dict[str, Any] = {"batch": batch.leading, **_LAYER}
 _TRAILING: dict[str, Any] = {
-    "params": trailing_affine_params,
+    "tensors": trailing_tensors,
     "batch": batch.unless(lambda attrs, rank: range(attrs["axis"], rank)),
     **_LAYER,
 }
 NORMALISATIONS = [
     Operator(
         "BatchNormalization", "norm", (1, 1), channels_first_shape, "Normalisation of each channel by running statistics.",
-        attributes=_BY_CHANNEL, owns=batch_norm_layer, to_onnx=batch_norm_onnx, **_CHANNELS,
+        attributes=_BY_CHANNEL, tensors=batch_norm_tensors, owns=batch_norm_layer, to_onnx=batch_norm_onnx, **_CHANNELS,
     ),
     Operator(
         "InstanceNormalization", "norm", (1, 1), channels_first_shape, "Normalisation of each channel of each example.",
-        attributes=_BY_CHANNEL, owns=batch_norm_layer, to_onnx=instance_norm_onnx, **_CHANNELS,
+        attributes=_BY_CHANNEL, tensors=channel_tensors, owns=batch_norm_layer, to_onnx=instance_norm_onnx, **_CHANNELS,
     ),
     Operator(
         "GroupNormalization", "norm", (1, 1), channels_first_shape, "Normalisation of groups of channels.",
         attributes={"num_groups": Attribute("int", minimum=1, doc="number of groups"), **_BY_CHANNEL},
-        owns=group_norm_layer, to_onnx=group_norm_onnx, **_CHANNELS,
+        tensors=channel_tensors, owns=group_norm_layer, to_onnx=group_norm_onnx, **_CHANNELS,
     ),
     Operator(
         "LayerNormalization", "norm", (1, 1), trailing_shape, "Normalisation over the axes from `axis` to the last.",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cg_ir.errors import GraphError
 from cg_ir.operators.attribute import REQUIRED, Attribute, AttrValue
 from cg_ir.operators.batch import BatchRule, Use, apart
-from cg_ir.operators.shapes import CostRule, FurtherRule, ShapeRule, none, one_output
+from cg_ir.operators.shapes import CostRule, FurtherRule, ShapeRule, TensorRule, counted, no_tensors, none, one_output
 from cg_ir.operators.torch_text import Call, Template
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ class Operator:
         arity: least and greatest number of inputs (``None``: no bound).
         shape: shape rule, see :mod:`cg_ir.operators.shapes`.
         doc: one line for the reference.
-        params: parameter rule.
+        tensors: what it learns.
+        params: parameter rule; by default it counts ``tensors``.
         macs: multiply-accumulate rule.
         further: rule for the shapes of outputs after the first, which ``Select`` reads.
         attributes: the attributes by name.
@@ -42,6 +43,8 @@ class Operator:
         numbers: first input that enters the arithmetic and may be a plain number; None where no input may.
         result: element type of the first output: ``first`` (that of the first input), ``common`` (the one that all inputs from ``numbers`` on
             are brought to), the name of an attribute that states it, or the type itself.
+        gain: second moment of the output where the input is a unit Gaussian, of functions of one tensor; None where it was not worked out.
+        gate: functions whose value at x multiplies x, outermost first, where that product is the operator.
         in_place: whether the common model libraries let it overwrite its input.
         owns: the call that makes what it learns (:mod:`cg_ir.operators.torch_text`); empty where this use owns nothing.
         owned: what an attribute that holds it is called.
@@ -58,6 +61,7 @@ class Operator:
     arity: tuple[int, int | None]
     shape: ShapeRule
     doc: str
+    tensors: TensorRule = no_tensors
     params: CostRule = none
     macs: CostRule = none
     further: FurtherRule = one_output
@@ -67,6 +71,8 @@ class Operator:
     batch: BatchRule = apart
     numbers: int | None = None
     result: str = "first"
+    gain: float | None = None
+    gate: tuple[str, ...] = ()
     in_place: bool = False
     owns: Callable[[Use], Template] | None = None
     owned: str = ""
@@ -79,6 +85,8 @@ class Operator:
     def __post_init__(self) -> None:
         names = tuple(name for name, attribute in self.attributes.items() if attribute.default is REQUIRED)
         object.__setattr__(self, "required", names)
+        if self.params is none and self.tensors is not no_tensors:
+            object.__setattr__(self, "params", counted(self.tensors))
 
     def read_attrs(self, attrs: Mapping[str, Any]) -> AttrItems:
         """Check ``attrs`` and return those that differ from their defaults, sorted by name.

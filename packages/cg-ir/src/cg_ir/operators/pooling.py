@@ -114,13 +114,13 @@ def pool_onnx(e: Emitter, node: Node) -> str | list[str]:
     lead = inner[: len(inner) - dims]
     x = e.source(node) if len(lead) == 2 else e.reshape(e.source(node), (1, prod(lead), *inner[len(lead) :]))
     several = node.op == "MaxPool" and bool(e.readers(node))
-    keys = {key: a[key] for key in a}
-    made = e.op(node.op, x, outputs=2 if several else 1, **keys)
     if not several:
-        return str(made) if len(lead) == 2 else e.reshape(made, shape)
+        made = e.op(node.op, x, **a)
+        return made if len(lead) == 2 else e.reshape(made, shape)
+    greatest, place = e.ops(node.op, x, outputs=2, **a)
     # ONNX counts positions through the whole tensor, the format through each image
-    where = e.op("Mod", made[1], e.ints([prod(inner[len(lead) :])]))
-    return [name if len(lead) == 2 else e.reshape(name, shape) for name in (made[0], str(where))]
+    where = e.op("Mod", place, e.ints([prod(inner[len(lead) :])]))
+    return [name if len(lead) == 2 else e.reshape(name, shape) for name in (greatest, where)]
 
 
 def adaptive_onnx(e: Emitter, node: Node) -> str | None:
@@ -130,7 +130,7 @@ def adaptive_onnx(e: Emitter, node: Node) -> str | None:
     if all(s % o == 0 for s, o in zip(spatial, size, strict=True)) and len(inner) == dims + 2 and not e.readers(node):
         kernel = [s // o for s, o in zip(spatial, size, strict=True)]
         kind = "AveragePool" if node.op == "AdaptiveAveragePool" else "MaxPool"
-        return str(e.op(kind, e.source(node), kernel_shape=kernel, strides=kernel))
+        return e.op(kind, e.source(node), kernel_shape=kernel, strides=kernel)
     if node.op != "AdaptiveAveragePool":
         return None
     return averages(e, e.source(node), len(inner), spatial, size)

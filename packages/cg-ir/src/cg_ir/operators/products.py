@@ -85,9 +85,9 @@ def attention_shape(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> Pa
     return (*query[:-1], value[-1])
 
 
-def gemm_params(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> int:
+def gemm_tensors(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> dict[str, Shape]:
     """in x out weights, and out biases."""
-    return ins[0][-1] * out[-1] + out[-1] * attrs["bias"]
+    return {"weight": (out[-1], ins[0][-1]), **({"bias": out[-1:]} if attrs["bias"] else {})}
 
 
 def gemm_macs(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> int:
@@ -95,9 +95,9 @@ def gemm_macs(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> int:
     return prod(out) * ins[0][-1]
 
 
-def expert_gemm_params(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> int:
+def expert_gemm_tensors(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> dict[str, Shape]:
     """One matrix in x out an expert."""
-    return attrs["num_experts"] * ins[0][-1] * out[-1]
+    return {"weight": (attrs["num_experts"], out[-1], ins[0][-1])}
 
 
 def matmul_macs(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> int:
@@ -186,10 +186,10 @@ def attention_torch(call: Call) -> str:
 def gemm_onnx(e: Emitter, node: Node) -> str:
     weight, bias = e.weight(node, "weight") or "", e.weight(node, "bias")
     if len(node.shape) == 2:
-        return str(e.op("Gemm", e.source(node), weight, *([bias] if bias else []), transB=1))
+        return e.op("Gemm", e.source(node), weight, *([bias] if bias else []), transB=1)
     turned = e.tensor(e.weights[node.index]["weight"].T, "turned", node)
     result = e.op("MatMul", e.source(node), turned)
-    return str(e.op("Add", result, bias) if bias else result)
+    return e.op("Add", result, bias) if bias else result
 
 
 def expert_gemm_onnx(e: Emitter, node: Node) -> str:
@@ -197,11 +197,11 @@ def expert_gemm_onnx(e: Emitter, node: Node) -> str:
     x, ids = e.sources(node)
     matrices = e.op("Gather", e.weight(node, "weight") or "", e.cast(ids, "int64"), axis=0)
     column = e.op("Unsqueeze", x, e.ints([len(node.shape)]))
-    return str(e.op("Squeeze", e.op("MatMul", matrices, column), e.ints([len(node.shape)])))
+    return e.op("Squeeze", e.op("MatMul", matrices, column), e.ints([len(node.shape)]))
 
 
 def einsum_onnx(e: Emitter, node: Node) -> str:
-    return str(e.op("Einsum", *e.operands(node), equation=node.attrs["equation"]))
+    return e.op("Einsum", *e.operands(node), equation=node.attrs["equation"])
 
 
 def attention_onnx(e: Emitter, node: Node) -> str:
@@ -221,20 +221,20 @@ def attention_onnx(e: Emitter, node: Node) -> str:
         if e.dtype(node, 3) == "bool":
             mask_name = e.op("Where", mask_name, e.number(0.0), e.number(-np.inf))
         scores = e.op("Add", scores, mask_name)
-    return str(e.op("MatMul", e.op("Softmax", scores, axis=-1), value))
+    return e.op("MatMul", e.op("Softmax", scores, axis=-1), value)
 
 
 PRODUCTS = [
     Operator(
         "Gemm", "matmul", (1, 1), gemm_shape, "Affine map of the last axis by a learned matrix.",
-        params=gemm_params, macs=gemm_macs, attributes={"bias": BIAS},
+        tensors=gemm_tensors, macs=gemm_macs, attributes={"bias": BIAS},
         batch=batch.unless(lambda attrs, rank: (rank - 1,)), owns=gemm_layer, owned="linear", torch="{own}({x})", to_onnx=gemm_onnx,
     ),
     Operator(
         "ExpertGemm", "matmul", (2, 2), expert_gemm_shape,
         "Linear map of each row by the one of several learned matrices that the second input names: what a mixture of experts routes to. "
         "Multiply-accumulates are those of the experts named, parameters those of all.",
-        params=expert_gemm_params, macs=gemm_macs, attributes={"num_experts": Attribute("int", minimum=1, doc="number of matrices")},
+        tensors=expert_gemm_tensors, macs=gemm_macs, attributes={"num_experts": Attribute("int", minimum=1, doc="number of matrices")},
         onnx=False, batch=rows_batch, owns=expert_gemm_layer, owned="experts", ids=1,
         torch='torch.matmul({own}["weight"][{1}], {x}.unsqueeze(-1)).squeeze(-1)', to_onnx=expert_gemm_onnx,
     ),

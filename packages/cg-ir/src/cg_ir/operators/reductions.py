@@ -101,7 +101,7 @@ def top_k_torch(call: Call) -> str:
 def reduce_onnx(e: Emitter, node: Node) -> str:
     a = node.attrs
     axes = a["axes"] or range(len(node.signature.input_shapes[0]))
-    return str(e.op(node.op, e.source(node), e.ints(axes), keepdims=int(a["keepdims"])))
+    return e.op(node.op, e.source(node), e.ints(axes), keepdims=int(a["keepdims"]))
 
 
 def variance_onnx(e: Emitter, node: Node) -> str:
@@ -111,13 +111,13 @@ def variance_onnx(e: Emitter, node: Node) -> str:
     axes = e.ints(over)
     centred = e.op("Sub", x, e.op("ReduceMean", x, axes, keepdims=1))
     total = e.op("ReduceSum", e.op("Mul", centred, centred), axes, keepdims=int(a["keepdims"]))
-    return str(e.op("Div", total, e.number(max(prod(inner[i] for i in over) - a["correction"], 0))))
+    return e.op("Div", total, e.number(max(prod(inner[i] for i in over) - a["correction"], 0)))
 
 
 def top_k_onnx(e: Emitter, node: Node) -> list[str]:
     a = node.attrs
     least: dict[str, Any] = {} if a["largest"] else {"largest": 0}
-    return list(e.op("TopK", e.source(node), e.ints([a["k"]]), axis=a["axis"], outputs=2, **least))
+    return e.ops("TopK", e.source(node), e.ints([a["k"]]), axis=a["axis"], outputs=2, **least)
 
 
 _KEEPDIMS = Attribute("bool", True, doc="keep reduced axes with size 1")

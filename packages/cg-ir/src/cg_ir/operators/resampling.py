@@ -50,11 +50,9 @@ def pad_torch(call: Call) -> str:
     axes = max(len(pads) // 2, min(rank - 2, 3))  # PyTorch pads all spatial axes so, and wants two before them
     text = f"F.pad({{}}, {tuple_text([*pads, *[0] * (2 * axes - len(pads))])}, mode={mode!r})"
     lead = axes + 2 - rank
-    return (
-        text.format(call.x)
-        if lead <= 0
-        else f"{text.format(f'{call.x}[' + ', '.join(['None'] * lead) + ']')}.reshape({call.wanted})"
-    )
+    if lead <= 0:
+        return text.format(call.x)
+    return f"{text.format(f'{call.x}[' + ', '.join(['None'] * lead) + ']')}.reshape({call.wanted})"
 
 
 def resize_torch(call: Call) -> str:
@@ -73,7 +71,7 @@ def resize_torch(call: Call) -> str:
 def pad_onnx(e: Emitter, node: Node) -> str:
     a = node.attrs
     value = [e.number(a["value"], e.dtype(node))] if a["mode"] == "constant" else []
-    return str(e.op("Pad", e.source(node), e.ints(a["pads"]), *value, mode=a["mode"]))
+    return e.op("Pad", e.source(node), e.ints(a["pads"]), *value, mode=a["mode"])
 
 
 def averages(e: Emitter, x: str, rank: int, spatial: Sequence[int], size: Sequence[int]) -> str:
@@ -130,7 +128,7 @@ def resize_onnx(e: Emitter, node: Node) -> str | None:
     else:
         attrs["coordinate_transformation_mode"] = "align_corners" if a["align_corners"] else "half_pixel"
         attrs["cubic_coeff_a"] = -0.75
-    return str(e.op("Resize", e.source(node), "", "", e.ints(node.shape), **attrs))
+    return e.op("Resize", e.source(node), "", "", e.ints(node.shape), **attrs)
 
 
 RESAMPLING = [

@@ -13,7 +13,7 @@ from cg_ir.operators import batch
 from cg_ir.operators.attribute import Attribute
 from cg_ir.operators.batch import APART, Axes, Plan, Use
 from cg_ir.operators.operator import Operator
-from cg_ir.operators.shapes import Attrs, CostRule, PartialShape, Shape
+from cg_ir.operators.shapes import Attrs, CostRule, PartialShape, Shape, TensorRule
 from cg_ir.operators.torch_text import Call, Number, Template, flag
 
 if TYPE_CHECKING:
@@ -52,6 +52,28 @@ def _recurrent_states(sequence: Shape, attrs: Attrs, count: int) -> list[Shape]:
 def recurrent_states(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> Sequence[Shape] | None:
     """Output 1 is the last state of every layer and direction, output 2 that of the cells of an LSTM."""
     return _recurrent_states(ins[0], attrs, 2 if "proj_size" in attrs else 1)
+
+
+def recurrent_tensors(gates: int) -> TensorRule:
+    """torch's layout: for each layer and direction weights of input and state, two bias vectors, and the projection."""
+
+    def tensors(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> dict[str, Shape]:
+        hidden, project = attrs["hidden_size"], attrs.get("proj_size", 0)
+        width, state = ins[0][-1], project or hidden
+        directions = ("", "_reverse") if attrs["bidirectional"] else ("",)
+        result: dict[str, Shape] = {}
+        for layer in range(attrs["num_layers"]):
+            for end in (f"_l{layer}{direction}" for direction in directions):
+                result[f"weight_ih{end}"] = (gates * hidden, width)
+                result[f"weight_hh{end}"] = (gates * hidden, state)
+                if attrs["bias"]:
+                    result[f"bias_ih{end}"] = result[f"bias_hh{end}"] = (gates * hidden,)
+                if project:
+                    result[f"weight_hr{end}"] = (project, hidden)
+            width = state * len(directions)
+        return result
+
+    return tensors
 
 
 def recurrent_params(gates: int) -> CostRule:
@@ -97,9 +119,9 @@ def embedding_shape(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> Pa
     return (*ins[0], None)
 
 
-def embedding_params(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> int:
+def embedding_tensors(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> dict[str, Shape]:
     """One row a number."""
-    return attrs["num_embeddings"] * out[-1]
+    return {"weight": (attrs["num_embeddings"], out[-1])}
 
 
 def recurrent_batch(use: Use, axes: Axes) -> Plan:
@@ -163,7 +185,7 @@ def recurrent_onnx(e: Emitter, node: Node) -> list[str] | None:
             attrs["linear_before_reset"] = 1
         if node.op == "RNN":
             attrs["activations"] = ["Relu" if a["nonlinearity"] == "relu" else "Tanh"] * directions
-        made = e.op(node.op, *inputs, outputs=3 if node.op == "LSTM" else 2, **attrs)
+        made = e.ops(node.op, *inputs, outputs=3 if node.op == "LSTM" else 2, **attrs)
         for place, name in enumerate(made[1:]):
             finals[place].append(name)
         # (time, directions, batch, hidden) to (time, batch, features)
@@ -200,7 +222,7 @@ def embedding_onnx(e: Emitter, node: Node) -> str:
     index = e.source(node)
     if e.dtype(node) not in ("int64", "int32"):
         index = e.cast(index, "int64")
-    return str(e.op("Gather", e.weight(node, "weight") or "", index, axis=0))
+    return e.op("Gather", e.weight(node, "weight") or "", index, axis=0)
 
 
 _RECURRENT = {
@@ -215,7 +237,8 @@ _RECURRENT = {
 def _recurrent_operator(name: str, gates: int, states: int, doc: str, **further: Attribute) -> Operator:
     return Operator(
         name, "recurrent", (1, 1 + states), recurrent_shape, doc,
-        params=recurrent_params(gates), macs=recurrent_macs(gates), further=recurrent_states, attributes={**_RECURRENT, **further},
+        tensors=recurrent_tensors(gates), params=recurrent_params(gates), macs=recurrent_macs(gates), further=recurrent_states,
+        attributes={**_RECURRENT, **further},
         batch=recurrent_batch, owns=recurrent_layer, owned=name.lower(), torch=recurrent_torch, to_onnx=recurrent_onnx,
     )  # fmt: skip
 
@@ -231,7 +254,7 @@ SEQUENCES = [
         nonlinearity=Attribute("string", "tanh", choices=("tanh", "relu"), doc="activation"),
     ),
     Operator(
-        "Embedding", "embedding", (1, 1), embedding_shape, "Learned rows looked up by number.", onnx=False, params=embedding_params,
+        "Embedding", "embedding", (1, 1), embedding_shape, "Learned rows looked up by number.", onnx=False, tensors=embedding_tensors,
         attributes={"num_embeddings": Attribute("int", minimum=1, doc="number of rows")}, batch=batch.keeps,
         owns=embedding_layer, owned="embedding", ids=0, torch="{own}({x})", result="float32", to_onnx=embedding_onnx,
     ),

@@ -8,6 +8,7 @@ inputs do not fit. A cost rule takes the input shapes, the attributes and the ou
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import prod
 from typing import Any
 
 from cg_ir.errors import GraphError
@@ -19,6 +20,10 @@ ShapeRule = Callable[[Sequence[Shape], Attrs, "Shape | None"], PartialShape]
 CostRule = Callable[[Sequence[Shape], Attrs, Shape], int]
 #: Shapes of the outputs after the first; None where they are not known.
 FurtherRule = Callable[[Sequence[Shape], Attrs, Shape], "Sequence[Shape] | None"]
+
+
+#: The tensors that an operator holds by PyTorch's names, of norms ``scale`` for the weight; all but running statistics are learned.
+TensorRule = Callable[[Sequence[Shape], Attrs, Shape], "dict[str, Shape]"]
 
 
 def need_rank(shape: Shape, rank: int, what: str) -> None:
@@ -119,3 +124,19 @@ def positions(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> Sequence[Shape]
 def none(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> int:
     """No parameters, or no multiply-accumulates."""
     return 0
+
+
+def no_tensors(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> dict[str, Shape]:
+    """None."""
+    return {}
+
+
+def counted(tensors: TensorRule) -> CostRule:
+    """The number of learned scalars."""
+
+    def params(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> int:
+        held = tensors(ins, attrs, out)
+        return sum(prod(shape) for name, shape in held.items() if not name.startswith("running_"))
+
+    params.__doc__ = tensors.__doc__
+    return params

@@ -42,9 +42,9 @@ def stated_params(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> int:
     return attrs["params"]
 
 
-def parameter_size(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> int:
+def parameter_tensors(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> dict[str, Shape]:
     """Every element of a bare parameter."""
-    return prod(out)
+    return {"value": out}
 
 
 def parameter_layer(use: Use) -> Template:
@@ -111,7 +111,7 @@ SOURCES = [
     Operator("Output", "sink", (1, 1), same, "What the network returns.", onnx=False, attributes={"index": _INDEX}, batch=batch.keeps, to_onnx=output_onnx),
     Operator(
         "Parameter", "source", (0, 0), stated, "A bare learned tensor: class token, position embedding, layer scale.", onnx=False,
-        params=parameter_size, result="float32", owns=parameter_layer, owned="parameter", to_onnx=parameter_onnx,
+        tensors=parameter_tensors, result="float32", owns=parameter_layer, owned="parameter", to_onnx=parameter_onnx,
     ),
     Operator(
         "Constant", "source", (0, 0), constant_shape, "A tensor that is not learned; small ones carry their elements in row-major order.",

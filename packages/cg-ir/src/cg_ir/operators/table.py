@@ -6,6 +6,8 @@ and ONNX follow from it.
 
 from __future__ import annotations
 
+import re
+
 from cg_ir.operators.activations import ACTIVATIONS
 from cg_ir.operators.batch import Axes, Plan, Use
 from cg_ir.operators.convolution import CONVOLUTIONS
@@ -21,7 +23,7 @@ from cg_ir.operators.resampling import RESAMPLING
 from cg_ir.operators.sequences import SEQUENCES
 from cg_ir.operators.sources import SOURCES
 
-__all__ = ["OPERATORS", "OPERATOR_NAMES", "OPSET", "operator_code", "plan", "selected_axis"]
+__all__ = ["FUNCTIONS", "OPERATORS", "OPERATOR_NAMES", "OPSET", "operator_code", "plan", "selected_axis"]
 
 #: The version of this table; a document states the one it was written for.
 OPSET = 1
@@ -31,6 +33,13 @@ _RECORDS = [
     *(*REDUCTIONS, *LAYOUT, *RESAMPLING, *GATHERING),
 ]
 OPERATORS: dict[str, Operator] = {operator.name: operator for operator in _RECORDS}
+
+#: Operators that are one function of one tensor, by PyTorch's name of the function.
+FUNCTIONS: dict[str, str] = {
+    found[1]: operator.name
+    for operator in _RECORDS
+    if isinstance(operator.torch, str) and (found := re.fullmatch(r"(?:F|torch)\.(\w+)\(\{x\}\)", operator.torch))
+}
 
 #: Names in table order; the position is the operator's code inside arrays (not part of the format).
 OPERATOR_NAMES: tuple[str, ...] = tuple(OPERATORS)

@@ -10,11 +10,13 @@ import numpy as np
 from cg_frontends.lowering.tape import Value
 from cg_frontends.onnx_.importer import READINGS, Importer, reads
 from cg_frontends.onnx_.operation import Operation, dtype_name
+from cg_ir.operators import OPERATORS
+from cg_ir.operators.shapes import same
 
 _UNARY = (
-    "Relu", "Sigmoid", "Tanh", "Mish", "HardSwish", "Softsign", "Abs", "Neg", "Exp", "Log", "Sqrt", "Reciprocal", "Erf", "Sin", "Cos",
-    "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh", "Acosh", "Atanh", "Floor", "Ceil", "Round", "Sign", "Not", "IsNaN", "Softplus",
-)  # fmt: skip
+    *(o.name for o in OPERATORS.values() if o.onnx and o.to_onnx is None and o.shape is same and not o.attributes),
+    *("Not", "Softplus"),
+)
 _BINARY = (
     "Add", "Sub", "Mul", "Pow", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or", "Xor", "Max", "Min", "Where",
 )  # fmt: skip

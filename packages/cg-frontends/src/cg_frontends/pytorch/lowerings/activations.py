@@ -5,33 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cg_frontends.lowering.lowering import LOWERINGS, Lowering, lowers
+from cg_frontends.lowering.lowering import Lowering, lowers
 from cg_frontends.lowering.tape import Value
 from cg_frontends.pytorch.lowerings.arguments import axis_of
 
 Outputs = Sequence[Any]
-
-_PLAIN = {
-    "relu": "Relu",
-    "sigmoid": "Sigmoid",
-    "tanh": "Tanh",
-    "silu": "Silu",
-    "mish": "Mish",
-    "hardswish": "HardSwish",
-    "hardsigmoid": "HardSigmoid",
-    "selu": "Selu",
-    "log_sigmoid": "LogSigmoid",
-}
-
-
-def _plain(op: str) -> Any:
-    def lower(low: Lowering, out: Outputs, x: Value) -> int:
-        return low.add(op, x, shape=out[0].shape)
-
-    return lower
-
-
-LOWERINGS.update({f"aten::{name}": _plain(op) for name, op in _PLAIN.items()})
 
 
 @lowers("relu6")

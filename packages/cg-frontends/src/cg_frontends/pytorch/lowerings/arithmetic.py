@@ -9,15 +9,15 @@ from typing import Any
 from cg_frontends.lowering.lowering import LOWERINGS, Lowering, lowers
 from cg_frontends.lowering.tape import Value
 from cg_frontends.pytorch.lowerings.arguments import axis_of
+from cg_ir.operators import FUNCTIONS
 
 Outputs = Sequence[Any]
 
+#: Functions of one tensor, by PyTorch's names of them and by others that its dispatcher has.
 _UNARY = {
-    "abs": "Abs", "neg": "Neg", "exp": "Exp", "log": "Log", "sqrt": "Sqrt", "reciprocal": "Reciprocal", "erf": "Erf", "sin": "Sin",
-    "cos": "Cos", "floor": "Floor", "ceil": "Ceil", "round": "Round", "sign": "Sign", "logical_not": "Not", "isnan": "IsNaN",
-    "negative": "Neg", "absolute": "Abs", "sgn": "Sign", "tan": "Tan",
-    "asin": "Asin", "acos": "Acos", "atan": "Atan", "sinh": "Sinh", "cosh": "Cosh", "asinh": "Asinh", "acosh": "Acosh",
-    "atanh": "Atanh", "isinf": "IsInf", "arctan": "Atan", "arcsin": "Asin", "arccos": "Acos",
+    **FUNCTIONS,
+    "log_sigmoid": "LogSigmoid", "negative": "Neg", "absolute": "Abs", "sgn": "Sign", "isinf": "IsInf", "arctan": "Atan", "arcsin": "Asin",
+    "arccos": "Acos",
 }  # fmt: skip
 _BINARY = {
     "mul": "Mul", "multiply": "Mul", "remainder": "Mod", "eq": "Equal", "gt": "Greater", "ge": "GreaterOrEqual", "lt": "Less",
