@@ -37,6 +37,7 @@ GROUPS = {
     for name in ("test", "guides", "onnx", "coverage", "lint", "typecheck", "docs", "release")
 }
 DEMO_LABELS = "analog-nasbench==0.1.3"
+MUTATION = "cosmic-ray==8.7.0"
 #: The model zoos, and what they import; without their dependencies, which would bring another torch.
 ZOO = (
     "torchvision==0.28.0", "timm==1.0.31", "transformers==5.23.0", "huggingface_hub", "safetensors", "tokenizers", "regex", "tqdm",
@@ -226,6 +227,18 @@ def licences(session: nox.Session) -> None:
     session.run("python", "tools/licences.py")
 
 
+@nox.session(venv_backend="none")
+def mutation(session: nox.Session) -> None:
+    """Whether the tests would notice defects in the core: a seeded sample of mutants (half an hour or more; arguments: --unit, --sample, --seed)."""
+    python = shared_python(session)
+    tool = SHARED / "mutation"
+    if not (tool / "cosmic_ray").is_dir():
+        options = ("--disable-pip-version-check", "--quiet", "--target", str(tool))
+        session.run(python, "-m", "pip", "install", *options, MUTATION, external=True)
+    path = os.pathsep.join([str(tool), os.environ.get("PYTHONPATH", "")])
+    run(session, python, "tools/mutation.py", *session.posargs, env={**ONE_THREAD, "PYTHONPATH": path})
+
+
 # --- results ----------------------------------------------------------------------------------------------------------
 
 
@@ -337,7 +350,7 @@ def conformance(session: nox.Session) -> None:
     folder = "packages/cg-frontends/benchmarks"
     rows = {
         name: str(SHARED / f"conformance-{name}.jsonl")
-        for name in ("nodes", "libraries", "exports", "models", "counters")
+        for name in ("nodes", "libraries", "exports", "models", "times", "counters")
     }
     for path in rows.values():
         Path(path).unlink(missing_ok=True)
@@ -346,10 +359,11 @@ def conformance(session: nox.Session) -> None:
         ("libraries", "third_party"),
         ("exports", "exports"),
         ("models", "language_models"),
+        ("times", "conversion_time"),
         ("counters", "counters"),
     ):
         run(session, python, f"{folder}/{script}.py", "run", "-o", rows[name], env=environment)
-    parts = [part for name in ("libraries", "exports", "models") for part in (f"--{name}", rows[name])]
+    parts = [part for name in ("libraries", "exports", "models", "times") for part in (f"--{name}", rows[name])]
     page = ("table", rows["nodes"], *parts, "-o", "docs/conformance.md")
     run(session, python, f"{folder}/conformance.py", *page, *session.posargs)
     run(

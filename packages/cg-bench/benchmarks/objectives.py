@@ -29,7 +29,7 @@ from cg_bench.ranking.targets import documents
 from cg_bench.rows import ResultRows
 from cg_embed import ContrastiveConfig, ContrastiveEncoder, Descriptors, PathConfig, PathEncoder
 from cg_embed.contrastive import contrastive_loss, functional_features, soft_targets, spectral_features
-from cg_embed.kgnn import graph_batch, prepare_graph
+from cg_embed.kgnn import flip_signs, graph_batch, prepare_graph
 from cg_embed.path_layer import PathModule, path_batch
 from cg_embed.plan import compile_plan
 from cg_embed.signature_features import CLASSES, signature_features
@@ -62,7 +62,7 @@ class Row:
 
     Args:
         objectives: names in `OBJECTIVES`, their losses added up.
-        encoder: ``path`` or ``k-GNN`` (both ways, rich features, no attention).
+        encoder: ``path``, ``paper's``, or ``k-GNN`` (both ways, rich features, no attention).
         channels: of the path encoder.
         frozen: share of its channels that keep their random weights.
         rate: of Adam.
@@ -100,6 +100,7 @@ class Batch:
 
     path: Any
     graph: Any
+    paper: Any
     spectral: Tensor
     functional: Tensor
     flows: Tensor
@@ -156,7 +157,7 @@ class Learner(nn.Module):
                     lambda grad: torch.cat([torch.zeros_like(grad[..., :frozen]), grad[..., frozen:]], -1)
                 )
         else:
-            self.whole = _kgnn(seed)
+            self.whole = untrained(row, seed)
             self.body, d = self.whole.module.requires_grad_(True), len(self.whole)
         self.standardise = nn.BatchNorm1d(d, affine=False, track_running_stats=False)
         self.heads = nn.ModuleDict({name: nn.Linear(d, widths[name]) for name in ("flows", "descriptors", "classes")})
@@ -166,7 +167,8 @@ class Learner(nn.Module):
         if self.path:
             given = batch.path if keep is None else replace(batch.path, features=batch.path.features * keep)
             return self.standardise(self.body(given))
-        given = batch.graph if keep is None else replace(batch.graph, x=batch.graph.x * keep)
+        given = batch.graph if self.row.encoder == "k-GNN" else flip_signs(batch.paper)
+        given = given if keep is None else replace(given, x=given.x * keep)
         return self.standardise(self.body.readout(given))  # type: ignore[operator]
 
     def loss(self, batch: Batch) -> Tensor:
@@ -219,13 +221,10 @@ ROWS = (
     *(Row((name,), rate=2e-3) for name in _KEY),
     *(Row((name,), channels=128) for name in _KEY),
     *(Row((name,), steps=600) for name in ("functional", "episodes")),
-    *(Row((name,), pool=True) for name in ("functional", "synthetic episodes")),
     *(Row((name,), encoder="k-GNN", rate=2e-3, steps=GRAPH_STEPS) for name in OBJECTIVES),
+    *(Row((name,), encoder="paper's", rate=1e-3, steps=GRAPH_STEPS) for name in ("spectral", *_KEY)),
+    *(Row((name,), pool=True) for name in ("functional", "synthetic episodes")),
 )
-
-
-def _kgnn(seed: int) -> ContrastiveEncoder:
-    return ContrastiveEncoder(ContrastiveConfig(attention_layers=0, positions=0, both_ways=True, rich=True, seed=seed))
 
 
 # --- data -------------------------------------------------------------------------------------------------------------
@@ -284,9 +283,10 @@ def batches(graphs: Sequence[Graph], labels: NDArray[Any], rng: np.random.Genera
         some = [graphs[i] for i in chosen]
         tensors = [torch.from_numpy(a[chosen]).float() for a in (*near, z[:, flows], z, targets)]
         path, graph = path_batch(some), graph_batch([prepare_graph(g, 0) for g in some], True, 6, True)
+        paper = graph_batch([prepare_graph(g, ContrastiveConfig.positions) for g in some], False, 6, False)
         owner = graph.order.argsort().repeat_interleave(graph.ptr.diff())
         counts = torch.zeros(len(some), len(graph.x)).index_put_((owner, graph.code), torch.ones(1), accumulate=True)
-        yield Batch(path, graph, *tensors, _counts(some), counts)
+        yield Batch(path, graph, paper, *tensors, _counts(some), counts)
 
 
 def _counts(graphs: Sequence[Graph]) -> Tensor:
@@ -328,7 +328,12 @@ def train(row: Row, seed: int, data: Sequence[Batch]) -> Any:
 
 def untrained(row: Row, seed: int) -> Any:
     """What `train` begins with."""
-    return PathEncoder(PathConfig(row.channels, seed)) if row.encoder == "path" else _kgnn(seed)
+    if row.encoder == "path":
+        return PathEncoder(PathConfig(row.channels, seed))
+    config = ContrastiveConfig(seed=seed)
+    if row.encoder == "k-GNN":
+        config = replace(config, attention_layers=0, positions=0, both_ways=True, rich=True)
+    return ContrastiveEncoder(config)
 
 
 class _Beside:

@@ -1,9 +1,9 @@
 """Conversion on foreign material: the node cases of the ONNX project, and the page of everything.
 
     python conformance.py nodes -o nodes.jsonl               # run every case; appends, and skips what the file already has
-    python conformance.py table nodes.jsonl --libraries libraries.jsonl --exports exports.jsonl --models language_models.jsonl -o page.md
+    python conformance.py table nodes.jsonl --libraries libraries.jsonl --exports exports.jsonl --models language_models.jsonl --times times.jsonl -o page.md
 
-The other files are what `third_party.py`, `exports.py` and `language_models.py` write.
+The other files are what `third_party.py`, `exports.py`, `language_models.py` and `conversion_time.py` write.
 
 Each case is a small model with inputs and expected outputs, made by the generator that the installed ``onnx`` ships. It is converted and run
 twice: by the network of ``to_module`` and, through ``to_onnx``, by ONNX Runtime; parameters and constants are copied from the file. Numbers
@@ -26,7 +26,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-from conformance_pages import exports, libraries, models
+from conformance_pages import exports, libraries, models, summary, times
 from onnx import numpy_helper
 
 import cg_ir
@@ -181,6 +181,13 @@ def run_nodes(output: Path) -> None:
 # --- the page ---------------------------------------------------------------------------------------------------------
 
 
+HEAD = (
+    "# Conformance", "",
+    "Conversion on material that nobody here chose for it. `nox -s conformance` writes this page; how counts compare with those of other counters: "
+    "{doc}`results/counters`. For torchvision, timm and transformers: {doc}`zoo`.", "",
+)  # fmt: skip
+
+
 def wrong(row: dict[str, Any]) -> bool:
     """Whether a case converted without a word and means something else."""
     differs = ("numbers", "shape", "number of outputs")
@@ -197,16 +204,13 @@ def kind(row: dict[str, Any]) -> str:
 
 
 def page(rows: Sequence[dict[str, Any]]) -> str:
-    """The page of the documentation."""
+    """The section of the node cases."""
     columns = ("equal", "Custom", "refused", "not run", "differs")
     total, by_op = Counter(map(kind, rows)), defaultdict(Counter)
     for row in rows:
         by_op[row["op"]][kind(row)] += 1
     through = Counter(row.get("onnx", "").split(":")[0] for row in rows)
     lines = [
-        "# Conformance", "",
-        "Conversion on material that nobody here chose for it. `nox -s conformance` writes this page; how counts compare with those of other counters: "
-        "{doc}`results/counters`. For torchvision, timm and transformers: {doc}`zoo`.", "",
         "## Node cases of the ONNX project", "",
         f"The {len(rows)} node cases of the ONNX project, made by the generator of onnx {onnx.__version__}, converted by "
         "{py:func}`cg_frontends.onnx_.from_onnx` and run.", "",
@@ -238,19 +242,22 @@ def main() -> None:
     nodes.add_argument("-o", "--output", type=Path, required=True)
     table = commands.add_parser("table", help="render the page")
     table.add_argument("results", type=Path)
-    for name in ("libraries", "exports", "models"):
-        table.add_argument(f"--{name}", type=Path)
+    for name in ("libraries", "exports", "models", "times"):
+        table.add_argument(f"--{name}", type=Path, required=True)
     table.add_argument("-o", "--output", type=Path, required=True)
     given = parser.parse_args()
     torch.set_num_threads(1)
     if given.command == "nodes":
         run_nodes(given.output)
-    else:
-        text = page(sorted(_rows(given.results), key=lambda row: row["name"]))
-        for section, path in ((exports, given.exports), (libraries, given.libraries), (models, given.models)):
-            if path is not None:
-                text += "\n".join([*section(_rows(path)), ""])
-        given.output.write_text(text)
+        return
+    rows = sorted(_rows(given.results), key=lambda row: row["name"])
+    parts = {name: _rows(getattr(given, name)) for name in ("libraries", "exports", "models", "times")}
+    kinds = Counter(map(kind, rows))
+    lines = [
+        *HEAD, *summary(kinds["differs"], kinds["equal"], parts["libraries"], parts["exports"], parts["times"]), page(rows),
+        *exports(parts["exports"]), *libraries(parts["libraries"]), *models(parts["models"]), *times(parts["times"]), "",
+    ]  # fmt: skip
+    given.output.write_text("\n".join(lines))
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:

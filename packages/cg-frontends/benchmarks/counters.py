@@ -23,6 +23,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,9 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 from zoo import one_line, prepare
 
+import cg_ir
 from cg_frontends.pytorch import from_module
+from cg_ir.operators import OPERATORS
 
 _SECONDS = 120
 
@@ -309,7 +312,8 @@ def run(output: Path) -> None:
                 continue
             torch.manual_seed(0)
             module = build().eval()
-            row = {"name": name, "hand": by_hand, **{c: count(c, module, x) for c in COUNTERS}}
+            own = classes(from_module(module, x))
+            row = {"name": name, "hand": by_hand, "classes": own, **{c: count(c, module, x) for c in COUNTERS}}
             file.write(json.dumps(row) + "\n")
             file.flush()
             print(row, file=sys.stderr)
@@ -318,19 +322,35 @@ def run(output: Path) -> None:
 # --- the page ---------------------------------------------------------------------------------------------------------
 
 #: What was found where a counter differs, one sentence each.
-FINDINGS = (
-    "**Additions counted.** ptflops, torchinfo and onnx-tool count the addition of a bias as a multiply-accumulate.",
-    "**Element by element.** fvcore, thop, ptflops and onnx-tool add work of normalisations, activations, pooling and interpolation, each by a rule of its own "
+FINDINGS = {
+    "additions": "ptflops, torchinfo and onnx-tool count the addition of a bias as a multiply-accumulate.",
+    "elements": "fvcore, thop, ptflops and onnx-tool add work of normalisations, activations, pooling and interpolation, each by a rule of its own "
     "(a batch normalisation of 800 elements is 0, 16, 1,600, 3,200 or 24,800); that is most of the difference on convolutional networks.",
-    "**Transposed convolutions.** torchinfo multiplies the weights by the places of the output, and onnx-tool counts twice that; each input element meets each weight once.",
-    "**Tokens.** torchinfo counts a linear layer once for an example, however many tokens pass through it, and once however often it is used.",
-    "**Functions.** Counters that hang on layers (torchinfo, ptflops, and thop for a convolution that is called as a function) do not see what `forward` computes with bare parameters or "
-    "tensors: products of activations, Einstein sums, experts. calflops fails on a network without parameters.",
-    "**Attention.** In evaluation mode on a CPU torch's counter and fvcore do not see fused attention, nor what `nn.MultiheadAttention` and `nn.TransformerEncoderLayer` do in one call "
-    "(fvcore sees half of the latter); calflops sees the linear layers alone. onnx-tool works on the exported file, and the exporter refuses these two layers.",
-    "**Recurrent layers.** fvcore and calflops count nothing for whole layers, torch's counter nothing for the LSTM; thop, ptflops, torchinfo and onnx-tool give more: biases, and the gates' "
+    "transposed": "thop and torchinfo multiply the weights of a transposed convolution by the places of its output, and onnx-tool counts twice that; each input element meets each weight once.",
+    "tokens": "torchinfo counts a linear layer once for an example, however many tokens pass through it, and once however often it is used.",
+    "functions": "Counters that hang on layers (thop, ptflops, torchinfo) do not see what `forward` computes with bare parameters or tensors: products of activations, Einstein sums, experts; "
+    "thop and ptflops not even a class of one's own that is derived from a convolution. calflops fails on a network without parameters.",
+    "attention": "In evaluation mode on a CPU torch's counter and fvcore do not see fused attention, nor what `nn.MultiheadAttention` and `nn.TransformerEncoderLayer` do in one call "
+    "(fvcore sees half of the latter); thop, calflops and torchinfo miss all or most of it, too. onnx-tool works on the exported file, and the exporter refuses these two layers.",
+    "recurrent": "fvcore and calflops count nothing for whole recurrent layers, torch's counter nothing for the LSTM; thop, ptflops, torchinfo and onnx-tool give more: biases, and the gates' "
     "work element by element.",
-)
+}
+
+
+def classes(graph: cg_ir.Graph) -> list[str]:
+    """Which of `FINDINGS` a network has to do with, by its operators."""
+    found = {
+        "additions": any(
+            node.attrs.get("bias") for node in graph.nodes if node.op in ("Conv", "Gemm", "ConvTranspose")
+        ),
+        "elements": any(OPERATORS[node.op].kind in ("norm", "activation", "pool", "resize") for node in graph.nodes),
+        "transposed": any(node.op == "ConvTranspose" for node in graph.nodes),
+        "tokens": any(node.op == "Gemm" and prod(node.shape[1:-1]) > 1 for node in graph.nodes),
+        "functions": any(node.op in ("MatMul", "Einsum", "ExpertGemm") for node in graph.nodes),
+        "attention": any(node.op == "Attention" for node in graph.nodes),
+        "recurrent": any(OPERATORS[node.op].kind == "recurrent" for node in graph.nodes),
+    }
+    return [name for name, there in found.items() if there]
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -352,18 +372,18 @@ def table(rows: list[dict[str, Any]]) -> str:
         cells = (f"**{row[c]:,}**" if row[c] == row["hand"] else _cell(row[c]) for c in COUNTERS)
         lines.append(f"| {name} | {row['hand']:,} | {' | '.join(cells)} | {CASES[name][3]} |")
     lines.append(f"| right, of {len(cases)} | | " + " | ".join(str(right[c]) for c in COUNTERS) + " | |")
-    lines += ["", *(f"- {sentence}" for sentence in FINDINGS), ""]
+    lines += ["", *(f"- *{name}*: {sentence}" for name, sentence in FINDINGS.items()), ""]
     lines += [
         f"## {len(nets)} networks", "",
-        "At 224 x 224, untrained. Of the other counters the difference from *cg* in percent; *equal* is equal to the last digit. The classes above say where each difference comes from.", "",
-        "| network | cg | " + " | ".join(others) + " |", "|---|" + "--:|" * (len(others) + 1),
+        "At 224 x 224, untrained. Of the other counters the difference from *cg* in percent; *equal* is equal to the last digit. *Classes* are those above that "
+        "the network's operators belong to.", "",
+        "| network | cg | " + " | ".join(others) + " | classes |", "|---|" + "--:|" * (len(others) + 1) + "---|",
     ]  # fmt: skip
     for row in nets:
-        lines.append(
-            f"| {row['name']} | {row['cg']:,} | " + " | ".join(_percent(row[c], row["cg"]) for c in others) + " |"
-        )
+        told = " | ".join(_percent(row[c], row["cg"]) for c in others)
+        lines.append(f"| {row['name']} | {row['cg']:,} | {told} | {', '.join(row['classes'])} |")
     equal = (sum(row[c] == row["cg"] for row in nets) for c in others)
-    lines.append(f"| equal, of {len(nets)} | | " + " | ".join(map(str, equal)) + " |")
+    lines.append(f"| equal, of {len(nets)} | | " + " | ".join(map(str, equal)) + " | |")
     return "\n".join([*lines, ""])
 
 

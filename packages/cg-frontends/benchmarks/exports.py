@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import copy
 import io
 import json
 import logging
@@ -24,7 +25,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from zoo import one_line, prepare
+from zoo import one_line, prepare, randomise
 
 import cg_ir
 from cg_frontends.onnx_ import from_onnx
@@ -81,6 +82,9 @@ def export(module: nn.Module, x: torch.Tensor, path: str, route: str, batch: str
 def examine(library: str, name: str, route: str, batch: str) -> dict[str, Any]:
     """One row: costs of the file beside those of the module."""
     module, traced = network(library, name)
+    if route == "folded":  # equal elements of a network that was not trained would be stored once
+        module = copy.deepcopy(module)
+        randomise(module)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         path = str(Path(folder) / "net.onnx")

@@ -78,7 +78,7 @@ def run(arguments: argparse.Namespace) -> None:
     from_module_warmup()
     signal.signal(signal.SIGPROF, stop)
     with arguments.output.open("a") as file:
-        for library, version, network, build in in_turn(arguments.only):
+        for library, version, listed, network, build in in_turn(arguments.only):
             name = f"{library}/{network}"
             if name in done:
                 continue
@@ -90,14 +90,17 @@ def run(arguments: argparse.Namespace) -> None:
                 row = {"name": name, "built": False, "error": one_line(error)}
             finally:
                 signal.setitimer(signal.ITIMER_PROF, 0)
-            file.write(json.dumps({"library": library, "version": version, **row}) + "\n")
+            file.write(json.dumps({"library": library, "version": version, "listed": listed, **row}) + "\n")
             file.flush()
             found = row.get("difference", row.get("difference_error", row.get("custom")))
             print(f"{name}: {row.get('error') or found}", file=sys.stderr)
 
 
-def in_turn(only: str) -> Iterator[tuple[str, str, str, Build]]:
-    """Library, version, network and its constructor: the first network of each library, then the second, so that a run that is stopped has seen all."""
+def in_turn(only: str) -> Iterator[tuple[str, str, int, str, Build]]:
+    """Library, version, how many networks are listed of it, network and its constructor.
+
+    The first network of each library, then the second, so that a run that is stopped has seen all.
+    """
     listed: dict[str, tuple[str, list[tuple[str, Build]]]] = {}
     for library, (distribution, networks) in LIBRARIES.items():
         if only in ("", library):
@@ -108,7 +111,7 @@ def in_turn(only: str) -> Iterator[tuple[str, str, str, Build]]:
     for place in range(max((len(found) for _, found in listed.values()), default=0)):
         for library, (version, found) in listed.items():
             if place < len(found):
-                yield library, version, *found[place]
+                yield library, version, len(found), *found[place]
 
 
 def main() -> None:

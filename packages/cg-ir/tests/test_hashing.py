@@ -36,7 +36,7 @@ def test_together_and_one_by_one_agree() -> None:
     graphs = [network(rng) for _ in range(300)]
     one_by_one = [graph.hash for graph in graphs]
     for graph in graphs:
-        del graph.__dict__["hash"]
+        del graph.facts["hash"]
     assert hash_all(graphs, batch_size=64) == one_by_one
     assert len(set(one_by_one)) > 250
 
@@ -48,7 +48,7 @@ def test_names_of_a_network_share_what_is_known_of_it() -> None:
     assert graphs[0].name == ""
     hashes = hash_all([*graphs, *others])
     assert hashes[:20] == hashes[20:] == [network(np.random.default_rng(seed)).hash for seed in range(20)]
-    assert all(other.__dict__ is graph.__dict__ for graph, other in zip(graphs, others, strict=True))
+    assert all(other.facts is graph.facts for graph, other in zip(graphs, others, strict=True))
     assert others[3].to_dict() | {"name": ""} == graphs[3].to_dict() | {"name": ""}
 
 

@@ -1,7 +1,7 @@
-"""Which of many graphs are the same network."""
+"""Which graphs are the same network, and networks that are built once."""
 
 from cg_ir import GraphBuilder
-from cg_ir.identity import distinct
+from cg_ir.identity import Interned, distinct
 
 
 def network(name, operators, swapped=False):
@@ -33,3 +33,23 @@ def test_no_graph_is_no_network():
     firsts, place = distinct([])
     assert firsts == []
     assert len(place) == 0
+
+
+def test_a_network_in_use_is_not_built_again():
+    built = []
+
+    def build():
+        built.append(network(f"build {len(built)}", ("Relu", "Tanh")))
+        return built[-1]
+
+    known = Interned()
+    first = known.get(1, "build 0", build)
+    second = known.get(1, "spelled otherwise", build)
+    assert len(built) == 1
+    assert (first.name, second.name) == ("build 0", "spelled otherwise")
+    assert second.codes is first.codes
+    assert second.facts is first.facts
+    assert known.get(2, "build 1", build).facts is not first.facts
+    built.clear()
+    del first
+    assert known.get(1, "build 0", build) is built[0]  # nobody used it any more

@@ -138,3 +138,25 @@ def test_grasp_differentiates_hard_sigmoids_twice():
     (score,) = Proxy("grasp").predict([builder.build()])
     assert np.isfinite(score)
     assert score != 0.0
+
+
+@pytest.mark.parametrize("kind", [FineTunedPredictor, KGNNPredictor])
+def test_a_process_on_the_readout_learns_from_labels(kind, family):
+    """It keeps to the pool of `fit`, leaves the sources' weights alone, and learns what contradicts them."""
+    graphs, labels = family
+    predictor = kind(epochs=6, rate=3e-3, tuning="process").pretrain({"stacks": (graphs[:60], labels[:60])})
+    before = predictor.predict(graphs[100:])
+    predictor.fit(graphs[60:100], -labels[60:100], pool=graphs)
+    found = predictor.predict(graphs[100:])
+    assert spearman(found, -labels[100:]) > 0.5
+    np.testing.assert_array_equal(predictor.predict(graphs[100:], pool=graphs[:10]), found)
+    predictor.fit(graphs[60:100], labels[60:100], pool=graphs)
+    assert spearman(predictor.predict(graphs[100:]), labels[100:]) > 0.5
+    np.testing.assert_array_equal(
+        predictor.pretrain({"stacks": (graphs[:60], labels[:60])}).predict(graphs[100:]), before
+    )
+
+
+def test_an_unknown_tuning_is_refused():
+    with pytest.raises(CgError, match="tuning should be one of all, process, not 'head'"):
+        KGNNPredictor(tuning="head")

@@ -236,6 +236,7 @@ def write_report(folder: Path, tables: Sequence[Measured], rows: Sequence[dict[s
         "three graphics cards at large batches) and HW-NAS-Bench (`nb201`: cells without `none`, a seeded sample of "
         f"{max((len(m) for m in tables if m.device.table == 'nb201'), default=0):,}).",
         "",
+        *_asked(rows),
         *_left_out_table(rows),
         *_device_tables(tables, rows),
         *_NOTES,
@@ -256,6 +257,43 @@ _NOTES = (
     "  measurement, from thousands of kernels measured on the device itself. Here whole networks are all that was measured.",
     "",
 )
+
+
+#: What is asked: part, device, measurements, column, bound (errors are to stay below it, correlations above).
+_ASKED = (
+    ("module families left out", "i9_10940x", 0, "median_error", 0.11),
+    ("module families left out", "rtx4090", 0, "median_error", 0.08),
+    ("module families left out", "i9_10940x", 0, "spearman", 0.975),
+    ("module families left out", "rtx4090", 0, "spearman", 0.985),
+    *(
+        ("new networks", device, count, "median_error", bound)
+        for count, bound in ((10, 0.15), (30, 0.1))
+        for device in ("i7_12700h", "i9_10940x", "rtx3090", "rtx4090", "rtx5090")
+    ),
+    *(
+        ("known networks", device, 20, "median_error", 0.06)
+        for device in ("edgegpu", "raspi4", "edgetpu", "pixel3", "eyeriss", "fpga")
+    ),
+)
+
+
+def _asked(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """What is asked of predictions, and whether it holds, by device; with random measurements."""
+    lines = ["## What was asked", "", "| asked | measured | holds |", "|---|--:|---|"]
+    for part, device, count, column, bound in _ASKED:
+        own = [
+            row[column] for row in rows
+            if (row["part"], row["device"], row["method"], row["measurements"]) == (part, device, OURS, count)
+        ]  # fmt: skip
+        if not own:
+            continue
+        value, below = float(np.mean(own)), column == "median_error"
+        measurements = f", {count} measurements" if count else ""
+        wanted = f"median error at most {bound:.0%}" if below else f"Spearman at least {bound}"
+        told = f"{value:.1%}" if below else f"{value:.3f}"
+        holds = "yes" if (value <= bound if below else value >= bound) else "no"
+        lines.append(f"| {part}, {device}{measurements}: {wanted} | {told} | {holds} |")
+    return [*lines, ""]
 
 
 def _left_out_table(rows: Sequence[dict[str, Any]]) -> list[str]:

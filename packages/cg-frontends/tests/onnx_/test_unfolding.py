@@ -11,8 +11,7 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
-from cg_frontends.onnx_ import from_onnx  # noqa: E402
-from cg_frontends.onnx_.convert import OnnxConversionWarning  # noqa: E402
+from cg_frontends.onnx_ import OnnxConversionWarning, from_onnx  # noqa: E402
 from cg_frontends.pytorch import from_module  # noqa: E402
 from cg_ir import SourceError, graph_of  # noqa: E402
 

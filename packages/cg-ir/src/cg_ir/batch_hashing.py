@@ -36,8 +36,7 @@ def hash_all(graphs: Sequence[Graph], *, batch_size: int = 4096) -> list[str]:
 
     Several times faster than one after the other for the small graphs of search spaces.
     """
-    # the names of a network share what is known of it
-    unknown = {id(graph.__dict__): graph for graph in graphs if "hash" not in graph.__dict__}
+    unknown = {id(graph.facts): graph for graph in graphs if "hash" not in graph.facts}
     waiting = sorted((graph for graph in unknown.values() if not graph.weight_keys and len(graph)), key=len)
     begin = 0 if len(waiting) >= _FEW else len(waiting)
     while begin < len(waiting):
@@ -193,7 +192,7 @@ def _hash_batch(graphs: Sequence[Graph]) -> None:
             done = open_ & ((found == sizes) | (found == classes))
             rows = [row for part in parts for row in part]
             for index in np.flatnonzero(done).tolist():
-                graphs[index].__dict__["hash"] = digest_sorted(rows[index])
+                graphs[index].facts["hash"] = digest_sorted(rows[index])
             open_ &= ~done
             if not open_.any():
                 return

@@ -278,11 +278,16 @@ class Graph(Forms):
         """Versioned digest of the structure: equal for isomorphic graphs, whatever their names, regions and node order."""
         return digest(self.colours())
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What has been computed of the network so far, by property; one dictionary for all names that :meth:`renamed` gives it."""
+        return self.__dict__
+
     def renamed(self, name: str) -> Graph:
-        """The same network under another name. Both share their arrays and whatever is computed from them, whichever is asked first."""
+        """The same network under another name. Both share their arrays and :attr:`facts`, whichever is asked first."""
         arrays = self.signatures, self.codes, self.indptr, self.indices, self.region_names, self.region_codes
         other = Graph(*arrays, self.weight_keys, name, self.producer, self.extras)
-        other.__dict__ = self.__dict__
+        other.__dict__ = self.facts
         return other
 
     def to_networkx(self) -> networkx.MultiDiGraph:

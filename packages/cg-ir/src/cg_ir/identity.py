@@ -1,9 +1,10 @@
-"""Which of many graphs are the same network."""
+"""Which graphs are the same network, and networks that are built once though they have several spellings."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from cg_ir.graph import Graph
 
-__all__ = ["distinct"]
+__all__ = ["Interned", "distinct"]
 
 
 def _written(graph: Graph) -> tuple[Any, ...]:
@@ -40,3 +41,18 @@ def distinct(graphs: Sequence[Graph]) -> tuple[list[int], NDArray[np.intp]]:
     for i, network in place.items():
         kept.setdefault(network, i)
     return list(kept.values()), np.array([place[i] for i in spelling], dtype=np.intp)
+
+
+class Interned:
+    """The networks that are still in use, by a key that is equal for spellings of one network."""
+
+    def __init__(self) -> None:
+        self._networks: WeakValueDictionary[Hashable, Graph] = WeakValueDictionary()
+
+    def get(self, key: Hashable, name: str, build: Callable[[], Graph]) -> Graph:
+        """The network of a key under a name; ``build`` makes it where none is in use."""
+        known = self._networks.get(key)
+        if known is not None:
+            return known.renamed(name)
+        made = self._networks[key] = build()
+        return made

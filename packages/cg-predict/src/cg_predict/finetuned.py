@@ -16,7 +16,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from cg_ir.errors import CgError, MissingExtra, NotFitted
 from cg_ir.graph import Graph
+from cg_predict.gp import AveragedGaussianProcess, Structure
+from cg_predict.kernels import Whitening
 from cg_predict.metrics import spearman
+from cg_predict.pool import PoolScale
 from cg_predict.targets import check_graphs, check_labels, normal_scores
 
 try:
@@ -63,6 +66,8 @@ def ranking_loss(found: Tensor, wanted: Tensor) -> Tensor:
     return 1 - (a * b).sum() / (a.norm() * b.norm() + 1e-8) + squared_loss(found, wanted) / 2
 
 
+#: What the target's labels train: encoder and perceptron, or a Gaussian process on the readout of the encoder as the sources left it.
+TUNINGS = ("all", "process")
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"ranking": ranking_loss, "squared": squared_loss}
 
 
@@ -116,6 +121,37 @@ class _KGNN(_Scorer):
         return class_means(convolve(self.layers, self.embed(batch.x), batch), batch)
 
 
+class _ReadoutProcess:
+    """A Gaussian process on readouts, averaged over kernels of all columns, of their half-whitened principal components, and of both.
+
+    Args:
+        around: readouts that set the scale, (n, width).
+        seed: of the hyper-parameters.
+    """
+
+    _STRUCTURES = (Structure(("columns",)), Structure(("components",)), Structure(("columns", "components")))
+
+    def __init__(self, around: Tensor, seed: int) -> None:
+        self._scale = PoolScale(around.numpy())
+        z = self._scale.standardise(around.numpy())
+        self._whitening = Whitening().fit(z)
+        self._process = AveragedGaussianProcess(self._STRUCTURES, rng=np.random.default_rng([seed, 0]), draws=50)
+        self._process.prepare(self._views(around))
+
+    def _views(self, readout: Tensor) -> dict[str, NDArray[np.float32]]:
+        z = self._scale.standardise(readout.numpy())
+        return {"columns": z, "components": self._whitening.transform(z).astype(np.float32)}
+
+    def fit(self, readout: Tensor, targets: NDArray[np.float64]) -> _ReadoutProcess:
+        """Learn normal scores, (n,), of readouts (n, width)."""
+        self._process.fit(self._views(readout), targets)
+        return self
+
+    def predict(self, readout: Tensor) -> NDArray[np.float64]:
+        """Means, (n,)."""
+        return np.asarray(self._process.predict(self._views(readout)), dtype=np.float64)
+
+
 class _Network:
     """Training and prediction that both references share."""
 
@@ -123,10 +159,20 @@ class _Network:
     positions = 0
 
     def __init__(
-        self, epochs: int, tuning_epochs: int, batch_size: int, rate: float, tuning_rate: float, loss: str, seed: int
+        self,
+        epochs: int,
+        tuning: str,
+        tuning_epochs: int,
+        batch_size: int,
+        rate: float,
+        tuning_rate: float,
+        loss: str,
+        seed: int,
     ) -> None:
-        if loss not in LOSSES:
-            raise CgError(f"loss should be one of {', '.join(LOSSES)}, not {loss!r}")
+        for name, value, known in (("loss", loss, LOSSES), ("tuning", tuning, TUNINGS)):
+            if value not in known:
+                raise CgError(f"{name} should be one of {', '.join(known)}, not {value!r}")
+        self.tuning = tuning
         self.epochs = epochs
         self.tuning_epochs = tuning_epochs
         self.batch_size = batch_size
@@ -137,6 +183,7 @@ class _Network:
         self.sources: tuple[str, ...] = ()
         self._module: _Scorer | None = None
         self._scale: Scale | None = None
+        self._process: _ReadoutProcess | None = None
         self._source_state: dict[str, Tensor] | None = None
 
     def _build(self) -> _Scorer:
@@ -167,26 +214,44 @@ class _Network:
             batches = [self._batches(graphs, y, self.batch_size, 1) for graphs, y in families]
             steps = self.epochs * max(1, sum(map(len, batches)) // FAMILIES_A_STEP)
             self._train(self._module, batches, steps, self.rate)
-        self._scale = None
+        self._scale = self._process = None
         self._source_state = {k: v.clone() for k, v in self._module.state_dict().items()}
         self.sources = tuple(sources)
         return self
 
-    def fit(self, graphs: Sequence[Graph], y: ArrayLike) -> Any:
-        """Fine-tune on labels of the target, from what `pretrain` learned (or from initial weights)."""
+    def fit(self, graphs: Sequence[Graph], y: ArrayLike, pool: Sequence[Graph] | None = None) -> Any:
+        """Learn labels of the target, from what `pretrain` learned (or from initial weights).
+
+        Args:
+            graphs: labelled networks.
+            y: their labels, (n,).
+            pool: networks of the target's family over which a process standardises readouts; the labelled ones if absent.
+        """
         graphs = check_graphs(graphs)
         targets = normal_scores(check_labels(y, len(graphs)))
+        self._process = None
+        if self.tuning == "process":
+            with self._random():
+                self._module = self._from_sources()
+            around = self._readouts(graphs if pool is None else check_graphs(pool))
+            self._process = _ReadoutProcess(around, self.seed).fit(self._readouts(graphs), targets)
+            return self
         prepared = [prepare_graph(g, self.positions) for g in graphs]
         size = max(2, min(TUNING_BATCH, -(-len(graphs) // 2)))
         with self._random():
-            self._module = self._build()
-            if self._source_state is not None:
-                self._module.load_state_dict(self._source_state)
+            self._module = self._from_sources()
             batches = self._batches(prepared, targets, size, PARTITIONS)
             steps = self.tuning_epochs * max(1, len(batches) // PARTITIONS)
             self._train(self._module, [batches], steps, self.tuning_rate)
         self._scale = scale_of(self._readouts(graphs))
         return self
+
+    def _from_sources(self) -> _Scorer:
+        """The module that the sources have trained, or a new one."""
+        module = self._build()
+        if self._source_state is not None:
+            module.load_state_dict(self._source_state)
+        return module
 
     def predict(
         self, graphs: Sequence[Graph], return_std: bool = False, pool: Sequence[Graph] | None = None
@@ -197,12 +262,15 @@ class _Network:
             graphs: to score.
             return_std: ignored.
             pool: networks of the target's family over which the encoder's readout is standardised. If absent, those of `fit`, or, without labels, ``graphs``.
+                A process keeps to those of `fit`.
         """
         if self._module is None:
             raise NotFitted(f"{self.name} needs labels: pretrain on other families or fit first")
         if not len(graphs):
             return np.zeros(0)
         readout = self._readouts(graphs)
+        if self._process is not None:
+            return self._process.predict(readout)
         if pool is not None:
             scale = scale_of(readout if pool is graphs else self._readouts(pool))
         else:
@@ -283,7 +351,9 @@ class FineTunedPredictor(_Network):
         encoder: contrastively pre-trained; a randomly initialised one of ``config`` if absent.
         config: shape of a new encoder.
         epochs: on the sources; more make it forget what families share.
-        tuning_epochs: on the target's labels.
+        tuning: ``all``, as in the paper, or ``process``: a Gaussian process on the readout of the encoder that the sources have trained. With 50 labels it is
+            ahead and takes a hundredth of the time (docs/results/embedding/recipe.md).
+        tuning_epochs: of ``all``, on the target's labels.
         batch_size: on the sources.
         rate: of Adam, on the sources.
         tuning_rate: of Adam, on the target.
@@ -299,6 +369,7 @@ class FineTunedPredictor(_Network):
         *,
         config: ContrastiveConfig | None = None,
         epochs: int = 5,
+        tuning: str = "all",
         tuning_epochs: int = 120,
         batch_size: int = 48,
         rate: float = 1e-3,
@@ -306,7 +377,7 @@ class FineTunedPredictor(_Network):
         loss: str = "ranking",
         seed: int = 0,
     ) -> None:
-        super().__init__(epochs, tuning_epochs, batch_size, rate, tuning_rate, loss, seed)
+        super().__init__(epochs, tuning, tuning_epochs, batch_size, rate, tuning_rate, loss, seed)
         self.encoder = encoder
         self.config = encoder.config if encoder is not None else config or ContrastiveConfig()
         self.positions = self.config.positions
@@ -332,7 +403,8 @@ class KGNNPredictor(_Network):
 
     Args:
         epochs: on the sources.
-        tuning_epochs: on the target's labels.
+        tuning: ``all`` or ``process``, see `FineTunedPredictor`.
+        tuning_epochs: of ``all``, on the target's labels.
         batch_size: on the sources.
         rate: of Adam, on the sources.
         tuning_rate: of Adam, on the target.
@@ -346,6 +418,7 @@ class KGNNPredictor(_Network):
         self,
         *,
         epochs: int = 5,
+        tuning: str = "all",
         tuning_epochs: int = 120,
         batch_size: int = 48,
         rate: float = 1e-3,
@@ -353,7 +426,7 @@ class KGNNPredictor(_Network):
         loss: str = "ranking",
         seed: int = 0,
     ) -> None:
-        super().__init__(epochs, tuning_epochs, batch_size, rate, tuning_rate, loss, seed)
+        super().__init__(epochs, tuning, tuning_epochs, batch_size, rate, tuning_rate, loss, seed)
 
     def _build(self) -> _Scorer:
         return _KGNN()

@@ -1,4 +1,7 @@
-"""The paper's recipe and the plain k-GNN ; they train for minutes, so they run with fewer draws and labels."""
+"""The paper's recipe and the plain k-GNN; they train for a minute, so they run with fewer draws and labels.
+
+The target's labels train a Gaussian process on their readout, which is ahead of training all weights and far quicker (docs/results/embedding/recipe.md).
+"""
 
 from __future__ import annotations
 
@@ -54,10 +57,11 @@ class Reference:
                     part = read_family(family, self.data).sample(self.labels, np.random.default_rng(0))
                     sources[family.name] = (part.graphs(), part.labels)
             if self.name == "k-GNN":
-                made: Any = KGNNPredictor()
+                made: Any = KGNNPredictor(tuning="process")
             else:
                 unlabelled = {name: graphs for name, (graphs, _) in sources.items()}
-                made = FineTunedPredictor(ContrastiveEncoder.pretrain(unlabelled, steps=CONTRASTIVE_STEPS, batch=32))
+                encoder = ContrastiveEncoder.pretrain(unlabelled, steps=CONTRASTIVE_STEPS, batch=32)
+                made = FineTunedPredictor(encoder, tuning="process")
             self._made.append(made.pretrain(sources))
         return self._made[0]
 
@@ -65,12 +69,12 @@ class Reference:
         """See `cg_bench.ranking.methods.Method`."""
         predictor = self._predictor()
         chosen = random_labels(len(graphs), count, draw)
-        if count:
-            predictor.fit([graphs[i] for i in chosen], labels[chosen])
         rest = np.setdiff1d(np.random.default_rng(7).permutation(len(graphs))[: self.scored + count], chosen)[
             : self.scored
         ]
         score = np.full(len(graphs), np.nan)
         scored = [graphs[i] for i in rest]
+        if count:
+            predictor.fit([graphs[i] for i in chosen], labels[chosen], pool=scored)
         score[rest] = predictor.predict(scored, pool=scored)
         return Outcome(chosen, score)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cg_frontends.onnx_.convert import OnnxConversionWarning, from_onnx
+from cg_frontends.onnx_.entry import OnnxConversionWarning, from_onnx
 
 __all__ = ["OnnxConversionWarning", "copy_weights", "from_onnx"]
 

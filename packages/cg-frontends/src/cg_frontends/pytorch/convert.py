@@ -1,4 +1,4 @@
-"""``from_module``: any ``nn.Module`` becomes a graph by one forward pass on meta tensors."""
+"""Any ``nn.Module`` becomes a graph by one forward pass on meta tensors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from cg_frontends import __version__
 from cg_frontends.lowering.assembly import assemble
-from cg_frontends.lowering.lowering import LOWERINGS, Lowering, UnknownOperatorWarning
+from cg_frontends.lowering.lowering import LOWERINGS, Lowering
 from cg_frontends.lowering.tape import TRACED, Tape
 from cg_frontends.pytorch import lowerings  # noqa: F401 - registers the lowerings
 from cg_frontends.pytorch.batch import batch_axes, scales
@@ -23,61 +23,10 @@ from cg_frontends.pytorch.modules import lend
 from cg_frontends.pytorch.recorder import Recorder
 from cg_frontends.pytorch.structure import map_tensors, tensors_of
 from cg_ir import CgError, Graph, GraphError, SourceError
-from cg_ir.user_warnings import warn_user
 
-__all__ = ["PRODUCER", "Conversion", "as_exporting", "convert", "from_module", "name_of"]
+__all__ = ["PRODUCER", "Conversion", "as_exporting", "convert", "examples_of", "name_of"]
 
 PRODUCER = {"name": "cg-frontends", "version": __version__}
-
-
-def from_module(
-    module: Any,
-    *example_inputs: Any,
-    name: str | None = None,
-    strict: bool = False,
-    verify: bool = False,
-    **kwargs: Any,
-) -> Graph:
-    """The computation graph of a module in evaluation mode, at batch size 1.
-
-    The module runs once on tensors without elements; nothing is computed, no weights are needed, and the module is left as it
-    was. ``torch.fx.GraphModule`` and ``torch.export.ExportedProgram`` are run in the same way and give the same graph. Where the
-    program reads elements of tensors, it is first run again with real buffers, then through ``torch.export``.
-
-    Args:
-        module: an ``nn.Module``, on any device, or an ``ExportedProgram``.
-        example_inputs: what its ``forward`` takes, tensors on any device (``device="meta"`` will do) or nested in tuples, lists and
-            dicts; with none, those of the ``ExportedProgram``. The batch is cut to 1: the leading axis, or the second of sequences that
-            come first (``batch_first=False``), whichever no operator mixes. Inputs without such an axis are taken as they are.
-        name: the graph's name; the class's name if absent.
-        strict: an operator outside the vocabulary is an error instead of a ``Custom`` node and a warning.
-        verify: run the module and the network of its graph with the same weights on a random input (or the elements of the examples),
-            and fail where they differ.
-        kwargs: keyword arguments of ``forward``.
-
-    Returns:
-        A graph whose ``params`` plus ``extras["unused_parameters"]`` (of branches that do not run, and of parametrisations beyond the
-        weights that they compute) is the number of parameters of the module.
-
-    Raises:
-        SourceError: the forward pass fails; the message names the line of the user's code. With ``verify``: outputs differ; the message
-            names the first operator that does.
-    """
-    name = name or name_of(module)
-    conversion = convert(module, example_inputs, kwargs, name)
-    unknown = conversion.lowering.unknown
-    if unknown:
-        listed = ", ".join(f"{key} ({count}x)" for key, count in sorted(unknown.items()))
-        if strict:
-            raise SourceError(f"{name}: operators outside the vocabulary: {listed}")
-        warn_user(f"{name}: operators outside the vocabulary became Custom: {listed}", UnknownOperatorWarning)
-    if verify:
-        from cg_frontends.pytorch.replay import replay
-
-        if not example_inputs and not kwargs:
-            example_inputs, kwargs = _examples(module)
-        replay(module, conversion, example_inputs, kwargs, name)
-    return conversion.graph
 
 
 def name_of(module: Any) -> str:
@@ -85,7 +34,7 @@ def name_of(module: Any) -> str:
     return str(getattr(module, "_get_name", lambda: type(module).__name__)())
 
 
-def _examples(module: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def examples_of(module: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The example inputs that an exported program carries."""
     examples = getattr(module, "example_inputs", None)
     if isinstance(examples, tuple) and len(examples) == 2:
@@ -104,7 +53,7 @@ class Conversion:
 def convert(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], name: str) -> Conversion:
     """The graph at batch size 1 where the program can be run at it, otherwise at the size given."""
     if not args and not kwargs:
-        args, kwargs = _examples(module)
+        args, kwargs = examples_of(module)
     if isinstance(module, torch.jit.ScriptModule):
         module = program_of_script(module, args, kwargs)
     shapes = [tuple(t.shape) for t in tensors_of((args, kwargs))]

@@ -18,8 +18,9 @@ import torch
 from torch import Tensor, nn
 
 from cg_frontends.pytorch.blame import blame
-from cg_frontends.pytorch.convert import from_module, name_of
+from cg_frontends.pytorch.convert import name_of
 from cg_frontends.pytorch.decoding import Decoding
+from cg_frontends.pytorch.entry import from_module
 from cg_ir import CgError, Graph, SourceError
 from cg_ir.trust import require_python
 

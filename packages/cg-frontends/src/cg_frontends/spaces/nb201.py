@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
-from weakref import WeakValueDictionary
 
 from cg_frontends.spaces.blocks import (
     average_pool,
@@ -22,6 +21,7 @@ from cg_frontends.spaces.edge_cell import EDGES, reaching, wire
 from cg_frontends.spaces.fragments import Assembly, FragmentCache, Piece, Shape, chain
 from cg_frontends.spaces.options import read_choice, read_flag
 from cg_ir import ArchError, Graph
+from cg_ir.identity import Interned
 
 __all__ = ["EDGES", "OPERATIONS", "NasBench201"]
 
@@ -82,8 +82,7 @@ class NasBench201(CategoricalSpace):
         self.dataset = read_choice(self.name, "dataset", dataset, _DATASETS)
         self.resolution, self.classes = _DATASETS[self.dataset]
         self._cache = FragmentCache()
-        # networks that are still in use: cells that differ in operators without influence share them
-        self._networks: WeakValueDictionary[tuple[str, ...], Graph] = WeakValueDictionary()
+        self._networks = Interned()  # cells that differ in operators without influence share them
 
     # --- notation -----------------------------------------------------------------------------------------------------
 
@@ -97,49 +96,19 @@ class NasBench201(CategoricalSpace):
             ArchError: an unknown operator or another form.
         """
         if isinstance(arch, str):
-            match = _STRING.fullmatch(arch)
-            if match:
-                ops = match.groups()
-                if not _OPERATION_SET.issuperset(ops):
-                    self._refuse_operators(ops)
-                return ops
-            text = arch.strip()
-            match = _STRING.fullmatch(re.sub(r"\s", "", text))
-            if match:
-                return self.parse(match[0])
-            if not text.startswith(("[", "(")):
-                raise ArchError(f"a nb201 cell should look like {_FORM}, not {arch!r:.120}")
-            try:
-                arch = json.loads(text.replace("(", "[").replace(")", "]").replace("'", '"').replace(",]", "]"))
-            except (ValueError, RecursionError):
-                raise ArchError(f"a nb201 cell should look like {_FORM}, not {text!r:.120}") from None
+            match = _STRING.fullmatch(arch) or _STRING.fullmatch(re.sub(r"\s", "", arch))
+            arch = match.groups() if match else _read_json(arch)
         if isinstance(arch, Sequence) and len(arch) == 3:
-            arch = self._read_genotype(arch)
+            arch = _read_genotype(arch)
         if not isinstance(arch, Sequence) or len(arch) != 6 or not all(isinstance(op, str) for op in arch):
             raise ArchError(f"a nb201 cell should look like {_FORM} or be six operator names, not {arch!r:.120}")
-        self._refuse_operators(arch)
+        if not _OPERATION_SET.issuperset(arch):
+            op, (source, target) = next(
+                (op, edge) for op, edge in zip(arch, EDGES, strict=True) if op not in OPERATIONS
+            )
+            known = ", ".join(OPERATIONS)
+            raise ArchError(f"nb201 has no operator {op!r:.60} (edge {source}-{target}); it has {known}")
         return tuple(arch)
-
-    def _read_genotype(self, nodes: Sequence[Any]) -> list[Any]:
-        found = {}
-        for target, edges in enumerate(nodes, 1):
-            for edge in edges if isinstance(edges, Sequence) and not isinstance(edges, str) else ():
-                if not isinstance(edge, Sequence) or len(edge) != 2 or (edge[1], target) not in EDGES:
-                    raise ArchError(
-                        f"node {target} of a nb201 genotype holds pairs (operator, source), not {edge!r:.80}"
-                    )
-                found[edge[1], target] = edge[0]
-        if len(found) != 6:
-            missing = ", ".join(f"{i}-{j}" for i, j in EDGES if (i, j) not in found)
-            raise ArchError(f"the nb201 genotype has no operator for the edges {missing}")
-        return [found[edge] for edge in EDGES]
-
-    def _refuse_operators(self, ops: Sequence[str]) -> None:
-        for (source, target), op in zip(EDGES, ops, strict=True):
-            if op not in _OPERATION_SET:
-                raise ArchError(
-                    f"nb201 has no operator {op!r:.60} (edge {source}-{target}); it has {', '.join(OPERATIONS)}"
-                )
 
     def format(self, genes: Sequence[str]) -> str:
         """The official string of six operators in the order of ``EDGES``."""
@@ -155,23 +124,17 @@ class NasBench201(CategoricalSpace):
         """
         ops = self.parse(arch)
         name = f"{self.name}/{self.format(ops)}"
+        if self.pruned:
+            used = reaching(tuple([op != "none" for op in ops]))
+            ops = tuple([op if keep else "none" for op, keep in zip(ops, used)])  # noqa: B905 - both have six
+        return self._networks.get(ops, name, lambda: self._build(ops, name))
+
+    def _build(self, ops: tuple[str, ...], name: str) -> Graph:
         table = self._cache.begin()
-        kept = self._kept(ops)
-        twin = self._networks.get(kept)
-        if twin is not None:
-            return twin.renamed(name)
         pieces = [self._part(0)]
         for stage in range(len(_CHANNELS)):
-            pieces += [self._cell(kept, stage)] * _CELLS + [self._part(stage + 1)]
-        graph = self._networks[kept] = chain(pieces, _NAMES, table, name)
-        return graph
-
-    def _kept(self, ops: tuple[str, ...]) -> tuple[str, ...]:
-        """The operators, with ``none`` for those that cannot influence the output of a pruned cell: equal for cells with the same network."""
-        if not self.pruned:
-            return ops
-        used = reaching(tuple([op != "none" for op in ops]))
-        return tuple([op if keep else "none" for op, keep in zip(ops, used)])  # noqa: B905 - both have six
+            pieces += [self._cell(ops, stage)] * _CELLS + [self._part(stage + 1)]
+        return chain(pieces, _NAMES, table, name)
 
     def _shape(self, stage: int) -> Shape:
         side = self.resolution >> stage
@@ -203,3 +166,29 @@ class NasBench201(CategoricalSpace):
         names = {"skip_connect": "", "none": None if self.pruned else "none"}
         output = wire([names.get(op, op) for op in ops], add)
         return cell.finish(add("none", -1, ~0) if output is None else output).piece
+
+
+def _read_json(text: str) -> Any:
+    try:
+        if text.lstrip().startswith(("[", "(")):
+            return json.loads(text.replace("(", "[").replace(")", "]").replace("'", '"').replace(",]", "]"))
+    except (ValueError, RecursionError):
+        pass
+    raise ArchError(f"a nb201 cell should look like {_FORM}, not {text.strip()!r:.120}")
+
+
+def _read_genotype(nodes: Sequence[Any]) -> list[Any]:
+    """The operators of the official code's genotype."""
+    found = {}
+    for target, edges in enumerate(nodes, 1):
+        for edge in edges if isinstance(edges, Sequence) and not isinstance(edges, str) else ():
+            if not isinstance(edge, Sequence) or len(edge) != 2 or (edge[1], target) not in EDGES:
+                raise ArchError(f"node {target} of a nb201 genotype holds pairs (operator, source), not {edge!r:.80}")
+            found[edge[1], target] = edge[0]
+    missing = ", ".join(f"{i}-{j}" for i, j in EDGES if (i, j) not in found)
+    if missing:
+        raise ArchError(f"the nb201 genotype has no operator for the edges {missing}")
+    return [found[edge] for edge in EDGES]
+
+
+SPACE = NasBench201
