@@ -37,6 +37,7 @@ GROUPS = {
     for name in ("test", "guides", "onnx", "coverage", "lint", "typecheck", "docs", "release")
 }
 DEMO_LABELS = "analog-nasbench==0.1.3"
+MUTATION = "cosmic-ray==8.7.0"
 #: The model zoos, and what they import; without their dependencies, which would bring another torch.
 ZOO = (
     "torchvision==0.28.0", "timm==1.0.31", "transformers==5.23.0", "huggingface_hub", "safetensors", "tokenizers", "regex", "tqdm",
@@ -224,6 +225,18 @@ def licences(session: nox.Session) -> None:
     """The licences of everything that is pinned, into docs/licences.md."""
     session.chdir(ROOT)
     session.run("python", "tools/licences.py")
+
+
+@nox.session(venv_backend="none")
+def mutation(session: nox.Session) -> None:
+    """Whether the tests would notice defects in the core: a seeded sample of mutants (half an hour or more; arguments: --unit, --sample, --seed)."""
+    python = shared_python(session)
+    tool = SHARED / "mutation"
+    if not (tool / "cosmic_ray").is_dir():
+        options = ("--disable-pip-version-check", "--quiet", "--target", str(tool))
+        session.run(python, "-m", "pip", "install", *options, MUTATION, external=True)
+    path = os.pathsep.join([str(tool), os.environ.get("PYTHONPATH", "")])
+    run(session, python, "tools/mutation.py", *session.posargs, env={**ONE_THREAD, "PYTHONPATH": path})
 
 
 # --- results ----------------------------------------------------------------------------------------------------------

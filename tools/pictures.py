@@ -1,12 +1,14 @@
-"""The pictures of README.md and of the documentation, into docs/pictures: a ranking, a drawing, a report.
+"""The pictures of README.md and of the documentation, into docs/pictures: a ranking, a drawing, a report, and the reports of the guide.
 
-The report needs the labels of NAS-Bench-201 in the folder that CG_DATA names, and a Chromium to take its picture; without these it is left as it is.
+Reports need a Chromium to take their pictures, and the first the labels of NAS-Bench-201 in the folder that CG_DATA names; without these it is left as it is.
 """
 
 from __future__ import annotations
 
 import csv
 import os
+import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -51,28 +53,53 @@ def report() -> None:
     if not data:
         print("report.png is left as it is: CG_DATA names no folder")
         return
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        searched = ["search", "nb201", "--evaluator", f"benchmark:nb201={data}", "--exclude", "nb201"]
+        run(*searched, "--budget", "60", "--seed", "0", "-o", "run", folder=folder)
+        run("report", "run", "-o", "report.html", folder=folder)
+        photograph(folder / "report.html", "report.png")
+
+
+def guide() -> None:
+    """The reports that the guide's commands write, after its searches; each in an empty folder, as a reader would."""
+    for page in ("quickstart", "search"):
+        text = (ROOT / "docs" / "guide" / f"{page}.md").read_text(encoding="utf-8")
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            for file, body in re.findall(r"```{code-block} \w+\n:caption: (\S+)\n\n?(.*?)```", text, re.DOTALL):
+                (folder / file).write_text(body, encoding="utf-8")
+            found = re.findall(r"(<!-- not run: [^\n]*\n)?```(sh|python)\n(.*?)```", text, re.DOTALL)
+            for language, body in (block[1:] for block in found if not block[0]):
+                if language == "python" and "directory=" in body:
+                    subprocess.run([sys.executable, "-c", body], cwd=folder, check=True)
+                for line in body.splitlines() if language == "sh" else ():
+                    words = shlex.split(line)[1:]
+                    if words[:1] in (["search"], ["report"]) and not {"--resume", "--steps"} & set(words):
+                        run(*words, folder=folder)
+            for report in folder.glob("*.html"):
+                photograph(report, f"{page}-{report.stem}.png")
+
+
+def photograph(page: Path, name: str) -> None:
+    """The top of a page as Chromium shows it."""
     from selenium import webdriver
 
-    with tempfile.TemporaryDirectory() as folder:
-        page = Path(folder) / "report.html"
-        searched = ["search", "nb201", "--evaluator", f"benchmark:nb201={data}", "--exclude", "nb201"]
-        run(*searched, "--budget", "60", "--seed", "0", "-o", f"{folder}/run")
-        run("report", f"{folder}/run", "-o", str(page))
-        options = webdriver.ChromeOptions()
-        for argument in ("--headless=new", "--no-sandbox", "--hide-scrollbars", "--window-size=1100,760"):
-            options.add_argument(argument)
-        with webdriver.Chrome(options=options) as browser:
-            browser.get(page.as_uri())
-            browser.save_screenshot(str(TARGET / "report.png"))
+    options = webdriver.ChromeOptions()
+    for argument in ("--headless=new", "--no-sandbox", "--hide-scrollbars", "--window-size=1100,1000"):
+        options.add_argument(argument)
+    with webdriver.Chrome(options=options) as browser:
+        browser.get(page.as_uri())
+        browser.save_screenshot(str(TARGET / name))
 
 
-def run(*arguments: str) -> None:
+def run(*arguments: str, folder: Path | None = None) -> None:
     """Run a `cg` command."""
-    subprocess.run([sys.executable, "-c", "from cg_ir.cli import main; main()", *arguments], check=True)
+    subprocess.run([sys.executable, "-c", "from cg_ir.cli import main; main()", *arguments], cwd=folder, check=True)
 
 
 if __name__ == "__main__":
     TARGET.mkdir(exist_ok=True)
-    for make in (ranking, drawing, report):
+    for make in (ranking, drawing, report, guide):
         if not sys.argv[1:] or make.__name__ in sys.argv[1:]:
             make()

@@ -221,9 +221,9 @@ ROWS = (
     *(Row((name,), rate=2e-3) for name in _KEY),
     *(Row((name,), channels=128) for name in _KEY),
     *(Row((name,), steps=600) for name in ("functional", "episodes")),
-    *(Row((name,), pool=True) for name in ("functional", "synthetic episodes")),
     *(Row((name,), encoder="k-GNN", rate=2e-3, steps=GRAPH_STEPS) for name in OBJECTIVES),
     *(Row((name,), encoder="paper's", rate=1e-3, steps=GRAPH_STEPS) for name in ("spectral", *_KEY)),
+    *(Row((name,), pool=True) for name in ("functional", "synthetic episodes")),
 )
 
 

@@ -129,6 +129,7 @@ def test_pretrain_and_resume(graph_set, networks, tmp_path, capsys):
     ("content", "part"),
     [
         ("steps: [", "not YAML"),
+        ("steps: " + "[" * 20_000, "not YAML"),
         ("- 1\n", "mapping"),
         ("step: 3\n", "unknown settings step"),
         ("steps: many\n", "steps"),

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from cg_evolve.commands import report
 from cg_evolve.comparison import comparison_data, comparison_page
 from cg_evolve.errors import SearchError
+from cg_evolve.report import read
 from cg_evolve.runs import Config, Run
 
 
@@ -41,6 +42,12 @@ def test_each_side_is_its_history(runs: list[Path]) -> None:
         assert side["best"]["value"] == max(side["values"])
         assert side["seconds"] == sorted(side["seconds"])
         assert facts.items() <= side["facts"].items()
+
+
+def test_time_counts_from_the_beginning_of_the_first_evaluation(tmp_path: Path) -> None:
+    run = read(run_search(tmp_path / "slow", 2, algorithm="random", evaluator="toy?pause=0.2"))
+    assert run.ended[0] == pytest.approx(run.rows[0].cost, abs=0.01)
+    assert run.ended[0] > 0.19
 
 
 def test_runs_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from toy_plugin import ToyScorer, worth
 
 from cg_evolve import Search, SearchError
 from cg_evolve.algorithms.halving import projected, rungs
+from cg_evolve.algorithms.hyperband import Hyperband
 from cg_evolve.runs import Config, Run
 
 STEPS = (1, 3, 9)
@@ -78,6 +79,33 @@ def test_the_predictor_finds_better_networks_with_the_same_steps() -> None:
     plain = [search(10, algorithm="random", seed=s).best for s in range(6)]
     guided = [search(10, algorithm="bayesian", scorer=ToyScorer(), seed=s).best for s in range(6)]
     assert np.mean([row.value for row in guided if row]) > np.mean([row.value for row in plain if row]) + 0.3
+
+
+def test_brackets_of_hyperband_share_the_steps() -> None:
+    found = search(30, algorithm=Hyperband(STEPS))
+    begun: dict[str, int] = {}
+    spent = dict.fromkeys(STEPS, 0)
+    for row in found.history:
+        step = row.candidate.step
+        before = found.history[row.candidate.parents[0]].candidate.step if row.candidate.origin == "promotion" else 0
+        spent[begun.setdefault(row.hash, step)] += step - before
+    assert set(begun.values()) == set(STEPS)
+    assert max(spent.values()) - min(spent.values()) <= STEPS[-1]
+    assert found.best is not None
+
+
+def test_a_network_that_failed_does_not_go_on() -> None:
+    found = Search("toy", "bayesian", scorer=ToyScorer(), steps=STEPS, pool=POOL, q=1)
+    failed = set()
+    for number in range(60):
+        candidate = found.ask()[0]
+        assert candidate.hash not in failed
+        if number % 4 == 3:
+            failed.add(candidate.hash)
+            found.tell([candidate], [None], error="no memory")
+        else:
+            found.tell(candidate, learned(candidate.arch, candidate.step or 0))
+    assert found.best is not None
 
 
 def test_a_small_space_is_trained_to_its_end() -> None:

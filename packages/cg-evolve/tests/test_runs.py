@@ -167,6 +167,7 @@ def test_evaluators_that_raise_hang_and_die_are_recorded(tmp_path: Path) -> None
             run.execute(backend)
         finally:
             backend.stop()
+    assert not list((tmp_path / "run").glob("workers.lock*"))
     found = {row[0]: row[1:] for row in rows(tmp_path / "run", "SELECT arch, status, attempts, error FROM evaluations")}
     assert found["pccccc"] == ("failed", 2, "RuntimeError: no memory left")
     assert found["ppcccc"] == ("failed", 2, "timeout after 4 s")
@@ -240,10 +241,32 @@ def test_a_folder_is_not_overwritten(tmp_path: Path) -> None:
     assert not (tmp_path / "other").exists()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no file locks")
 def test_a_run_in_use_is_left_alone(tmp_path: Path) -> None:
     with Run.open(tmp_path / "run", config()), pytest.raises(SearchError, match="in use by another process"):
         Run.open(tmp_path / "run", config(), resume=True)
+
+
+HOLD = """
+import sys, time
+from filelock import FileLock
+with FileLock(sys.argv[1]):
+    print("held", flush=True)
+    time.sleep(float(sys.argv[2]))
+"""
+
+
+def test_a_resumed_run_waits_for_the_workers_of_a_killed_one(tmp_path: Path) -> None:
+    with Run.open(tmp_path / "run", config()) as run:
+        left = Path(f"{run.workers_lock}.12345")
+    command = [sys.executable, "-c", HOLD, str(left), "1.5"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == "held\n"
+        begin = time.monotonic()
+        with Run.open(tmp_path / "run", config(), resume=True):
+            assert time.monotonic() - begin > 0.5
+            assert worker.wait(10) == 0
+    assert not left.exists()
 
 
 @pytest.mark.parametrize(

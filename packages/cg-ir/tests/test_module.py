@@ -230,3 +230,43 @@ def test_one_number_an_example():
     assert float(module(torch.tensor([[1.0, 3.0, -2.0, 0.0]]))) == 9.0
     with pytest.raises(ValueError, match="batch size 1"):
         module(torch.ones(2, 4))
+
+
+@pytest.mark.parametrize(("pads", "extra", "stride"), [((1, 1), 1, 1), ((0, 2), 1, 2), ((2, 1), 0, 1)])
+def test_transposed_convolutions_that_pytorch_has_only_in_parts(pads, extra, stride):
+    """Uneven pads, and an output padding as large as the stride; the oracle is the definition, one product after the other."""
+    b = GraphBuilder()
+    x = b.input((1, 1, 5))
+    settings = {"kernel_shape": (4,), "pads": pads, "output_padding": (extra,), "strides": (stride,)}
+    b.output(b.add("ConvTranspose", x, channels=1, **settings))
+    graph = b.build()
+    module = to_module(graph)
+    values, weight = torch.randn(1, 1, 5), next(module.parameters()).detach().flatten()
+    wanted = torch.zeros(graph.nodes[-1].shape[-1])
+    for i, value in enumerate(values.flatten()):
+        for k, w in enumerate(weight):
+            place = i * stride + k - pads[0]
+            if 0 <= place < len(wanted):
+                wanted[place] += value * w
+    torch.testing.assert_close(module(values).flatten().detach(), wanted)
+
+
+@pytest.mark.parametrize(
+    ("reduction", "meet"),
+    [("max", max), ("min", min), ("mul", lambda old, new: old * new), ("add", lambda old, new: old + new)],
+)
+def test_elements_that_meet_at_one_place(reduction, meet):
+    """Places that come twice and places from the end, one element after the other."""
+    b = GraphBuilder(canonical=False)
+    x, rows, columns, values = (
+        b.input((3, 4)),
+        b.input((5,), dtype="int64"),
+        b.input((5,), dtype="int64"),
+        b.input((5,)),
+    )
+    b.output(b.add("ScatterND", x, rows, columns, values, reduction=reduction))
+    given = torch.randn(3, 4), torch.tensor([0, 2, 0, -1, 1]), torch.tensor([1, -1, 1, 3, 0]), torch.randn(5)
+    wanted = given[0].clone()
+    for row, column, value in zip(*given[1:], strict=True):
+        wanted[row, column] = meet(wanted[row, column].item(), value.item())
+    torch.testing.assert_close(to_module(b.build())(*given), wanted)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -183,3 +184,16 @@ def test_what_is_returned_keeps_its_name():
     b.output(third)
     b.output(b.add("Sub", third, x))
     check(b.build(), [torch.randn(2, 4)])
+
+
+def test_ten_thousand_nodes_take_linear_time() -> None:
+    b = GraphBuilder("long")
+    x = b.input((1, 8, 4, 4))
+    for i in range(10_000):
+        x = b.add("Relu" if i % 3 else "Sigmoid", x)
+    b.output(b.add("Softmax", x, axis=1))
+    graph = b.build()
+    start = time.process_time()
+    text = to_source(graph).text
+    assert time.process_time() - start < 5
+    ast.parse(text)

@@ -316,10 +316,10 @@ def _print_failures(document: dict[str, Any]) -> None:
     """Why evaluations failed, the most frequent reasons first."""
     for failure in document["failures"][:5]:
         table_console().print(f"{failure['evaluations']} failed: {failure['reason']}", markup=False, soft_wrap=True)
-    if len(document["failures"]) > 5:
-        table_console().print(
-            f"and {len(document['failures']) - 5} further reasons, in the column 'error' of the history"
-        )
+    further = len(document["failures"]) - 5
+    if further > 0:
+        reasons = "1 further reason" if further == 1 else f"{further} further reasons"
+        table_console().print(f"and {reasons}, in the column 'error' of the history")
 
 
 @click.command()

@@ -70,16 +70,16 @@ def _names(runs: Sequence[Path]) -> list[str]:
 
 def _side(name: str, run: Read) -> dict[str, Any]:
     good, best = {row.id for row in run.good}, run.best
-    ended = [row for row in run.rows if run.finished[row.id] is not None]
-    ended.sort(key=lambda row: (run.finished[row.id], row.id))
-    begin = min((t for t in run.finished if t is not None), default=0.0)
+    times = run.ended
+    ended = [row for row in run.rows if times[row.id] is not None]
+    ended.sort(key=lambda row: (times[row.id], row.id))
     facts = run_facts(run)
     facts["steps"] = list(run.config.steps)
     return {
         "name": name,
         "facts": facts,
         "values": [row.value if row.id in good else None for row in ended],
-        "seconds": [round((run.finished[row.id] or begin) - begin, 3) for row in ended],
+        "seconds": [times[row.id] for row in ended],
         "cost": round(sum(row.cost for row in ended), 3),
         "failed": sum(row.status == "failed" for row in ended),
         "best": None if best is None else {"id": best.id, "arch": best.arch, "value": best.value},

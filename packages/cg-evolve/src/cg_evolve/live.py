@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from cg_evolve.locks import Lock
+from filelock import FileLock, Timeout
+
 from cg_evolve.runs import LOCK
 
 __all__ = ["follow", "goes_on"]
@@ -14,13 +15,13 @@ __all__ = ["follow", "goes_on"]
 
 def goes_on(run: Path) -> bool:
     """Whether a process is working on the run in a folder."""
-    lock = Lock(run / LOCK, shared=True)
     try:
-        free = lock.acquire(block=False)
+        with FileLock(run / LOCK, timeout=0):
+            return False
+    except Timeout:
+        return True
     except OSError:  # a folder that cannot be written: nobody works in it
         return False
-    lock.release()
-    return not free
 
 
 def follow(runs: Sequence[Path], write: Callable[[float | None], None], every: float) -> None:

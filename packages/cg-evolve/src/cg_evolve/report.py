@@ -72,6 +72,14 @@ class Read:
     finished: list[float | None]
 
     @property
+    def ended(self) -> list[float | None]:
+        """When each evaluation ended, in seconds since the first of them began."""
+        begin = min(
+            (t - row.cost for row, t in zip(self.rows, self.finished, strict=True) if t is not None), default=0.0
+        )
+        return [None if t is None else _number(round(t - begin, 3)) for t in self.finished]
+
+    @property
     def good(self) -> list[Evaluation]:
         """The successful evaluations within the constraints."""
         return [row for row in self.rows if row.good and row.value is not None]
@@ -143,7 +151,7 @@ def report_data(run: Path) -> dict[str, Any]:
         store.close()
     return {
         "run": run_facts(there),
-        "columns": _columns(there.rows, there.finished),
+        "columns": _columns(there),
         "best": None if best is None else best.id,
         "optimum": _optimum(there.config, objectives, there.problem),
         "graphs": graphs,
@@ -158,9 +166,9 @@ def _number(value: float | None) -> float | int | None:
     return int(value) if value == int(value) and abs(value) < 2**53 else float(f"{value:.8g}")
 
 
-def _columns(rows: Sequence[Evaluation], finished: Sequence[float | None]) -> dict[str, Any]:
+def _columns(there: Read) -> dict[str, Any]:
+    rows = there.rows
     names = list(dict.fromkeys(name for row in rows for name in row.metrics))
-    begin = min((t for t in finished if t is not None), default=0.0)
     return {
         "arch": [row.arch for row in rows],
         "hash": [row.hash for row in rows],
@@ -176,7 +184,7 @@ def _columns(rows: Sequence[Evaluation], finished: Sequence[float | None]) -> di
         "attempts": [row.attempts for row in rows],
         "seed": [row.candidate.seed for row in rows],
         "error": {str(row.id): row.error for row in rows if row.error},
-        "finished": [None if t is None else round(t - begin, 3) for t in finished],
+        "finished": there.ended,
     }
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from cg_evolve.callable_space import shared_space
 from cg_evolve.config import CONFIG, Config, agree, read_inputs, read_pool
@@ -21,7 +22,6 @@ from cg_evolve.history import DONE, FAILED, PENDING, Candidate, Evaluation
 from cg_evolve.inputs import copy_code, inputs_of, names_python, refuse_others
 from cg_evolve.interrupts import interruptible
 from cg_evolve.jobs import Job, Outcome, shared_evaluator
-from cg_evolve.locks import Lock
 from cg_evolve.search import Search
 from cg_evolve.store import Store
 from cg_evolve.stored_networks import StoredNetworks
@@ -52,7 +52,7 @@ class Run:
     search: Search
     store: Store
     session: str
-    _lock: Lock = field(repr=False)
+    _lock: FileLock = field(repr=False)
     evaluator: Any = None
     """An evaluator to use instead of what the configuration's text makes."""
 
@@ -324,7 +324,7 @@ def read_run(directory: str | os.PathLike[str]) -> tuple[Config, Search]:
     return config, search
 
 
-def _taken(folder: Path) -> tuple[Lock, Store]:
+def _taken(folder: Path) -> tuple[FileLock, Store]:
     """A run's folder for this process alone, and its history.
 
     Raises:
@@ -332,16 +332,17 @@ def _taken(folder: Path) -> tuple[Lock, Store]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = Lock(folder / LOCK)
-        free = lock.acquire(block=False, patience=0.5)
+        lock = FileLock(folder / LOCK, thread_local=False)
+        lock.acquire(timeout=0.5)  # who only looks whether a run goes on holds it for a moment
+    except Timeout:
+        raise SearchError(f"{folder}: is in use by another process") from None
     except OSError as error:
         raise SearchError(f"{folder}: cannot be written: {error.strerror}") from None
-    if not free:
-        raise SearchError(f"{folder}: is in use by another process")
     try:
-        workers = Lock(folder / WORKERS_LOCK)
-        workers.acquire()  # wait until the last worker of a killed main process has gone
-        workers.release()
+        for left in folder.glob(f"{WORKERS_LOCK}.*"):  # workers of a killed main process, which soon end as well
+            with FileLock(left):
+                pass
+            left.unlink(missing_ok=True)
         return lock, Store(folder / HISTORY)
     except BaseException:
         lock.release()

@@ -18,9 +18,10 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from cg_evolve.errors import SearchError
 from cg_evolve.jobs import Job, Outcome, one_line, prepare, run_job
-from cg_evolve.locks import Lock
 from cg_evolve.memory import resident
 
 __all__ = ["ProcessBackend"]
@@ -49,7 +50,8 @@ def _serve(connection: Connection, lock: str | None, environment: Mapping[str, s
     with contextlib.suppress(OSError):
         os.dup2(2, 1)  # what an evaluator prints must not mix with results
     if lock is not None:
-        Lock(Path(lock), shared=True).acquire()
+        held = FileLock(_own(lock, os.getpid()), thread_local=False)  # until the process ends
+        held.acquire()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     while True:
         try:
@@ -66,6 +68,11 @@ def _serve(connection: Connection, lock: str | None, environment: Mapping[str, s
         with _busy:
             outcome = run_job(job)
         connection.send(outcome)
+
+
+def _own(lock: str, process: int) -> Path:
+    """The lock file of one worker."""
+    return Path(f"{lock}.{process}")
 
 
 def _end_with_parent() -> None:
@@ -148,6 +155,9 @@ class _Worker:
             _kill(self.process.pid)
         self.process.join(20)
         self.connection.close()
+        lock, _ = self._arguments
+        if lock is not None and self.process.pid is not None and not self.process.is_alive():
+            _own(lock, self.process.pid).unlink(missing_ok=True)
 
     def restart(self) -> None:
         self.kill()
@@ -171,7 +181,7 @@ class ProcessBackend:
     Args:
         workers: how many.
         timeout: seconds that an evaluation may take.
-        lock: file that every worker holds while it lives.
+        lock: every worker holds a file of this name and its process's number while it lives.
         threads: threads that each worker should compute with; the cores divided by the workers by default.
         memory: bytes that a worker may hold in main memory.
         environments: variables of each worker's environment, for example which accelerator it sees.

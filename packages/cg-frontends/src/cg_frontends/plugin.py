@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from typing import Any
 
 from cg_ir.plugins import LazyCommand, hookimpl
@@ -18,34 +20,12 @@ def cg_frontends() -> list[Any]:
 
 @hookimpl
 def cg_spaces() -> list[Any]:
-    """The benchmarks' search spaces."""
-    from cg_frontends.spaces.autoformer import AutoFormer
-    from cg_frontends.spaces.graph_documents import GraphDocuments
-    from cg_frontends.spaces.metaqnn import MetaQnn
-    from cg_frontends.spaces.mnasnet import MnasNet
-    from cg_frontends.spaces.mobilenetv3 import MobileNetV3
-    from cg_frontends.spaces.naap440 import Naap440
-    from cg_frontends.spaces.natssize import NatsBenchSize
-    from cg_frontends.spaces.nb101 import NasBench101
-    from cg_frontends.spaces.nb201 import NasBench201
-    from cg_frontends.spaces.nb301 import NasBench301
-    from cg_frontends.spaces.timm_models import TimmModels
-    from cg_frontends.spaces.transnas import TransNasBench101
+    """The search space of each module in `cg_frontends.spaces` that has one."""
+    from cg_frontends import spaces
 
-    return [
-        NasBench101,
-        NasBench201,
-        NasBench301,
-        MobileNetV3,
-        NatsBenchSize,
-        MnasNet,
-        TransNasBench101,
-        AutoFormer,
-        MetaQnn,
-        Naap440,
-        TimmModels,
-        GraphDocuments,
-    ]
+    names = [module.name for module in pkgutil.iter_modules(spaces.__path__, f"{spaces.__name__}.")]
+    found = [getattr(importlib.import_module(name), "SPACE", None) for name in names]
+    return [space for space in found if space is not None]
 
 
 @hookimpl

@@ -8,13 +8,14 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from cg_ir.calls import arguments_of, expand, value_of, yields
 from cg_ir.errors import SourceError
 from cg_ir.graph import Graph
 from cg_ir.plugin_registry import Entry, get_space, registry, split_options
-from cg_ir.plugins import Frontend
+from cg_ir.plugins import Frontend, SearchSpace
 from cg_ir.serialization import load
 
 __all__ = ["GRAPH_SUFFIXES", "Reading", "graph_of"]
@@ -43,7 +44,15 @@ class Reading:
 
     def graph(self, source: str) -> Graph:
         """The graph of a SOURCE; errors as in :func:`graph_of`."""
-        return graph_of(source, space=self.space, input=self.input, args=self.args, strict=self.strict)
+        if self.space is not None:
+            return self._made.graph(source)
+        return graph_of(source, input=self.input, args=self.args, strict=self.strict)
+
+    @cached_property
+    def _made(self) -> SearchSpace:
+        """The space: one for all SOURCEs, which keeps what their networks share."""
+        assert self.space is not None
+        return get_space(self.space)
 
     def expand(self, sources: Iterable[str]) -> list[str]:
         """The SOURCEs that these stand for: grids of calls, functions that yield, and folders of networks, see :mod:`cg_ir.calls`."""

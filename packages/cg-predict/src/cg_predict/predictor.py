@@ -42,6 +42,8 @@ Floats = NDArray[np.float64]
 WEIGHED = 1000
 #: Standard errors of the mean score that few networks, drawn at random, hardly reach.
 _BY_CHANCE = 2.0
+#: Settings drawn for each label, until there are `Settings.draws` of them.
+_DRAWS_A_LABEL = 3
 
 
 class Predictor(Pretrained, Estimator):
@@ -244,7 +246,7 @@ class Predictor(Pretrained, Estimator):
             if model is None:
                 raise CgError(f"suggest works up to {self._settings.exact_labels} labels")
         else:
-            context, model = self._context(graphs, kernels=True), self._process(False)
+            context, model = self._context(graphs, kernels=True), self._process(0, False)
         candidates, _ = context.views(self._encoded([graphs[i] for i in free]))
         everything, _ = context.views(self._encoded(around))
         if not model.fitted:
@@ -302,10 +304,11 @@ class Predictor(Pretrained, Estimator):
             self._last_context = kept
         return kept[1]
 
-    def _process(self, selected: bool) -> AveragedGaussianProcess:
-        """The process before labels; ``selected`` where the labelled networks were picked for being good, as a search does.
+    def _process(self, labels: int, selected: bool) -> AveragedGaussianProcess:
+        """The process before it is fitted to so many labels; ``selected`` where these networks were picked for being good, as a search does.
 
-        Labels that are left out are then easily told from their neighbours, and the marginal likelihood decides between kernels instead.
+        Labels that are left out are then easily told from their neighbours, and the marginal likelihood decides between kernels instead. Few labels choose
+        among few settings, for among many some suit them by chance.
         """
         settings = self._settings
         usable = {"descriptors", "components"}
@@ -316,8 +319,13 @@ class Predictor(Pretrained, Estimator):
             for s in (SELECTED if selected else STRUCTURES)
         ]
         structures = list(dict.fromkeys(s for s in structures if s.views))
+        draws = (
+            settings.draws
+            if not labels
+            else int(np.clip(_DRAWS_A_LABEL * labels, settings.draws // 10, settings.draws))
+        )
         return AveragedGaussianProcess(
-            structures, rng=np.random.default_rng([self.seed, 0]), draws=settings.draws // len(structures),
+            structures, rng=np.random.default_rng([self.seed, 0]), draws=draws // len(structures),
             refinements=3 if selected else 6, temper=settings.temper, left_out=not selected,
             calibration_labels=settings.calibration_labels,
         )  # fmt: skip
@@ -347,7 +355,7 @@ class Predictor(Pretrained, Estimator):
         settings = self._settings
         views, scores = context.views(state.known)
         selected = context.pooled and float(scores.mean()) > max(settings.selected, _BY_CHANCE / np.sqrt(len(scores)))
-        process = self._process(selected)
+        process = self._process(len(state.labels), selected)
         posterior: Posterior
         if len(state.labels) > settings.exact_labels:
             rng = np.random.default_rng([self.seed, 2])
@@ -376,11 +384,8 @@ class Predictor(Pretrained, Estimator):
         parameters = {k: list(v) if isinstance(v, tuple) else v for k, v in self.get_params().items()}
         parameters["prior"] = None if self.prior is None else str(self.prior)
         parameters["settings"] = None if self.settings is None else asdict(self.settings)
-        config: dict[str, Any] = {
-            "parameters": parameters,
-            "sources": list(self.sources),
-            "prior": prior.card.get("digest", ""),
-        }
+        digest = prior.card.get("digest", "")
+        config: dict[str, Any] = {"parameters": parameters, "sources": list(self.sources), "prior": digest}
         arrays: dict[str, NDArray[Any]] = {
             "labels": np.zeros(0),
             "descriptors": np.zeros((0, len(prior.names)), dtype=np.float32),

@@ -38,7 +38,7 @@ class Settings:
     accord_weight: float = 1.0
     size_weight: float = 0.4
     relevance_temperature: float = 0.1
-    prior_labels: float = 10.0
+    prior_labels: float = 3.0
     exact_labels: int = 1500
     draws: int = 160
     temper: float = 8.0

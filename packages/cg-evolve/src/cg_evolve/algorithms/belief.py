@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -48,7 +48,7 @@ class Belief:
     means: NDArray[np.float64]
     stds: NDArray[np.float64]
     incumbents: NDArray[np.float64]
-    known: dict[str, float]
+    known: dict[str, float] = field(default_factory=dict)
 
     @cached_property
     def _place(self) -> dict[str, int]:

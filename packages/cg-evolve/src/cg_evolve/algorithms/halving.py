@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,7 +70,7 @@ class _Whole(View):
 
     @classmethod
     def of(cls, view: View, rungs: int) -> _Whole:
-        return cls(*(getattr(view, field.name) for field in fields(View)), rungs)
+        return cls(view.number, view.seed, view.domain, view.problem, view.history, view.results, rungs)
 
     def rows(self, used: int) -> list[Evaluation]:
         trainings = _trainings(self.results[:used])

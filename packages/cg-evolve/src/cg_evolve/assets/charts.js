@@ -36,7 +36,7 @@ cg.trajectory = function (runs, open) {
     const end = record[record.length - 1];
     plot = cg.plot(host, {
       label: regret ? `Regret over evaluations; at the end ${cg.value(distance(end))}` : `${main.metric} over evaluations; best ${cg.value(end)}`,
-      x: { label: state.x === "id" ? "evaluation" : "seconds since the first result", values: done.map(at) },
+      x: { label: state.x === "id" ? "evaluation" : "seconds since the first evaluation began", values: done.map(at), whole: state.x === "id" },
       y: { label: regret ? "regret of " + main.metric : main.metric, log: regret, range: near?.range },
       series,
       describe: (i) => cg.describe(done[i], `${main.metric} ${cg.value(done[i].value)}, best so far ${cg.value(record[i])}`),

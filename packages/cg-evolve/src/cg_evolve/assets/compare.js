@@ -34,7 +34,7 @@
       legend.replaceChildren(cg.legend(series, state.range === "best" && focus ? "the worst tenth is out of sight" : null));
       plot = cg.plot(frame, {
         label: `Best ${objective.metric} so far of ${cg.plural(runs.length, "run")}`,
-        x: { label: state.x === "time" ? "seconds since the first result" : "evaluations", values: xs },
+        x: { label: state.x === "time" ? "seconds since the first evaluation began" : "evaluations", values: xs, whole: state.x !== "time" },
         y: { label: objective.metric, range: state.range === "best" ? focus?.range : undefined },
         series,
         describe: (at) => [`${state.x === "time" ? cg.seconds(xs[at]) : cg.plural(xs[at], "evaluation")}`, ...series.map((one) => `${one.label}: ${cg.value(one.values[at])}`)].join("\n"),

@@ -229,3 +229,6 @@ def _head(b: GraphBuilder, x: int, classes: int) -> int:
     _, tokens, width = b.shape(x)
     x = b.add("Slice", x, starts=(0, 1, 0), ends=(1, tokens, width), steps=(1, 1, 1))
     return b.output(b.add("Gemm", b.add("ReduceMean", x, axes=(1,), keepdims=False), channels=classes, bias=True))
+
+
+SPACE = AutoFormer

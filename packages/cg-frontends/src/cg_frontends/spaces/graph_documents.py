@@ -86,3 +86,6 @@ class GraphDocuments:
             ArchError: the file has none of that id.
         """
         return self.table.graph(self.canonical(arch))
+
+
+SPACE = GraphDocuments

@@ -242,3 +242,6 @@ def _layer(b: GraphBuilder, x: int, layer: Layer) -> int:
         x = b.add("Flatten", x, shape=(1, shape[1] * shape[2] * shape[3]))
     x = b.add("Gemm", x, channels=size, bias=True)
     return b.output(x) if kind == "SM" else b.add("Relu", x)
+
+
+SPACE = MetaQnn

@@ -130,3 +130,6 @@ def _stem(b: GraphBuilder, side: int) -> int:
 
 def _head(b: GraphBuilder, x: int) -> int:
     return classifier(b, b.add(_ACTIVATION, conv_bn(b, x, _HEAD, 1)), _CLASSES)
+
+
+SPACE = MnasNet

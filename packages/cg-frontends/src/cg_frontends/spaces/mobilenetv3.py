@@ -291,3 +291,6 @@ def _head(b: GraphBuilder, x: int) -> int:
     x = b.add("HardSwish", conv_bn(b, x, _FINAL, 1))
     x = b.add("HardSwish", conv(b, b.add("GlobalAveragePool", x), _FEATURES, 1))
     return b.output(b.add("Gemm", b.add("Flatten", x, shape=b.shape(x)[:2]), channels=_CLASSES, bias=True))
+
+
+SPACE = MobileNetV3

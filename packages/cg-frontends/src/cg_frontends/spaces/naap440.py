@@ -145,3 +145,6 @@ def _distance(a: tuple[Layer, ...], b: tuple[Layer, ...]) -> int:
 def _layer(b: GraphBuilder, x: int, layer: Layer) -> int:
     y = conv_bn(b, x, layer.width, layer.kernel, layer.stride)
     return b.add("Relu", b.add("Add", x, y) if layer.residual else y)
+
+
+SPACE = Naap440

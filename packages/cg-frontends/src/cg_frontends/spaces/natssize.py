@@ -102,3 +102,6 @@ def _cell(b: GraphBuilder, x: int, width: int) -> int:
     second = b.add("Add", relu_conv_bn(b, x, width, 3), relu_conv_bn(b, first, width, 3))
     skip = x if b.shape(x)[1] == width else b.add("BatchNormalization", conv(b, b.add("Relu", x), width, 1))
     return b.add("Add", skip, relu_conv_bn(b, first, width, 3), relu_conv_bn(b, second, width, 3))
+
+
+SPACE = NatsBenchSize

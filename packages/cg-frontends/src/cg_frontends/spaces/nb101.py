@@ -288,3 +288,6 @@ def _change(cell: Cell, number: int) -> Cell | None:
         return read_cell(f"{adjacency}:{ops}")
     except ArchError:
         return None
+
+
+SPACE = NasBench101

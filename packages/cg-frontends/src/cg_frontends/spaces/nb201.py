@@ -189,3 +189,6 @@ def _read_genotype(nodes: Sequence[Any]) -> list[Any]:
     if missing:
         raise ArchError(f"the nb201 genotype has no operator for the edges {missing}")
     return [found[edge] for edge in EDGES]
+
+
+SPACE = NasBench201

@@ -238,3 +238,6 @@ def _other_inputs(genotype: Genotype) -> Iterator[Genotype]:
             for source in range(2 + place // 2):
                 if source not in taken:
                     yield _replaced(genotype, cell, place, (source, op))
+
+
+SPACE = NasBench301

@@ -180,3 +180,6 @@ def _timm() -> Any:
     except ImportError:
         raise MissingExtra("timm", "", "the space timm") from None
     return timm
+
+
+SPACE = TimmModels

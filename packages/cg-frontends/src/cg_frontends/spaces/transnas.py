@@ -273,3 +273,6 @@ def _cut(b: GraphBuilder, x: int, width: int, stride: int) -> int:
         x = b.add("Slice", x, starts=(0,) * 4, ends=shape, steps=(1, 1, stride, stride))
     x = zero(b, x)
     return x if width == shape[1] else b.add("Concat", *[x] * (width // shape[1]), axis=1)
+
+
+SPACE = TransNasBench101

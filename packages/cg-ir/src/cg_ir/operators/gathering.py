@@ -181,7 +181,9 @@ def scatter_nd_torch(call: Call) -> str:
     places = (*broadcast(call.input_shapes[1:-1], {}, None), *rest)
     flat = ", ".join(map(str, (-1, *rest)))
     updates = f"{call.xs[-1]}.expand({', '.join(map(str, places))}).reshape({flat})"
-    return f"{call.x}.reshape({flat}).index_reduce(0, ({rows}).reshape(-1), {updates}, {_REDUCES[reduction]!r}).reshape({call.wanted})"
+    where = f"({rows}).reshape(-1{', 1' * len(rest)}).expand({flat})"
+    reduced = f"scatter_reduce(0, {where}, {updates}, {_REDUCES[reduction]!r})"
+    return f"{call.x}.reshape({flat}).{reduced}.reshape({call.wanted})"
 
 
 def scatter_elements_torch(call: Call) -> str:

@@ -79,9 +79,10 @@ cg.plot = function (host, spec) {
   function make() {
     plot?.destroy();
     const text = cg.colour("text"), muted = cg.colour("muted"), line = cg.colour("line");
-    const axis = (label, log) => ({
+    const axis = ({ label, log, whole }) => ({
       label, stroke: muted, labelSize: 22, labelFont: "13px system-ui, sans-serif", font: "12px system-ui, sans-serif",
       grid: { stroke: line, width: 0.7 }, ticks: { stroke: line, width: 0.7, size: 5 },
+      incrs: whole ? [1, 2, 5].flatMap((step) => [0, 1, 2, 3, 4, 5, 6].map((power) => step * 10 ** power)).sort((a, b) => a - b) : undefined,
       values: (u, ticks) => ticks.map((value) => (log && value !== null && Math.abs(Math.log10(value) % 1) > 1e-9 ? "" : cg.tick(value))),
     });
     const scale = (log) => (log ? { distr: 3 } : {});
@@ -89,7 +90,7 @@ cg.plot = function (host, spec) {
       width: Math.max(200, host.clientWidth), height: spec.height || (host.clientWidth < 520 ? 260 : 320),
       padding: [10, 14, 0, 0],
       scales: { x: { time: false, ...scale(x.log), range: x.log ? undefined : pad }, y: { ...scale(y.log), range: y.log ? undefined : y.range ? () => y.range : pad } },
-      axes: [axis(x.label, x.log), { ...axis(y.label, y.log), size: 58 }],
+      axes: [axis(x), { ...axis(y), size: 58 }],
       legend: { show: false },
       cursor: { points: { show: false }, y: false, drag: { x: true, y: false } },
       series: [{}, ...series.map((one) => {
