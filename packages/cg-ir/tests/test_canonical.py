@@ -90,6 +90,10 @@ RULES = {
         lambda b, x: b.add("Div", x, b.add("Add", b.add("Abs", x), b.constant((), [1.0]))),
         ["Softsign"],
     ),
+    "softsign has nothing else below": (
+        lambda b, x: b.add("Div", x, b.add("Add", b.add("Abs", x), b.constant((), [1.0]), b.add("Relu", x))),
+        ["Abs", "Relu", "Add", "Div"],
+    ),
     "division that broadcasts is none": (
         lambda b, x: b.add("Div", hard(b, x), b.constant((2, 4, 6, 6), [6.0])),
         ["Add", "Clip", "Div"],
