@@ -90,6 +90,10 @@ RULES = {
         lambda b, x: b.add("Div", x, b.add("Add", b.add("Abs", x), b.constant((), [1.0]))),
         ["Softsign"],
     ),
+    "softsign has nothing else below": (
+        lambda b, x: b.add("Div", x, b.add("Add", b.add("Abs", x), b.constant((), [1.0]), b.add("Relu", x))),
+        ["Abs", "Relu", "Add", "Div"],
+    ),
     "division that broadcasts is none": (
         lambda b, x: b.add("Div", hard(b, x), b.constant((2, 4, 6, 6), [6.0])),
         ["Add", "Clip", "Div"],
@@ -115,6 +119,7 @@ RULES = {
     "reshape and back": (lambda b, x: b.add("Reshape", b.add("Flatten", x, shape=(1, 144)), shape=IMAGE), []),
     "names of reshapes": (lambda b, x: b.add("Reshape", x, shape=(1, 144)), ["Flatten"]),
     "unsqueeze": (lambda b, x: b.add("Reshape", x, shape=(1, 4, 6, 1, 6)), ["Unsqueeze"]),
+    "more axes, but no new ones of 1": (lambda b, x: b.add("Reshape", x, shape=(1, 2, 2, 6, 6)), ["Reshape"]),
     "transpose twice": (
         lambda b, x: b.add("Transpose", b.add("Transpose", x, perm=(0, 2, 3, 1)), perm=(0, 2, 1, 3)),
         ["Transpose"],
@@ -337,3 +342,13 @@ def test_long_chains_take_linear_time():
     assert time.process_time() - start < 10
     assert len(canonical) == 3
     assert len(canonical.nodes[1].inputs) == 20_001
+
+
+def test_a_constant_that_repeats_one_number_is_that_number() -> None:
+    def sum_with(values):
+        b = GraphBuilder()
+        b.output(b.add("Add", b.input((1, 2)), b.constant((1, 2), values)))
+        return b.build()
+
+    assert sum_with([5.0, 5.0]).hash == sum_with([5.0]).hash
+    assert sum_with([5.0, 5.0]).hash != sum_with([5.0, 6.0]).hash
