@@ -243,9 +243,9 @@ def randomise(model: nn.Module) -> None:
 
 
 def random_like(tensor: torch.Tensor) -> torch.Tensor:
-    """Random elements: tokens, or numbers around zero."""
+    """Random elements: tokens, or numbers around zero; integers that are not all zero (edges, lengths) stay."""
     if tensor.dtype == torch.int64:
-        return torch.randint(5, 100, tensor.shape)
+        return tensor if not tensor.is_meta and bool(tensor.any()) else torch.randint(5, 100, tensor.shape)
     return torch.randn(tensor.shape)
 
 
