@@ -56,7 +56,7 @@ def test_one_record_is_all_that_an_operator_takes(tmp_path: Path) -> None:
     catalogue = copy / "operators" / "elementwise.py"
     text = catalogue.read_text(encoding="utf-8")
     (place,) = re.findall(r'^    _unary\("Erf".*\n', text, re.MULTILINE)
-    catalogue.write_text(text.replace(place, place + shown()), encoding="utf-8")
+    catalogue.write_text(text.replace(place, f"{place}{shown().rstrip()},\n"), encoding="utf-8")
     path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
     done = subprocess.run(
         [sys.executable, "-c", USE], env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False

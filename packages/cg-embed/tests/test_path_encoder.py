@@ -147,38 +147,3 @@ def test_gradient_of_the_module(recipe_of, network_of):
                 values.append(float((module(batch) @ readout).sum()))
             flat[i] -= sign * step
         assert float(grad[i]) == pytest.approx((values[0] - values[1]) / (2 * step), rel=1e-4, abs=1e-7)
-
-
-def test_adapting_to_a_pool(recipe_of, network_of):
-    """Training on a pool draws the vectors of networks together that functional features find alike; the encoder itself stays as it was."""
-    pytest.importorskip("torch")
-    from scipy.spatial.distance import pdist
-    from scipy.stats import spearmanr
-
-    from cg_embed.contrastive import functional_features
-
-    rng = np.random.default_rng(5)
-    graphs = [network_of(recipe_of(rng, int(n))) for n in rng.integers(4, 16, 48)]
-    encoder = PathEncoder(PathConfig(channels=8, seed=1))
-    before = {name: value.copy() for name, value in encoder.weights.items()}
-    adapted = encoder.adapt(graphs, steps=40)
-    assert all((encoder.weights[name] == value).all() for name, value in before.items())
-    wanted = pdist(functional_features(graphs))
-
-    def agreement(model):
-        x = model.encode(graphs)
-        z = (x - x.mean(axis=0)) / (x.std(axis=0) + 1e-6)
-        return spearmanr(pdist(z, "cosine"), wanted).statistic
-
-    assert agreement(adapted) > agreement(encoder) + 0.05
-    again = encoder.adapt(graphs, steps=40)
-    np.testing.assert_array_equal(adapted.encode(graphs), again.encode(graphs))
-
-
-def test_adapting_needs_two_networks(recipe_of, network_of):
-    pytest.importorskip("torch")
-    from cg_ir.errors import CgError
-
-    network = network_of(recipe_of(np.random.default_rng(6), 6))
-    with pytest.raises(CgError, match="at least 2"):
-        PathEncoder(PathConfig(channels=2)).adapt([network])

@@ -30,6 +30,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.modules.conv import _ConvNd
 from torch.utils.flop_counter import FlopCounterMode
 from zoo import one_line, prepare
 
@@ -175,6 +176,30 @@ class Twice(nn.Module):
         return self.layer(self.layer(x))
 
 
+class Pair(nn.Module):
+    """Two modules that hold one layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layer = nn.Linear(16, 16)
+        self.first, self.second = nn.Sequential(layer), nn.Sequential(layer)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.second(self.first(x))
+
+
+class Written(nn.Module):
+    """A map, and the product of what it gives: by ``torch.matmul`` or by the operator."""
+
+    def __init__(self, operator: bool) -> None:
+        super().__init__()
+        self.layer, self.operator = nn.Linear(16, 16, bias=False), operator
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.layer(x)
+        return x @ x.transpose(1, 2) if self.operator else torch.matmul(x, x.transpose(1, 2))
+
+
 class First(nn.Module):
     """The output sequence of a recurrent layer."""
 
@@ -239,6 +264,9 @@ CASES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], int, str]] = {
     "function instead of layer": (Functional, (1, 4, 10, 10), 8 * 4 * 9 * 100, "as the convolution"),
     "weights computed first": (lambda: Standardised(4, 8, 3), (1, 4, 10, 10), 8 * 4 * 9 * 100, "as the convolution"),
     "layer used twice": (Twice, (1, 10, 16), 2 * 10 * 16 * 16, "both uses"),
+    "layer of two modules": (Pair, (1, 10, 16), 2 * 10 * 16 * 16, "both uses"),
+    "product by torch.matmul": (lambda: Written(False), (1, 10, 16), 10 * 16 * 16 + 10 * 10 * 16, "a map, and 10 x 10 scores of 16"),
+    "product by @": (lambda: Written(True), (1, 10, 16), 10 * 16 * 16 + 10 * 10 * 16, "the same"),
     "products of activations": (Products, (1, 10, 16), 2 * 10 * 10 * 16, "10 x 10 scores of 16, and back"),
     "Einstein sums": (Einsum, (1, 10, 16), 2 * 10 * 10 * 16, "the same"),
     "fused attention": (Fused, (1, 4, 10, 16), 2 * 4 * 10 * 10 * 16, "4 heads of the same"),
@@ -312,7 +340,7 @@ def run(output: Path) -> None:
                 continue
             torch.manual_seed(0)
             module = build().eval()
-            own = classes(from_module(module, x))
+            own = classes(module, from_module(module, x))
             row = {"name": name, "hand": by_hand, "classes": own, **{c: count(c, module, x) for c in COUNTERS}}
             file.write(json.dumps(row) + "\n")
             file.flush()
@@ -329,16 +357,19 @@ FINDINGS = {
     "transposed": "thop and torchinfo multiply the weights of a transposed convolution by the places of its output, and onnx-tool counts twice that; each input element meets each weight once.",
     "tokens": "torchinfo counts a linear layer once for an example, however many tokens pass through it, and once however often it is used.",
     "functions": "Counters that hang on layers (thop, ptflops, torchinfo) do not see what `forward` computes with bare parameters or tensors: products of activations, Einstein sums, experts; "
-    "thop and ptflops not even a class of one's own that is derived from a convolution. calflops fails on a network without parameters.",
+    "thop and ptflops not even a class of one's own that is derived from a convolution. ptflops and calflops see `torch.matmul` and not `@`; calflops fails on a network without parameters.",
+    "shared": "thop, ptflops and calflops count a layer that two modules hold once more for each of them.",
     "attention": "In evaluation mode on a CPU torch's counter and fvcore do not see fused attention, nor what `nn.MultiheadAttention` and `nn.TransformerEncoderLayer` do in one call "
-    "(fvcore sees half of the latter); thop, calflops and torchinfo miss all or most of it, too. onnx-tool works on the exported file, and the exporter refuses these two layers.",
+    "(fvcore sees half of the latter); thop, calflops and torchinfo miss all or most of it, too. ptflops has a rule for timm's attention that counts its products "
+    "and leaves out its maps. onnx-tool works on the exported file, and the exporter refuses these two layers.",
     "recurrent": "fvcore and calflops count nothing for whole recurrent layers, torch's counter nothing for the LSTM; thop, ptflops, torchinfo and onnx-tool give more: biases, and the gates' "
     "work element by element.",
 }
 
 
-def classes(graph: cg_ir.Graph) -> list[str]:
-    """Which of `FINDINGS` a network has to do with, by its operators."""
+def classes(module: nn.Module, graph: cg_ir.Graph) -> list[str]:
+    """Which of `FINDINGS` a network has to do with, by its operators and modules."""
+    derived = any(isinstance(m, _ConvNd) and not type(m).__module__.startswith("torch.") for m in module.modules())
     found = {
         "additions": any(
             node.attrs.get("bias") for node in graph.nodes if node.op in ("Conv", "Gemm", "ConvTranspose")
@@ -346,7 +377,8 @@ def classes(graph: cg_ir.Graph) -> list[str]:
         "elements": any(OPERATORS[node.op].kind in ("norm", "activation", "pool", "resize") for node in graph.nodes),
         "transposed": any(node.op == "ConvTranspose" for node in graph.nodes),
         "tokens": any(node.op == "Gemm" and prod(node.shape[1:-1]) > 1 for node in graph.nodes),
-        "functions": any(node.op in ("MatMul", "Einsum", "ExpertGemm") for node in graph.nodes),
+        "functions": derived or any(node.op in ("MatMul", "Einsum", "ExpertGemm") for node in graph.nodes),
+        "shared": len(list(module.named_modules())) < len(list(module.named_modules(remove_duplicate=False))),
         "attention": any(node.op == "Attention" for node in graph.nodes),
         "recurrent": any(OPERATORS[node.op].kind == "recurrent" for node in graph.nodes),
     }
@@ -392,7 +424,10 @@ def _cell(found: int | str) -> str:
 
 
 def _percent(found: int | str, of: int) -> str:
-    return "fails" if isinstance(found, str) else "equal" if found == of else f"{100 * (found - of) / of:+.2g}"
+    if isinstance(found, str):
+        return "fails"
+    difference = 100 * (found - of) / of
+    return "equal" if found == of else f"{difference:+.0f}" if abs(difference) >= 10 else f"{difference:+.2g}"
 
 
 def main() -> None:

@@ -355,3 +355,27 @@ def test_bombs_are_refused(tmp_path, monkeypatch):
 def test_extras_hold_numbers_that_can_be_written(number):
     with pytest.raises(GraphError, match="extras: holds a number that is too large"):
         from_json(VALID.rstrip()[:-1] + f', "extras": {{"a": {number}}}}}')
+
+
+def test_the_limit_is_the_last_number_of_objects_and_lists_that_is_read(monkeypatch):
+    brackets = VALID.count("{") + VALID.count("[")
+    monkeypatch.setattr("cg_ir.serialization.read_limit", lambda: 32 * brackets)
+    assert from_json(VALID).nodes[1].op == "Conv"
+    monkeypatch.setattr("cg_ir.serialization.read_limit", lambda: 32 * brackets - 1)
+    with pytest.raises(GraphError, match=f"holds {brackets:,} objects and lists"):
+        from_json(VALID)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"Relu"', "7", "nodes[2].op: should be"),
+        ('"inputs": [1]', '"inputs": 1', "nodes[2].inputs: should be"),
+        ('"inputs": [1]', '"inputs": ["x"]', "nodes[2].inputs[0]: should be"),
+        ('"shape": [1, 3, 8, 8]', '"shape": 8', "nodes[0].shape: should be"),
+    ],
+)
+def test_the_place_in_a_document_is_said_once(old, new, message):
+    with pytest.raises(GraphError) as caught:
+        from_json(VALID.replace(old, new, 1))
+    assert str(caught.value).startswith(message)

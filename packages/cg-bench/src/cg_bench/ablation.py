@@ -26,7 +26,7 @@ _LABELS = (10, 50, 100)
 
 #: What each number of `cg_predict.settings.Settings` is replaced by: a value that takes its part away, or one far off.
 CHANGED: dict[str, float] = {
-    "similarity_temperature": 10.0, "similarity_weight": 0.0, "accord_weight": 0.0,
+    "similarity_temperature": 10.0, "similarity_weight": 0.0, "relevance_temperature": 10.0, "accord_weight": 0.0,
     "nearness_temperature": 1.0, "nearness_weight": 0.0, "nearness_limit": 3.0, "zoo_weight": 18.0, "prior_labels": 10.0, "temper": 1.0,
     "draws": 16, "calibration_labels": 0.0, "selected": 1e9,
 }  # fmt: skip

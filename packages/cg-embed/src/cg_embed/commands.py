@@ -19,8 +19,6 @@ from cg_ir.files import atomic_path
 from cg_ir.sources import Reading
 from cg_ir.terminal import json_option, say_written
 
-from .path_encoder import PathEncoder
-
 __all__ = ["embed", "pretrain"]
 
 _SUFFIXES = (".parquet", ".csv", ".npz")
@@ -37,9 +35,6 @@ _SUFFIXES = (".parquet", ".csv", ".npz")
     help="descriptors, neighbourhoods, path, or the directory of a checkpoint; may be repeated.",
 )  # fmt: skip
 @click.option(
-    "--adapt", is_flag=True, help="Train the path encoder further on the networks of FILE first (seconds; needs torch)."
-)
-@click.option(
     "-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
     help="Table to write: .parquet, .csv or .npz.",
 )  # fmt: skip
@@ -49,7 +44,6 @@ def embed(
     space: str | None,
     file: Path,
     encoders: tuple[str, ...],
-    adapt: bool,
     output: Path,
     as_json: bool,
     inputs: tuple[str, ...],
@@ -60,15 +54,11 @@ def embed(
     if output.suffix not in _SUFFIXES:
         raise SourceError(f"{output}: the name should end in {', '.join(_SUFFIXES)}")
     write = _writer(output)
-    models = [_encoder(encoder) for encoder in encoders]
-    if adapt and not any(isinstance(model, PathEncoder) for model in models):
-        raise SourceError("--adapt trains the path encoder: add --with path")
     names, graphs = _read(file, Reading(space, inputs, arguments, strict))
     columns: list[str] = []
     parts = []
-    for encoder, model in zip(encoders, models, strict=True):
-        if adapt and isinstance(model, PathEncoder):
-            model = model.adapt(graphs)
+    for encoder in encoders:
+        model = _encoder(encoder)
         parts.append(model.encode(graphs))
         columns += [f"{encoder}/{name}" if len(encoders) > 1 else name for name in model.names]
     write(names, columns, np.concatenate(parts, axis=1))
@@ -124,6 +114,7 @@ def _encoder(name: str) -> Any:
         )
     from .checkpoint import checkpoint_kind, shipped_directory
     from .contrastive_encoder import ContrastiveEncoder
+    from .path_encoder import PathEncoder
 
     directory = shipped_directory(name) if name == "path" else Path(name)
     kinds: dict[str, Callable[[Path], Any]] = {"path": PathEncoder.load, "contrastive": ContrastiveEncoder.load}

@@ -28,7 +28,6 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from cg_ir import batch as make_batch
-from cg_ir.errors import MissingExtra
 
 from .plan import Flow, Plan, compile_plan
 from .pretrained import Pretrained
@@ -166,34 +165,6 @@ class PathEncoder(Pretrained):
             flow = plan.forward if direction == "along" else plan.backward
             parts.append(_readout(plan, flow, tables, scratch, *_walk(plan, flow, tables, _logistic(w["mu"]), scratch)))
         return np.concatenate(parts, axis=1)
-
-    def adapt(self, graphs: Sequence[Any], steps: int = 150, seed: int = 0) -> PathEncoder:
-        """This encoder, trained further on an unlabelled pool, with functional soft positives; needs the extra ``torch``.
-
-        Vectors of the pool then tell its networks apart by what distinguishes them here. That helps a model that reads vectors alone; beside descriptors and
-        what other families taught it adds nothing, so `cg_predict.Predictor` does without (docs/results/embedding/objectives.md).
-
-        Args:
-            graphs: the pool, at least two different networks.
-            steps: of 64 networks each; 150 take about five seconds.
-            seed: of the batches.
-
-        Raises:
-            MissingExtra: torch is not installed.
-            TrainingError: fewer than two networks.
-        """
-        try:
-            from .pretrain import TrainingConfig, train
-        except ImportError as error:
-            if error.name is None or error.name.split(".")[0] not in ("torch", "torch_geometric"):
-                raise
-            raise MissingExtra("cg-embed", "torch", "training the encoder") from None
-        config = TrainingConfig(
-            options=asdict(self.config), steps=steps, batch=64, learning_rate=0.01, frozen=0.0, seed=seed
-        )
-        adapted = train(config, {"pool": list(graphs)}, start=self)
-        assert isinstance(adapted, PathEncoder)
-        return adapted
 
     # --- files --------------------------------------------------------------------------------------------------------
 

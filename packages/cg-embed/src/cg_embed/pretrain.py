@@ -171,9 +171,9 @@ def _check_sizes(families: Families) -> None:
 class _PathLearner(nn.Module):
     """`PathModule`, standardised over the batch, with a projection head if asked for."""
 
-    def __init__(self, config: TrainingConfig, start: PathEncoder | None = None) -> None:
+    def __init__(self, config: TrainingConfig) -> None:
         super().__init__()
-        self.body = PathModule(PathConfig(**config.options), None if start is None else start.weights)
+        self.body = PathModule(PathConfig(**config.options))
         d = self.body.config.dimension
         self.standardise = nn.BatchNorm1d(d, affine=False, track_running_stats=False)
         self.head = (
@@ -232,22 +232,19 @@ def train(
     directory: Path | None = None,
     resume: bool = False,
     report: Callable[[int, float], None] | None = None,
-    start: PathEncoder | None = None,
 ) -> PathEncoder | ContrastiveEncoder:
     """Train an encoder on graphs by family.
 
     Args:
-        config, families: what and on what.
         directory: where the state is kept (``state``), if anywhere.
         resume: go on from that state, if there is one.
         report: called after each step with its number and the loss.
-        start: a ``path`` encoder to go on from, of the same shape; its initial weights if absent.
     """
     _check_sizes(families)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         try:
-            learner = _PathLearner(config, start) if config.encoder == "path" else _ContrastiveLearner(config)
+            learner = (_PathLearner if config.encoder == "path" else _ContrastiveLearner)(config)
         except TypeError as error:
             raise TrainingError(f"options: {str(error).split(') ')[-1]}") from None
     optimizer = torch.optim.Adam(learner.parameters(), lr=config.learning_rate)

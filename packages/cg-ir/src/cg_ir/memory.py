@@ -28,9 +28,7 @@ _BYTES = {
 }  # fmt: skip
 #: Element types that weights and activations can be in.
 PRECISIONS = ("float32", "float16", "bfloat16", "float64")
-_REVIEWS = {"Reshape", "Flatten"}  # views only of what lies in one piece
-_VIEWS = {"Squeeze", "Unsqueeze", "Transpose", "Slice", "Expand", "Split", "Output"}
-_SCATTERS = {"Transpose", "Slice", "Expand"}  # views that may not lie in one piece
+_MOVES = {"Concat", "Gather", "Select", "Pad", "Roll", "Tile"}  # what moves elements keeps their type
 _SOURCES = {"Input", "Parameter", "Constant"}
 _IN_PLACE = {operator.name for operator in OPERATORS.values() if operator.in_place}
 _PAIRWISE = {"Add", "Max", "Min"}  # operators of many inputs that run two at a time
@@ -104,7 +102,7 @@ class _Buffers:
             self._width.append(_element_bytes(node, self._width[source] if inputs else element, element))
             view = bool(inputs) and self._is_view(node, source)
             self.holder.append(self.holder[source] if view else node.index)
-            self._dense.append(node.op not in _SCATTERS and (self._dense[source] if view else True))
+            self._dense.append(OPERATORS[node.op].view != "strided" and (self._dense[source] if view else True))
             held = view or node.op in ("Parameter", "Constant")
             self.own.append(0 if held else self._width[-1] * prod(node.shape) * (batch if grows[-1] else 1))
             self.partial.append(self.own[-1] if len(inputs) > 2 and node.op in _PAIRWISE else 0)
@@ -114,7 +112,8 @@ class _Buffers:
             return self._graph.nodes[source].op == "Split"
         if node.op in self._in_place:
             return self._readers[source] == 1 and self._graph.nodes[source].op not in _SOURCES
-        return node.op in _VIEWS or (node.op in _REVIEWS and self._dense[source])
+        kind = OPERATORS[node.op].view
+        return self._dense[source] if kind == "dense" else bool(kind)
 
     def last_uses(self) -> dict[int, int]:
         """The last node that reads each buffer; the number of nodes for those of inputs and outputs, which stay."""
@@ -174,8 +173,7 @@ def _element_bytes(node: Node, first: int, element: int) -> int:
         return _width(str(node.attrs.get(result, result)), element)
     if not node.inputs:
         return element
-    operator_moves = node.op in _VIEWS | _REVIEWS | {"Concat", "Gather", "Select", "Pad", "Roll", "Tile"}
-    return first if operator_moves else element
+    return first if OPERATORS[node.op].view or node.op in _MOVES else element
 
 
 def _width(dtype: str, element: int) -> int:

@@ -114,7 +114,8 @@ class Context:
     @cached_property
     def _features(self) -> tuple[Floats, Whitening, PoolScale | None, Floats | None]:
         """Weights of descriptors, their components, scale of the encoder's vectors and weights of these."""
-        weights = self.prior.relevance()
+        similarity = self._prior.similarity if isinstance(self._prior, PooledPrior) and self.prior.experts else None
+        weights = self.prior.relevance(similarity)
         relevant = weights.get("descriptors", np.ones(self.around.descriptors.shape[1], dtype=np.float32))
         whitening = Whitening(0.5, _COMPONENTS).fit(self.scale.standardise(self.around.descriptors))
         if self.around.vectors is None:

@@ -85,11 +85,21 @@ class Prior:
         """For each table the families that share cells with its own, as one name: they count once."""
         return {table: " ".join(relatives_of((expert.family,))) for table, expert in self.experts.items()}
 
-    def relevance(self) -> dict[str, NDArray[np.float32]]:
-        """Weights of features by kind: the geometric mean over families."""
+    def relevance(self, similarity: Mapping[str, float] | None = None) -> dict[str, NDArray[np.float32]]:
+        """Weights of features by kind: the geometric mean over families.
+
+        Args:
+            similarity: of each table to a pool; those like it count for more.
+        """
         if not self.experts:
             return {}
         shares = self._shares()
+        if similarity is not None:
+            near = {
+                t: share * float(np.exp(similarity[t] / self.settings.relevance_temperature))
+                for t, share in shares.items()
+            }
+            shares = {t: share / sum(near.values()) for t, share in near.items()}
         return {
             kind: np.exp(np.sum([shares[t] * e.relevance[kind] for t, e in self.experts.items()], axis=0)).astype(
                 np.float32

@@ -20,6 +20,7 @@ class Settings:
         zoo_weight: in place of nearness_weight for the trees of a zoo, which know most kinds of networks.
         accord_weight: of the sizes where they rank the pool alike, times the square of their mean correlation.
         size_weight: without a pool, weight of each of three sizes, in standard deviations over all families, beside such trees.
+        relevance_temperature: difference in similarity that divides by e how much a family's weights of features count in kernels.
         prior_labels: labels with every so many of which the share of the score without labels falls by e, before it is seen how well it tells them.
         exact_labels: labels up to which the Gaussian process is exact; beyond, trees learn what it leaves unexplained.
         draws: hyper-parameter settings drawn from their prior at first, over all kernels.
@@ -36,6 +37,7 @@ class Settings:
     zoo_weight: float = 60.0
     accord_weight: float = 1.0
     size_weight: float = 0.4
+    relevance_temperature: float = 0.1
     prior_labels: float = 3.0
     exact_labels: int = 1500
     draws: int = 160

@@ -29,7 +29,7 @@ from cg_predict.kernels import Whitening
 from cg_predict.metrics import spearman
 from cg_predict.pool import PoolScale
 from cg_predict.predictor import Predictor
-from cg_predict.tables import SPACES, LabelledFamily, read_family
+from cg_predict.tables import LabelledFamily, family_named, read_family
 from cg_predict.targets import normal_scores
 from cg_predict.threads import single_threaded
 
@@ -109,10 +109,7 @@ class _Pool:
 
     @classmethod
     def read(cls, name: str, data: Path, size: int) -> _Pool:
-        family = next((f for f in SPACES if f.name == name), None)
-        if family is None:
-            raise CgError(f"there is no family '{name}'; there are {', '.join(f.name for f in SPACES)}")
-        labelled = read_family(family, data).sample(size, np.random.default_rng(0))
+        labelled = read_family(family_named(name), data).sample(size, np.random.default_rng(0))
         graphs = labelled.graphs()
         return cls(labelled, graphs, _views(descriptors().encode(graphs), DESCRIPTORS, "components"))
 
@@ -341,7 +338,7 @@ class Study:
             return
         for family in dict.fromkeys(key[0] for key in missing):
             with embedding_from(make(family)):
-                predictor = Predictor((family,), embedding=embedding, warn=False)
+                predictor = Predictor((family_named(family).name,), embedding=embedding, warn=False)
                 pool = self._pool(family)
                 for key in missing:
                     if key[0] == family:

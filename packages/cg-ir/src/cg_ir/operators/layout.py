@@ -270,20 +270,20 @@ LAYOUT = [
     _layout(
         "Split", split_shape, "Cut along an axis; the further parts are read by Select.", further=split_parts,
         attributes={"axis": AXIS, "split": Attribute("ints", minimum=1, doc="sizes of the parts")},
-        batch=batch.along, torch=split_torch, to_onnx=split_onnx,
+        batch=batch.along, view="view", torch=split_torch, to_onnx=split_onnx,
     ),
-    _layout("Reshape", reshape_shape, "The same elements in another shape.", **_RESHAPE),
-    _layout("Flatten", reshape_shape, "All axes after the batch in one.", **_RESHAPE),
-    _layout("Squeeze", reshape_shape, "Axes of size 1 left out.", **_RESHAPE),
-    _layout("Unsqueeze", reshape_shape, "Axes of size 1 put in.", **_RESHAPE),
+    _layout("Reshape", reshape_shape, "The same elements in another shape.", view="dense", **_RESHAPE),
+    _layout("Flatten", reshape_shape, "All axes after the batch in one.", view="dense", **_RESHAPE),
+    _layout("Squeeze", reshape_shape, "Axes of size 1 left out.", view="view", **_RESHAPE),
+    _layout("Unsqueeze", reshape_shape, "Axes of size 1 put in.", view="view", **_RESHAPE),
     _layout(
         "Transpose", transpose_shape, "Axes in another order.",
         attributes={"perm": Attribute("ints", minimum=0, doc="the input's axis for each of the output")},
-        batch=transpose_batch, torch=transpose_torch,
+        batch=transpose_batch, view="strided", torch=transpose_torch,
     ),
-    _layout("Slice", slice_shape, "A range of every axis.", attributes=RANGES, batch=slice_batch, torch=slice_torch, to_onnx=slice_onnx),
+    _layout("Slice", slice_shape, "A range of every axis.", attributes=RANGES, batch=slice_batch, view="strided", torch=slice_torch, to_onnx=slice_onnx),
     _layout(
-        "Expand", expand_shape, "Repeated to a broadcast shape.", batch=batch.broadcast, torch="{x}.expand({wanted})", to_onnx=expand_onnx
+        "Expand", expand_shape, "Repeated to a broadcast shape.", batch=batch.broadcast, view="strided", torch="{x}.expand({wanted})", to_onnx=expand_onnx
     ),
     _layout(
         "Tile", tile_shape, "Repeated along axes.", attributes={"repeats": Attribute("ints", minimum=1, doc="how often, each axis")},

@@ -45,6 +45,8 @@ class Operator:
             are brought to), the name of an attribute that states it, or the type itself.
         gain: second moment of the output where the input is a unit Gaussian, of functions of one tensor; None where it was not worked out.
         gate: functions whose value at x multiplies x, outermost first, where that product is the operator.
+        view: whether the result lies in the buffer of the input: not at all (empty), as it lies there (``view``), perhaps not in one piece
+            (``strided``), or only where the input lies in one piece (``dense``).
         in_place: whether the common model libraries let it overwrite its input.
         owns: the call that makes what it learns (:mod:`cg_ir.operators.torch_text`); empty where this use owns nothing.
         owned: what an attribute that holds it is called.
@@ -73,6 +75,7 @@ class Operator:
     result: str = "first"
     gain: float | None = None
     gate: tuple[str, ...] = ()
+    view: str = ""
     in_place: bool = False
     owns: Callable[[Use], Template] | None = None
     owned: str = ""

@@ -108,7 +108,10 @@ SOURCES = [
         "Input", "source", (0, 0), stated, "What the network is given.", onnx=False,
         attributes={"index": _INDEX, "dtype": DTYPE}, result="dtype", to_onnx=input_onnx,
     ),
-    Operator("Output", "sink", (1, 1), same, "What the network returns.", onnx=False, attributes={"index": _INDEX}, batch=batch.keeps, to_onnx=output_onnx),
+    Operator(
+        "Output", "sink", (1, 1), same, "What the network returns.", onnx=False,
+        attributes={"index": _INDEX}, batch=batch.keeps, view="view", to_onnx=output_onnx,
+    ),
     Operator(
         "Parameter", "source", (0, 0), stated, "A bare learned tensor: class token, position embedding, layer scale.", onnx=False,
         tensors=parameter_tensors, result="float32", owns=parameter_layer, owned="parameter", to_onnx=parameter_onnx,
