@@ -158,5 +158,16 @@ def test_a_process_on_the_readout_learns_from_labels(kind, family):
 
 
 def test_an_unknown_tuning_is_refused():
-    with pytest.raises(CgError, match="tuning should be one of all, process, not 'head'"):
+    with pytest.raises(CgError, match="tuning should be one of all, process, both, not 'head'"):
         KGNNPredictor(tuning="head")
+
+
+def test_tuned_weights_and_a_process_are_averaged(family):
+    graphs, labels = family
+    short = {"epochs": 2, "tuning_epochs": 4}
+    found = {}
+    for tuning in ("all", "process", "both"):
+        predictor = KGNNPredictor(tuning=tuning, **short).pretrain({"stacks": (graphs[:40], labels[:40])})
+        predictor.fit(graphs[40:60], labels[40:60], pool=graphs)
+        found[tuning] = predictor.predict(graphs[60:], pool=graphs)
+    np.testing.assert_allclose(found["both"], (found["all"] + found["process"]) / 2, rtol=1e-4, atol=1e-5)

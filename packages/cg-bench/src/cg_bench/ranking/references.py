@@ -1,6 +1,6 @@
 """The paper's recipe and the plain k-GNN; they train for a minute, so they run with fewer draws and labels.
 
-The target's labels train a Gaussian process on their readout, which is ahead of training all weights and far quicker (docs/results/embedding/recipe.md).
+The target's labels train a Gaussian process on their readout, which is far quicker than training all weights (docs/results/embedding/recipe.md).
 """
 
 from __future__ import annotations
