@@ -404,4 +404,5 @@ def docs(session: nox.Session) -> None:
         "docs",
         "docs/_build/html",
         *session.posargs,
+        env=ONE_THREAD,
     )
