@@ -202,7 +202,6 @@ def speechbrain() -> Networks:
         causal=False,
     )
     yield net(f"{lobes}.ResNet", "ResNet", sound, input_size=40, channels=[16, 16, 32, 32])
-    yield net(f"{lobes}.L2I", "Psi", numbers(1, 16, 16), label="L2I", n_comp=10)
 
 
 def asteroid() -> Networks:
@@ -213,8 +212,6 @@ def asteroid() -> Networks:
     yield net("asteroid.models", "DPTNet", wave, n_src=2, n_repeats=1)
     yield net("asteroid.models", "SuDORMRFNet", wave, n_src=2, num_blocks=2)
     yield net("asteroid.models", "SuDORMRFImprovedNet", wave, n_src=2, num_blocks=2)
-    yield net("asteroid.models", "DCUNet", numbers(1, 1, 16000), architecture="DCUNet-10")
-    yield net("asteroid.models", "DCCRNet", numbers(1, 1, 16000), architecture="DCCRN-CL")
     yield net("asteroid.models", "DeMask", wave)
     yield net("asteroid.models", "LSTMTasNet", wave, n_src=2, hid_size=64, n_layers=2)
 
@@ -231,7 +228,7 @@ def vit_pytorch() -> Networks:
     yield net("vit_pytorch.rvt", "RvT", small, **plain)
     merging = {**plain, "patch_merge_layer": 1, "patch_merge_num_tokens": 4}
     yield net("vit_pytorch.vit_with_patch_merger", "ViT", small, label="PatchMergingViT", **merging)
-    yield net("vit_pytorch.pit", "PiT", small, **size, patch_size=14, depth=(1, 1))
+    yield net("vit_pytorch.pit", "PiT", small, **size, patch_size=16, depth=(1, 1))
     stages = {"image_size": 224, "stages": 3, "dim": (32, 48, 64), "depth": 1, "heads": (2, 3, 4), "mlp_mult": 2}
     yield net("vit_pytorch.levit", "LeViT", image, **stages, num_classes=10)
     yield net("vit_pytorch.cvt", "CvT", small, num_classes=10)
@@ -248,8 +245,6 @@ def vit_pytorch() -> Networks:
     mobile = {"image_size": (256, 256), "dims": [96, 120, 144], "channels": channels, "num_classes": 10}
     yield net("vit_pytorch.mobile_vit", "MobileViT", large, **mobile)
     yield net("vit_pytorch.xcit", "XCiT", small, **plain, cls_depth=1)
-    frames = {"frames": 4, "image_patch_size": 16, "frame_patch_size": 2, "spatial_depth": 1, "temporal_depth": 1}
-    yield net("vit_pytorch.vivit", "ViT", numbers(1, 3, 4, 64, 64), label="ViViT", **size, **frames)
 
 
 def x_transformers() -> Networks:
@@ -284,11 +279,6 @@ def kornia() -> Networks:
     """Descriptors of patches, detectors, backbones."""
     yield from each("kornia.feature", "HardNet HyNet TFeat SOSNet HardNet8", numbers(1, 1, 32, 32), pretrained=False)
     yield net("kornia.feature", "DISK", numbers(1, 3, 64, 64))
-    yield net("kornia.filters", "DexiNed", numbers(1, 3, 64, 64), pretrained=False)
-    yield net(
-        "kornia.contrib", "VisionTransformer", numbers(1, 3, 64, 64), image_size=64, embed_dim=64, depth=2, num_heads=4
-    )
-    yield net("kornia.contrib", "MobileViT", numbers(1, 3, 256, 256), mode="xxs")
 
     def edges() -> nn.Module:
         filters = import_module("kornia.filters")
