@@ -135,3 +135,12 @@ def test_simplify_leaves_out_layout_operators():
     builder.output(builder.add("Relu", x))
     data = data_of(Parsed(graph_page(builder.build(), simplify=True)), "graph-data")
     assert [s["op"] for s in data["signatures"]] == ["Input", "Relu", "Output"]
+
+
+def test_halves_of_surrogate_pairs_can_be_written():
+    """UTF-8 cannot hold them: the title shows the escape, the data keeps the name."""
+    b = GraphBuilder("half \ud800")
+    b.output(b.add("Relu", b.input((1, 3, 8, 8)), region="r\udfff"))
+    text = graph_page(b.build()).encode("utf-8").decode("utf-8")
+    assert r"<title>half \ud800</title>" in text
+    assert r'"r\udfff"' in text

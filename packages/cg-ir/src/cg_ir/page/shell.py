@@ -14,8 +14,8 @@ from cg_ir.errors import CgError
 
 __all__ = ["asset", "embedded_json", "page"]
 
-#: Characters that could end a script element or, in old parsers, a JavaScript string.
-_UNSAFE = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
+#: Characters that could end a script element or, in old parsers, a JavaScript string, and halves of surrogate pairs, which UTF-8 cannot hold.
+_UNSAFE = {code: f"\\u{code:04x}" for code in (*map(ord, "<>&\u2028\u2029"), *range(0xD800, 0xE000))}
 
 _TEMPLATE = """<!DOCTYPE html>
 <html lang="en"{theme}>
@@ -65,7 +65,7 @@ def page(
     """A whole HTML document without outside references.
 
     Args:
-        title: plain text; it is escaped.
+        title: plain text; it is escaped, and halves of surrogate pairs stand as ``\\ud800``.
         main: markup of the page's body, the caller's own (nothing from data).
         data: JSON values by the id under which the scripts find them.
         scripts: JavaScript texts, run in this order after the markup; only these may run (their digests are in the policy).
@@ -88,7 +88,7 @@ def page(
         theme="" if theme == "auto" else f' data-theme="{theme}"',
         version=cg_ir.__version__,
         refresh="" if refresh is None else f'\n<meta http-equiv="refresh" content="{max(1, round(refresh))}">',
-        title=html.escape(title),
+        title=html.escape(title.encode("utf-8", "backslashreplace").decode("utf-8")),
         styles="\n".join(f"<style>{text}</style>" for text in styles),
         body_class=body_class,
         main=main,
