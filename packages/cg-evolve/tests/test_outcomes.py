@@ -96,20 +96,26 @@ def cluster(tmp_path: Path) -> Iterator[dict[str, Any]]:
         [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "0", "--no-dashboard", "--scheduler-file", str(place)],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    nanny = subprocess.Popen(
+    nanny = join(place)
+    parts: dict[str, Any] = {"scheduler": scheduler, "nanny": nanny, "file": place, "further": []}
+    yield parts
+    for process in (nanny, scheduler, *parts["further"]):
+        process.kill()
+        process.wait()
+
+
+def join(place: Path) -> subprocess.Popen[bytes]:
+    """A worker with its nanny."""
+    return subprocess.Popen(
         [sys.executable, "-m", "distributed.cli.dask_worker", "--nthreads", "1", "--no-dashboard", "--scheduler-file", str(place)],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    yield {"scheduler": scheduler, "nanny": nanny, "file": place}
-    for process in (nanny, scheduler):
-        process.kill()
-        process.wait()
 
 
 @pytest.mark.attack
 @pytest.mark.parametrize("part", ["worker", "nanny", "scheduler"])
 def test_a_run_outlives_what_dask_consists_of(tmp_path: Path, cluster: dict[str, Any], part: str) -> None:
-    """Its worker is replaced; without nanny or scheduler the command ends with one line, and what was done is kept."""
+    """A worker is replaced by its nanny; without both the run waits for another worker to come; without scheduler the command ends with one line."""
     import distributed
 
     with distributed.Client(scheduler_file=str(cluster["file"]), timeout=120) as client:
@@ -126,9 +132,11 @@ def test_a_run_outlives_what_dask_consists_of(tmp_path: Path, cluster: dict[str,
             time.sleep(0.05)
         os.kill(worker if part == "worker" else cluster[part].pid, signal.SIGKILL)
         before = finished(tmp_path / "run")
+        if part == "nanny":
+            cluster["further"].append(join(cluster["file"]))
         _, said = search.communicate(timeout=300)
     assert "Traceback" not in said
-    assert search.returncode == (0 if part == "worker" else 2), said
+    assert search.returncode == (2 if part == "scheduler" else 0), said
     assert set(before) <= set(finished(tmp_path / "run"))
     subprocess.run([*command, "--retry-failed"], check=True, capture_output=True, timeout=300)
     assert len(finished(tmp_path / "run")) == 12

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures as futures
 import contextlib
+import logging
 import os
 import sys
 import time
@@ -178,6 +179,9 @@ class DaskBackend(ExecutorBackend):
         except ImportError:
             raise MissingExtra("cg-evolve", "dask", "--dask") from None
         self._distributed = distributed
+        logging.getLogger("distributed.client").setLevel(
+            logging.CRITICAL
+        )  # it logs tracebacks of what is said here in one line
         self._cluster = None
         self._resources = dict(resources or {})
         try:
@@ -213,8 +217,12 @@ class DaskBackend(ExecutorBackend):
         return self._client.submit(run_job, job, key=key, pure=False, resources=self._resources or None)
 
     def _wait(self, seconds: float | None) -> None:
-        with contextlib.suppress(TimeoutError, self._distributed.TimeoutError):  # by the second, for interrupts
+        try:  # by the second, for interrupts
             self._distributed.wait(list(self._running), timeout=1.0, return_when="FIRST_COMPLETED")
+        except (TimeoutError, self._distributed.TimeoutError):
+            pass
+        except futures.CancelledError:
+            raise SearchError("the connection to the Dask scheduler is lost; what is done is kept") from None
 
     def _workers(self, future: Any) -> list[str]:
         return [w for w, keys in self._client.processing().items() if future.key in keys]
