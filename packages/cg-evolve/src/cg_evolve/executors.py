@@ -179,9 +179,8 @@ class DaskBackend(ExecutorBackend):
         except ImportError:
             raise MissingExtra("cg-evolve", "dask", "--dask") from None
         self._distributed = distributed
-        logging.getLogger("distributed.client").setLevel(
-            logging.CRITICAL
-        )  # it logs tracebacks of what is said here in one line
+        # It logs tracebacks of what is said here in one line.
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
         self._cluster = None
         self._resources = dict(resources or {})
         try:

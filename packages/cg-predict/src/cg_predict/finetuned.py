@@ -358,8 +358,8 @@ class FineTunedPredictor(_Network):
         encoder: contrastively pre-trained; a randomly initialised one of ``config`` if absent.
         config: shape of a new encoder.
         epochs: on the sources; more make it forget what families share.
-        tuning: ``all``, as in the paper; ``process``, a Gaussian process on the readout of the encoder that the sources have trained, which takes a hundredth
-            of the time; or ``both``, their mean. Which is ahead depends on the family (docs/results/embedding/recipe.md).
+        tuning: ``all``, as in the paper; ``process``, a Gaussian process on the readout of the encoder that the sources have trained, which needs no gradient;
+            or ``both``, their mean. Which is ahead depends on the family (docs/results/embedding/recipe.md).
         tuning_epochs: of ``all`` and ``both``, on the target's labels.
         batch_size: on the sources.
         rate: of Adam, on the sources.

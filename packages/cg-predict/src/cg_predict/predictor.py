@@ -319,11 +319,8 @@ class Predictor(Pretrained, Estimator):
             for s in (SELECTED if selected else STRUCTURES)
         ]
         structures = list(dict.fromkeys(s for s in structures if s.views))
-        draws = (
-            settings.draws
-            if not labels
-            else int(np.clip(_DRAWS_A_LABEL * labels, settings.draws // 10, settings.draws))
-        )
+        few = max(_DRAWS_A_LABEL * labels, settings.draws // 10)
+        draws = min(few, settings.draws) if labels else settings.draws
         return AveragedGaussianProcess(
             structures, rng=np.random.default_rng([self.seed, 0]), draws=draws // len(structures),
             refinements=3 if selected else 6, temper=settings.temper, left_out=not selected,
