@@ -8,15 +8,18 @@ from scipy.stats import norm, rankdata
 from sklearn.decomposition import PCA
 from sklearn.ensemble import ExtraTreesRegressor, GradientBoostingRegressor
 from sklearn.gaussian_process.kernels import Matern
+from sklearn.svm import SVR
 from sklearn.tree import DecisionTreeRegressor
 
 from cg_predict.agreement import agreement_weights
 from cg_predict.calibration import QuantileMap, expectation
 from cg_predict.experts import rank_correlations, representatives
+from cg_predict.halves import Halves
 from cg_predict.kernels import Whitening, matern52, squared_distances
 from cg_predict.metrics import precision_at_top, rank_of_best, regret, spearman
 from cg_predict.pool import GRID, PoolScale
 from cg_predict.relevance import likelihood_gradient, relevance
+from cg_predict.support_vectors import SupportVectors
 from cg_predict.targets import LabelError, check_labels, merge_duplicates, normal_scores
 from cg_predict.trees import Forest
 
@@ -65,6 +68,29 @@ def test_forests_of_unequal_and_large_trees_in_blocks(monkeypatch):
     expected = 3.0 + sum(w * tree.predict(x) for w, tree in zip([1.0, -2.0, 0.5, 1.0], trees, strict=True))
     np.testing.assert_allclose(forest.predict(x), expected, atol=1e-5)
     assert forest.predict(x[:0]).shape == (0,)
+
+
+def test_support_vectors_predict_as_scikit_learn_does():
+    x = RNG.normal(size=(120, 5)).astype(np.float32) * [1, 10, 0.1, 1, 0]  # the last feature is constant
+    y = np.sin(x[:, 0]) + 0.1 * x[:, 1]
+    ours = SupportVectors.fitted(x, y, rate=0.4, penalty=2.0)
+    assert ours.columns.tolist() == [0, 1, 2, 3]
+    z = np.clip((x[:, :4] - x[:, :4].mean(0)) / x[:, :4].std(0), -3, 3)
+    theirs = SVR(gamma=0.1, C=2.0, epsilon=0.06).fit(z, y).predict(z)
+    np.testing.assert_allclose(ours.predict(x), theirs, atol=1e-4)
+    far = np.full((1, 5), 1e6)
+    np.testing.assert_allclose(ours.predict(far), ours.predict(ours.centre[None, [0, 1, 2, 3, 0]] + 1e3), atol=1e-4)
+    np.testing.assert_allclose(SupportVectors.from_arrays(ours.to_arrays()).predict(x), ours.predict(x), atol=0.01)
+
+
+def test_halves_are_the_mean_of_trees_and_a_smooth_function():
+    x = RNG.normal(size=(80, 3)).astype(np.float32)
+    y = x[:, 0] * x[:, 1]
+    model = GradientBoostingRegressor(n_estimators=20, random_state=0).fit(x, y)
+    trees = Forest.from_trees([s[0].tree_ for s in model.estimators_], [0.1] * 20, float(y.mean()))
+    halves = Halves(trees, SupportVectors.fitted(x, y, 0.3, 3.0))
+    np.testing.assert_allclose(halves.predict(x), (model.predict(x) + halves.smooth.predict(x)) / 2, atol=1e-5)
+    np.testing.assert_allclose(Halves.from_arrays(halves.to_arrays()).predict(x), halves.predict(x), atol=0.02)
 
 
 def test_pool_scale_standardises_ranks_and_drops_constants():

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cg_predict.effects import Effects, family_effects
+from cg_predict.halves import Halves
 from cg_predict.pool import PoolScale
 from cg_predict.relevance import relevance
+from cg_predict.support_vectors import SupportVectors
 from cg_predict.targets import normal_scores
 from cg_predict.trees import Forest
 
@@ -24,6 +26,10 @@ TREE_GROUPS = ("plain", "paths", "signal")
 KNOWN, KNOWN_OF_A_ZOO = 64, 384
 #: Parts of a family that are ranked by themselves besides the whole, and networks taken from each.
 SLICES, SLICE = 9, 150
+#: Networks, or rows of slices, that smooth functions are held up by at most; a zoo's by all of its networks.
+HELD_UP, HELD_UP_ON_RANKS = 500, 300
+#: Rate and penalty of smooth functions of descriptors and of ranks.
+SMOOTH, SMOOTH_ON_RANKS = (0.1, 2.0), (0.3, 3.0)
 
 
 @dataclass(frozen=True)
@@ -63,8 +69,8 @@ class Expert:
 
     Args:
         family: that ``exclude`` names.
-        relative: trees on ranks of descriptors within a pool.
-        absolute: trees on descriptors as they are.
+        relative: of ranks of descriptors within a pool.
+        absolute: of descriptors as they are.
         effects: of descriptors standardised over a pool.
         correlations: of ranks of descriptors with each other in the family, (d, d).
         known: descriptors of some of its networks, (m, d).
@@ -74,8 +80,8 @@ class Expert:
     """
 
     family: str
-    relative: Forest
-    absolute: Forest
+    relative: Halves
+    absolute: Halves
     effects: Effects
     correlations: NDArray[np.floating[Any]]
     known: NDArray[np.floating[Any]]
@@ -85,10 +91,8 @@ class Expert:
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Compact arrays by name; the inverse of `from_arrays`."""
-        forests = {"relative": self.relative, "absolute": self.absolute}
-        arrays = {
-            f"{kind}/{key}": value for kind, forest in forests.items() for key, value in forest.to_arrays().items()
-        }
+        functions = {"relative": self.relative, "absolute": self.absolute}
+        arrays = {f"{kind}/{key}": value for kind, f in functions.items() for key, value in f.to_arrays().items()}
         arrays |= {f"relevance/{kind}": value.astype(np.float16) for kind, value in self.relevance.items()}
         return arrays | {
             "precision": _pack(self.effects.precision),
@@ -110,7 +114,7 @@ class Expert:
             return {key[len(prefix) :]: value for key, value in arrays.items() if key.startswith(prefix)}
 
         return cls(
-            family, Forest.from_arrays(under("relative/")), Forest.from_arrays(under("absolute/")),
+            family, Halves.from_arrays(under("relative/")), Halves.from_arrays(under("absolute/")),
             Effects(_unpack(arrays["precision"]), arrays["information"]), _unpack(arrays["correlations"]),
             arrays["known"].astype(np.float32), tuple(names),
             {kind: value.astype(np.float32) for kind, value in under("relevance/").items()}, bool(arrays["zoo"][0]),
@@ -122,7 +126,8 @@ def train_expert(source: Source, groups: Sequence[str], seed: int) -> Expert:
 
     Trees on ranks see the family as a whole and slices of it, networks between two values of one descriptor: what holds within every part carries over
     better than what holds in the whole alone. A zoo has parts of every kind in it, and its labels mean the same in each: trees on descriptors learn them as
-    they are, and are extremely randomised ones (Geurts, Ernst and Wehenkel 2006), which go less astray between its kinds.
+    they are, and are extremely randomised ones (Geurts, Ernst and Wehenkel 2006), which go less astray between its kinds. Beside the trees stand smooth functions
+    of the same (`Halves`), of fewer networks, for each of which they take time.
 
     Args:
         source: the table.
@@ -133,12 +138,14 @@ def train_expert(source: Source, groups: Sequence[str], seed: int) -> Expert:
 
     rng = np.random.default_rng(seed)
     ranks, scores = _slices(source, rng)
-    readable = np.isin(np.array(groups), TREE_GROUPS)
+    ranks *= np.isin(np.array(groups), TREE_GROUPS).astype(np.float32)
     least = int(np.clip(len(source.x) // 12, 5, 30))
     relative = GradientBoostingRegressor(
         n_estimators=120, learning_rate=0.07, max_leaf_nodes=8, max_depth=None, max_features=0.1, min_samples_leaf=least,
         random_state=seed,
-    ).fit(np.where(readable, ranks, np.float32(0)), scores)  # fmt: skip
+    ).fit(ranks, scores)  # fmt: skip
+    labels = source.scores if source.zoo is None else source.zoo
+    labels = (labels - labels.mean()) / max(float(labels.std()), 1e-9)
     if source.zoo is None:
         absolute = _boosted(
             GradientBoostingRegressor(
@@ -148,8 +155,12 @@ def train_expert(source: Source, groups: Sequence[str], seed: int) -> Expert:
         )  # fmt: skip
     else:
         forest = ExtraTreesRegressor(60, min_samples_leaf=4, max_features=1 / 3, random_state=seed)
-        forest.fit(source.x, (source.zoo - source.zoo.mean()) / max(float(source.zoo.std()), 1e-9))
+        forest.fit(source.x, labels)
         absolute = Forest.from_trees([tree.tree_ for tree in forest.estimators_], [1 / len(forest)] * len(forest))
+    held = rng.permutation(len(ranks))[:HELD_UP_ON_RANKS]
+    smooth_on_ranks = SupportVectors.fitted(ranks[held], scores[held], *SMOOTH_ON_RANKS)
+    held = rng.permutation(len(source.x))[: HELD_UP if source.zoo is None else None]
+    smooth = SupportVectors.fitted(source.x[held], labels[held], *SMOOTH)
     z = PoolScale(source.x).standardise_all(source.x)
     compared = np.array(groups) != "pairs"
     chosen = representatives(source.x, KNOWN if source.zoo is None else KNOWN_OF_A_ZOO)
@@ -158,7 +169,7 @@ def train_expert(source: Source, groups: Sequence[str], seed: int) -> Expert:
         for kind, x in (("descriptors", source.x), ("embedding", source.vectors))
     }
     return Expert(
-        source.family, _boosted(relative), absolute, family_effects(z, source.scores),
+        source.family, Halves(_boosted(relative), smooth_on_ranks), Halves(absolute, smooth), family_effects(z, source.scores),
         rank_correlations(np.where(compared, PoolScale(source.x).ranks(source.x), np.float32(0))),
         source.x[chosen], tuple(source.names[i] for i in chosen) if source.names else (), weights,
         source.zoo is not None,
