@@ -34,6 +34,22 @@ def test_each_draw_predicts_as_scikit_learn_does():
     np.testing.assert_allclose(std, np.sqrt(spread**2 + draw.noise), atol=1e-5)
 
 
+def test_of_many_labels_some_choose_the_settings_and_all_are_learned_from(monkeypatch):
+    x, y, new, truth = data(n=90, m=60)
+
+    def fitted():
+        return AveragedGaussianProcess([Structure(("x",))], rng=np.random.default_rng(1)).fit({"x": x}, y)
+
+    whole = fitted()
+    monkeypatch.setattr("cg_predict.gp.SCREENED", 45)
+    screened = fitted()
+    assert [len(factor) for factor in screened._factors] == [90] * len(screened.draws_)
+    best = screened.draws_[0]
+    assert screened._evaluate(best)[0] == pytest.approx(whole._evaluate(best)[0], abs=1e-9)  # all labels count
+    error, whole_error = (np.mean((p.predict({"x": new}) - truth) ** 2) for p in (screened, whole))
+    assert error < 1.2 * whole_error + 1e-3
+
+
 def test_evidence_is_scikit_learns():
     x, y, _, _ = data()
     process = AveragedGaussianProcess([Structure(("x",))], rng=np.random.default_rng(1)).fit({"x": x}, y)

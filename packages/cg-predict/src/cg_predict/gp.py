@@ -30,6 +30,8 @@ LENGTHS = (0.25, 0.4, 0.65, 1.0, 1.6, 2.6, 4.2, 8.0)
 #: Variance of the unknown offset of the labels.
 OFFSET = 0.25
 _BLOCK = 4096
+#: Labels, evenly spaced, by which settings are compared; of more than these only the best settings see all.
+SCREENED = 500
 
 
 @dataclass(frozen=True)
@@ -202,27 +204,48 @@ class AveragedGaussianProcess:
             y: labels of about unit variance, (n,).
             mean: the prior's score of each network, (n,); needed where a structure uses it.
         """
-        self._y = np.asarray(y, dtype=np.float64)
-        self._n = len(self._y)
-        self._mean = np.zeros(self._n) if mean is None else np.asarray(mean, dtype=np.float64)
-        self._train = {name: np.asarray(x, dtype=np.float64) for name, x in views.items()}
+        y = np.asarray(y, dtype=np.float64)
+        mean = np.zeros(len(y)) if mean is None else np.asarray(mean, dtype=np.float64)
         if not self.scales_:
             self.prepare(views)
-        self._squared = {name: squared_distances(x, x) for name, x in self._train.items()}
-        self._cache: dict[tuple[str, int], Floats] = {}
-        candidates = [self._draw(i) for i in range(len(self.structures)) for _ in range(self.draws)]
-        log_prior = np.log([self.structures[d.structure].weight for d in candidates])
-        values = np.array([self._evaluate(d)[0] for d in candidates]) + log_prior
-        for _ in range(self.refinements):
-            best = np.argsort(-values, kind="stable")[:12]
-            fresh = [self._vary(candidates[i]) for i in best for _ in range(2)]
-            gained = [self._evaluate(d)[0] + np.log(self.structures[d.structure].weight) for d in fresh]
-            candidates += fresh
-            values = np.concatenate([values, gained])
+        some = np.linspace(0, len(y) - 1, min(len(y), SCREENED)).astype(int)
+        self._look_at({name: x[some] for name, x in views.items()}, y[some], mean[some])
+        candidates, values = self._search()
+        if len(some) < len(y):
+            self._look_at(views, y, mean)
+            candidates = self._best(candidates, values)
+            values = self._values(candidates)
         self._select(candidates, values)
         self.inflation_ = self._calibrate()
         self._cache.clear()
         return self
+
+    def _look_at(self, views: Views, y: Floats, mean: Floats) -> None:
+        self._y, self._n, self._mean = y, len(y), mean
+        self._train = {name: np.asarray(x, dtype=np.float64) for name, x in views.items()}
+        self._squared = {name: squared_distances(x, x) for name, x in self._train.items()}
+        self._cache: dict[tuple[str, int], Floats] = {}
+
+    def _values(self, draws: list[Draw]) -> Floats:
+        """Log densities of settings given the labels, without the constant."""
+        return np.array([self._evaluate(d)[0] + np.log(self.structures[d.structure].weight) for d in draws])
+
+    def _search(self) -> tuple[list[Draw], Floats]:
+        """Settings drawn from their prior, variations of the best of them, and their log densities."""
+        candidates = [self._draw(i) for i in range(len(self.structures)) for _ in range(self.draws)]
+        values = self._values(candidates)
+        for _ in range(self.refinements):
+            best = np.argsort(-values, kind="stable")[:12]
+            fresh = [self._vary(candidates[i]) for i in best for _ in range(2)]
+            candidates += fresh
+            values = np.concatenate([values, self._values(fresh)])
+        return candidates, values
+
+    def _best(self, candidates: list[Draw], values: Floats) -> list[Draw]:
+        """Those that each structure would keep."""
+        structure = np.array([d.structure for d in candidates])
+        order = np.argsort(-values, kind="stable")
+        return [candidates[i] for index in np.unique(structure) for i in order[structure[order] == index][: self.keep]]
 
     def relabel(self, y: NDArray[np.floating[Any]]) -> AveragedGaussianProcess:
         """Condition on other labels of the same networks, with the settings that ``fit`` found."""
