@@ -7,8 +7,9 @@ from hypothesis import HealthCheck, given, settings
 
 torch = pytest.importorskip("torch")
 
+from strategies import networks as random_networks  # noqa: E402
+
 from cg_ir import GraphBuilder, canonicalize, to_module  # noqa: E402
-from cg_ir.testing.strategies import networks as random_networks  # noqa: E402
 
 IMAGE = (1, 4, 6, 6)
 

@@ -10,10 +10,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from operator_samples import SAMPLES, OperatorSample  # noqa: E402
+
 import cg_ir  # noqa: E402
 from cg_ir import GraphBuilder, GraphError, to_module  # noqa: E402
 from cg_ir.operators import OPERATORS  # noqa: E402
-from cg_ir.testing.operator_samples import SAMPLES, OperatorSample  # noqa: E402
 
 
 def tensor(shape, dtype, generator):

@@ -10,12 +10,12 @@ import random
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from strategies import graphs, networks
 
 from cg_ir import CgError, GraphBuilder, GraphError, equal, from_json, load, load_set, save_set
 from cg_ir.cli import main
 from cg_ir.operators import OPERATORS
 from cg_ir.serialization import from_dict
-from cg_ir.testing.strategies import graphs, networks
 
 PROPERTY = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
