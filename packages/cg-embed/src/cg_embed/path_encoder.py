@@ -29,6 +29,7 @@ from scipy.sparse import csr_array
 
 from cg_ir import batch as make_batch
 
+from .joins import exponentials
 from .plan import Flow, Plan, compile_plan
 from .pretrained import Pretrained
 from .scratch import Scratch
@@ -259,24 +260,17 @@ def _walk(plan: Plan, flow: Flow, t: PathTables, mu: Array, scratch: Scratch) ->
         rows = kind[lo:hi]
         u, mean = s.take(source, axis=0), m.take(source, axis=0)
         if joins:
-            slots = [flow.source[a : min(b, a + joins)] for a, b in step.slots]
-            terms = [u[:joins].copy(), *(s.take(at, axis=0) for at in slots[1:])]
-            top = u[:joins]
-            for term in terms[1:]:
-                np.maximum(top[: len(term)], term, out=top[: len(term)])
-            total, sums = np.zeros_like(top), mean[:joins]
-            for slot, (at, weight) in enumerate(zip(slots, terms, strict=True)):
-                weight -= top[: len(weight)]
-                np.exp(weight, out=weight)
-                total[: len(weight)] += weight
-                if slot:
-                    weight *= m.take(at, axis=0)
-                    sums[: len(weight)] += weight
-                else:
-                    sums *= weight
+            slots = [flow.source[at] for at in step.joined]
+            terms = [u[:joins], *(s.take(at, axis=0) for at in slots[1:])]
+            top, total = exponentials(terms, np)
+            sums = mean[:joins]
+            sums *= terms[0]
+            for at, weight in zip(slots[1:], terms[1:], strict=True):
+                weight *= m.take(at, axis=0)
+                sums[: len(weight)] += weight
             sums /= total
-            top += np.log(total, out=total)
-            top -= mu * log_count[lo : lo + joins]
+            np.add(top, np.log(total, out=total), out=u[:joins])
+            u[:joins] -= mu * log_count[lo : lo + joins]
         h[lo:hi] = mean
         np.multiply(u, t.a.take(rows, axis=0), out=s[lo:hi])
         s[lo:hi] += t.b.take(rows, axis=0)

@@ -49,6 +49,11 @@ class Step:
         """How many segments of the step, from ``lo`` on, have at least two inputs."""
         return self.slots[1][1] - self.slots[1][0] if len(self.slots) > 1 else 0
 
+    @property
+    def joined(self) -> list[slice]:
+        """Per input slot, the edges into those segments."""
+        return [slice(first, min(last, first + self.joins)) for first, last in self.slots]
+
 
 @dataclass(frozen=True)
 class Flow:
