@@ -1,4 +1,4 @@
-"""What only Unix has is asked for where it is used, and only where it is there; tests/ runs on Windows in the workflows."""
+"""What only Unix has is asked for where it is used, and only where it is there; these checks need no Windows."""
 
 from __future__ import annotations
 
