@@ -153,6 +153,7 @@ class Reaching:
         """One test."""
         self.test, begin = item.nodeid, time.monotonic()
         self.lines[self.test] = set()
+        sys.settrace(self.trace)  # again: a test before it may have ended that
         try:
             return (yield)
         finally:
