@@ -57,7 +57,10 @@ UNITS = {
     "store": Unit((f"{_EVOLVE}/src/cg_evolve/store.py",), (f"{_EVOLVE}/tests/test_store.py",)),
     "predictor": Unit(
         tuple(f"{_CORE}/{name}.py" for name in ("gp", "kernels", "pool", "posterior", "predictor", "prior", "targets")),
-        tuple(f"{_PREDICT}/tests/test_{name}.py" for name in ("targets", "gp", "parts", "predictor", "families")),
+        tuple(
+            f"{_PREDICT}/tests/test_{name}.py"
+            for name in ("targets", "kernels", "pool", "gp", "posterior", "parts", "predictor", "families")
+        ),
     ),
 }
 #: Imported once, before any process is forked.
