@@ -30,7 +30,7 @@ from scipy.sparse import csr_array
 from cg_ir import batch as make_batch
 
 from .joins import exponentials
-from .plan import Flow, Plan, compile_plan
+from .plan import Flow, Plan, at_once, compile_plan
 from .pretrained import Pretrained
 from .scratch import Scratch
 from .signature_features import CLASSES, SignatureFeatures, signature_features
@@ -43,7 +43,6 @@ _PARTS = ("a", "b", "g", "phi")
 NUMBERS = ("width", "kernel", "stride", "dilation", "groups", "extent", "fan_in", "gain", "moment", "macs", "params")
 _TRANSPARENT = ("layout", "io")
 N_FEATURES = len(CLASSES) + len(NUMBERS)
-_NODES_AT_ONCE = 100_000
 
 
 @dataclass(frozen=True)
@@ -141,17 +140,11 @@ class PathEncoder(Pretrained):
         """Vectors of the graphs, float32 (len(graphs), 8 * channels). A vector depends on its graph alone."""
         out = np.zeros((len(graphs), len(self)), dtype=np.float32)
         scratch = Scratch()
-        begin = 0
-        while begin < len(graphs):
-            end, nodes = begin, 0
-            while end < len(graphs) and (end == begin or nodes + len(graphs[end]) <= _NODES_AT_ONCE):
-                nodes += len(graphs[end])
-                end += 1
-            batch = make_batch(graphs[begin:end])
+        for part in at_once(graphs):
+            batch = make_batch(graphs[part])
             features = signature_features(batch.signatures)
             plan = compile_plan(batch, features.is_input > 0)
-            out[begin:end] = self.encode_plan(plan, features, scratch)
-            begin = end
+            out[part] = self.encode_plan(plan, features, scratch)
         return out
 
     def encode_plan(
