@@ -55,12 +55,15 @@ UNITS = {
         (f"{_IR}/tests/test_golden.py", f"{_IR}/tests/test_serialization.py", f"{_IR}/tests/test_schema.py"),
     ),
     "store": Unit((f"{_EVOLVE}/src/cg_evolve/store.py",), (f"{_EVOLVE}/tests/test_store.py",)),
-    "predictor": Unit(
-        tuple(f"{_CORE}/{name}.py" for name in ("gp", "kernels", "pool", "posterior", "predictor", "prior", "targets")),
+    "process": Unit(
+        tuple(f"{_CORE}/{name}.py" for name in ("gp", "kernels", "pool", "posterior", "targets")),
         tuple(
-            f"{_PREDICT}/tests/test_{name}.py"
-            for name in ("targets", "kernels", "pool", "gp", "posterior", "parts", "predictor", "families")
+            f"{_PREDICT}/tests/test_{name}.py" for name in ("kernels", "pool", "targets", "gp", "posterior", "parts")
         ),
+    ),
+    "predictor": Unit(
+        tuple(f"{_CORE}/{name}.py" for name in ("predictor", "prior")),
+        tuple(f"{_PREDICT}/tests/test_{name}.py" for name in ("predictor", "families")),
     ),
 }
 #: Imported once, before any process is forked.
