@@ -5,11 +5,13 @@ from __future__ import annotations
 import struct
 import sys
 from collections.abc import Callable, Collection
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
 
 from cg_frontends.benchmarks.pickled_values import HashLimits, Name, PickleError, Record, build, is_plain, reduce
 
-__all__ = ["SLOT", "File", "Machine"]
+__all__ = ["SLOT", "File", "Machine", "Run"]
 
 _CHUNK = 2**20
 #: No opcode with what is fused to it reaches further than this, payloads of stated length apart.
@@ -38,6 +40,24 @@ class File(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
+class Run(NamedTuple):
+    """Pairs of keys and floats that follow one another.
+
+    Attributes:
+        size: bytes that they take.
+        layout: of one pair.
+        keys: all keys with their opcodes.
+        links: all that stands between keys and floats.
+        names: the keys as values.
+    """
+
+    size: int
+    layout: np.dtype[Any]
+    keys: bytes
+    links: bytes
+    names: list[Any]
+
+
 class Machine:
     """See :class:`.pickles.PickleReader`, which has the loop over opcodes."""
 
@@ -53,6 +73,7 @@ class Machine:
         self._safe = 0
         self._ended = False
         self._texts: dict[bytes, str] = {}
+        self._runs: dict[bytes, Run] = {}
         self._begin()
 
     def _begin(self) -> None:

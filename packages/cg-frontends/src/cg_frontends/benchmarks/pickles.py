@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Collection, Mapping
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 import numpy as np
 
-from cg_frontends.benchmarks.pickle_machine import SLOT, File, Machine
+from cg_frontends.benchmarks.pickle_machine import SLOT, Machine, Run
 from cg_frontends.benchmarks.pickled_values import PickleError, Record
 from cg_ir import SourceError
 
@@ -38,24 +38,6 @@ _double = struct.Struct(">d").unpack_from
 _uint32 = struct.Struct("<I").unpack_from
 
 
-class _Run(NamedTuple):
-    """Pairs of keys and floats that follow one another.
-
-    Attributes:
-        size: bytes that they take.
-        layout: of one pair.
-        keys: all keys with their opcodes.
-        links: all that stands between keys and floats.
-        names: the keys as values.
-    """
-
-    size: int
-    layout: np.dtype[Any]
-    keys: bytes
-    links: bytes
-    names: list[Any]
-
-
 class PickleReader(Machine):
     """Reads the pickles of a file, one after the other, as plain values.
 
@@ -68,12 +50,6 @@ class PickleReader(Machine):
         unread: a package (``torch``) whose objects are passed over and become None.
         limit: most bytes of memory that the values may take, as estimated while they are built.
     """
-
-    def __init__(
-        self, file: File, records: Collection[tuple[str, str]] = (), unread: str = "", limit: int = 2 * 2**30
-    ) -> None:
-        super().__init__(file, records, unread, limit)
-        self._runs: dict[bytes, _Run] = {}
 
     def load(self) -> Any:
         """The value of the next pickle.
@@ -211,7 +187,7 @@ class PickleReader(Machine):
         self._stack.extend(pairs)
         return place + run.size
 
-    def _learn(self, data: bytes, place: int, width: int, link: bytes) -> _Run | None:
+    def _learn(self, data: bytes, place: int, width: int, link: bytes) -> Run | None:
         """The pairs that begin at a place, whose keys often come again in the same order."""
         first = data[place : place + width]
         head = first[:1] if len(link) == 1 else first[:2]
@@ -230,7 +206,7 @@ class PickleReader(Machine):
         keys, size = rows["key"].tobytes(), len(head)
         raws = [keys[begin + size : begin + width] for begin in range(0, len(keys), width)]
         names = [raw[0] for raw in raws] if len(link) == 1 else [self._text(raw) for raw in raws]
-        run = _Run(end - place, layout, keys, rows["link"].tobytes(), names)
+        run = Run(end - place, layout, keys, rows["link"].tobytes(), names)
         known = self._runs.get(first)
         if (known is None and len(self._runs) < 2**10) or (known is not None and known.size > run.size):
             self._runs[first] = run
