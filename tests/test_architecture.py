@@ -1,5 +1,7 @@
-"""The picture of the packages is that of the sources."""
+"""What the architecture page says holds: picture, named files, sizes of modules and functions, one record an operator."""
 
+import ast
+import re
 import sys
 from pathlib import Path
 from xml.etree import ElementTree
@@ -23,8 +25,6 @@ def test_every_package_and_import_is_drawn():
 
 
 def test_files_that_the_pages_name_are_there():
-    import re
-
     page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`(cg_[a-z]+/[\w/]+(?:\.py|/))`", page))
     assert len(named) > 20
@@ -32,3 +32,32 @@ def test_files_that_the_pages_name_are_there():
         name for name in named if not (ROOT / "packages" / name.split("/")[0].replace("_", "-") / "src" / name).exists()
     ]
     assert not missing
+
+
+def test_modules_and_functions_can_be_read_in_one_sitting():
+    files = [
+        *ROOT.glob("packages/*/src/**/*.py"),
+        *ROOT.glob("packages/*/benchmarks/*.py"),
+        *ROOT.glob("tools/**/*.py"),
+    ]
+    long = []
+    for path in files:
+        text = path.read_text(encoding="utf-8")
+        if text.count("\n") > 500:
+            long.append(f"{path.relative_to(ROOT)}: {text.count(chr(10))} lines")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.end_lineno - node.lineno >= 60:
+                long.append(f"{path.relative_to(ROOT)}: {node.name} has {node.end_lineno - node.lineno + 1} lines")
+    assert len(files) > 400
+    assert not long
+
+
+def test_a_function_of_one_tensor_stands_in_few_files():
+    """One record; whatever else names it names it as one choice of many."""
+    for name in ("Mish", "Asinh", "LogSigmoid"):
+        named = [
+            path
+            for path in ROOT.glob("packages/*/src/**/*.py")
+            if re.search(rf"\b{name}\b", path.read_text(encoding="utf-8"))
+        ]
+        assert 1 <= len(named) <= 3, (name, named)

@@ -20,7 +20,7 @@ USE = """
 import numpy as np, onnxruntime, torch
 import cg_ir
 from cg_frontends.pytorch import from_module
-from cg_ir.testing.operator_samples import samples
+from operator_samples import samples
 
 (sample,) = samples("Erfc")
 graph = sample.graph()
@@ -57,7 +57,8 @@ def test_one_record_is_all_that_an_operator_takes(tmp_path: Path) -> None:
     text = catalogue.read_text(encoding="utf-8")
     (place,) = re.findall(r'^    _unary\("Erf".*\n', text, re.MULTILINE)
     catalogue.write_text(text.replace(place, f"{place}{shown().rstrip()},\n"), encoding="utf-8")
-    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    samples = ROOT / "packages" / "cg-ir" / "tests" / "material"
+    path = os.pathsep.join([str(tmp_path), str(samples), *filter(None, [os.environ.get("PYTHONPATH")])])
     done = subprocess.run(
         [sys.executable, "-c", USE], env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False
     )

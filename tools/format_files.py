@@ -122,8 +122,8 @@ def operator_reference() -> str:
 
 
 def golden_lines() -> list[str]:
-    """The golden documents: every operator's samples as JSON Lines."""
-    from cg_ir.testing.operator_samples import SAMPLES
+    """The golden documents: every operator's samples (packages/cg-ir/tests/material, to be on PYTHONPATH) as JSON Lines."""
+    from operator_samples import SAMPLES
 
     return [json.dumps(sample.graph().to_dict(), ensure_ascii=False) + "\n" for sample in SAMPLES]
 

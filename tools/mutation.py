@@ -3,7 +3,8 @@
     python3 -m nox -s mutation -- [--unit NAME ...] [--sample 60] [--seed 0]
 
 cosmic-ray makes the mutants, outside annotations; a seeded sample of them is tried, in a copy of the sources. Each gets a process of its own, forked from
-one that has imported the libraries. A mutant that makes the tests fail, or take three times as long, is noticed; the others are printed.
+one that has imported the libraries, and in it the tests that reach the changed statement, the shortest first (all tests where it runs on import, or none
+reaches it in this process). A mutant that makes them fail, or take four times as long and more, is noticed; the others are printed.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import ast
 import difflib
 import importlib
+import json
 import os
 import random
 import shutil
@@ -19,9 +21,13 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import hypothesis
+import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 _IR, _EVOLVE, _PREDICT = (f"packages/{name}" for name in ("cg-ir", "cg-evolve", "cg-predict"))
@@ -49,15 +55,22 @@ UNITS = {
         (f"{_IR}/tests/test_golden.py", f"{_IR}/tests/test_serialization.py", f"{_IR}/tests/test_schema.py"),
     ),
     "store": Unit((f"{_EVOLVE}/src/cg_evolve/store.py",), (f"{_EVOLVE}/tests/test_store.py",)),
+    "process": Unit(
+        tuple(f"{_CORE}/{name}.py" for name in ("gp", "kernels", "pool", "posterior", "targets")),
+        tuple(
+            f"{_PREDICT}/tests/test_{name}.py" for name in ("kernels", "pool", "targets", "gp", "posterior", "parts")
+        ),
+    ),
     "predictor": Unit(
-        tuple(f"{_CORE}/{name}.py" for name in ("gp", "kernels", "pool", "posterior", "predictor", "prior", "targets")),
-        tuple(f"{_PREDICT}/tests/test_{name}.py" for name in ("targets", "gp", "parts", "predictor", "families")),
+        tuple(f"{_CORE}/{name}.py" for name in ("predictor", "prior")),
+        tuple(f"{_PREDICT}/tests/test_{name}.py" for name in ("predictor", "families")),
     ),
 }
 #: Imported once, before any process is forked.
 _LIBRARIES = (
-    "pytest",
-    "hypothesis",
+    "_pytest.monkeypatch",
+    "hypothesis.strategies",
+    "hypothesis.extra.numpy",
     "numpy",
     "scipy.stats",
     "networkx",
@@ -122,7 +135,96 @@ def mutants(root: Path, path: str) -> Iterator[Mutant]:
                 yield Mutant(path, line, operator, occurrence)
 
 
-def run_tests(copy: Path, tests: tuple[str, ...], seconds: float) -> bool:
+class Reaching:
+    """A plugin of pytest that notes which lines of the sources each test reaches, and its seconds; what runs on import belongs to no test."""
+
+    def __init__(self, copy: Path, sources: tuple[str, ...], report: Path) -> None:
+        self.files = {str(copy / source): source for source in sources}
+        self.report = report
+        self.test = ""
+        self.lines: dict[str, set[tuple[str, int]]] = {"": set()}
+        self.seconds: dict[str, float] = {}
+        sys.settrace(self.trace)
+
+    def trace(self, frame: Any, event: str, argument: Any) -> Any:
+        """Note a line; frames of other files are not traced."""
+        source = self.files.get(frame.f_code.co_filename)
+        if source is None:
+            return None
+        self.lines[self.test].add((source, frame.f_lineno))
+        return self.trace
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Any:
+        """One test."""
+        self.test, begin = item.nodeid, time.monotonic()
+        self.lines[self.test] = set()
+        sys.settrace(self.trace)  # again: a test before it may have ended that
+        try:
+            return (yield)
+        finally:
+            self.seconds[self.test] = time.monotonic() - begin
+            self.test = ""
+
+    def pytest_sessionfinish(self) -> None:
+        """Hand the notes over."""
+        sys.settrace(None)
+        lines = {test: sorted(found) for test, found in self.lines.items()}
+        self.report.write_text(json.dumps({"lines": lines, "seconds": self.seconds}), encoding="utf-8")
+
+
+class Chosen:
+    """A plugin of pytest that runs the named tests alone, in the order of the names, and does not look for smaller examples."""
+
+    def __init__(self, tests: list[str]) -> None:
+        self.order = {test: place for place, test in enumerate(tests)}
+
+    def pytest_configure(self) -> None:
+        """Behind conftest.py, before any test is imported."""
+        phases = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
+        hypothesis.settings.register_profile("mutation", parent=hypothesis.settings.get_profile("cg-ci"), phases=phases)
+        hypothesis.settings.load_profile("mutation")
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Keep them."""
+        items[:] = sorted(
+            (item for item in items if item.nodeid in self.order), key=lambda item: self.order[item.nodeid]
+        )
+
+
+class Reach:
+    """Which tests reach a statement."""
+
+    def __init__(self, copy: Path, sources: tuple[str, ...], report: Path) -> None:
+        notes = json.loads(report.read_text(encoding="utf-8"))
+        self.seconds: dict[str, float] = notes["seconds"]
+        self.lines = {test: {(source, line) for source, line in found} for test, found in notes["lines"].items()}
+        self.statements = {source: statements((copy / source).read_text(encoding="utf-8")) for source in sources}
+
+    def tests(self, source: str, line: int) -> list[str]:
+        """The shortest first."""
+        first, last = self.statements[source].get(line, (line, line))
+        places = {(source, place) for place in range(first, last + 1)}
+        found = [test for test in self.seconds if self.lines[test] & places]
+        if not found or self.lines[""] & places:
+            found = list(self.seconds)
+        return sorted(found, key=self.seconds.__getitem__)
+
+
+def statements(source: str) -> dict[int, tuple[int, int]]:
+    """First and last line of the innermost statement by line; of one with a body, its head."""
+    found: dict[int, tuple[int, int]] = {}
+    for node in ast.walk(ast.parse(source)):  # breadth first: inner ones come later
+        if isinstance(node, ast.stmt):
+            assert node.end_lineno is not None
+            body = getattr(node, "body", None)
+            last = max(node.lineno, body[0].lineno - 1) if body else node.end_lineno
+            found.update(dict.fromkeys(range(node.lineno, last + 1), (node.lineno, last)))
+    return found
+
+
+def run_tests(copy: Path, tests: list[str], plugin: Callable[[], object], seconds: float) -> bool:
     """Whether the tests pass, in a process of their own, in time."""
     child = os.fork()
     if not child:
@@ -134,20 +236,17 @@ def run_tests(copy: Path, tests: tuple[str, ...], seconds: float) -> bool:
         sources = [str(path) for path in copy.glob("packages/*/src")]
         sys.path[:0] = sources
         os.environ["PYTHONPATH"] = os.pathsep.join([*sources, os.environ.get("PYTHONPATH", "")])
-        import pytest
-
+        os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
         options = [
             "-x",
             "-q",
             "--assert=plain",
             "-p",
-            "no:xdist",
-            "-p",
             "no:cacheprovider",
             "-m",
             "not slow and not browser and not realdata",
         ]
-        os._exit(int(pytest.main([*options, *tests])))
+        os._exit(int(pytest.main([*options, *tests], plugins=[plugin()])))
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         done, status = os.waitpid(child, os.WNOHANG)
@@ -162,10 +261,11 @@ def run_tests(copy: Path, tests: tuple[str, ...], seconds: float) -> bool:
 def try_out(name: str, unit: Unit, size: int, seed: int, copy: Path) -> tuple[int, int, int]:
     """Mutants there are, tried, and noticed."""
     every = [mutant for source in unit.sources for mutant in mutants(copy, source)]
-    begin = time.monotonic()
-    if not run_tests(copy, unit.tests, 3600):
+    report = copy / "reached.json"
+    if not run_tests(copy, list(unit.tests), lambda: Reaching(copy, unit.sources, report), 3600):
         raise SystemExit(f"{name}: the tests do not pass without any change")
-    seconds, tried, noticed = 30 + 3 * (time.monotonic() - begin), 0, 0
+    reach = Reach(copy, unit.sources, report)
+    tried = noticed = 0
     for mutant in random.Random(seed).sample(every, len(every)):
         file = copy / mutant.source
         original = file.read_text(encoding="utf-8")
@@ -175,7 +275,10 @@ def try_out(name: str, unit: Unit, size: int, seed: int, copy: Path) -> tuple[in
         if tried == size:
             break
         file.write_text(changed, encoding="utf-8")
-        survived = run_tests(copy, unit.tests, seconds)
+        tests = reach.tests(mutant.source, mutant.line)
+        files = list(dict.fromkeys(test.partition("::")[0] for test in tests))
+        allowed = 20 + 4 * sum(reach.seconds[test] for test in tests)
+        survived = run_tests(copy, files, partial(Chosen, tests), allowed)
         file.write_text(original, encoding="utf-8")
         tried, noticed = tried + 1, noticed + (not survived)
         print(f"{name}: {noticed} of {tried}", end="\r", file=sys.stderr, flush=True)

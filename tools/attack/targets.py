@@ -94,8 +94,26 @@ def _graphs() -> Iterator[Target]:
     yield Target("ONNX", models, bytes_of, file_of("net.onnx", read_onnx))
 
 
+_RECORDS = (("analognasbench.data", "Architecture"), ("analognasbench.data", "DriftMeasurement"))
+
+
+def _interpret(data: bytes, _: Path) -> Any:
+    from cg_frontends.benchmarks.pickles import PickleReader, refuse_damage
+
+    with refuse_damage("input"):
+        return PickleReader(io.BytesIO(data), _RECORDS, "torch").load()
+
+
+def _open_with(reader: Any) -> Callable[[Path], Any]:
+    def read(path: Path) -> Any:
+        for index in path.parent.glob("*.cg-index.npz"):
+            index.unlink()
+        return reader().open(str(path))
+
+    return read
+
+
 def _benchmarks(folder: Path) -> Iterator[Target]:
-    from cg_frontends.benchmarks.pickles import PickleReader
     from cg_frontends.benchmarks.readers import (
         AnalogNasBench,
         NasBench101Labels,
@@ -120,25 +138,9 @@ def _benchmarks(folder: Path) -> Iterator[Target]:
         },
         4,
     )
-    records_of = (("analognasbench.data", "Architecture"), ("analognasbench.data", "DriftMeasurement"))
-
-    def interpret(data: bytes, _: Path) -> Any:
-        from cg_frontends.benchmarks.pickles import refuse_damage
-
-        with refuse_damage("input"):
-            return PickleReader(io.BytesIO(data), records_of, "torch").load()
-
-    def open_with(reader: Any) -> Callable[[Path], Any]:
-        def read(path: Path) -> Any:
-            for index in path.parent.glob("*.cg-index.npz"):
-                index.unlink()
-            return reader().open(str(path))
-
-        return read
-
-    yield Target("pickle", [arrays, analog, pickle.dumps([1, "a", {"b": 2.0}], 2)], pickles, interpret)
-    yield Target("analog-nasbench", [analog], pickles, file_of("data.anb", open_with(AnalogNasBench)))
-    yield Target("NAS-Bench-201 .pth", [pth], pickles, file_of("x.pth", open_with(NasBench201Labels)))
+    yield Target("pickle", [arrays, analog, pickle.dumps([1, "a", {"b": 2.0}], 2)], pickles, _interpret)
+    yield Target("analog-nasbench", [analog], pickles, file_of("data.anb", _open_with(AnalogNasBench)))
+    yield Target("NAS-Bench-201 .pth", [pth], pickles, file_of("x.pth", _open_with(NasBench201Labels)))
 
     whole = bz2.compress(pickle.dumps(written["archive_201"](), 4))
 
@@ -147,21 +149,21 @@ def _benchmarks(folder: Path) -> Iterator[Target]:
         place.mkdir(exist_ok=True)
         (place / "meta.pickle.pbz2").write_bytes(nats[-1].read_bytes())
         (place / "000001.pickle.pbz2").write_bytes(data)
-        return open_with(NasBench201Labels)(place)
+        return _open_with(NasBench201Labels)(place)
 
     entries = [path.read_bytes() for path in nats[:1]]
     yield Target("NATS-Bench folder", entries, compressed(pickles, "bz2"), read_folder)
     yield Target(
-        "NATS-Bench file", [whole], compressed(pickles, "bz2"), file_of("x.pickle.pbz2", open_with(NasBench201Labels))
+        "NATS-Bench file", [whole], compressed(pickles, "bz2"), file_of("x.pickle.pbz2", _open_with(NasBench201Labels))
     )
-    yield Target("NAS-Bench-101", [records], bytes_of, file_of("x.tfrecord", open_with(NasBench101Labels)))
-    yield Target("Once-for-All", [ofa], json_of, file_of("224.dict", open_with(OnceForAllLabels)))
+    yield Target("NAS-Bench-101", [records], bytes_of, file_of("x.tfrecord", _open_with(NasBench101Labels)))
+    yield Target("Once-for-All", [ofa], json_of, file_of("224.dict", _open_with(OnceForAllLabels)))
 
     def read_301(data: bytes, folder: Path) -> Any:
         place = folder / "nb_301"
         place.mkdir(exist_ok=True)
         (place / "results_1.json").write_bytes(data)
-        return open_with(NasBench301Labels)(place)
+        return _open_with(NasBench301Labels)(place)
 
     yield Target("NAS-Bench-301", [data for data in results if len(data) > 2], json_of, read_301)
     yield from _tables()

@@ -90,6 +90,11 @@ def few_labels(models: pd.DataFrame) -> pd.DataFrame:
 
 def markdown(found: pd.DataFrame, few: pd.DataFrame) -> str:
     """The page."""
+    lines = [*_without_labels(found), *_by_recipe(found), *_with_labels(few)]
+    return "\n".join([*lines, "", "![Score without labels against published accuracy](results.svg)", ""])
+
+
+def _without_labels(found: pd.DataFrame) -> list[str]:
     groups = {"all": found, "without attention": found[~found["attention"]]}
     lines = [
         "# Real models",
@@ -128,7 +133,11 @@ def markdown(found: pd.DataFrame, few: pd.DataFrame) -> str:
             ).confidence_interval
             cells += [f"{spearman(x, y):.2f} ({interval.low:.2f} to {interval.high:.2f})", f"{kendall(x, y):.2f}"]
         lines.append(f"| {label} | " + " | ".join(cells) + " |")
-    lines += [
+    return lines
+
+
+def _by_recipe(found: pd.DataFrame) -> list[str]:
+    lines = [
         "",
         f"Where torchvision names one recipe for at least {ALIKE} of the models (MnasNets, ShuffleNets and others have one for each):",
         "",
@@ -147,7 +156,11 @@ def markdown(found: pd.DataFrame, few: pd.DataFrame) -> str:
                 + " | ".join(f"{v:.2f}" for v in values)
                 + " |"
             )
-    lines += [
+    return lines
+
+
+def _with_labels(few: pd.DataFrame) -> list[str]:
+    lines = [
         "",
         "## With labels of some of them",
         "",
@@ -161,8 +174,7 @@ def markdown(found: pd.DataFrame, few: pd.DataFrame) -> str:
         means = [f"{m:.2f} ± {s:.2f}" for m, s in zip(table.mean(), table.std(), strict=True)]
         gain = table.iloc[:, 0] - table.iloc[:, 1]
         lines.append(f"| {count} | " + " | ".join(means) + f" | {gain.mean():+.3f} ± {gain.sem():.3f} |")
-    lines += ["", "![Score without labels against published accuracy](results.svg)", ""]
-    return "\n".join(lines)
+    return lines
 
 
 def plot(found: pd.DataFrame, path: Path) -> None:

@@ -40,7 +40,7 @@ def test_a_vector_depends_on_its_graph_alone(networks, monkeypatch):
     whole = d.encode(networks)
     alone = np.concatenate([d.encode([g]) for g in networks])
     np.testing.assert_allclose(alone, whole, rtol=1e-6, atol=1e-6)
-    monkeypatch.setattr("cg_embed.descriptors._NODES_AT_ONCE", 50)
+    monkeypatch.setattr("cg_embed.plan._NODES_AT_ONCE", 50)
     np.testing.assert_allclose(d.encode(networks[::-1])[::-1], whole, rtol=1e-6, atol=1e-6)
 
 

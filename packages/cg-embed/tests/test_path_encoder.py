@@ -25,7 +25,7 @@ def test_a_vector_depends_on_its_graph_alone(networks, monkeypatch):
     encoder = PathEncoder(PathConfig(channels=8))
     whole = encoder.encode(networks)
     np.testing.assert_allclose(np.concatenate([encoder.encode([g]) for g in networks]), whole, rtol=1e-4, atol=1e-4)
-    monkeypatch.setattr("cg_embed.path_encoder._NODES_AT_ONCE", 50)
+    monkeypatch.setattr("cg_embed.plan._NODES_AT_ONCE", 50)
     np.testing.assert_allclose(encoder.encode(networks[::-1])[::-1], whole, rtol=1e-4, atol=1e-4)
 
 

@@ -97,6 +97,20 @@ def test_a_result_that_nobody_read_is_completed(store: Store) -> None:
     assert store.finish_times()[0] == 2.0
 
 
+def test_a_result_that_was_refused_is_completed_with_its_reason(store: Store) -> None:
+    record_result(str(store.path), Outcome(0, {"worth": 1.0}), "first")
+    store.complete(Evaluation(candidate(0), FAILED, {"worth": 1.0}, error="another seed gave another value"))
+    store.complete(Evaluation(candidate(1), FAILED, error=""))
+    first, second, _ = store.rows()
+    assert (first.status, first.error, dict(first.metrics)) == (
+        FAILED,
+        "another seed gave another value",
+        {"worth": 1.0},
+    )
+    assert (second.status, second.error, dict(second.metrics)) == (FAILED, "", {})
+    assert query(store, "SELECT error FROM evaluations WHERE id=1") == [(None,)]
+
+
 def test_failed_evaluations_are_tried_again(store: Store) -> None:
     for number in (0, 1):
         row = Evaluation(candidate(number), FAILED, error="no memory", attempts=3)
@@ -189,6 +203,8 @@ def test_what_is_missing_or_newer_or_no_history_is_refused(tmp_path: Path, store
     with pytest.raises(SearchError, match="there is no history"):
         Store(tmp_path / "none.sqlite", create=False)
     assert not (tmp_path / "none.sqlite").exists()
+    with pytest.raises(TypeError, match="positional"):
+        Store(tmp_path / "none.sqlite", False)  # type: ignore[misc]
     (tmp_path / "text.sqlite").write_text("no database at all, but long enough to be looked at" * 20)
     with pytest.raises(SearchError, match="is no history"):
         Store(tmp_path / "text.sqlite")

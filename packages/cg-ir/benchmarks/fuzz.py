@@ -1,7 +1,7 @@
 """Reads mutated documents and fails on anything but a graph or the library's own error.
 
-``python packages/cg-ir/benchmarks/fuzz.py --count 200000`` (a smaller sample runs with the tests). A document that takes longer than the limit counts as a
-hang. What fails is printed with its seed and is reproduced by ``--seed``.
+``PYTHONPATH=packages/cg-ir/tests/material python packages/cg-ir/benchmarks/fuzz.py --count 200000`` (a smaller sample runs with the tests). A document
+that takes longer than the limit counts as a hang. What fails is printed with its seed and is reproduced by ``--seed``.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import random
 import time
 import traceback
 
-from cg_ir.testing.mutation import mutants, survives
-from cg_ir.testing.operator_samples import SAMPLES
+from broken_documents import mutants, survives
+from operator_samples import SAMPLES
 
 LIMIT = 5.0
 

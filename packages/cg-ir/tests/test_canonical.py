@@ -7,8 +7,9 @@ from hypothesis import HealthCheck, given, settings
 
 torch = pytest.importorskip("torch")
 
+from strategies import networks as random_networks  # noqa: E402
+
 from cg_ir import GraphBuilder, canonicalize, to_module  # noqa: E402
-from cg_ir.testing.strategies import networks as random_networks  # noqa: E402
 
 IMAGE = (1, 4, 6, 6)
 
@@ -67,8 +68,12 @@ def slice_(b, x, axis, start, end, step=1):
     return b.add("Slice", x, starts=starts, ends=ends, steps=steps)
 
 
-def hard(b, x):
-    return b.add("Clip", b.add("Add", x, b.constant((), [3.0])), min=0.0, max=6.0)
+def hard(b, x, shift=3.0, top=6.0):
+    return b.add("Clip", b.add("Add", x, b.constant((), [shift])), min=0.0, max=top)
+
+
+def gelu(b, x, inner, half=0.5, one=1.0):
+    return b.add("Mul", b.add("Mul", x, b.constant((), [half])), b.add("Add", inner, b.constant((), [one])))
 
 
 def conv(b, x, **attrs):
@@ -207,6 +212,209 @@ RULES = {
     "concat of one": (lambda b, x: b.add("Concat", x, axis=1), []),
     "einsum's letters": (lambda b, x: b.add("Einsum", x, x, equation="n c h w, nChw -> nCc"), ["Einsum"]),
     "attention's usual scale": (lambda b, x: b.add("Attention", x, x, x, scale=6**-0.5), ["Attention"]),
+    "gelu": (lambda b, x: gelu(b, x, b.add("Erf", b.add("Div", x, b.constant((), [2**0.5])))), ["Gelu"]),
+    "gelu by product": (lambda b, x: gelu(b, x, b.add("Erf", b.add("Mul", b.constant((), [0.5**0.5]), x))), ["Gelu"]),
+    "gelu by another root stays": (
+        lambda b, x: gelu(b, x, b.add("Erf", b.add("Div", x, b.constant((), [2.0])))),
+        ["Div", "Erf", "Add", "Mul", "Mul"],
+    ),
+    "gelu by division and product confused stays": (
+        lambda b, x: gelu(b, x, b.add("Erf", b.add("Mul", x, b.constant((), [2**0.5])))),
+        ["Mul", "Erf", "Add", "Mul", "Mul"],
+    ),
+    "gelu of another function stays": (
+        lambda b, x: gelu(b, x, b.add("Cos", b.add("Div", x, b.constant((), [2**0.5])))),
+        ["Div", "Cos", "Add", "Mul", "Mul"],
+    ),
+    "gelu of another input stays": (
+        lambda b, x: gelu(b, x, b.add("Erf", b.add("Div", b.add("Neg", x), b.constant((), [2**0.5])))),
+        ["Neg", "Div", "Erf", "Add", "Mul", "Mul"],
+    ),
+    "gelu with another sum stays": (
+        lambda b, x: gelu(b, x, b.add("Erf", b.add("Div", x, b.constant((), [2**0.5]))), one=2.0),
+        ["Div", "Erf", "Add", "Mul", "Mul"],
+    ),
+    "gelu with another factor stays": (
+        lambda b, x: gelu(b, x, b.add("Erf", b.add("Div", x, b.constant((), [2**0.5]))), half=0.25),
+        ["Div", "Erf", "Add", "Mul", "Mul"],
+    ),
+    "silu of another input stays": (
+        lambda b, x: b.add("Mul", x, b.add("Sigmoid", b.add("Neg", x))),
+        ["Neg", "Sigmoid", "Mul"],
+    ),
+    "mish of an earlier input stays": (
+        lambda b, x: b.add("Mul", b.add("Neg", x), b.add("Tanh", b.add("Softplus", x))),
+        ["Neg", "Softplus", "Tanh", "Mul"],
+    ),
+    "mish with a sharpness stays": (
+        lambda b, x: b.add("Mul", x, b.add("Tanh", b.add("Softplus", x, beta=2.0))),
+        ["Softplus", "Tanh", "Mul"],
+    ),
+    "softsign of another number stays": (
+        lambda b, x: b.add("Div", x, b.add("Add", b.add("Abs", x), b.constant((), [2.0]))),
+        ["Abs", "Add", "Div"],
+    ),
+    "softsign of another input stays": (
+        lambda b, x: b.add("Div", x, b.add("Add", b.add("Abs", b.add("Tanh", x)), b.constant((), [1.0]))),
+        ["Tanh", "Abs", "Add", "Div"],
+    ),
+    "softsign of another function stays": (
+        lambda b, x: b.add("Div", x, b.add("Add", b.add("Exp", x), b.constant((), [1.0]))),
+        ["Exp", "Add", "Div"],
+    ),
+    "hard sigmoid with another shift stays": (
+        lambda b, x: b.add("Div", hard(b, x, shift=2.0), b.constant((), [6.0])),
+        ["Add", "Clip", "Div"],
+    ),
+    "hard sigmoid with another bound stays": (
+        lambda b, x: b.add("Div", hard(b, x, top=5.0), b.constant((), [6.0])),
+        ["Add", "Clip", "Div"],
+    ),
+    "hard sigmoid over another number stays": (
+        lambda b, x: b.add("Div", hard(b, x), b.constant((), [5.0])),
+        ["Add", "Clip", "Div"],
+    ),
+    "hard sigmoid times six stays": (
+        lambda b, x: b.add("Mul", hard(b, x), b.constant((), [6.0])),
+        ["Add", "Clip", "Mul"],
+    ),
+    "hard sigmoid with a product for the sum stays": (
+        lambda b, x: b.add(
+            "Div", b.add("Clip", b.add("Mul", x, b.constant((), [3.0])), min=0.0, max=6.0), b.constant((), [6.0])
+        ),
+        ["Mul", "Clip", "Div"],
+    ),
+    "hard swish of another input stays": (
+        lambda b, x: b.add("Div", b.add("Mul", b.add("Tanh", x), hard(b, x)), b.constant((), [6.0])),
+        ["Tanh", "Add", "Clip", "Mul", "Div"],
+    ),
+    "hard swish with the gate first": (
+        lambda b, x: b.add("Mul", b.add("Mul", hard(b, x), x), b.constant((), [1 / 6])),
+        ["HardSwish"],
+    ),
+    "leaky with a slope stays": (lambda b, x: b.add("LeakyRelu", x, alpha=0.1), ["LeakyRelu"]),
+    "clip from one stays": (lambda b, x: b.add("Clip", x, min=1.0), ["Clip"]),
+    "clip below zero stays": (lambda b, x: b.add("Clip", x, max=0.0), ["Clip"]),
+    "adding zero to two": (
+        lambda b, x: b.add("Add", x, b.constant((), [0.0]), b.add("Tanh", x)),
+        ["Tanh", "Add"],
+    ),
+    "adding one stays": (lambda b, x: b.add("Add", x, b.constant((), [1.0])), ["Add"]),
+    "adding zero that broadcasts to two stays": (
+        lambda b, x: b.add("Add", x, b.constant((2, 4, 6, 6), [0.0]), b.add("Tanh", x)),
+        ["Tanh", "Add"],
+    ),
+    "maxima of minima stay": (
+        lambda b, x: b.add("Max", b.add("Min", x, b.add("Neg", x)), b.add("Tanh", x)),
+        ["Neg", "Min", "Tanh", "Max"],
+    ),
+    "reductions of two kinds stay": (
+        lambda b, x: b.add("ReduceMax", b.add("ReduceMean", x, axes=(1,)), axes=(2,)),
+        ["ReduceMean", "ReduceMax"],
+    ),
+    "reductions of two other kinds stay": (
+        lambda b, x: b.add("ReduceMean", b.add("ReduceMax", x, axes=(1,)), axes=(2,)),
+        ["ReduceMean", "ReduceMax"],
+    ),
+    "reduction of a function": (lambda b, x: b.add("ReduceSum", b.add("Tanh", x), axes=(2,)), ["Tanh", "ReduceSum"]),
+    "reduction of a reduction that is read twice": (
+        lambda b, x: (lambda s: (b.add("ReduceSum", s, axes=(2,)), s))(b.add("ReduceSum", x, axes=(1,))),
+        ["ReduceSum", "ReduceSum"],
+    ),
+    "sums that keep and drop axes": (
+        lambda b, x: b.add("ReduceSum", b.add("ReduceSum", x, axes=(1,)), axes=(2,), keepdims=False),
+        ["ReduceSum", "Squeeze"],
+    ),
+    "maximum of space": (lambda b, x: b.add("ReduceMax", x, axes=(2, 3)), ["GlobalMaxPool"]),
+    "sum of space stays": (lambda b, x: b.add("ReduceSum", x, axes=(2, 3)), ["ReduceSum"]),
+    "mean of half of space stays": (lambda b, x: b.add("ReduceMean", x, axes=(2,)), ["ReduceMean"]),
+    "adaptive maximum to one": (lambda b, x: b.add("AdaptiveMaxPool", x, output_size=(1, 1)), ["GlobalMaxPool"]),
+    "adaptive to one row stays": (
+        lambda b, x: b.add("AdaptiveAveragePool", x, output_size=(1, 2)),
+        ["AdaptiveAveragePool"],
+    ),
+    "pool over single elements with steps stays": (
+        lambda b, x: b.add("MaxPool", x, kernel_shape=(1, 1), strides=(2, 2)),
+        ["MaxPool"],
+    ),
+    "pool over a row stays": (lambda b, x: b.add("MaxPool", x, kernel_shape=(6, 1)), ["MaxPool"]),
+    "pool with pads over everything stays": (
+        lambda b, x: b.add("MaxPool", x, kernel_shape=(6, 6), pads=(1, 1, 1, 1), strides=(3, 3)),
+        ["MaxPool"],
+    ),
+    "pad before an average that leaves its own out stays": (
+        lambda b, x: b.add(
+            "AveragePool",
+            b.add("Pad", x, pads=(0, 0, 1, 1, 0, 0, 1, 1)),
+            kernel_shape=(3, 3),
+            pads=(1, 1, 1, 1),
+            count_include_pad=False,
+        ),
+        ["Pad", "AveragePool"],
+    ),
+    "pad before an average that counts its own": (
+        lambda b, x: b.add(
+            "AveragePool",
+            b.add("Pad", x, pads=(0, 0, 1, 0, 0, 0, 0, 1)),
+            kernel_shape=(4, 4),
+            pads=(1, 1, 1, 1),
+            count_include_pad=True,
+        ),
+        ["AveragePool"],
+    ),
+    "pad that cuts stays": (lambda b, x: conv(b, b.add("Pad", x, pads=(0, 0, -1, 1, 0, 0, 1, 1))), ["Pad", "Conv"]),
+    "pad before dilated max stays": (
+        lambda b, x: b.add(
+            "MaxPool",
+            b.add("Pad", b.add("Relu", x), pads=(0, 0, 1, 1, 0, 0, 1, 1)),
+            kernel_shape=(3, 3),
+            dilations=(2, 2),
+        ),
+        ["Relu", "Pad", "MaxPool"],
+    ),
+    "pad before max of a clip from zero": (
+        lambda b, x: b.add(
+            "MaxPool",
+            b.add("Pad", b.add("Clip", x, min=0.0, max=2.0), pads=(0, 0, 1, 1, 0, 0, 1, 1)),
+            kernel_shape=(3, 3),
+        ),
+        ["Clip", "MaxPool"],
+    ),
+    "pad before max of a clip from below stays": (
+        lambda b, x: b.add(
+            "MaxPool", b.add("Pad", b.add("Clip", x, min=-1.0), pads=(0, 0, 1, 1, 0, 0, 1, 1)), kernel_shape=(3, 3)
+        ),
+        ["Clip", "Pad", "MaxPool"],
+    ),
+    "pad before max of pooled positives": (
+        lambda b, x: b.add(
+            "MaxPool",
+            b.add(
+                "Pad",
+                b.add("AveragePool", b.add("Relu", x), kernel_shape=(2, 2), count_include_pad=True),
+                pads=(0, 0, 1, 1, 0, 0, 1, 1),
+            ),
+            kernel_shape=(3, 3),
+        ),
+        ["Relu", "AveragePool", "MaxPool"],
+    ),
+    "whole slice": (lambda b, x: slice_(b, x, 2, 0, 6), []),
+    "whole axis turned round stays": (lambda b, x: slice_(b, x, 2, 5, -1, -1), ["Slice"]),
+    "repeated once": (lambda b, x: b.add("Tile", b.add("Expand", x, shape=IMAGE), repeats=(1, 1, 1, 1)), []),
+    "repeated twice stays": (lambda b, x: b.add("Tile", x, repeats=(1, 2, 1, 1)), ["Tile"]),
+    "pad by nothing": (lambda b, x: b.add("Pad", x, pads=(0,) * 8), []),
+    "pad by something stays": (lambda b, x: b.add("Pad", x, pads=(0,) * 7 + (1,)), ["Pad"]),
+    "resize by area of channels stays": (
+        lambda b, x: b.add("Resize", x, mode="linear", shape=(1, 4, 3, 2)),
+        ["Resize"],
+    ),
+    "attention's scale of its own": (lambda b, x: b.add("Attention", x, x, x, scale=0.5), ["Attention"]),
+    "replacing a part stays": (
+        lambda b, x: b.add(
+            "SliceScatter", x, slice_(b, b.add("Tanh", x), 1, 0, 2), starts=(0,) * 4, ends=(1, 2, 6, 6), steps=(1,) * 4
+        ),
+        ["Tanh", "Slice", "SliceScatter"],
+    ),
     "replacing everything": (
         lambda b, x: b.add("SliceScatter", x, b.add("Tanh", x), starts=(0,) * 4, ends=IMAGE, steps=(1,) * 4),
         ["Tanh"],
@@ -219,6 +427,99 @@ def test_rule(name):
     make, expected = RULES[name]
     canonical = check(build(make))
     assert sorted(ops(canonical)) == sorted(expected)
+
+
+SHAPES = {
+    "mean of a volume": ((1, 4, 2, 3, 3), lambda b, x: b.add("ReduceMean", x, axes=(2, 3, 4)), ["GlobalAveragePool"]),
+    "mean of a line stays": ((1, 4, 9), lambda b, x: b.add("ReduceMean", x, axes=(2,)), ["ReduceMean"]),
+    "line to one": ((1, 4, 9), lambda b, x: b.add("AdaptiveAveragePool", x, output_size=(1,)), ["GlobalAveragePool"]),
+    "image without batch to one stays": (
+        (4, 6, 6),
+        lambda b, x: b.add("AdaptiveAveragePool", x, output_size=(1, 1)),
+        ["AdaptiveAveragePool"],
+    ),
+    "pool over an image without batch stays": (
+        (4, 6, 6),
+        lambda b, x: b.add("MaxPool", x, kernel_shape=(6, 6)),
+        ["MaxPool"],
+    ),
+    "pool over a line": ((1, 4, 9), lambda b, x: b.add("MaxPool", x, kernel_shape=(9,)), ["GlobalMaxPool"]),
+    "line by area": ((1, 4, 9), lambda b, x: b.add("Resize", x, mode="area", shape=(1, 4, 3)), ["AdaptiveAveragePool"]),
+    "line flattened": ((1, 4, 9), lambda b, x: b.add("Reshape", x, shape=(1, 36)), ["Flatten"]),
+    "matrix to another": ((4, 9), lambda b, x: b.add("Flatten", x, shape=(4, 9, 1)), ["Unsqueeze"]),
+    "ones dropped": ((4, 1, 9, 1), lambda b, x: b.add("Reshape", x, shape=(4, 9)), ["Flatten"]),
+    "a one dropped": ((4, 1, 9, 1), lambda b, x: b.add("Reshape", x, shape=(4, 9, 1)), ["Squeeze"]),
+    "axes joined": ((4, 2, 9, 1), lambda b, x: b.add("Reshape", x, shape=(8, 9, 1)), ["Reshape"]),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_rule_in_other_shapes(name):
+    shape, make, expected = SHAPES[name]
+    assert sorted(ops(check(build(make, shape)))) == sorted(expected)
+
+
+def test_a_bias_joins_what_can_take_it():
+    def added(vector, **attrs):
+        def make(b, x):
+            y = b.add("Gemm", x, channels=3, **attrs)
+            return b.add("Add", b.parameter(vector), y)
+
+        return ops(check(build(make), weights_move=True))
+
+    assert added((3,)) == added((1, 1, 1, 3)) == ["Gemm"]
+    assert added((3,), bias=True) == ["Gemm", "Add"]
+    assert added((6, 3)) == added((1,)) == ["Gemm", "Add"]
+
+
+def test_a_bias_that_others_read_stays():
+    def twice(b, x):
+        y, vector = b.add("Gemm", x, channels=3), b.parameter((3,))
+        return b.add("Add", y, vector), vector
+
+    def read(b, x):
+        y = b.add("Gemm", x, channels=3)
+        return b.add("Add", y, b.parameter((3,))), y
+
+    assert ops(check(build(twice))) == ops(check(build(read))) == ["Gemm", "Add"]
+
+
+def test_gates_are_found_far_from_the_input():
+    """Nodes are told apart by their numbers, however large."""
+
+    def deep(b, x):
+        for _ in range(300):
+            x = b.add("Tanh", x)
+        return b.add("Mul", x, b.add("Sigmoid", x))
+
+    assert ops(canonicalize(build(deep)))[-2:] == ["Tanh", "Silu"]
+
+
+def test_rolls_have_one_spelling():
+    def rolled(**attrs):
+        return check(build(lambda b, x: b.add("Roll", x, **attrs)))
+
+    plain = rolled(shifts=(1, 5), axes=(1, 3))
+    assert plain.nodes[1].attrs == {"shifts": (1, 5), "axes": (1, 3)}
+    assert rolled(shifts=(6, -7, 1), axes=(2, 3, 1)).hash == rolled(shifts=(5, 1), axes=(3, 1)).hash == plain.hash
+
+
+def test_attributes_that_mean_the_same_have_one_spelling():
+    def made(op, *inputs, **attrs):
+        return check(build(lambda b, x: b.add(op, *[x] * max(1, len(inputs)), **attrs)))
+
+    three = ("x",) * 3
+    assert made("Attention", *three, scale=6**-0.5).hash == made("Attention", *three).hash
+    assert made("Attention", *three, scale=0.5).nodes[1].attrs["scale"] == 0.5
+    assert made("Attention", *three, scale=6**-0.5, is_causal=True).nodes[1].attrs["is_causal"] is True
+    letters = made("Einsum", "x", "x", equation="n c h w, nChw -> nCc")
+    assert letters.hash == made("Einsum", "x", "x", equation="abcd,aecd->aeb").hash
+    pool = {"kernel_shape": (2, 2)}
+    pools = [made("AveragePool", count_include_pad=included, **pool) for included in (False, True)]
+    assert pools[0].hash == pools[1].hash
+    parts = [check(build(lambda b, x, step=step: slice_(b, x, 2, 3, 4, step))) for step in (1, 2)]
+    assert parts[0].hash == parts[1].hash
+    assert made("ReduceSum", axes=(3, 1)).hash == made("ReduceSum", axes=(1, 3)).hash
 
 
 def test_spellings_have_one_hash():

@@ -8,11 +8,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from operator_samples import SAMPLES  # noqa: E402
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 from cg_ir import to_module  # noqa: E402
 from cg_ir.operators import OPERATORS  # noqa: E402
-from cg_ir.testing.operator_samples import SAMPLES  # noqa: E402
 
 COUNTED = {"Conv", "ConvTranspose", "Gemm", "MatMul", "Attention", "ExpertGemm"}
 RECURRENT = {"LSTM", "GRU", "RNN"}

@@ -7,10 +7,10 @@ import random
 import xml.etree.ElementTree as ElementTree
 
 import pytest
+from broken_documents import mutants, survives
+from operator_samples import SAMPLES
 
 from cg_ir import CgError, diff, equal, from_json, to_dot, to_source, to_svg
-from cg_ir.testing.mutation import mutants, survives
-from cg_ir.testing.operator_samples import SAMPLES
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

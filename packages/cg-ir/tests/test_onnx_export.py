@@ -10,10 +10,11 @@ torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 
+from operator_samples import SAMPLES  # noqa: E402
+
 from cg_ir import GraphBuilder, GraphError, to_module, to_onnx  # noqa: E402
 from cg_ir.cli import cg  # noqa: E402
 from cg_ir.onnx_export.emitter import DOMAIN  # noqa: E402
-from cg_ir.testing.operator_samples import SAMPLES  # noqa: E402
 
 #: Operators that some samples use in a way that ONNX has no operator for.
 BEYOND = {"Custom", "LSTM", "AdaptiveMaxPool"}

@@ -12,12 +12,12 @@ import jsonschema
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from operator_samples import SAMPLES
+from strategies import graphs
 
 from cg_ir import GraphError, from_json
 from cg_ir.operators import OPERATORS
 from cg_ir.schema import build_schema, published_schema
-from cg_ir.testing.operator_samples import SAMPLES
-from cg_ir.testing.strategies import graphs
 
 SCHEMA = published_schema()
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 import pickle
 import random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from strategies import graphs, networks
 
 from cg_ir import CgError, GraphBuilder, GraphError, equal, from_json, load, load_set, save_set
 from cg_ir.cli import main
 from cg_ir.operators import OPERATORS
 from cg_ir.serialization import from_dict
-from cg_ir.testing.strategies import graphs, networks
 
 PROPERTY = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -164,6 +165,12 @@ def test_newer_minor_versions_keep_their_fields(networks):
     assert graph.hash == networks.cells().hash
     with pytest.raises(GraphError, match="unknown field 'licence'"):
         from_json({**document, "cg_ir": "1.0"})
+    del document["licence"]
+    assert from_json(document).to_dict() == document
+    document["licence"] = "MIT"
+    del document["nodes"][2]["quantised"]
+    assert from_json(document).to_dict() == document
+    assert not from_json(networks.cells().to_dict()).extras
 
 
 def test_the_reserved_key_is_refused(networks):
@@ -357,13 +364,15 @@ def test_extras_hold_numbers_that_can_be_written(number):
         from_json(VALID.rstrip()[:-1] + f', "extras": {{"a": {number}}}}}')
 
 
-def test_the_limit_is_the_last_number_of_objects_and_lists_that_is_read(monkeypatch):
-    brackets = VALID.count("{") + VALID.count("[")
+@pytest.mark.parametrize("extras", ["", ', "extras": {"a": []}'])
+def test_the_limit_is_the_last_number_of_objects_and_lists_that_is_read(monkeypatch, extras):
+    text = changed('"opset": 1', f'"opset": 1{extras}').decode()
+    brackets = text.count("{") + text.count("[")
     monkeypatch.setattr("cg_ir.serialization.read_limit", lambda: 32 * brackets)
-    assert from_json(VALID).nodes[1].op == "Conv"
+    assert from_json(text).nodes[1].op == "Conv"
     monkeypatch.setattr("cg_ir.serialization.read_limit", lambda: 32 * brackets - 1)
     with pytest.raises(GraphError, match=f"holds {brackets:,} objects and lists"):
-        from_json(VALID)
+        from_json(text)
 
 
 @pytest.mark.parametrize(
@@ -373,9 +382,75 @@ def test_the_limit_is_the_last_number_of_objects_and_lists_that_is_read(monkeypa
         ('"inputs": [1]', '"inputs": 1', "nodes[2].inputs: should be"),
         ('"inputs": [1]', '"inputs": ["x"]', "nodes[2].inputs[0]: should be"),
         ('"shape": [1, 3, 8, 8]', '"shape": 8', "nodes[0].shape: should be"),
+        ('"inputs": [1]', '"inputs": [4]', "nodes[2].inputs[0]: there is no node 4; the last of this document is 3"),
+        (
+            '"inputs": [1]',
+            '"inputs": [-1]',
+            "nodes[2].inputs[0]: should be the number of an earlier node (0 to 1), not -1",
+        ),
+        ('"inputs": [1]', '"inputs": [2]', "nodes[2].inputs[0]: 2 is not an earlier node"),
+        ('"opset": 1', '"opset": 0', "opset: should be a positive integer, not 0"),
+        ('"opset": 1', '"opset": true', "opset: should be a positive integer, not True"),
+        ('"opset": 1', '"opset": 2', "opset: opset 2 is newer"),
+        ('"opset": 1', '"opset": 1, "name": 7', "name: should be a string"),
+        ('"opset": 1', '"opset": 1, "producer": {"a": 1}', "producer: should hold strings only"),
+        ('"opset": 1', '"opset": 1, "producer": []', "producer: should be an object"),
+        ('"opset": 1', '"opset": 1, "extras": []', "extras: should be an object"),
+        ('"opset": 1', '"opset": 1, "extras": {"cg_ir.b": 1, "cg_ir.a": 2}', "extras: key 'cg_ir.b' is reserved"),
+        ('"op": "Relu"', '"op": "Relu", "region": 1', "nodes[2].region: should be a string"),
+        ('"op": "Relu"', '"op": "Relu", "attrs": []', "nodes[2].attrs: should be an object"),
+        ('"op": "Relu"', '"op": "Relu", "zz": 1, "aa": 1', "nodes[2]: unknown field 'aa'"),
+        ('"op": "Conv"', '"op": "Conv", "weights": ""', "nodes[1].weights: should be a name"),
+        ("[1, 3, 8, 8]", "[1, 3, 2147483648, 8]", "nodes[0].shape[2]: sizes should be integers from 1 to 2^31 - 1"),
+        ("[1, 3, 8, 8]", "[1, 3, true, 8]", "nodes[0].shape[2]: sizes should be"),
+        ("[1, 3, 8, 8]", str([1] * 33), "nodes[0].shape: has 33 axes; at most 32 are allowed"),
+        (
+            '"op": "Output"',
+            '"op": "Output", "attrs": {"index": 1}',
+            "nodes: the indices of Output nodes should count from 0",
+        ),
+        ('"op": "Relu"', '"op": "Input"', "nodes[2]: Input takes 0 inputs, not 1"),
     ],
 )
 def test_the_place_in_a_document_is_said_once(old, new, message):
     with pytest.raises(GraphError) as caught:
         from_json(VALID.replace(old, new, 1))
     assert str(caught.value).startswith(message)
+
+
+def test_the_greatest_sizes_are_read():
+    one = '{"cg_ir": "1.0", "opset": 1, "nodes": [{"op": "Input", "shape": %s}, {"op": "Output", "inputs": [0], "shape": %s}]}'
+    for shape in ([2**31 - 1], [1] * 32):
+        assert from_json(one % (shape, shape)).nodes[0].shape == tuple(shape)
+
+
+def test_inputs_and_outputs_stand_once():
+    document = json.loads(VALID)
+    document["nodes"].append({"op": "Output", "inputs": [1], "shape": [1, 4, 6, 6]})
+    with pytest.raises(GraphError, match=r"nodes\[4\].attrs.index: Output 0 stands twice \(nodes 3 and 4\)"):
+        from_json(document)
+    document["nodes"][-1]["attrs"] = {"index": 1}
+    assert len(from_json(document).nodes) == 5
+
+
+@pytest.mark.parametrize("count", [255, 256, 300])
+def test_any_number_of_regions(count):
+    """More regions than a byte can count."""
+    builder = GraphBuilder(canonical=False)
+    x = builder.input((1, 2))
+    for number in range(count):
+        x = builder.add("Relu", x, region=f"r{number}")
+    builder.output(x)
+    graph = builder.build()
+    again = from_json(graph.to_json())
+    assert [node.region for node in again.nodes] == [node.region for node in graph.nodes]
+    assert again.to_json() == graph.to_json()
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, {1, 2}, object()])
+def test_what_is_no_json_is_not_written(value):
+    builder = GraphBuilder()
+    builder.output(builder.input((1, 2)))
+    builder.extras["a"] = value
+    with pytest.raises(GraphError, match="extras and producer should hold JSON values only"):
+        builder.build().to_json()

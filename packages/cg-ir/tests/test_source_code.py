@@ -12,11 +12,12 @@ from hypothesis import HealthCheck, given, settings
 
 torch = pytest.importorskip("torch")
 
+from operator_samples import SAMPLES  # noqa: E402
+from strategies import networks as random_networks  # noqa: E402
+
 from cg_ir import GraphBuilder, GraphError, to_module, to_source  # noqa: E402
 from cg_ir.cli import main  # noqa: E402
 from cg_ir.source_code.bodies import TAKEN  # noqa: E402
-from cg_ir.testing.operator_samples import SAMPLES  # noqa: E402
-from cg_ir.testing.strategies import networks as random_networks  # noqa: E402
 
 
 def execute(text):

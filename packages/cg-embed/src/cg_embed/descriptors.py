@@ -27,7 +27,7 @@ from scipy.sparse import csr_array
 from cg_ir import batch as make_batch
 
 from .passes import WEIGHTINGS, Passes, run_passes
-from .plan import Plan, compile_plan
+from .plan import Plan, at_once, compile_plan
 from .scratch import Scratch
 from .signature_features import CLASSES, PAIR_CLASSES, PATH_COUNTS, SignatureFeatures, signature_features
 
@@ -42,7 +42,6 @@ _STAGES = 4  # 0, 1, 2 and all earlier ones
 _EXTENTS = 13  # powers of two that are told apart
 _STAGE_CLASSES = ("conv1", "convk", "depthwise", "dense", "activation", "pool", "add", "concat")
 _STAGE_PATHS = ("conv1", "convk", "depthwise", "pool")
-_NODES_AT_ONCE = 100_000
 
 
 class Descriptors:
@@ -81,14 +80,8 @@ class Descriptors:
         """Descriptors of the graphs, float32 (len(graphs), len(names)), all finite."""
         out = np.zeros((len(graphs), len(self.names)), dtype=np.float32)
         scratch = Scratch()
-        begin = 0
-        while begin < len(graphs):
-            end, nodes = begin, 0
-            while end < len(graphs) and (end == begin or nodes + len(graphs[end]) <= _NODES_AT_ONCE):
-                nodes += len(graphs[end])
-                end += 1
-            out[begin:end] = self._encode(graphs[begin:end], scratch)
-            begin = end
+        for part in at_once(graphs):
+            out[part] = self._encode(graphs[part], scratch)
         return out
 
     def _encode(self, graphs: Sequence[Any], scratch: Scratch) -> Floats:

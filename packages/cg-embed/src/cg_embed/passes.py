@@ -25,6 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .joins import exponentials
 from .plan import Plan
 from .scratch import Scratch
 from .signature_features import JOIN_RULES, PATH_COUNTS, SignatureFeatures
@@ -173,7 +174,7 @@ def _forward(
             s.take(source, axis=0, out=u[lo:hi], mode="clip")
             acc, far = m.take(source, axis=0), longest.take(source, axis=0)
             if joins:
-                slots = [slice(a, min(b, a + joins)) for a, b in step.slots]
+                slots = step.joined
                 terms, multiplied = [], np.zeros(joins)
                 for at in slots:
                     term = s.take(flow.source[at], axis=0)
@@ -203,14 +204,7 @@ def _forward(
 def log_sum_exp(terms: list[Floats]) -> Floats:
     """log of the sum of exp over slots; every slot covers a prefix of the rows of the first. Turns the terms into
     their softmax, in place."""
-    top = terms[0].copy()
-    for term in terms[1:]:
-        np.maximum(top[: len(term)], term, out=top[: len(term)])
-    total = np.zeros_like(top)
-    for term in terms:
-        term -= top[: len(term)]
-        np.exp(term, out=term)
-        total[: len(term)] += term
+    top, total = exponentials(terms, np)
     for term in terms:
         term /= total[: len(term)]
     return top + np.log(total)

@@ -29,7 +29,8 @@ from scipy.sparse import csr_array
 
 from cg_ir import batch as make_batch
 
-from .plan import Flow, Plan, compile_plan
+from .joins import exponentials
+from .plan import Flow, Plan, at_once, compile_plan
 from .pretrained import Pretrained
 from .scratch import Scratch
 from .signature_features import CLASSES, SignatureFeatures, signature_features
@@ -42,7 +43,6 @@ _PARTS = ("a", "b", "g", "phi")
 NUMBERS = ("width", "kernel", "stride", "dilation", "groups", "extent", "fan_in", "gain", "moment", "macs", "params")
 _TRANSPARENT = ("layout", "io")
 N_FEATURES = len(CLASSES) + len(NUMBERS)
-_NODES_AT_ONCE = 100_000
 
 
 @dataclass(frozen=True)
@@ -140,17 +140,11 @@ class PathEncoder(Pretrained):
         """Vectors of the graphs, float32 (len(graphs), 8 * channels). A vector depends on its graph alone."""
         out = np.zeros((len(graphs), len(self)), dtype=np.float32)
         scratch = Scratch()
-        begin = 0
-        while begin < len(graphs):
-            end, nodes = begin, 0
-            while end < len(graphs) and (end == begin or nodes + len(graphs[end]) <= _NODES_AT_ONCE):
-                nodes += len(graphs[end])
-                end += 1
-            batch = make_batch(graphs[begin:end])
+        for part in at_once(graphs):
+            batch = make_batch(graphs[part])
             features = signature_features(batch.signatures)
             plan = compile_plan(batch, features.is_input > 0)
-            out[begin:end] = self.encode_plan(plan, features, scratch)
-            begin = end
+            out[part] = self.encode_plan(plan, features, scratch)
         return out
 
     def encode_plan(
@@ -259,24 +253,17 @@ def _walk(plan: Plan, flow: Flow, t: PathTables, mu: Array, scratch: Scratch) ->
         rows = kind[lo:hi]
         u, mean = s.take(source, axis=0), m.take(source, axis=0)
         if joins:
-            slots = [flow.source[a : min(b, a + joins)] for a, b in step.slots]
-            terms = [u[:joins].copy(), *(s.take(at, axis=0) for at in slots[1:])]
-            top = u[:joins]
-            for term in terms[1:]:
-                np.maximum(top[: len(term)], term, out=top[: len(term)])
-            total, sums = np.zeros_like(top), mean[:joins]
-            for slot, (at, weight) in enumerate(zip(slots, terms, strict=True)):
-                weight -= top[: len(weight)]
-                np.exp(weight, out=weight)
-                total[: len(weight)] += weight
-                if slot:
-                    weight *= m.take(at, axis=0)
-                    sums[: len(weight)] += weight
-                else:
-                    sums *= weight
+            slots = [flow.source[at] for at in step.joined]
+            terms = [u[:joins], *(s.take(at, axis=0) for at in slots[1:])]
+            top, total = exponentials(terms, np)
+            sums = mean[:joins]
+            sums *= terms[0]
+            for at, weight in zip(slots[1:], terms[1:], strict=True):
+                weight *= m.take(at, axis=0)
+                sums[: len(weight)] += weight
             sums /= total
-            top += np.log(total, out=total)
-            top -= mu * log_count[lo : lo + joins]
+            np.add(top, np.log(total, out=total), out=u[:joins])
+            u[:joins] -= mu * log_count[lo : lo + joins]
         h[lo:hi] = mean
         np.multiply(u, t.a.take(rows, axis=0), out=s[lo:hi])
         s[lo:hi] += t.b.take(rows, axis=0)

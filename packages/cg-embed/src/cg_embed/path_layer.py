@@ -19,6 +19,7 @@ from torch_geometric.utils import segment
 
 from cg_ir import batch as make_batch
 
+from .joins import exponentials
 from .path_encoder import DIRECTIONS, N_FEATURES, PathConfig, PathEncoder, node_features, random_weights
 from .plan import Flow, Plan, Step, compile_plan
 from .signature_features import SignatureFeatures, signature_features
@@ -153,16 +154,9 @@ class PathPass(torch.autograd.Function):
                 hi = lo + last - first
                 u[lo:hi], h[lo:hi] = _rows(s, source), _rows(m, source)
                 if joins:
-                    slots = [slice(x, min(y, x + joins)) for x, y in step.slots]
+                    slots = step.joined
                     terms = [_rows(s, route.source[at]) for at in slots]
-                    top = terms[0].clone()
-                    for term in terms[1:]:
-                        k = len(term)
-                        torch.maximum(top[:k], term, out=top[:k])
-                    total = torch.zeros_like(top)
-                    for term in terms:
-                        term.sub_(top[: len(term)]).exp_()
-                        total[: len(term)] += term
+                    top, total = exponentials(terms, torch)
                     u[lo : lo + joins] = top + total.log() - mu * route.log_count[lo : lo + joins]
                     h[lo : lo + joins] = 0
                     for at, term in zip(slots, terms, strict=True):

@@ -18,7 +18,7 @@ edges from them; a graph whose outputs no input reaches keeps all its nodes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -28,7 +28,9 @@ from numpy.typing import NDArray
 
 from cg_ir.hashing import splitmix64
 
-__all__ = ["Plan", "Step", "compile_plan"]
+__all__ = ["Plan", "Step", "at_once", "compile_plan"]
+
+_NODES_AT_ONCE = 100_000
 
 Ints = NDArray[np.int64]
 
@@ -48,6 +50,11 @@ class Step:
     def joins(self) -> int:
         """How many segments of the step, from ``lo`` on, have at least two inputs."""
         return self.slots[1][1] - self.slots[1][0] if len(self.slots) > 1 else 0
+
+    @property
+    def joined(self) -> list[slice]:
+        """Per input slot, the edges into those segments."""
+        return [slice(first, min(last, first + self.joins)) for first, last in self.slots]
 
 
 @dataclass(frozen=True)
@@ -297,3 +304,15 @@ def _flow(source: Ints, target: Ints, level: Ints) -> Flow:
         for d in range(depth)
     )
     return Flow(source, target, steps, order, segment)
+
+
+def at_once(graphs: Sequence[Any]) -> Iterator[slice]:
+    """Parts of a list of graphs whose tables fit the memory: 100,000 nodes together at most, one graph at least."""
+    begin = held = 0
+    for place, graph in enumerate(graphs):
+        if place > begin and held + len(graph) > _NODES_AT_ONCE:
+            yield slice(begin, place)
+            begin, held = place, 0
+        held += len(graph)
+    if len(graphs):
+        yield slice(begin, len(graphs))

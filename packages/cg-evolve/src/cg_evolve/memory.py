@@ -35,7 +35,9 @@ def resident(process: int) -> int:
     """
     if Path("/proc/self/statm").exists():
         try:
-            return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+            return int(Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1]) * os.sysconf(
+                "SC_PAGE_SIZE"
+            )
         except (OSError, IndexError):
             return 0
     try:

@@ -52,7 +52,7 @@ class Progress:
         if latest is None:
             self.work.mkdir()
             return
-        self.curve = {int(k): v for k, v in json.loads((latest / _VALUES).read_text()).items()}
+        self.curve = {int(k): v for k, v in json.loads((latest / _VALUES).read_text(encoding="ascii")).items()}
         shutil.copytree(latest, self.work)
 
     @property
@@ -84,7 +84,7 @@ class Progress:
         """
         self.curve[step] = dict(metrics)
         if self.folder is not None:
-            (self.work / _VALUES).write_text(json.dumps(self.curve))
+            (self.work / _VALUES).write_text(json.dumps(self.curve), encoding="ascii")
             before = self._latest()
             after = self.folder / f"step-{step}"
             shutil.rmtree(after, ignore_errors=True)

@@ -85,10 +85,10 @@ def _end_with_parent() -> None:
 
 def _kill(process: int) -> None:
     """End a worker and what it has started."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
+    with contextlib.suppress(OSError):  # it has ended, which every system says in its own way
         if hasattr(os, "killpg"):
             os.killpg(process, _KILL)
-    with contextlib.suppress(ProcessLookupError):
+    with contextlib.suppress(OSError):
         os.kill(process, _KILL)
 
 

@@ -80,10 +80,7 @@ class PyTorchFrontend:
             if source.endswith(".py"):
                 raise SourceError(f"{source}: which class or function of it? {_proposal(source)}")
             _refuse_missing(source)
-        try:
-            import torch  # noqa: F401
-        except ImportError:
-            raise MissingExtra("cg-frontends", "torch", "reading PyTorch models") from None
+        _need_torch()
         from cg_frontends.pytorch.sources import convert
 
         return convert(
@@ -101,13 +98,17 @@ class PyTorchFrontend:
             SourceError: the code fails, or yields none; MissingExtra: torch is not installed.
         """
         _refuse_missing(source)
-        try:
-            import torch  # noqa: F401
-        except ImportError:
-            raise MissingExtra("cg-frontends", "torch", "reading PyTorch models") from None
+        _need_torch()
         from cg_frontends.pytorch.sources import count
 
         return count(source, args)
+
+
+def _need_torch() -> None:
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        raise MissingExtra("cg-frontends", "torch", "reading PyTorch models") from None
 
 
 def _refuse_missing(source: str) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import functools
 import itertools
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cg_frontends.spaces.fragments import FragmentCache, Piece, Shape, chain
-from cg_frontends.spaces.options import read_choice
+from cg_frontends.spaces.options import read_choice, read_object
 from cg_ir import ArchError, Graph, GraphBuilder
 
 if TYPE_CHECKING:
@@ -70,11 +69,7 @@ class AutoFormer:
         Raises:
             ArchError: another form, or a choice that the space does not have.
         """
-        if isinstance(arch, str) and arch.lstrip().startswith("{"):
-            try:
-                arch = json.loads(arch)
-            except (ValueError, RecursionError):
-                raise ArchError(f"autoformer: no valid JSON: {arch!r:.80}") from None
+        arch = read_object(self.name, arch)
         if isinstance(arch, Mapping):
             width, heads, ratios = _from_mapping(arch)
         else:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import functools
 import itertools
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cg_frontends.spaces.blocks import conv, conv_bn, mbconv
 from cg_frontends.spaces.digits import read_digits
 from cg_frontends.spaces.fragments import FragmentCache, Piece, chain
-from cg_frontends.spaces.options import read_integer
+from cg_frontends.spaces.options import read_integer, read_object
 from cg_ir import ArchError, Graph, GraphBuilder
 
 if TYPE_CHECKING:
@@ -92,11 +91,7 @@ class MobileNetV3:
         Raises:
             ArchError: another form, or a choice that the space does not have.
         """
-        if isinstance(arch, str) and arch.lstrip().startswith("{"):
-            try:
-                arch = json.loads(arch)
-            except (ValueError, RecursionError):
-                raise ArchError(f"mobilenetv3: no valid JSON: {arch!r:.80}") from None
+        arch = read_object(self.name, arch)
         if isinstance(arch, Mapping):
             arch = self._from_mapping(arch)
         text, at, resolution = arch.strip().partition("@") if isinstance(arch, str) else ("", "", "")

@@ -35,15 +35,9 @@ _DATASETS = {"cifar10": (32, 10), "cifar100": (32, 100), "ImageNet16-120": (16, 
 _STRING = re.compile(r"\|([^|~]+)~0\|\+\|([^|~]+)~0\|([^|~]+)~1\|\+\|([^|~]+)~0\|([^|~]+)~1\|([^|~]+)~2\|")
 _FORM = "|op~0|+|op~0|op~1|+|op~0|op~1|op~2|"
 
-_NAMES = (
-    "stem",
-    *(f"stage_1.cell_{i}" for i in range(1, 6)),
-    "stage_2.residual",
-    *(f"stage_2.cell_{i}" for i in range(1, 6)),
-    "stage_3.residual",
-    *(f"stage_3.cell_{i}" for i in range(1, 6)),
-    "head",
-)
+_STAGE = tuple(f"cell_{i}" for i in range(1, _CELLS + 1))
+_STAGES = (_STAGE, ("residual", *_STAGE), ("residual", *_STAGE))
+_NAMES = ("stem", *(f"stage_{i}.{part}" for i, parts in enumerate(_STAGES, 1) for part in parts), "head")
 
 #: Building block of each operator and of sums of 2, 3 and 4 terms; ``skip_connect`` needs none.
 _BLOCKS: dict[str, Callable[..., int]] = {
@@ -130,38 +124,25 @@ class NasBench201(CategoricalSpace):
         return self._networks.get(ops, name, lambda: self._build(ops, name))
 
     def _build(self, ops: tuple[str, ...], name: str) -> Graph:
-        table = self._cache.begin()
-        pieces = [self._part(0)]
-        for stage in range(len(_CHANNELS)):
-            pieces += [self._cell(ops, stage)] * _CELLS + [self._part(stage + 1)]
+        table, get, side = self._cache.begin(), self._cache.get, self.resolution
+        pieces = [get("stem", lambda b: conv_bn(b, b.input((1, 3, side, side)), _CHANNELS[0], 3)).piece]
+        shape: Shape = ()
+        for stage, width in enumerate(_CHANNELS):
+            if stage:
+                block = get(("residual", stage), lambda b, x, width=width: residual_block(b, x, width), shape)
+                pieces.append(block.piece)
+            shape = (1, width, side >> stage, side >> stage)
+            pieces += [self._cell(ops, shape)] * _CELLS
+        pieces.append(get("head", lambda b, x: classifier(b, batchnorm_relu(b, x), self.classes), shape).piece)
         return chain(pieces, _NAMES, table, name)
 
-    def _shape(self, stage: int) -> Shape:
-        side = self.resolution >> stage
-        return (1, _CHANNELS[stage], side, side)
-
-    def _part(self, place: int) -> Piece:
-        """Stem (0), residual blocks (1, 2) and head (3)."""
-        stages = len(_CHANNELS)
-        if place == 0:
-            side = self.resolution
-            return self._cache.get("stem", lambda b: conv_bn(b, b.input((1, 3, side, side)), _CHANNELS[0], 3)).piece
-        if place == stages:
-            return self._cache.get(
-                "head", lambda b, x: classifier(b, batchnorm_relu(b, x), self.classes), self._shape(stages - 1)
-            ).piece
-        channels = _CHANNELS[place]
-        return self._cache.get(
-            ("residual", place), lambda b, x: residual_block(b, x, channels), self._shape(place - 1)
-        ).piece
-
-    def _cell(self, ops: Sequence[str], stage: int) -> Piece:
+    def _cell(self, ops: Sequence[str], shape: Shape) -> Piece:
         """The cell at a stage's shape."""
         cell = Assembly()
 
         def add(block: str, edge: int, *inputs: int) -> int:
-            shapes = [self._shape(stage)] * len(inputs)
-            return cell.append(self._cache.get((block, stage), _BLOCKS[block], *shapes), *inputs)
+            shapes = [shape] * len(inputs)
+            return cell.append(self._cache.get((block, shape), _BLOCKS[block], *shapes), *inputs)
 
         names = {"skip_connect": "", "none": None if self.pruned else "none"}
         output = wire([names.get(op, op) for op in ops], add)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
+from typing import Any
 
-from cg_ir import PluginError
+from cg_ir import ArchError, PluginError
 
-__all__ = ["read_choice", "read_flag", "read_integer"]
+__all__ = ["read_choice", "read_flag", "read_integer", "read_object"]
 
 _FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
@@ -37,6 +39,20 @@ def read_integer(space: str, option: str, value: object, allowed: Collection[int
         values = f"{min(allowed)} to {max(allowed)}" if len(allowed) > 8 else ", ".join(map(str, sorted(allowed)))
         raise PluginError(f"{space}?{option} should be one of {values}, not {value!r}")
     return result
+
+
+def read_object(space: str, arch: Any) -> Any:
+    """An architecture whose notation is a JSON object as that object; any other as it is.
+
+    Raises:
+        ArchError: it begins like one and is none.
+    """
+    if not isinstance(arch, str) or not arch.lstrip().startswith("{"):
+        return arch
+    try:
+        return json.loads(arch)
+    except (ValueError, RecursionError):
+        raise ArchError(f"{space}: no valid JSON: {arch!r:.80}") from None
 
 
 def read_choice(space: str, option: str, value: object, allowed: Collection[str]) -> str:

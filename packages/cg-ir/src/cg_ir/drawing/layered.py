@@ -156,13 +156,19 @@ def _crossings(rows: list[list[Item]], downs: dict[Item, list[_Link]]) -> int:
     return total
 
 
-def _arrange(rows: list[list[Item]], links: Sequence[_Link]) -> None:
-    """Order the items of each rank to cross few edges; ``x`` holds the place meanwhile."""
+def _by_end(links: Sequence[_Link]) -> tuple[dict[Item, list[_Link]], dict[Item, list[_Link]]]:
+    """The links that come into each item from above, and those that leave it downwards."""
     ups: dict[Item, list[_Link]] = {}
     downs: dict[Item, list[_Link]] = {}
     for one in links:
         ups.setdefault(one.target, []).append(one)
         downs.setdefault(one.source, []).append(one)
+    return ups, downs
+
+
+def _arrange(rows: list[list[Item]], links: Sequence[_Link]) -> None:
+    """Order the items of each rank to cross few edges; ``x`` holds the place meanwhile."""
+    ups, downs = _by_end(links)
     for row in rows:
         for i, item in enumerate(row):
             item.x = float(i)
@@ -216,11 +222,7 @@ def _spread(row: list[Item], wanted: list[float], weights: list[float], gap: flo
 
 
 def _align(rows: list[list[Item]], links: Sequence[_Link], gap: float) -> None:
-    ups: dict[Item, list[_Link]] = {}
-    downs: dict[Item, list[_Link]] = {}
-    for one in links:
-        ups.setdefault(one.target, []).append(one)
-        downs.setdefault(one.source, []).append(one)
+    ups, downs = _by_end(links)
     for row in rows:
         total = sum(item.width for item in row) + gap * (len(row) - 1)
         x = -total / 2

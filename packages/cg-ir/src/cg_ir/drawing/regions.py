@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from cg_ir.drawing.labels import costs, describe, kind, label, shape_text
 from cg_ir.graph import Graph
 from cg_ir.operators import OPERATORS
 
-__all__ = ["Box", "Frame", "Row", "region_depth", "region_order", "region_path", "region_paths", "stacks"]
+__all__ = [
+    "Box",
+    "Frame",
+    "Row",
+    "region_depth",
+    "region_order",
+    "region_path",
+    "region_paths",
+    "region_runs",
+    "stacks",
+]
 
 Path = tuple[str, ...]
 #: Longest column of operators in one box.
@@ -127,6 +138,18 @@ def region_order(inputs: list[list[int]], paths: list[Path]) -> list[int]:
     return result
 
 
+def region_runs(members: list[int], level: int, paths: list[Path]) -> Iterator[tuple[Path, list[int]]]:
+    """Nodes of a region cut into runs that share a region of the next level, with that; one that lies in none is a run of its own."""
+    start = 0
+    while start < len(members):
+        own = paths[members[start]][: level + 1]
+        end = start + 1
+        while len(own) > level and end < len(members) and paths[members[end]][: level + 1] == own:
+            end += 1
+        yield own, members[start:end]
+        start = end
+
+
 def stacks(graph: Graph, depth: int) -> tuple[Frame, dict[int, Box]]:
     """The drawing's boxes in their frames, and the box of each node that is drawn.
 
@@ -160,21 +183,11 @@ class _Stacker:
 
         ``shown`` is the region whose frame is around, which names inside it leave out.
         """
-        level, paths = len(path), self.paths
         children: list[Box | Frame] = []
-        start = 0
-        while start < len(members):
-            i = members[start]
-            own = paths[i][: level + 1]
-            end = start + 1
-            if len(own) > level:
-                while end < len(members) and paths[members[end]][: level + 1] == own:
-                    end += 1
-            run = members[start:end]
-            start = end
+        for own, run in region_runs(members, len(path), self.paths):
             if len(run) == 1:
-                self.extend(children, i)
-            elif level >= self.depth:
+                self.extend(children, run[0])
+            elif len(path) >= self.depth:
                 children.append(self.folded(run, ".".join(own[len(shown) :])))
             else:
                 children.append(self.region(run, own, shown))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from cg_ir.drawing.regions import region_order, region_paths
+from cg_ir.drawing.regions import region_order, region_paths, region_runs
 from cg_ir.graph import Graph
 
 __all__ = ["Block", "block_tree"]
@@ -51,17 +51,8 @@ def block_tree(graph: Graph, leave_out: set[int]) -> Block:
 
 
 def _grouped(members: list[int], path: tuple[str, ...], paths: list[tuple[str, ...]]) -> Block:
-    level = len(path)
     block = Block(path)
-    start = 0
-    while start < len(members):
-        own = paths[members[start]][: level + 1]
-        end = start + 1
-        if len(own) > level:
-            while end < len(members) and paths[members[end]][: level + 1] == own:
-                end += 1
-        run = members[start:end]
-        start = end
+    for own, run in region_runs(members, len(path), paths):
         if len(run) == 1:
             block.items.append(run[0])
         else:

@@ -1,4 +1,4 @@
-"""What tests of cg-ir and of its plugins share: conformance suites, strategies, samples.
+"""What the tests of plugins share: conformance suites and sample graphs.
 
 Subclass a suite in a test module, say what to test, and run pytest:
 

@@ -29,16 +29,17 @@ def _pads(padding: str | int | Sequence[int], kernel: Sequence[int], dilations: 
     return each(padding, dims) * 2
 
 
-def _convolution(
+@lowers("conv1d", "conv2d", "conv3d")
+def conv(
     low: Lowering,
     out: Outputs,
     x: Value,
     weight: Value,
-    bias: Value | None,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
-    groups: int,
+    bias: Value | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
     transposed: bool = False,
     output_padding: Any = 0,
 ) -> int:
@@ -75,21 +76,6 @@ def _convolution(
     return node if batched else low.reshape(node, out[0].shape)
 
 
-@lowers("conv1d", "conv2d", "conv3d")
-def conv(
-    low: Lowering,
-    out: Outputs,
-    x: Value,
-    weight: Value,
-    bias: Any = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
-    groups: int = 1,
-) -> int:
-    return _convolution(low, out, x, weight, bias, stride, padding, dilation, groups)
-
-
 @lowers("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
 def conv_transpose(
     low: Lowering,
@@ -103,7 +89,7 @@ def conv_transpose(
     groups: int = 1,
     dilation: Any = 1,
 ) -> int:
-    return _convolution(low, out, x, weight, bias, stride, padding, dilation, groups, True, output_padding)
+    return conv(low, out, x, weight, bias, stride, padding, dilation, groups, True, output_padding)
 
 
 @lowers("convolution", "_convolution", "convolution_overrideable")
@@ -116,12 +102,10 @@ def convolution(
     stride: Any,
     padding: Any,
     dilation: Any,
-    transposed: bool,
-    output_padding: Any,
-    groups: int,
-    *flags: Any,
+    *given: Any,
 ) -> int:
-    return _convolution(low, out, x, weight, bias, stride, padding, dilation, groups, transposed, output_padding)
+    transposed, output_padding, groups = given[:3]
+    return conv(low, out, x, weight, bias, stride, padding, dilation, groups, transposed, output_padding)
 
 
 def _affine(

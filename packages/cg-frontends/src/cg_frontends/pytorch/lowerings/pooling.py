@@ -13,22 +13,6 @@ from cg_frontends.pytorch.lowerings.arguments import each
 Outputs = Sequence[Any]
 
 
-def _max_pool(
-    low: Lowering, out: Outputs, dims: int, x: Value, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil: bool
-) -> int:
-    kernel = each(kernel, dims)
-    return low.add(
-        "MaxPool",
-        x,
-        shape=out[0].shape,
-        kernel_shape=kernel,
-        strides=each(stride, dims) or kernel,
-        pads=each(padding, dims) * 2,
-        dilations=each(dilation, dims),
-        ceil_mode=bool(ceil),
-    )
-
-
 def _register_max_pool(dims: int) -> None:
     @lowers(f"max_pool{dims}d")
     def max_pool(
@@ -41,20 +25,21 @@ def _register_max_pool(dims: int) -> None:
         dilation: Any = 1,
         ceil_mode: bool = False,
     ) -> int:
-        return _max_pool(low, out, dims, x, kernel_size, stride, padding, dilation, ceil_mode)
+        kernel = each(kernel_size, dims)
+        return low.add(
+            "MaxPool",
+            x,
+            shape=out[0].shape,
+            kernel_shape=kernel,
+            strides=each(stride, dims) or kernel,
+            pads=each(padding, dims) * 2,
+            dilations=each(dilation, dims),
+            ceil_mode=bool(ceil_mode),
+        )
 
     @lowers(f"max_pool{dims}d_with_indices")
-    def with_indices(
-        low: Lowering,
-        out: Outputs,
-        x: Value,
-        kernel_size: Any,
-        stride: Any = (),
-        padding: Any = 0,
-        dilation: Any = 1,
-        ceil_mode: bool = False,
-    ) -> list[int | None]:
-        return low.select(_max_pool(low, out, dims, x, kernel_size, stride, padding, dilation, ceil_mode), out)
+    def with_indices(low: Lowering, out: Outputs, *given: Any, **named: Any) -> list[int | None]:
+        return low.select(max_pool(low, out, *given, **named), out)
 
 
 def _register_average_pool(dims: int) -> None:

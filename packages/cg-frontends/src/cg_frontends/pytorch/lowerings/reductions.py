@@ -135,17 +135,8 @@ def var(
 
 
 @lowers("std")
-def std(
-    low: Lowering,
-    out: Outputs,
-    x: Value,
-    dim: Any = None,
-    unbiased: Any = None,
-    keepdim: bool = False,
-    *,
-    correction: Any = None,
-) -> int:
-    return low.add("Sqrt", var(low, out, x, dim, unbiased, keepdim, correction=correction), shape=out[0].shape)
+def std(low: Lowering, out: Outputs, x: Value, *given: Any, **named: Any) -> int:
+    return low.add("Sqrt", var(low, out, x, *given, **named), shape=out[0].shape)
 
 
 @lowers("var_mean")
@@ -165,17 +156,8 @@ def var_mean(
 
 
 @lowers("std_mean")
-def std_mean(
-    low: Lowering,
-    out: Outputs,
-    x: Value,
-    dim: Any = None,
-    unbiased: Any = None,
-    keepdim: bool = False,
-    *,
-    correction: Any = None,
-) -> list[int]:
-    variance, mean = var_mean(low, out, x, dim, unbiased, keepdim, correction=correction)
+def std_mean(low: Lowering, out: Outputs, x: Value, *given: Any, **named: Any) -> list[int]:
+    variance, mean = var_mean(low, out, x, *given, **named)
     return [low.add("Sqrt", variance, shape=out[0].shape), mean]
 
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from hypothesis import strategies as st
+from operator_samples import SAMPLES
 
 from cg_ir.builder import GraphBuilder
 from cg_ir.graph import Graph
-from cg_ir.testing.operator_samples import SAMPLES
 
 __all__ = ["graphs", "networks", "sample_graphs"]
 
