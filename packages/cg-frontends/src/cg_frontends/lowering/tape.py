@@ -57,6 +57,16 @@ class Value:
         self.data: Any = None
         self.origin: Any = None
 
+    @property
+    def complex(self) -> bool:
+        """Whether its elements are complex numbers."""
+        return self.dtype.startswith("complex")
+
+    @property
+    def held(self) -> tuple[int, ...]:
+        """The shape of its node: a complex number is a pair along a last axis, as ``torch.view_as_real`` has it."""
+        return (*self.shape, 2) if self.complex else self.shape
+
 
 class Call:
     """One operator call; ``args`` and ``kwargs`` hold :class:`Value` where the program passed tensors.

@@ -15,7 +15,7 @@ from cg_frontends.lowering.tape import Call, Value
 from cg_frontends.pytorch.convert import PRODUCER, convert, name_of
 from cg_ir import Graph, Node, SourceError
 
-__all__ = ["WeightSource", "check_same", "copy_weights", "fill"]
+__all__ = ["WeightSource", "check_same", "copy_weights", "fill", "real"]
 
 _RESHAPES = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze"})
 
@@ -67,6 +67,7 @@ def fill(network: Any, lowering: Lowering, source: WeightSource) -> None:
             if owned is None:
                 continue
             for target, tensor in source.pairs(node, origin.region, owned):
+                tensor = real(tensor)
                 target.copy_(tensor.reshape(target.shape))
                 if node.weights is not None:
                     pairs.append((target, tensor))
@@ -75,6 +76,11 @@ def fill(network: Any, lowering: Lowering, source: WeightSource) -> None:
                 raise SourceError(
                     f"{name}: two operators share weights that one of them reads transposed; the network cannot hold both"
                 )
+
+
+def real(tensor: Tensor) -> Tensor:
+    """The tensor as a graph holds it: complex numbers as pairs along a last axis."""
+    return torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
 
 
 def check_same(made: Graph, given: Graph, name: str) -> None:

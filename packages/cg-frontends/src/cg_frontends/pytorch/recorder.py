@@ -169,7 +169,7 @@ class Recorder(TorchDispatchMode):
 
     def parameter(self, tensor: Tensor, name: str) -> None:
         """Declare a parameter of the module."""
-        leaf = Leaf(name, tensor.numel(), self.origins.get(id(tensor)))
+        leaf = Leaf(name, tensor.numel() * (2 if tensor.is_complex() else 1), self.origins.get(id(tensor)))
         self.tape.leaves.append(leaf)
         shape = tuple(tensor.shape)
         value = Value(WEIGHT, shape, _dtype(tensor), leaf=leaf, place=(tensor.storage_offset(), shape, tensor.stride()))
@@ -278,7 +278,9 @@ class Recorder(TorchDispatchMode):
                     viewed.storage = _Storage()
                 track.storage, track.version = viewed.storage, viewed.storage.version
                 track.parent, track.view = viewed, (call, index)
-                if kind == WEIGHT and viewed.value.place is not None:
+                if value.dtype != viewed.value.dtype:
+                    pass  # complex numbers as pairs, or back
+                elif kind == WEIGHT and viewed.value.place is not None:
                     value.leaf = viewed.value.leaf
                     value.place = (out.storage_offset(), value.shape, out.stride())
                 elif kind == CONSTANT:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cg_frontends.lowering.lowering import Lowering, lowers
-from cg_frontends.lowering.tape import Value
+from cg_frontends.lowering.tape import CONSTANT, Value
 from cg_frontends.pytorch.lowerings.arguments import axis_of
 
 Outputs = Sequence[Any]
@@ -23,6 +23,8 @@ def clamp(low: Lowering, out: Outputs, x: Value, min: Any = None, max: Any = Non
     attrs: dict[str, Any] = {}
     node = low.node(x)
     for name, op, bound in (("min", "Max", min), ("max", "Min", max)):
+        if isinstance(bound, Value) and bound.kind == CONSTANT and bound.fill is not None:
+            bound = bound.fill
         if isinstance(bound, Value):
             node = low.add(op, node, low.operand(bound, x, shape), shape=shape)
         elif bound is not None and abs(bound) < 3e38:

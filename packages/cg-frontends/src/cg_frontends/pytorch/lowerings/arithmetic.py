@@ -16,7 +16,7 @@ Outputs = Sequence[Any]
 #: Functions of one tensor, by PyTorch's names of them and by others that its dispatcher has.
 _UNARY = {
     **FUNCTIONS,
-    "log_sigmoid": "LogSigmoid", "negative": "Neg", "absolute": "Abs", "sgn": "Sign", "isinf": "IsInf", "arctan": "Atan", "arcsin": "Asin",
+    "log_sigmoid": "LogSigmoid", "negative": "Neg", "_neg_view": "Neg", "absolute": "Abs", "sgn": "Sign", "isinf": "IsInf", "arctan": "Atan", "arcsin": "Asin",
     "arccos": "Acos",
 }  # fmt: skip
 _BINARY = {

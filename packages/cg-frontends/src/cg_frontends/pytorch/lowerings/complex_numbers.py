@@ -1,0 +1,308 @@
+"""Complex numbers: pairs of real ones along a last axis, and the arithmetic that this makes of theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from cg_frontends.lowering.einsum import explicit_equation
+from cg_frontends.lowering.lowering import COMPLEX_LOWERINGS, LOWERINGS, Lowering, lowers
+from cg_frontends.lowering.tape import CONSTANT, Value
+from cg_frontends.pytorch.lowerings.arguments import axes_of, axis_of
+from cg_frontends.pytorch.lowerings.arithmetic import broadcast
+from cg_frontends.pytorch.lowerings.layout import slice_node
+
+__all__ = ["column", "joined", "scaled"]
+
+Outputs = Sequence[Any]
+Shape = tuple[int, ...]
+#: Real and imaginary part: a node, or a number; None where it is 0.
+Parts = tuple["int | float | None", "int | float | None"]
+
+
+def column(low: Lowering, node: Value | int) -> int:
+    """Real numbers with a last axis of 1, along which their pairs lie."""
+    node = low.node(node) if isinstance(node, Value) else node
+    return low.reshape(node, (*low.shape(node), 1))
+
+
+def joined(low: Lowering, real: int, imaginary: int) -> int:
+    """Pairs of two nodes of one shape."""
+    parts = [column(low, real), column(low, imaginary)]
+    return low.add("Concat", *parts, shape=(*low.shape(real), 2), axis=len(low.shape(real)))
+
+
+def scaled(low: Lowering, node: int, factor: float) -> int:
+    """The node times a number."""
+    return node if factor == 1 else low.add("Mul", node, low.scalar(factor), shape=low.shape(node))
+
+
+def _part(low: Lowering, x: Value, which: int) -> int:
+    if x.kind == CONSTANT:
+        pairs = low.computed("view_as_real", (x,), x.held, "float32")
+        return low.node(low.computed("select", (pairs, -1, which), x.shape, "float32"))
+    node = low.node(x)
+    return low.reshape(slice_node(low, node, x.held, len(x.shape), which, which + 1), x.shape)
+
+
+def _parts(low: Lowering, x: Value | complex) -> Parts:
+    if isinstance(x, Value):
+        return (_part(low, x, 0), _part(low, x, 1)) if x.complex else (low.operand(x), None)
+    number = complex(x)
+    return number.real or None, number.imag or None
+
+
+def _pairs(low: Lowering, x: Value | complex) -> Any:
+    """The node of a value or number as pairs."""
+    if isinstance(x, Value) and x.complex:
+        return low.node(x)
+    if isinstance(x, Value):
+        return low.add("Pad", column(low, x), shape=(*x.shape, 2), pads=(*(0,) * (2 * len(x.shape) + 1), 1))
+    return NotImplemented if x else low.scalar(0.0)
+
+
+def _bilinear(low: Lowering, a: Parts, b: Parts, shape: Shape, times: Callable[[Any, Any], int]) -> int:
+    """Pairs of a product that is linear in both: four real ones, or as many as have factors."""
+
+    def product(i: int, j: int) -> int | None:
+        left, right = a[i], b[j]
+        return None if left is None or right is None else times(left, right)
+
+    def combined(op: str, x: int | None, y: int | None) -> int:
+        if x is not None and y is not None:
+            return low.add(op, x, y, shape=shape)
+        if y is not None:
+            return y if op == "Add" else low.add("Neg", y, shape=low.shape(y))
+        return low.add("Constant", shape=shape, value=(0.0,)) if x is None else x
+
+    return joined(low, combined("Sub", product(0, 0), product(1, 1)), combined("Add", product(0, 1), product(1, 0)))
+
+
+def _is_real(x: Value | complex) -> bool:
+    return not (x.complex if isinstance(x, Value) else isinstance(x, complex))
+
+
+def _operand(low: Lowering, x: Value | float) -> int:
+    """A real factor beside pairs."""
+    node = low.operand(x)
+    return column(low, node) if low.shape(node) else node
+
+
+# --- between real and complex -----------------------------------------------------------------------------------------
+
+
+@lowers(
+    "view_as_complex", "view_as_real", "clone", "contiguous", "detach", "alias", "lift_fresh", "lift_fresh_copy", "dropout", "resolve_conj",
+    "resolve_neg", "view_as_real_copy", "view_as_complex_copy", among=COMPLEX_LOWERINGS,
+)  # fmt: skip
+def same(low: Lowering, out: Outputs, x: Value, *options: Any, **named: Any) -> int:
+    return low.node(x)
+
+
+@lowers("to", "_to_copy", "type_as", among=COMPLEX_LOWERINGS)
+def to(low: Lowering, out: Outputs, x: Value, *target: Any, **options: Any) -> int:
+    return _pairs(low, x) if out[0].complex else _part(low, x, 0)
+
+
+@lowers("complex")
+@lowers("complex", among=COMPLEX_LOWERINGS)
+def complex_(low: Lowering, out: Outputs, real: Value, imaginary: Value) -> int:
+    parts = [
+        v if isinstance(v, int) else low.add("Expand", v, shape=out[0].shape)
+        for v in (low.node(v) if v.shape == out[0].shape else v for v in (real, imaginary))
+    ]
+    return joined(low, *parts)
+
+
+@lowers("polar", among=COMPLEX_LOWERINGS)
+def polar(low: Lowering, out: Outputs, length: Value, angle: Value) -> int:
+    shape = out[0].shape
+    turned = [low.add(op, angle, shape=angle.shape) for op in ("Cos", "Sin")]
+    return joined(low, *(low.add("Mul", length, node, shape=shape) for node in turned))
+
+
+@lowers("abs", "absolute", among=COMPLEX_LOWERINGS)
+def abs_(low: Lowering, out: Outputs, x: Value) -> int:
+    return low.add("ReduceL2", x, shape=out[0].shape, axes=(len(x.shape),), keepdims=False)
+
+
+@lowers("angle", among=COMPLEX_LOWERINGS)
+def angle(low: Lowering, out: Outputs, x: Value) -> int:
+    return low.add("Atan2", _part(low, x, 1), _part(low, x, 0), shape=out[0].shape)
+
+
+# --- arithmetic -------------------------------------------------------------------------------------------------------
+
+
+@lowers("_conj", "_conj_physical", "conj_physical", among=COMPLEX_LOWERINGS)
+def conj(low: Lowering, out: Outputs, x: Value) -> int:
+    return joined(low, _part(low, x, 0), low.add("Neg", _part(low, x, 1), shape=x.shape))
+
+
+@lowers("neg", "negative", among=COMPLEX_LOWERINGS)
+def neg(low: Lowering, out: Outputs, x: Value) -> int:
+    return low.add("Neg", x, shape=out[0].held)
+
+
+def _sum(op: str) -> Any:
+    def lower(low: Lowering, out: Outputs, a: Value, b: Value | complex, *, alpha: float = 1) -> int:
+        if isinstance(b, Value):
+            return low.add(op, _pairs(low, a), scaled(low, _pairs(low, b), alpha), shape=out[0].held)
+        parts = [_part(low, a, 0), _part(low, a, 1)]
+        number = complex(b) * alpha
+        for i, part in enumerate((number.real, number.imag)):
+            if part:
+                parts[i] = low.add(op, parts[i], low.scalar(part), shape=a.shape)
+        return joined(low, *parts)
+
+    return lower
+
+
+COMPLEX_LOWERINGS.update({f"aten::{name}": _sum(op) for name, op in {"add": "Add", "sub": "Sub", "subtract": "Sub"}.items()})
+
+
+@lowers("mul", "multiply", among=COMPLEX_LOWERINGS)
+def mul(low: Lowering, out: Outputs, a: Value | complex, b: Value | complex) -> int:
+    shape = out[0].shape
+    if _is_real(a) or _is_real(b):
+        pairs, factor = (b, a) if _is_real(a) else (a, b)
+        if isinstance(pairs, Value):
+            return low.add("Mul", pairs, _operand(low, factor), shape=out[0].held)  # type: ignore[arg-type]
+
+    def times(left: Any, right: Any) -> int:
+        left, right = (low.scalar(factor) if isinstance(factor, float) else factor for factor in (left, right))
+        return low.add("Mul", left, right, shape=broadcast(low.shape(left), low.shape(right)))
+
+    return _bilinear(low, _parts(low, a), _parts(low, b), shape, times)
+
+
+@lowers("div", "divide", "true_divide", among=COMPLEX_LOWERINGS)
+def div(low: Lowering, out: Outputs, a: Value | complex, b: Value | complex) -> Any:
+    """By pairs: times their conjugate, over their squared length."""
+    if not isinstance(b, Value) and not _is_real(b):
+        return mul(low, out, a, 1 / b)
+    if _is_real(b):
+        return low.add("Div", a, _operand(low, b), shape=out[0].held)  # type: ignore[arg-type]
+    assert isinstance(b, Value)
+    turned = low.stand_in(conj(low, (b,), b), b.dtype)
+    turned.shape = b.shape
+    top = mul(low, out, a, turned)
+    square = low.add("Mul", b, b, shape=b.held)
+    length = low.add("ReduceSum", square, shape=(*b.shape, 1), axes=(len(b.shape),), keepdims=True)
+    return low.add("Div", top, length, shape=out[0].held)
+
+
+@lowers("exp", among=COMPLEX_LOWERINGS)
+def exp(low: Lowering, out: Outputs, x: Value) -> int:
+    real, imaginary = _part(low, x, 0), _part(low, x, 1)
+    length = low.add("Exp", real, shape=x.shape)
+    turned = [low.add(op, imaginary, shape=x.shape) for op in ("Cos", "Sin")]
+    return joined(low, *(low.add("Mul", length, node, shape=x.shape) for node in turned))
+
+
+@lowers("where", among=COMPLEX_LOWERINGS)
+def where(low: Lowering, out: Outputs, condition: Value, a: Value | complex, b: Value | complex) -> Any:
+    nodes = [_pairs(low, a), _pairs(low, b)]
+    return NotImplemented if NotImplemented in nodes else low.add("Where", column(low, condition), *nodes, shape=out[0].held)
+
+
+@lowers("masked_fill", among=COMPLEX_LOWERINGS)
+def masked_fill(low: Lowering, out: Outputs, x: Value, mask: Value, value: Value | complex) -> Any:
+    return where(low, out, mask, value, x)
+
+
+def _reduction(op: str) -> Any:
+    def lower(low: Lowering, out: Outputs, x: Value, dim: Any = None, keepdim: bool = False, **named: Any) -> int:
+        return low.add(op, x, shape=out[0].held, axes=axes_of(dim, len(x.shape)), keepdims=bool(keepdim))
+
+    return lower
+
+
+COMPLEX_LOWERINGS.update({"aten::sum": _reduction("ReduceSum"), "aten::mean": _reduction("ReduceMean")})
+
+
+@lowers("matmul", "mm", "bmm", "mv", "dot", among=COMPLEX_LOWERINGS)
+def matmul(low: Lowering, out: Outputs, a: Value, b: Value) -> int:
+    shape = out[0].shape
+    return _bilinear(low, _parts(low, a), _parts(low, b), shape, lambda x, y: low.add("MatMul", x, y, shape=shape))
+
+
+@lowers("linear", among=COMPLEX_LOWERINGS)
+def linear(low: Lowering, out: Outputs, x: Value, weight: Value, bias: Value | None = None) -> int:
+    shape = out[0].shape
+    turned = (low.transpose(_part(low, weight, 0), (1, 0)), low.transpose(_part(low, weight, 1), (1, 0)))
+    node = _bilinear(low, _parts(low, x), turned, shape, lambda x, y: low.add("MatMul", x, y, shape=shape))
+    return node if bias is None else low.add("Add", node, _pairs(low, bias), shape=out[0].held)
+
+
+@lowers("einsum", among=COMPLEX_LOWERINGS)
+def einsum(low: Lowering, out: Outputs, equation: str, operands: Sequence[Value], *, path: Any = None) -> Any:
+    equation, shape = explicit_equation(equation, [v.shape for v in operands]), out[0].shape
+    if len(operands) != 2:
+        return NotImplemented
+    a, b = (_parts(low, v) for v in operands)
+    return _bilinear(low, a, b, shape, lambda x, y: low.add("Einsum", x, y, shape=shape, equation=equation))
+
+
+# --- what only moves elements -----------------------------------------------------------------------------------------
+
+#: Which arguments are axes.
+_AXES: dict[str, tuple[int, ...]] = {
+    **dict.fromkeys(("view", "reshape", "_unsafe_view", "_reshape_alias", "view_as", "reshape_as", "flatten", "unflatten", "squeeze"), ()),
+    **dict.fromkeys(("unsqueeze", "expand", "broadcast_to", "expand_as", "index", "ravel", "fill"), ()),
+    **dict.fromkeys(("slice", "select", "unbind", "cat", "concat", "concatenate", "index_select", "cumsum", "index_add"), (1,)),
+    **dict.fromkeys(("split", "split_with_sizes", "chunk", "stack", "flip", "permute", "roll"), ()),
+    **dict.fromkeys(("transpose", "swapaxes", "swapdims"), (1, 2)),
+    **dict.fromkeys(("slice_scatter", "select_scatter"), (2,)),
+    **dict.fromkeys(("copy", "pad", "constant_pad_nd", "repeat", "tile"), ()),
+}  # fmt: skip
+#: Which arguments are lists of axes, or axes of the result.
+_LISTS = {"split": 2, "split_with_sizes": 2, "chunk": 2, "stack": 1, "flip": 1, "permute": 1, "roll": 2}
+
+
+def _moved(name: str) -> Any:
+    """The lowering of real values on the pairs, whose last axis stays last."""
+
+    def lower(low: Lowering, out: Outputs, *args: Any, **named: Any) -> Any:
+        rank = len(out[0].shape) if name == "stack" else len(_first(args).shape)
+        given = list(args)
+        for position in (*_AXES[name], *((_LISTS[name],) if name in _LISTS else ())):
+            if position < len(given):
+                given[position] = _counted(given[position], rank)
+        named = {key: _counted(value, rank) if key in ("dim", "dims") else value for key, value in named.items()}
+        if name == "permute":
+            given[1] = [*given[1], rank]
+        if name in ("repeat", "tile"):
+            given[1] = [*given[1], 1]
+        if name in ("pad", "constant_pad_nd"):
+            given[1] = [0, 0, *given[1]]
+        outputs = [None if v is None else Value(v.kind, v.held, "float32") for v in out]
+        return LOWERINGS[f"aten::{name}"](low, outputs, *(_real(low, a) for a in given), **named)
+
+    return lower
+
+
+def _first(args: Sequence[Any]) -> Value:
+    first = args[0]
+    return first if isinstance(first, Value) else first[0]  # type: ignore[no-any-return]
+
+
+def _counted(axes: Any, rank: int) -> Any:
+    return axis_of(axes, rank) if isinstance(axes, int) else [axis_of(a, rank) for a in axes]
+
+
+def _real(low: Lowering, argument: Any) -> Any:
+    if isinstance(argument, Value) and argument.complex:
+        return low.stand_in(low.node(argument))
+    if isinstance(argument, (list, tuple)):
+        return [_real(low, item) for item in argument]
+    return argument
+
+
+COMPLEX_LOWERINGS.update({f"aten::{name}": _moved(name) for name in _AXES})
+
+
+@lowers("t", "numpy_T", "mT", among=COMPLEX_LOWERINGS)
+def t(low: Lowering, out: Outputs, x: Value) -> int:
+    rank = len(x.shape)
+    return low.transpose(x, (*range(rank - 2), rank - 1, rank - 2, rank))
