@@ -188,9 +188,9 @@ class Lowering:
         return value
 
     def computed(self, name: str, args: tuple[Any, ...], shape: Shape, dtype: str) -> Value:
-        """A constant that an ATen operator makes of others."""
+        """What an ATen operator makes of constants or parameters, in a place where the program has no such call."""
         call = Call(f"aten::{name}", args, {}, self.region)
-        value = Value(CONSTANT, shape, dtype, call)
+        value = Value(max((v.kind for v in values_in(call)), default=CONSTANT), shape, dtype, call)
         call.outputs = (value,)
         self._values[id(value)] = value
         return value

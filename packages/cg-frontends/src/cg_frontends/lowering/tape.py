@@ -33,7 +33,7 @@ class Value:
         index: position among the outputs of ``call``, or among the inputs of the network.
         leaf: the parameter, for a value that is one.
         fill: the number that fills a constant, where it is known.
-        place: for parameters and views of them: (offset, sizes, strides) inside the parameter.
+        place: for parameters and views of them: (offset, sizes, strides) inside the parameter, complex numbers as pairs.
         data: the elements of a constant that the program made outside the meta device.
         origin: the module's own tensor, for a buffer.
     """

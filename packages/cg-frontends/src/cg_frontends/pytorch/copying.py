@@ -181,8 +181,9 @@ class WeightSource:
         """The elements of a constant or parameter, or of what the program computes from them."""
         if value.leaf is not None and value.place is not None:
             offset, sizes, strides = value.place
-            base = self._real(value.leaf.origin, value.leaf.name)
-            return base.detach().as_strided(sizes, strides, base.storage_offset() + offset)
+            base = real(self._real(value.leaf.origin, value.leaf.name).detach())
+            view = base.as_strided(sizes, strides, base.storage_offset() + offset)
+            return torch.view_as_complex(view) if value.complex else view
         if value.origin is not None:
             return self._real(value.origin, "a buffer")
         if isinstance(value.data, Tensor):

@@ -172,7 +172,7 @@ class Recorder(TorchDispatchMode):
         leaf = Leaf(name, tensor.numel() * (2 if tensor.is_complex() else 1), self.origins.get(id(tensor)))
         self.tape.leaves.append(leaf)
         shape = tuple(tensor.shape)
-        value = Value(WEIGHT, shape, _dtype(tensor), leaf=leaf, place=(tensor.storage_offset(), shape, tensor.stride()))
+        value = Value(WEIGHT, shape, _dtype(tensor), leaf=leaf, place=_place(tensor))
         self._tracks[id(tensor)] = _Track(tensor, value)
 
     def output(self, tensor: Tensor) -> None:
@@ -278,12 +278,10 @@ class Recorder(TorchDispatchMode):
                     viewed.storage = _Storage()
                 track.storage, track.version = viewed.storage, viewed.storage.version
                 track.parent, track.view = viewed, (call, index)
-                if value.dtype != viewed.value.dtype:
-                    pass  # complex numbers as pairs, or back
-                elif kind == WEIGHT and viewed.value.place is not None:
+                if kind == WEIGHT and viewed.value.place is not None:
                     value.leaf = viewed.value.leaf
-                    value.place = (out.storage_offset(), value.shape, out.stride())
-                elif kind == CONSTANT:
+                    value.place = _place(out)
+                elif kind == CONSTANT and value.dtype == viewed.value.dtype:
                     value.fill = viewed.value.fill
             tracks[id(out)] = track
             values.append(value)
@@ -413,6 +411,14 @@ class Recorder(TorchDispatchMode):
                 if a.is_meta or (track is not None and track.value.kind != CONSTANT):
                     return True
         return False
+
+
+def _place(tensor: Tensor) -> tuple[Any, ...]:
+    """Offset, sizes and strides of a view of a parameter; complex numbers counted as pairs."""
+    offset, sizes, strides = tensor.storage_offset(), tuple(tensor.shape), tensor.stride()
+    if tensor.is_complex():
+        return 2 * offset, (*sizes, 2), (*(2 * stride for stride in strides), 1)
+    return offset, sizes, strides
 
 
 def _dtype(tensor: Tensor) -> str:

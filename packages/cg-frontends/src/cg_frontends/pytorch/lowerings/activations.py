@@ -32,6 +32,12 @@ def clamp(low: Lowering, out: Outputs, x: Value, min: Any = None, max: Any = Non
     return low.add("Clip", node, shape=shape, **attrs) if attrs else node
 
 
+@lowers("softshrink")
+def softshrink(low: Lowering, out: Outputs, x: Value, lambd: float = 0.5) -> int:
+    """What lies beyond the two bounds."""
+    return low.add("Sub", x, clamp(low, out, x, -lambd, lambd), shape=x.shape)
+
+
 @lowers("hardtanh")
 def hardtanh(low: Lowering, out: Outputs, x: Value, min_val: float = -1.0, max_val: float = 1.0) -> int:
     return clamp(low, out, x, min_val, max_val)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from cg_frontends.lowering.einsum import explicit_equation
 from cg_frontends.lowering.lowering import COMPLEX_LOWERINGS, LOWERINGS, Lowering, lowers
-from cg_frontends.lowering.tape import CONSTANT, Value
+from cg_frontends.lowering.tape import CONSTANT, TRACED, WEIGHT, Value
 from cg_frontends.pytorch.lowerings.arguments import axes_of, axis_of
 from cg_frontends.pytorch.lowerings.arithmetic import broadcast
 from cg_frontends.pytorch.lowerings.layout import slice_node
@@ -16,8 +15,8 @@ __all__ = ["column", "joined", "scaled"]
 
 Outputs = Sequence[Any]
 Shape = tuple[int, ...]
-#: Real and imaginary part: a node, or a number; None where it is 0.
-Parts = tuple["int | float | None", "int | float | None"]
+#: Real and imaginary part; None where it is 0.
+Parts = tuple["Value | float | None", "Value | float | None"]
 
 
 def column(low: Lowering, node: Value | int) -> int:
@@ -26,10 +25,11 @@ def column(low: Lowering, node: Value | int) -> int:
     return low.reshape(node, (*low.shape(node), 1))
 
 
-def joined(low: Lowering, real: int, imaginary: int) -> int:
-    """Pairs of two nodes of one shape."""
+def joined(low: Lowering, real: Value | int, imaginary: Value | int) -> int:
+    """Pairs of real and imaginary parts of one shape."""
     parts = [column(low, real), column(low, imaginary)]
-    return low.add("Concat", *parts, shape=(*low.shape(real), 2), axis=len(low.shape(real)))
+    *lead, _ = low.shape(parts[0])
+    return low.add("Concat", *parts, shape=(*lead, 2), axis=len(lead))
 
 
 def scaled(low: Lowering, node: int, factor: float) -> int:
@@ -37,17 +37,22 @@ def scaled(low: Lowering, node: int, factor: float) -> int:
     return node if factor == 1 else low.add("Mul", node, low.scalar(factor), shape=low.shape(node))
 
 
-def _part(low: Lowering, x: Value, which: int) -> int:
-    if x.kind == CONSTANT:
-        pairs = low.computed("view_as_real", (x,), x.held, "float32")
-        return low.node(low.computed("select", (pairs, -1, which), x.shape, "float32"))
-    node = low.node(x)
-    return low.reshape(slice_node(low, node, x.held, len(x.shape), which, which + 1), x.shape)
+def _part(low: Lowering, x: Value, which: int) -> Value:
+    """The real (0) or imaginary part (1)."""
+    if x.kind == TRACED or (x.kind == WEIGHT and x.place is None):
+        pairs = slice_node(low, low.node(x), x.held, len(x.shape), which, which + 1)
+        return low.stand_in(low.reshape(pairs, x.shape))
+    both = low.computed("view_as_real", (x,), x.held, "float32")
+    part = low.computed("select", (both, -1, which), x.shape, "float32")
+    if x.place is not None:  # an operator may own it
+        offset, sizes, strides = x.place
+        part.leaf, part.place = x.leaf, (offset + which, sizes[:-1], strides[:-1])
+    return part
 
 
 def _parts(low: Lowering, x: Value | complex) -> Parts:
     if isinstance(x, Value):
-        return (_part(low, x, 0), _part(low, x, 1)) if x.complex else (low.operand(x), None)
+        return (_part(low, x, 0), _part(low, x, 1)) if x.complex else (x, None)
     number = complex(x)
     return number.real or None, number.imag or None
 
@@ -61,19 +66,26 @@ def _pairs(low: Lowering, x: Value | complex) -> Any:
     return NotImplemented if x else low.scalar(0.0)
 
 
-def _bilinear(low: Lowering, a: Parts, b: Parts, shape: Shape, times: Callable[[Any, Any], int]) -> int:
-    """Pairs of a product that is linear in both: four real ones, or as many as have factors."""
+def _bilinear(low: Lowering, name: str, out: Value, a: Parts, b: Parts, *lead: Any) -> int:
+    """Pairs of a product that is linear in both: four real ones, or as many as have factors.
+
+    Args:
+        name: the operator of real values; ``lead``: what its arguments begin with, before a list of the factors.
+    """
 
     def product(i: int, j: int) -> int | None:
-        left, right = a[i], b[j]
-        return None if left is None or right is None else times(left, right)
+        if a[i] is None or b[j] is None:
+            return None
+        factors = [factor.shape if isinstance(factor, Value) else () for factor in (a[i], b[j])]
+        made = Value(TRACED, broadcast(*factors) if name == "mul" else out.shape, "float32")
+        return LOWERINGS[f"aten::{name}"](low, (made,), *([*lead, [a[i], b[j]]] if lead else [a[i], b[j]]))  # type: ignore[return-value]
 
     def combined(op: str, x: int | None, y: int | None) -> int:
         if x is not None and y is not None:
-            return low.add(op, x, y, shape=shape)
+            return low.add(op, x, y, shape=out.shape)
         if y is not None:
             return y if op == "Add" else low.add("Neg", y, shape=low.shape(y))
-        return low.add("Constant", shape=shape, value=(0.0,)) if x is None else x
+        return low.add("Constant", shape=out.shape, value=(0.0,)) if x is None else x
 
     return joined(low, combined("Sub", product(0, 0), product(1, 1)), combined("Add", product(0, 1), product(1, 0)))
 
@@ -84,6 +96,8 @@ def _is_real(x: Value | complex) -> bool:
 
 def _operand(low: Lowering, x: Value | float) -> int:
     """A real factor beside pairs."""
+    if isinstance(x, Value) and x.kind == CONSTANT and x.fill is None:
+        return low.node(low.computed("unsqueeze", (x, -1), (*x.shape, 1), x.dtype))
     node = low.operand(x)
     return column(low, node) if low.shape(node) else node
 
@@ -101,7 +115,7 @@ def same(low: Lowering, out: Outputs, x: Value, *options: Any, **named: Any) -> 
 
 @lowers("to", "_to_copy", "type_as", among=COMPLEX_LOWERINGS)
 def to(low: Lowering, out: Outputs, x: Value, *target: Any, **options: Any) -> int:
-    return _pairs(low, x) if out[0].complex else _part(low, x, 0)
+    return _pairs(low, x) if out[0].complex else low.node(_part(low, x, 0))  # type: ignore[no-any-return]
 
 
 @lowers("complex")
@@ -148,7 +162,7 @@ def _sum(op: str) -> Any:
     def lower(low: Lowering, out: Outputs, a: Value, b: Value | complex, *, alpha: float = 1) -> int:
         if isinstance(b, Value):
             return low.add(op, _pairs(low, a), scaled(low, _pairs(low, b), alpha), shape=out[0].held)
-        parts = [_part(low, a, 0), _part(low, a, 1)]
+        parts: list[Value | int] = [_part(low, a, 0), _part(low, a, 1)]
         number = complex(b) * alpha
         for i, part in enumerate((number.real, number.imag)):
             if part:
@@ -163,17 +177,11 @@ COMPLEX_LOWERINGS.update({f"aten::{name}": _sum(op) for name, op in {"add": "Add
 
 @lowers("mul", "multiply", among=COMPLEX_LOWERINGS)
 def mul(low: Lowering, out: Outputs, a: Value | complex, b: Value | complex) -> int:
-    shape = out[0].shape
     if _is_real(a) or _is_real(b):
         pairs, factor = (b, a) if _is_real(a) else (a, b)
         if isinstance(pairs, Value):
             return low.add("Mul", pairs, _operand(low, factor), shape=out[0].held)  # type: ignore[arg-type]
-
-    def times(left: Any, right: Any) -> int:
-        left, right = (low.scalar(factor) if isinstance(factor, float) else factor for factor in (left, right))
-        return low.add("Mul", left, right, shape=broadcast(low.shape(left), low.shape(right)))
-
-    return _bilinear(low, _parts(low, a), _parts(low, b), shape, times)
+    return _bilinear(low, "mul", out[0], _parts(low, a), _parts(low, b))
 
 
 @lowers("div", "divide", "true_divide", among=COMPLEX_LOWERINGS)
@@ -223,25 +231,20 @@ COMPLEX_LOWERINGS.update({"aten::sum": _reduction("ReduceSum"), "aten::mean": _r
 
 @lowers("matmul", "mm", "bmm", "mv", "dot", among=COMPLEX_LOWERINGS)
 def matmul(low: Lowering, out: Outputs, a: Value, b: Value) -> int:
-    shape = out[0].shape
-    return _bilinear(low, _parts(low, a), _parts(low, b), shape, lambda x, y: low.add("MatMul", x, y, shape=shape))
+    return _bilinear(low, "matmul", out[0], _parts(low, a), _parts(low, b))
 
 
 @lowers("linear", among=COMPLEX_LOWERINGS)
 def linear(low: Lowering, out: Outputs, x: Value, weight: Value, bias: Value | None = None) -> int:
-    shape = out[0].shape
-    turned = (low.transpose(_part(low, weight, 0), (1, 0)), low.transpose(_part(low, weight, 1), (1, 0)))
-    node = _bilinear(low, _parts(low, x), turned, shape, lambda x, y: low.add("MatMul", x, y, shape=shape))
-    return node if bias is None else low.add("Add", node, _pairs(low, bias), shape=out[0].held)
+    node = _bilinear(low, "linear", out[0], _parts(low, x), _parts(low, weight))
+    return node if bias is None else low.add("Add", node, bias, shape=out[0].held)
 
 
 @lowers("einsum", among=COMPLEX_LOWERINGS)
 def einsum(low: Lowering, out: Outputs, equation: str, operands: Sequence[Value], *, path: Any = None) -> Any:
-    equation, shape = explicit_equation(equation, [v.shape for v in operands]), out[0].shape
     if len(operands) != 2:
         return NotImplemented
-    a, b = (_parts(low, v) for v in operands)
-    return _bilinear(low, a, b, shape, lambda x, y: low.add("Einsum", x, y, shape=shape, equation=equation))
+    return _bilinear(low, "einsum", out[0], *(_parts(low, v) for v in operands), equation)
 
 
 # --- what only moves elements -----------------------------------------------------------------------------------------
