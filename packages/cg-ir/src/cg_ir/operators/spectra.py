@@ -25,12 +25,13 @@ __all__ = ["SPECTRA"]
 def dft_shape(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
     """Pairs in the input's shape; one-sided n/2 + 1 of them for n real numbers, and back n numbers, n as the node says."""
     shape, axis = ins[0], attrs["axis"]
-    if len(shape) < 2 or shape[-1] not in (1, 2) or axis >= len(shape) - 1:
-        raise GraphError(f"shape {list(shape)} has no axis {axis} before a last one of 1 (real) or 2 (complex)")
+    if len(shape) < 2 or axis >= len(shape) - 1:
+        raise GraphError(f"shape {list(shape)} has no axis {axis} before the one of the pairs")
+    possible = (2,) if attrs["inverse"] else (1,) if attrs["onesided"] else (1, 2)
+    if shape[-1] not in possible:
+        raise GraphError(f"the last axis of {list(shape)} should have size {' or '.join(map(str, possible))}")
     if not attrs["onesided"]:
         return (*shape[:-1], 2)
-    if shape[-1] != (2 if attrs["inverse"] else 1):
-        raise GraphError(f"one-sided, the last axis of {list(shape)} should have size {2 if attrs['inverse'] else 1}")
     if not attrs["inverse"]:
         return (*shape[:axis], shape[axis] // 2 + 1, *shape[axis + 1 : -1], 2)
     if out is not None and len(out) == len(shape) and out[axis] // 2 + 1 != shape[axis]:
@@ -59,16 +60,11 @@ def dft_torch(call: Call) -> str:
 
 
 def dft_onnx(e: Emitter, node: Node) -> str:
-    """Back from one side by the whole spectrum: ONNX Runtime has that alone."""
-    a, x, axis = node.attrs, e.source(node), node.attrs["axis"]
-    if not (a["inverse"] and a["onesided"]):
-        return e.op("DFT", x, "", e.tensor(np.array(axis, dtype=np.int64)), inverse=a["inverse"], onesided=a["onesided"])
-    length, mirrored = node.shape[axis], (node.shape[axis] - 1) // 2
-    if mirrored:
-        other = e.op("Slice", x, *map(e.ints, ([mirrored], [0], [axis], [-1])))
-        x = e.op("Concat", x, e.op("Mul", other, e.tensor(np.array([1, -1], dtype=np.float32))), axis=axis)
-    x = e.op("DFT", x, e.tensor(np.array(length, dtype=np.int64)), e.tensor(np.array(axis, dtype=np.int64)), inverse=1)
-    return e.op("Slice", x, *map(e.ints, ([0], [1], [len(node.shape) - 1])))
+    """With the length stated, where it does not follow from one side."""
+    a, axis = node.attrs, e.tensor(np.array(node.attrs["axis"], dtype=np.int64))
+    back = a["inverse"] and a["onesided"]
+    length = e.tensor(np.array(node.shape[a["axis"]], dtype=np.int64)) if back else ""
+    return e.op("DFT", e.source(node), length, axis, inverse=a["inverse"], onesided=a["onesided"])
 
 
 SPECTRA = [
