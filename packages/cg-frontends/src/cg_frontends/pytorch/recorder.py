@@ -8,6 +8,7 @@ change: in-place operators become their plain twins, and a write through a view 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -81,7 +82,7 @@ _DEVICE_MOVES = {"aten::to", "aten::_to_copy"}
 class _Info:
     """What a schema says about one overload."""
 
-    __slots__ = ("aliases", "decompose", "name", "recurrent", "shape_only", "special", "writes")
+    __slots__ = ("aliases", "decompose", "name", "recurrent", "shape_only", "special", "unknown", "writes")
 
     def __init__(self, func: Any, whole: Callable[[str], bool]) -> None:
         schema = func._schema
@@ -108,6 +109,16 @@ class _Info:
             and not self.shape_only
             and torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd")
         )
+        plain = not (self.writes or self.aliases or self.special or self.shape_only)
+        self.unknown = plain and not self.decompose and not whole(name)
+
+
+@lru_cache(256)
+def _others(func: Any) -> Callable[..., Any] | None:
+    """How torch writes an operator with others; None where it does not say."""
+    from torch._decomp import decomposition_table
+
+    return decomposition_table.get(func)
 
 
 class _Storage:
@@ -200,6 +211,10 @@ class Recorder(TorchDispatchMode):
                 out = func.decompose(*args, **kwargs)
             if out is not NotImplemented:
                 return out
+        if info.unknown and _tensors(args, kwargs)[1]:
+            out = self._by_others(func, args, kwargs)
+            if out is not NotImplemented:
+                return out
         if info.special:
             if info.name in _CHECKS:
                 return None
@@ -240,6 +255,21 @@ class Recorder(TorchDispatchMode):
                 self._made(info, call, kind, tensors, (out,))
         elif call is not None and isinstance(out, (tuple, list)):
             self._made(info, call, kind, tensors, out)
+        return out
+
+    def _by_others(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """An operator as torch writes it with others, where each of those is known."""
+        others, before = _others(func), len(self.tape.calls)
+        if others is None:
+            return NotImplemented
+        try:
+            with self:
+                out = others(*args, **kwargs)
+        except Exception:  # the rule wants elements, say; the operator itself may do without
+            out = NotImplemented
+        if out is NotImplemented or not all(self._whole(call.name) for call in self.tape.calls[before:]):
+            del self.tape.calls[before:]
+            return NotImplemented
         return out
 
     def _on_meta(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -113,7 +113,7 @@ def same(low: Lowering, out: Outputs, x: Value, *options: Any, **named: Any) -> 
     return low.node(x)
 
 
-@lowers("to", "_to_copy", "type_as", among=COMPLEX_LOWERINGS)
+@lowers("to", "_to_copy", among=COMPLEX_LOWERINGS)
 def to(low: Lowering, out: Outputs, x: Value, *target: Any, **options: Any) -> int:
     return _pairs(low, x) if out[0].complex else low.node(_part(low, x, 0))  # type: ignore[no-any-return]
 
@@ -148,7 +148,7 @@ def angle(low: Lowering, out: Outputs, x: Value) -> int:
 # --- arithmetic -------------------------------------------------------------------------------------------------------
 
 
-@lowers("_conj", "_conj_physical", "conj_physical", among=COMPLEX_LOWERINGS)
+@lowers("_conj", "_conj_physical", among=COMPLEX_LOWERINGS)
 def conj(low: Lowering, out: Outputs, x: Value) -> int:
     return joined(low, _part(low, x, 0), low.add("Neg", _part(low, x, 1), shape=x.shape))
 
