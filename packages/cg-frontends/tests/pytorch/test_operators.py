@@ -82,6 +82,8 @@ ROWS, PLACES = random(2, 3, 8, seed=1), below(5, 2, 3, 8)
         (lambda x: torch.cdist(x, x.flip(1)), [TOKENS]),
         (lambda x: torch.cdist(x, x.flip(1), p=3.0) + torch.cdist(x, x, p=float("inf")), [TOKENS]),
         (lambda x: x.norm(3, -1) + torch.median(x, 1, keepdim=True)[0][..., 0] + x.kthvalue(2)[0], [TOKENS]),
+        (lambda x: x + torch.zeros(1, 5, 8).masked_fill(x > 0.5, -0.5), [TOKENS[:1]]),
+        (lambda x: torch.heaviside(x - 0.5, x), [TOKENS]),
         (lambda x: F.cosine_similarity(x, x.flip(1), dim=-1), [TOKENS]),
         (lambda x: torch.zeros_like(x).scatter(-1, x.argmax(-1, keepdim=True), 1.0), [TOKENS]),
         (lambda x: torch.zeros_like(x).index_add(1, torch.tensor([0, 1, 1, 2, 4]), x), [TOKENS]),

@@ -230,7 +230,8 @@ def where(low: Lowering, out: Outputs, condition: Value, a: Value | float, b: Va
 
 @lowers("masked_fill")
 def masked_fill(low: Lowering, out: Outputs, x: Value, mask: Value, value: Value | float) -> int:
-    return low.add("Where", mask, low.operand(value, x, out[0].shape), x, shape=out[0].shape)
+    shape = out[0].shape
+    return low.add("Where", mask, low.operand(value, x, shape), low.operand(x, mask, shape), shape=shape)
 
 
 @lowers("cumsum")
