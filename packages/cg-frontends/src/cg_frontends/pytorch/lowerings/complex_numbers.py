@@ -172,7 +172,9 @@ def _sum(op: str) -> Any:
     return lower
 
 
-COMPLEX_LOWERINGS.update({f"aten::{name}": _sum(op) for name, op in {"add": "Add", "sub": "Sub", "subtract": "Sub"}.items()})
+COMPLEX_LOWERINGS.update(
+    {f"aten::{name}": _sum(op) for name, op in {"add": "Add", "sub": "Sub", "subtract": "Sub"}.items()}
+)
 
 
 @lowers("mul", "multiply", among=COMPLEX_LOWERINGS)
@@ -211,7 +213,11 @@ def exp(low: Lowering, out: Outputs, x: Value) -> int:
 @lowers("where", among=COMPLEX_LOWERINGS)
 def where(low: Lowering, out: Outputs, condition: Value, a: Value | complex, b: Value | complex) -> Any:
     nodes = [_pairs(low, a), _pairs(low, b)]
-    return NotImplemented if NotImplemented in nodes else low.add("Where", column(low, condition), *nodes, shape=out[0].held)
+    return (
+        NotImplemented
+        if NotImplemented in nodes
+        else low.add("Where", column(low, condition), *nodes, shape=out[0].held)
+    )
 
 
 @lowers("masked_fill", among=COMPLEX_LOWERINGS)

@@ -166,9 +166,7 @@ def unfold(low: Lowering, out: Outputs, x: Value, dim: int, size: int, step: int
 
 
 @lowers("unfold_backward")
-def unfold_backward(
-    low: Lowering, out: Outputs, x: Value, sizes: Sequence[int], dim: int, size: int, step: int
-) -> int:
+def unfold_backward(low: Lowering, out: Outputs, x: Value, sizes: Sequence[int], dim: int, size: int, step: int) -> int:
     """Windows along one axis, added up where they lay."""
     rank = len(sizes)
     axis = axis_of(dim, rank)
@@ -176,7 +174,12 @@ def unfold_backward(
     lead = tuple(sizes[i] for i in rest)
     columns = low.reshape(low.transpose(x, [*rest, rank, axis]), (prod(lead), size, x.shape[axis]))
     rows = low.add(
-        "Col2Im", columns, shape=(prod(lead), 1, 1, sizes[axis]), kernel_shape=(1, size), strides=(1, step), pads=(0,) * 4
+        "Col2Im",
+        columns,
+        shape=(prod(lead), 1, 1, sizes[axis]),
+        kernel_shape=(1, size),
+        strides=(1, step),
+        pads=(0,) * 4,
     )
     back = [*range(axis), rank - 1, *range(axis, rank - 1)]
     return low.transpose(low.reshape(rows, (*lead, sizes[axis])), back)
