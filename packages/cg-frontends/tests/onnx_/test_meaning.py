@@ -224,9 +224,11 @@ class TestAttributes:
             ("GRU", {"linear_before_reset": 0}),
         ],
     )  # fmt: skip
-    def test_recurrent_layers_that_the_format_has_not(self, op, attrs):
+    @pytest.mark.parametrize("biased", [True, False])
+    def test_recurrent_layers_that_the_format_has_not(self, op, attrs, biased):
         gates = {"LSTM": 4, "GRU": 3}[op]
         weights = [("w", numbers(1, gates * 8, 8)), ("r", numbers(1, gates * 8, 8)), ("b", numbers(1, 2 * gates * 8))]
+        weights = weights if biased else weights[:2]
         with pytest.warns(UserWarning, match=f"became Custom: {op} with .*{next(iter(attrs))}"):
             assert operators(from_onnx(one(op, [[5, 1, 8]], weights, hidden_size=8, **attrs))) == ["Custom"]
 
