@@ -13,7 +13,6 @@ from torch import nn  # noqa: E402
 
 import cg_ir  # noqa: E402
 from cg_frontends.pytorch import copy_weights, from_module  # noqa: E402
-from cg_ir import SourceError  # noqa: E402
 
 
 class Program(nn.Module):
