@@ -12,6 +12,7 @@ import torch.nn.functional as F  # noqa: E402
 from torch import nn  # noqa: E402
 
 import cg_ir  # noqa: E402
+from cg_frontends.lowering.lowering import UnknownOperatorWarning  # noqa: E402
 from cg_frontends.pytorch import copy_weights, from_module  # noqa: E402
 
 
@@ -199,6 +200,43 @@ def test_layers(module, shape, macs):
 )  # fmt: skip
 def test_programs(function):
     agree(Program(function), random(1, 5, 8))
+
+
+def written(x):
+    """A spectrum into which real and complex numbers are written."""
+    found = torch.zeros(1, 5, 8, dtype=torch.cfloat, device=x.device)
+    found[:, :, :4] = x[:, :, 4:]
+    found[:, 1:3, 4:] = torch.fft.fft(x[:, 0, :4])
+    return found
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        written,
+        lambda x: torch.cat([x, torch.fft.fft(x)], 1),
+        lambda x: torch.stack([torch.fft.fft(x), x.to(torch.cfloat)], 1).sum(),
+        lambda x: F.pad(torch.fft.fft(x), (1, 2)),
+    ],
+)
+def test_real_numbers_among_complex_ones(function):
+    agree(Program(function), random(1, 5, 8))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: F.pad(torch.fft.fft(x), (1, 2), value=1.0),
+        lambda x: torch.fft.fft(x).masked_fill(x > 0, 1.0),
+        lambda x: torch.fft.fft(x).clone().fill_(x.sum()),
+        lambda x: torch.fft.fft(x).sqrt(),
+        lambda x: torch.fft.fft(x).view(torch.float32).view(torch.int32),
+    ],
+)
+def test_what_is_not_known_of_complex_numbers_is_custom(function):
+    with pytest.warns(UnknownOperatorWarning):
+        graph = from_module(Program(function), random(1, 5, 8))
+    assert any(node.op == "Custom" for node in graph.nodes)
 
 
 def test_complex_inputs_are_pairs():

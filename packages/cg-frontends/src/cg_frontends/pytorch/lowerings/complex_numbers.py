@@ -115,10 +115,23 @@ def same(low: Lowering, out: Outputs, x: Value, *options: Any, **named: Any) -> 
 
 @lowers("to", "_to_copy", among=COMPLEX_LOWERINGS)
 def to(low: Lowering, out: Outputs, x: Value, *target: Any, **options: Any) -> int:
-    return _pairs(low, x) if out[0].complex else low.node(_part(low, x, 0))  # type: ignore[no-any-return]
+    return _pairs(low, x) if out[0].complex else low.node(_part(low, x, 0))
 
 
-@lowers("complex")
+@lowers("copy", among=COMPLEX_LOWERINGS)
+def copy(low: Lowering, out: Outputs, x: Value, source: Value | complex, non_blocking: bool = False) -> Any:
+    if not isinstance(source, Value):
+        return NotImplemented
+    node = _pairs(low, source) if out[0].complex else low.node(_part(low, source, 0))
+    return node if low.shape(node) == out[0].held else _widened(low, node, source, out[0])
+
+
+def _widened(low: Lowering, node: int, source: Value, out: Value) -> int:
+    """What is copied into more places than it has, axes in front included."""
+    lead = (1,) * (len(out.shape) - len(source.shape))
+    return low.add("Expand", low.reshape(node, (*lead, *low.shape(node))) if lead else node, shape=out.held)
+
+
 @lowers("complex", among=COMPLEX_LOWERINGS)
 def complex_(low: Lowering, out: Outputs, real: Value, imaginary: Value) -> int:
     parts = [
@@ -194,9 +207,7 @@ def div(low: Lowering, out: Outputs, a: Value | complex, b: Value | complex) -> 
     if _is_real(b):
         return low.add("Div", a, _operand(low, b), shape=out[0].held)  # type: ignore[arg-type]
     assert isinstance(b, Value)
-    turned = low.stand_in(conj(low, (b,), b), b.dtype)
-    turned.shape = b.shape
-    top = mul(low, out, a, turned)
+    top = mul(low, out, a, low.stand_in(conj(low, (b,), b), b.dtype))
     square = low.add("Mul", b, b, shape=b.held)
     length = low.add("ReduceSum", square, shape=(*b.shape, 1), axes=(len(b.shape),), keepdims=True)
     return low.add("Div", top, length, shape=out[0].held)
@@ -227,6 +238,8 @@ def masked_fill(low: Lowering, out: Outputs, x: Value, mask: Value, value: Value
 
 def _reduction(op: str) -> Any:
     def lower(low: Lowering, out: Outputs, x: Value, dim: Any = None, keepdim: bool = False, **named: Any) -> int:
+        if not x.shape:
+            return low.node(x)
         return low.add(op, x, shape=out[0].held, axes=axes_of(dim, len(x.shape)), keepdims=bool(keepdim))
 
     return lower
@@ -255,27 +268,33 @@ def einsum(low: Lowering, out: Outputs, equation: str, operands: Sequence[Value]
 
 # --- what only moves elements -----------------------------------------------------------------------------------------
 
-#: Which arguments are axes.
+#: Which arguments name axes, by operator.
 _AXES: dict[str, tuple[int, ...]] = {
     **dict.fromkeys(("view", "reshape", "_unsafe_view", "_reshape_alias", "view_as", "reshape_as", "flatten", "unflatten", "squeeze"), ()),
-    **dict.fromkeys(("unsqueeze", "expand", "broadcast_to", "expand_as", "index", "ravel", "fill"), ()),
+    **dict.fromkeys(("unsqueeze", "expand", "broadcast_to", "expand_as", "index", "ravel"), ()),
+    **dict.fromkeys(("pad", "constant_pad_nd", "repeat", "tile"), ()),
     **dict.fromkeys(("slice", "select", "unbind", "cat", "concat", "concatenate", "index_select", "cumsum", "index_add"), (1,)),
-    **dict.fromkeys(("split", "split_with_sizes", "chunk", "stack", "flip", "permute", "roll"), ()),
+    **dict.fromkeys(("stack", "flip", "permute"), (1,)),
+    **dict.fromkeys(("split", "split_with_sizes", "chunk", "roll", "slice_scatter", "select_scatter"), (2,)),
     **dict.fromkeys(("transpose", "swapaxes", "swapdims"), (1, 2)),
-    **dict.fromkeys(("slice_scatter", "select_scatter"), (2,)),
-    **dict.fromkeys(("copy", "pad", "constant_pad_nd", "repeat", "tile"), ()),
 }  # fmt: skip
-#: Which arguments are lists of axes, or axes of the result.
-_LISTS = {"split": 2, "split_with_sizes": 2, "chunk": 2, "stack": 1, "flip": 1, "permute": 1, "roll": 2}
+
+
+#: Those that join values, real ones too.
+_JOINS = ("cat", "concat", "concatenate", "stack", "slice_scatter", "select_scatter", "index_add")
 
 
 def _moved(name: str) -> Any:
     """The lowering of real values on the pairs, whose last axis stays last."""
 
     def lower(low: Lowering, out: Outputs, *args: Any, **named: Any) -> Any:
+        if not all(v is None or v.complex for v in out):
+            return NotImplemented  # the same bytes as another type
+        if name in ("pad", "constant_pad_nd") and any(a for a in args[2:] if not isinstance(a, str)):
+            return NotImplemented  # filled with a number
         rank = len(out[0].shape) if name == "stack" else len(_first(args).shape)
         given = list(args)
-        for position in (*_AXES[name], *((_LISTS[name],) if name in _LISTS else ())):
+        for position in _AXES[name]:
             if position < len(given):
                 given[position] = _counted(given[position], rank)
         named = {key: _counted(value, rank) if key in ("dim", "dims") else value for key, value in named.items()}
@@ -286,25 +305,27 @@ def _moved(name: str) -> Any:
         if name in ("pad", "constant_pad_nd"):
             given[1] = [0, 0, *given[1]]
         outputs = [None if v is None else Value(v.kind, v.held, "float32") for v in out]
-        return LOWERINGS[f"aten::{name}"](low, outputs, *(_real(low, a) for a in given), **named)
+        return LOWERINGS[f"aten::{name}"](low, outputs, *(_real(low, a, name in _JOINS) for a in given), **named)
 
     return lower
 
 
 def _first(args: Sequence[Any]) -> Value:
-    first = args[0]
-    return first if isinstance(first, Value) else first[0]  # type: ignore[no-any-return]
+    """The first value, of a list or alone."""
+    first: Value = args[0] if isinstance(args[0], Value) else args[0][0]
+    return first
 
 
 def _counted(axes: Any, rank: int) -> Any:
     return axis_of(axes, rank) if isinstance(axes, int) else [axis_of(a, rank) for a in axes]
 
 
-def _real(low: Lowering, argument: Any) -> Any:
-    if isinstance(argument, Value) and argument.complex:
-        return low.stand_in(low.node(argument))
+def _real(low: Lowering, argument: Any, joins: bool) -> Any:
+    """An argument with pairs in the place of complex values, and of all floats where they are joined."""
+    if isinstance(argument, Value) and (argument.complex or (joins and "float" in argument.dtype)):
+        return low.stand_in(_pairs(low, argument))
     if isinstance(argument, (list, tuple)):
-        return [_real(low, item) for item in argument]
+        return [_real(low, item, joins) for item in argument]
     return argument
 
 
