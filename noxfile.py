@@ -343,7 +343,10 @@ def foreign_libraries(session: nox.Session, python: str) -> Path:
 
 @nox.session(venv_backend="none")
 def conformance(session: nox.Session) -> None:
-    """Node cases of ONNX, exports, libraries, language models, other counters, into docs/conformance.md and docs/results/counters.md (an hour or two)."""
+    """Node cases of ONNX, exports, libraries, language models, other counters, into docs/conformance.md and docs/results/counters.md.
+
+    An hour or two; ``-- --resume`` goes on where one that was stopped ended.
+    """
     python = shared_python(session)
     models, libraries = zoo_models(session, python), foreign_libraries(session, python)
     environment = {**ONE_THREAD, "PYTHONPATH": os.pathsep.join([str(models), str(libraries)]), "HF_HUB_OFFLINE": "1"}
@@ -353,7 +356,8 @@ def conformance(session: nox.Session) -> None:
         for name in ("nodes", "libraries", "exports", "models", "times", "counters")
     }
     for path in rows.values():
-        Path(path).unlink(missing_ok=True)
+        if "--resume" not in session.posargs:
+            Path(path).unlink(missing_ok=True)
     run(session, python, f"{folder}/conformance.py", "nodes", "-o", rows["nodes"], env=ONE_THREAD)
     for name, script in (
         ("libraries", "third_party"),
@@ -365,17 +369,9 @@ def conformance(session: nox.Session) -> None:
         run(session, python, f"{folder}/{script}.py", "run", "-o", rows[name], env=environment)
     parts = [part for name in ("libraries", "exports", "models", "times") for part in (f"--{name}", rows[name])]
     page = ("table", rows["nodes"], *parts, "-o", "docs/conformance.md")
-    run(session, python, f"{folder}/conformance.py", *page, *session.posargs)
-    run(
-        session,
-        python,
-        f"{folder}/counters.py",
-        "table",
-        rows["counters"],
-        "-o",
-        "docs/results/counters.md",
-        env=environment,
-    )
+    run(session, python, f"{folder}/conformance.py", *page)
+    counted = ("table", rows["counters"], "-o", "docs/results/counters.md")
+    run(session, python, f"{folder}/counters.py", *counted, env=environment)
 
 
 @nox.session(name="published-models", venv_backend="none")

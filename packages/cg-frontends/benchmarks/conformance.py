@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -28,6 +27,7 @@ import onnxruntime
 import torch
 from conformance_pages import exports, libraries, models, summary, times
 from onnx import numpy_helper
+from rows import TooSlow, limited, write
 
 import cg_ir
 from cg_frontends.onnx_ import copy_weights, from_onnx
@@ -38,10 +38,6 @@ _SECONDS = 60
 _TOLERANCE = {"bfloat16": 2e-2, "float16": 5e-3}
 _NUMPY_LACKS = ("bfloat16", "float8_e4m3fn", "float8_e5m2")
 Case = tuple[str, onnx.ModelProto, list[Any], list[Any], float]
-
-
-class TooSlow(Exception):
-    """A case took longer than allowed."""
 
 
 def cases() -> Iterator[Case]:
@@ -157,25 +153,17 @@ def examine(case: Case) -> dict[str, Any]:
 
 def run_nodes(output: Path) -> None:
     """Examine every case."""
-
-    def stop(*_: Any) -> None:
-        raise TooSlow
-
     done = {json.loads(line)["name"] for line in output.read_text().splitlines()} if output.exists() else set()
-    signal.signal(signal.SIGALRM, stop)
     with output.open("a") as file:
         for case in cases():
             if case[0] in done:
                 continue
-            signal.alarm(_SECONDS)
             try:
-                row = examine(case)
+                with limited(_SECONDS):
+                    row = examine(case)
             except TooSlow:
                 row = {"name": case[0], "op": case[1].graph.node[0].op_type, "converted": "too slow"}
-            finally:
-                signal.alarm(0)
-            file.write(json.dumps(row) + "\n")
-            file.flush()
+            write(file, row)
 
 
 # --- the page ---------------------------------------------------------------------------------------------------------

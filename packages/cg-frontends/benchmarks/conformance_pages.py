@@ -36,7 +36,7 @@ def libraries(rows: Rows) -> list[str]:
     lines = [
         "", "## Libraries that this project does not list", "",
         f"{len(built)} networks{reached} of {len(groups)} libraries from PyPI. *MACs*: those of torch's `FlopCounterMode` on meta, where it can run the network; it does not know every "
-        "operator, see {doc}`results/counters`, and counts what no output needs as well (the last residual of ConvTasNet, say), which a graph leaves out. *Round trip*: `from_module(to_module(graph))` has the same hash. *Outputs*: of the network and of `to_module(graph)` with its weights "
+        "operator (Fourier transforms, say), see {doc}`results/counters`, and counts what no output needs as well (the last residual of ConvTasNet, say), which a graph leaves out. *Round trip*: `from_module(to_module(graph))` has the same hash. *Outputs*: of the network and of `to_module(graph)` with its weights "
         "lie within 1e-4, relative to the largest output where that is above 1. *Custom*: networks with an operator outside the vocabulary; round trip and outputs are not tried.",
         "", "| library | version | networks | data-dependent | converted | parameters equal | MACs equal | Custom | round trip | outputs | median seconds |",
         "|---|---|" + "--:|" * 9,

@@ -9,16 +9,15 @@ rules alone. The recurrent layer runs on the CPU with its elements, where PyTorc
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import torch
 from exports import NETWORKS
+from rows import command_line, write
 from torch import nn
 from zoo import from_module_warmup, prepare
 
@@ -49,11 +48,11 @@ def seconds(call: Callable[[], Any]) -> float:
     return statistics.median(found[1:])
 
 
-def run(output: Path) -> None:
+def run(arguments: argparse.Namespace) -> None:
     """Measure every network; append a JSON line each."""
-    done = prepare(output)
+    done = prepare(arguments.output)
     from_module_warmup()
-    with output.open("a") as file, torch.no_grad():
+    with arguments.output.open("a") as file, torch.no_grad():
         for name, module, x in networks():
             if name in done:
                 continue
@@ -62,18 +61,9 @@ def run(output: Path) -> None:
                 "convert": seconds(lambda m=module, t=x: from_module(m, t)),
                 "forward": seconds(lambda m=module, t=x: m(t)),
             }
-            file.write(json.dumps(row) + "\n")
-            file.flush()
+            write(file, row)
             print(row, file=sys.stderr)
 
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("command", choices=("run",))
-    parser.add_argument("-o", "--output", type=Path, required=True)
-    run(parser.parse_args().output)
-
-
 if __name__ == "__main__":
-    main()
+    command_line(__doc__, run)

@@ -147,6 +147,13 @@ class Einsum(nn.Module):
         return torch.einsum("bij,bjd->bid", torch.einsum("bid,bjd->bij", x, x).softmax(-1), x)
 
 
+class Fourier(nn.Module):
+    """The lengths of a spectrum."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.fft.rfft(x).abs()
+
+
 class Fused(nn.Module):
     """The same products in one function."""
 
@@ -269,6 +276,7 @@ CASES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], int, str]] = {
     "product by @": (lambda: Written(True), (1, 10, 16), 10 * 16 * 16 + 10 * 10 * 16, "the same"),
     "products of activations": (Products, (1, 10, 16), 2 * 10 * 10 * 16, "10 x 10 scores of 16, and back"),
     "Einstein sums": (Einsum, (1, 10, 16), 2 * 10 * 10 * 16, "the same"),
+    "Fourier transform": (Fourier, (1, 10, 16), 10 * 16 * 4, "10 lines, 4 stages of 8 complex products of four, half for real ones"),
     "fused attention": (Fused, (1, 4, 10, 16), 2 * 4 * 10 * 10 * 16, "4 heads of the same"),
     "attention layer": (Heads, (1, 10, 32), 10 * 4 * 32 * 32 + 2 * 10 * 10 * 32, "four maps of 32 x 32, and the products"),
     "transformer layer": (lambda: nn.TransformerEncoderLayer(32, 4, 64, batch_first=True), (1, 10, 32), 10 * (4 * 32 * 32 + 2 * 32 * 64) + 2 * 10 * 10 * 32, "attention, and two maps of 32 x 64"),
@@ -362,6 +370,7 @@ FINDINGS = {
     "attention": "In evaluation mode on a CPU torch's counter and fvcore do not see fused attention, nor what `nn.MultiheadAttention` and `nn.TransformerEncoderLayer` do in one call "
     "(fvcore sees half of the latter); thop, calflops and torchinfo miss all or most of it, too. ptflops has a rule for timm's attention that counts its products "
     "and leaves out its maps. onnx-tool works on the exported file, and the exporter refuses these two layers.",
+    "spectra": "No other counter counts Fourier transforms, and the exporter that onnx-tool needs refuses them.",
     "recurrent": "fvcore and calflops count nothing for whole recurrent layers, torch's counter nothing for the LSTM; thop, ptflops, torchinfo and onnx-tool give more: biases, and the gates' "
     "work element by element.",
 }
@@ -380,6 +389,7 @@ def classes(module: nn.Module, graph: cg_ir.Graph) -> list[str]:
         "functions": derived or any(node.op in ("MatMul", "Einsum", "ExpertGemm") for node in graph.nodes),
         "shared": len(list(module.named_modules())) < len(list(module.named_modules(remove_duplicate=False))),
         "attention": any(node.op == "Attention" for node in graph.nodes),
+        "spectra": any(node.op == "DFT" for node in graph.nodes),
         "recurrent": any(OPERATORS[node.op].kind == "recurrent" for node in graph.nodes),
     }
     return [name for name, there in found.items() if there]

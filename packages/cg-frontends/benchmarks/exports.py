@@ -13,9 +13,7 @@ import argparse
 import contextlib
 import copy
 import io
-import json
 import logging
-import signal
 import sys
 import tempfile
 import warnings
@@ -24,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from rows import command_line, limited, write
 from torch import nn
 from zoo import one_line, prepare, randomise
 
@@ -42,10 +41,6 @@ NETWORKS = {
 }  # fmt: skip
 ROUTES = ("dynamo", "script")
 BATCHES = ("1", "4", "open")
-
-
-class TooSlow(Exception):
-    """An export took longer than allowed."""
 
 
 @lru_cache(maxsize=1)
@@ -117,44 +112,25 @@ def costs(graph: cg_ir.Graph, traced: cg_ir.Graph, examples: int) -> dict[str, A
     }  # fmt: skip
 
 
-def run(output: Path) -> None:
+def run(arguments: argparse.Namespace) -> None:
     """Export and read everything; append a JSON line a file."""
-
-    def stop(*_: Any) -> None:
-        raise TooSlow(f"longer than {_SECONDS} s of processor time")
-
-    done = prepare(output)
+    done = prepare(arguments.output)
     logging.disable(logging.WARNING)
-    signal.signal(signal.SIGPROF, stop)
-    with output.open("a") as file:
+    with arguments.output.open("a") as file:
         for library, names in NETWORKS.items():
             for name in names:
                 for route, batch in [*((r, b) for r in ROUTES for b in BATCHES), ("folded", "1")]:
                     key = f"{library}/{name} {route} {batch}"
                     if key in done:
                         continue
-                    signal.setitimer(signal.ITIMER_PROF, _SECONDS)
                     try:
-                        row = examine(library, name, route, batch)
+                        with limited(_SECONDS):
+                            row = examine(library, name, route, batch)
                     except Exception as error:
                         row = {"error": one_line(error)}
-                    finally:
-                        signal.setitimer(signal.ITIMER_PROF, 0)
-                    file.write(
-                        json.dumps({"name": key, "network": f"{library}/{name}", "route": route, "batch": batch, **row})
-                        + "\n"
-                    )
-                    file.flush()
+                    write(file, {"name": key, "network": f"{library}/{name}", "route": route, "batch": batch, **row})
                     print(key, row, file=sys.stderr)
 
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("command", choices=("run",))
-    parser.add_argument("-o", "--output", type=Path, required=True)
-    run(parser.parse_args().output)
-
-
 if __name__ == "__main__":
-    main()
+    command_line(__doc__, run)

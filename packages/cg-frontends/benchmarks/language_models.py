@@ -8,14 +8,13 @@ Everything is built on the meta device; `memory` is the most that the process ha
 from __future__ import annotations
 
 import argparse
-import json
 import resource
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import torch
+from rows import command_line, write
 from zoo import build_on_meta, one_line, prepare
 
 from cg_frontends.pytorch import Decoding, from_module
@@ -158,10 +157,10 @@ def examine(name: str) -> dict[str, Any]:
     }
 
 
-def run(output: Path) -> None:
+def run(arguments: argparse.Namespace) -> None:
     """Examine every configuration; append a JSON line each."""
-    done = prepare(output)
-    with output.open("a") as file:
+    done = prepare(arguments.output)
+    with arguments.output.open("a") as file, torch.no_grad():
         for name in CONFIGURATIONS:
             if name in done:
                 continue
@@ -170,19 +169,9 @@ def run(output: Path) -> None:
             except Exception as error:
                 row = {"error": one_line(error)}
             row["memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-            file.write(json.dumps({"name": name, **row}) + "\n")
-            file.flush()
+            write(file, {"name": name, **row})
             print(name, row, file=sys.stderr)
 
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("command", choices=("run",))
-    parser.add_argument("-o", "--output", type=Path, required=True)
-    torch.set_grad_enabled(False)
-    run(parser.parse_args().output)
-
-
 if __name__ == "__main__":
-    main()
+    command_line(__doc__, run)

@@ -12,16 +12,14 @@ import argparse
 import contextlib
 import copy
 import io
-import json
-import signal
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
+from rows import TooSlow, command_line, limited, write
 from third_party_networks import LIBRARIES, Build
 from zoo import agreement, count, from_module_warmup, one_line, prepare, round_trip
 
@@ -33,10 +31,6 @@ _SECONDS = 240
 _MOST_MACS = 2e9
 
 
-class TooSlow(Exception):
-    """A network took longer than allowed."""
-
-
 def examine(name: str, build: Build) -> dict[str, Any]:
     """One row. Networks are built with elements: some compute strides or windows while they are built."""
     row: dict[str, Any] = {"name": name}
@@ -45,7 +39,7 @@ def examine(name: str, build: Build) -> dict[str, Any]:
     except Exception as error:
         return {**row, "built": False, "error": one_line(error)}
     model.eval()
-    row["parameters"] = sum(p.numel() for p in model.parameters())
+    row["parameters"] = sum(p.numel() * (2 if p.is_complex() else 1) for p in model.parameters())
     start = time.perf_counter()
     try:
         graph = from_module(model, *args, name=name, **kwargs)
@@ -70,28 +64,19 @@ def examine(name: str, build: Build) -> dict[str, Any]:
 
 def run(arguments: argparse.Namespace) -> None:
     """Examine every network of every library; append a JSON line each."""
-
-    def stop(*_: Any) -> None:
-        raise TooSlow(f"longer than {_SECONDS} s of processor time")
-
     done = prepare(arguments.output)
     from_module_warmup()
-    signal.signal(signal.SIGPROF, stop)
     with arguments.output.open("a") as file:
         for library, version, listed, network, build in in_turn(arguments.only):
             name = f"{library}/{network}"
             if name in done:
                 continue
-            signal.setitimer(signal.ITIMER_PROF, _SECONDS)
             try:
-                with contextlib.redirect_stdout(io.StringIO()):
+                with limited(_SECONDS), contextlib.redirect_stdout(io.StringIO()):
                     row = examine(name, build)
             except TooSlow as error:
                 row = {"name": name, "built": False, "error": one_line(error)}
-            finally:
-                signal.setitimer(signal.ITIMER_PROF, 0)
-            file.write(json.dumps({"library": library, "version": version, "listed": listed, **row}) + "\n")
-            file.flush()
+            write(file, {"library": library, "version": version, "listed": listed, **row})
             found = row.get("difference", row.get("difference_error", row.get("custom")))
             print(f"{name}: {row.get('error') or found}", file=sys.stderr)
 
@@ -114,14 +99,5 @@ def in_turn(only: str) -> Iterator[tuple[str, str, int, str, Build]]:
                 yield library, version, len(found), *found[place]
 
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("command", choices=("run",))
-    parser.add_argument("--only", default="", help="one library")
-    parser.add_argument("-o", "--output", type=Path, required=True)
-    run(parser.parse_args())
-
-
 if __name__ == "__main__":
-    main()
+    command_line(__doc__, run, only="one library")

@@ -224,9 +224,11 @@ class TestAttributes:
             ("GRU", {"linear_before_reset": 0}),
         ],
     )  # fmt: skip
-    def test_recurrent_layers_that_the_format_has_not(self, op, attrs):
+    @pytest.mark.parametrize("biased", [True, False])
+    def test_recurrent_layers_that_the_format_has_not(self, op, attrs, biased):
         gates = {"LSTM": 4, "GRU": 3}[op]
         weights = [("w", numbers(1, gates * 8, 8)), ("r", numbers(1, gates * 8, 8)), ("b", numbers(1, 2 * gates * 8))]
+        weights = weights if biased else weights[:2]
         with pytest.warns(UserWarning, match=f"became Custom: {op} with .*{next(iter(attrs))}"):
             assert operators(from_onnx(one(op, [[5, 1, 8]], weights, hidden_size=8, **attrs))) == ["Custom"]
 
@@ -367,3 +369,28 @@ class TestAttention:
         shapes = [[1, 2, 3, 4], [1, 2, 5, 4], [1, 2, 5, 4], [3, 5]]
         model = one("Attention", shapes, opset=23, softcap=0.5)
         assert agree(model, *(numbers(*s, seed=i) for i, s in enumerate(shapes))).macs == 2 * 3 * 5 * 8
+
+
+class TestSpectra:
+    @pytest.mark.parametrize("parts", [1, 2])
+    @pytest.mark.parametrize("length", [None, 6, 11])
+    def test_a_transform_takes_the_length_that_the_file_says(self, parts, length):
+        weights = [("n", np.array(length)), ("a", np.array(-3))] if length else [("", np.array(0)), ("a", np.array(-3))]
+        node = helper.make_node("DFT", ["x", weights[0][0], "a"], ["y"], inverse=parts - 1)
+        model = model_of([node], [("x", (1, 8, 3, parts), "float32")], weights[0 if length else 1 :])
+        assert "Custom" not in operators(agree(model, numbers(1, 8, 3, parts)))
+
+    def test_one_side_and_back(self):
+        there = helper.make_node("DFT", ["x", "", "a"], ["s"], onesided=1)
+        back = helper.make_node("DFT", ["s", "n", "a"], ["y"], onesided=1, inverse=1)
+        model = model_of([there, back], [("x", (2, 9, 1), "float32")], [("n", np.array(9)), ("a", np.array(1))])
+        graph = from_onnx(model)
+        network = cg_ir.to_module(graph)
+        x = torch.from_numpy(numbers(2, 9, 1))
+        torch.testing.assert_close(network(x), x)
+        assert operators(graph) == ["DFT", "DFT"]
+
+    def test_one_side_of_complex_numbers_is_custom(self):
+        with pytest.warns(OnnxConversionWarning, match="one side"):
+            graph = from_onnx(one("DFT", [(1, 8, 2)], opset=17, axis=1, onesided=1))
+        assert operators(graph) == ["Custom"]

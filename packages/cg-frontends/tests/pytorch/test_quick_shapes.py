@@ -29,6 +29,7 @@ CASES = [
     (ops.adaptive_avg_pool2d.default, (meta(1, 4, 9, 9), [1, 1])),
     (ops.relu.default, (meta(1, 4, 9, 9),)),
     (ops.add.Tensor, (meta(1, 4, 9), meta(1, 4, 9))),
+    (ops.unfold_backward.default, (meta(1, 4, 3).mT, [1, 8], 1, 4, 2)),
 ]
 
 

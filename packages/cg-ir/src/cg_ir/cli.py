@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 import signal
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -59,11 +61,36 @@ def _load(command: LazyCommand) -> click.Command:
     return add_manners(found)
 
 
+class _ReaderLeft(Exception):
+    """Who reads standard output has closed it, as ``head`` does."""
+
+
+@contextlib.contextmanager
+def _closing_told() -> Iterator[None]:
+    """Tell a closed output apart from other endings: click and rich exit with 1."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise _ReaderLeft from error
+    except SystemExit as stop:
+        if isinstance(stop.__context__, BrokenPipeError):
+            raise _ReaderLeft from stop
+        raise
+
+
 class _LazyGroup(click.Group):
     """Looks commands up in the registry and imports the one that runs.
 
     A name of two words is a command in a group: ``bench search`` of one package and the group ``bench`` of another meet in ``cg bench``.
     """
+
+    def make_context(self, *args: Any, **named: Any) -> click.Context:
+        with _closing_told():
+            return super().make_context(*args, **named)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _closing_told():
+            return super().invoke(ctx)
 
     def _table(self) -> dict[str, LazyCommand]:
         from cg_ir.plugin_registry import registry
@@ -138,7 +165,10 @@ add_manners(cg)
 
 
 def main(args: list[str] | None = None) -> Any:
-    """Run the command line; the process's exit status is 0, or 2 after one line about bad input."""
+    """Run the command line; the process's exit status is 0, or 2 after one line about bad input.
+
+    Where the reader of standard output has gone, it ends without a word, with the status of the signal of a closed pipe (141).
+    """
     try:
         with begin().polite(), command_line(sys.argv[1:] if args is None else args):
             status = cg.main(args=args, prog_name="cg", standalone_mode=False) or 0
@@ -161,10 +191,11 @@ def main(args: list[str] | None = None) -> Any:
     except MemoryError:
         click.echo("cg: error: there is not enough memory", err=True)
         sys.exit(2)
+    except (_ReaderLeft, BrokenPipeError):
+        with contextlib.suppress(OSError, ValueError):  # what is still held goes nowhere
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
     except OSError as error:
-        if isinstance(error, BrokenPipeError):
-            sys.stderr.close()
-            sys.exit(0)
         with contextlib.suppress(OSError, ValueError):
             sys.stdout.close()  # what it still holds cannot be written
         place = f"{error.filename}:" if error.filename else ""

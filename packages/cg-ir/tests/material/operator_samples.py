@@ -288,6 +288,13 @@ _LISTED = [
     _S("Im2Col", (_IMAGE,), {"kernel_shape": (2, 2), "pads": (0, 1, 0, 0)}, shape=(1, 16, 40)),
     _S("Col2Im", ((1, 16, 12),), {"kernel_shape": (2, 2), "strides": (2, 2)}, shape=(1, 4, 6, 8)),
     _S("OneHot", ((1, 5),), shape=(1, 5, 7), dtypes=("index7",)),
+    # spectra
+    _S("DFT", ((1, 5, 8, 2),), {"axis": 2}),
+    _S("DFT", ((1, 5, 8, 1),), {"axis": 1}),
+    _S("DFT", ((1, 5, 8, 2),), {"axis": 1, "inverse": True}),
+    _S("DFT", ((1, 5, 8, 1),), {"axis": 2, "onesided": True}),
+    _S("DFT", ((1, 5, 5, 2),), {"axis": 2, "inverse": True, "onesided": True}, shape=(1, 5, 8, 1)),
+    _S("DFT", ((1, 4, 3, 2),), {"axis": 1, "inverse": True, "onesided": True}, shape=(1, 7, 3, 1)),
 ]  # fmt: skip
 
 

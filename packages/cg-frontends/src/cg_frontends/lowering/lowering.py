@@ -4,6 +4,9 @@ Each ATen operator has a *lowering*, a function registered by name with :func:`l
 :class:`Value` in place of tensors; it adds nodes and returns the node of each output. Parameters that an operator owns (``slots``)
 are no nodes: the operator's row in the table counts them. A parameter that is used in any other way becomes a ``Parameter`` node,
 constants become ``Constant`` nodes, and what is computed from them alone is lowered only where a node needs it.
+
+A graph holds real numbers alone. The node of a complex value has pairs along one axis more (:attr:`Value.held`); a call that reads or makes
+complex values is lowered by what is registered for them.
 """
 
 from __future__ import annotations
@@ -17,12 +20,14 @@ from cg_frontends.lowering.tape import CONSTANT, TRACED, WEIGHT, Call, Leaf, Tap
 from cg_ir import GraphError
 from cg_ir.operators import OPERATORS
 
-__all__ = ["LOWERINGS", "Lowering", "UnknownOperatorWarning", "lowers"]
+__all__ = ["COMPLEX_LOWERINGS", "LOWERINGS", "Lowering", "UnknownOperatorWarning", "lowers"]
 
 Shape = tuple[int, ...]
 LoweringFunction = Callable[..., "int | Sequence[int | None]"]
 _F = TypeVar("_F", bound=Callable[..., Any])
 LOWERINGS: dict[str, LoweringFunction] = {}
+#: Of calls that read or make complex values.
+COMPLEX_LOWERINGS: dict[str, LoweringFunction] = {}
 _LARGEST = 3.4028234663852886e38  # float32; stands for infinity, which JSON has not
 
 
@@ -30,12 +35,12 @@ class UnknownOperatorWarning(UserWarning):
     """An operator outside the vocabulary became ``Custom``."""
 
 
-def lowers(*names: str) -> Callable[[_F], _F]:
+def lowers(*names: str, among: dict[str, LoweringFunction] = LOWERINGS) -> Callable[[_F], _F]:
     """Register the lowering of ATen operators; a name without a namespace is ``aten::name``."""
 
     def register(function: _F) -> _F:
         for name in names:
-            LOWERINGS[name if "::" in name else f"aten::{name}"] = function
+            among[name if "::" in name else f"aten::{name}"] = function
         return function
 
     return register
@@ -144,10 +149,11 @@ class Lowering:
         if 0 in value.shape:
             raise GraphError(f"a tensor of shape {list(value.shape)} has no elements, which a graph cannot hold")
         if value.kind == CONSTANT:
-            fill = () if value.fill is None else (self.finite(value.fill),)
-            node = self.add("Constant", shape=value.shape, value=fill, dtype=value.dtype, state=(value,))
+            known = value.fill is not None and not (value.complex and value.fill)
+            fill = (self.finite(value.fill),) if known and value.fill is not None else ()
+            node = self.add("Constant", shape=value.held, value=fill, dtype=_real(value.dtype), state=(value,))
         elif value.call is None:
-            node = self.add("Parameter", shape=value.shape, slots=(value,))
+            node = self.add("Parameter", shape=value.held, slots=(value,))
         else:
             region = self.region
             self.lower(value.call)
@@ -173,6 +179,22 @@ class Lowering:
     def scalar(self, number: float) -> int:
         """A scalar ``Constant`` of its own."""
         return self.add("Constant", shape=(), value=(self.finite(number),))
+
+    def stand_in(self, node: int, dtype: str = "float32") -> Value:
+        """A value whose node this is, for lowerings that are given values."""
+        shape = self.shape(node)
+        value = Value(TRACED, shape[:-1] if dtype.startswith("complex") else shape, dtype)
+        self._nodes[id(value)] = node
+        self._values[id(value)] = value  # lives as long as its id is known
+        return value
+
+    def computed(self, name: str, args: tuple[Any, ...], shape: Shape, dtype: str) -> Value:
+        """What an ATen operator makes of constants or parameters, in a place where the program has no such call."""
+        call = Call(f"aten::{name}", args, {}, self.region)
+        value = Value(max((v.kind for v in values_in(call)), default=CONSTANT), shape, dtype, call)
+        call.outputs = (value,)
+        self._values[id(value)] = value
+        return value
 
     def reshape(self, node: Value | int, shape: Iterable[int]) -> int:
         """The node in another shape."""
@@ -232,21 +254,22 @@ class Lowering:
         """Lower every call on which an output depends."""
         live = self.tape.live()
         for index, value in enumerate(self.tape.inputs):
-            self._nodes[id(value)] = self.add("Input", shape=value.shape, index=index, dtype=value.dtype)
+            self._nodes[id(value)] = self.add("Input", shape=value.held, index=index, dtype=_real(value.dtype))
         for call in self.tape.calls:
             traced = any(v is not None and v.kind == TRACED and 0 not in v.shape for v in call.outputs)
             if id(call) in live and traced and not _chooses(call):
                 self.lower(call)
         self.region = ""
         for index, value in enumerate(self.tape.outputs):
-            self.add("Output", value, shape=value.shape, index=index)
+            self.add("Output", value, shape=value.held, index=index)
 
     def lower(self, call: Call) -> None:
         """Lower one call."""
         if any(v is not None and id(v) in self._nodes for v in call.outputs):
             return
         self.region = call.region
-        function = LOWERINGS.get(call.name)
+        paired = any(v is not None and v.complex for v in (*call.outputs, *values_in(call)))
+        function = (COMPLEX_LOWERINGS if paired else LOWERINGS).get(call.name)
         nodes = NotImplemented if function is None else function(self, call.outputs, *call.args, **call.kwargs)
         if nodes is NotImplemented:
             nodes = self._custom(call)
@@ -260,7 +283,7 @@ class Lowering:
     def select(self, node: int, outputs: Sequence[Value | None]) -> list[int | None]:
         """The nodes of all outputs of a node that has several."""
         further = [
-            None if value is None or 0 in value.shape else self.add("Select", node, shape=value.shape, index=index)
+            None if value is None or 0 in value.shape else self.add("Select", node, shape=value.held, index=index)
             for index, value in enumerate(outputs[1:], 1)
         ]
         return [node, *further]
@@ -274,15 +297,20 @@ class Lowering:
             else:
                 inputs.append(value)
         first = next(v for v in call.outputs if v is not None)
-        params = sum(prod(v.shape) for v in slots)
+        params = sum(prod(v.held) for v in slots)
         name = call.name.removeprefix("aten::")
-        node = self.add("Custom", *inputs, shape=first.shape, slots=slots, name=name, params=params)
+        node = self.add("Custom", *inputs, shape=first.held, slots=slots, name=name, params=params)
         if call.outputs[0] is None:
             return [
-                self.add("Select", node, shape=v.shape, index=i) if v is not None else None
+                self.add("Select", node, shape=v.held, index=i) if v is not None else None
                 for i, v in enumerate(call.outputs)
             ]
         return self.select(node, call.outputs)
+
+
+def _real(dtype: str) -> str:
+    """The element type of the parts of a number."""
+    return {"complex64": "float32", "complex128": "float64", "complex32": "float16"}.get(dtype, dtype)
 
 
 def _chooses(call: Call) -> bool:

@@ -33,7 +33,7 @@ class Value:
         index: position among the outputs of ``call``, or among the inputs of the network.
         leaf: the parameter, for a value that is one.
         fill: the number that fills a constant, where it is known.
-        place: for parameters and views of them: (offset, sizes, strides) inside the parameter.
+        place: for parameters and views of them: (offset, sizes, strides) inside the parameter, complex numbers as pairs.
         data: the elements of a constant that the program made outside the meta device.
         origin: the module's own tensor, for a buffer.
     """
@@ -56,6 +56,16 @@ class Value:
         self.leaf, self.fill, self.place = leaf, fill, place
         self.data: Any = None
         self.origin: Any = None
+
+    @property
+    def complex(self) -> bool:
+        """Whether its elements are complex numbers."""
+        return self.dtype.startswith("complex")
+
+    @property
+    def held(self) -> tuple[int, ...]:
+        """The shape of its node: a complex number is a pair along a last axis, as ``torch.view_as_real`` has it."""
+        return (*self.shape, 2) if self.complex else self.shape
 
 
 class Call:

@@ -32,7 +32,7 @@ class Sharing:
                 self._slots[index] = signatures
                 for signature, slot in zip(signatures, spec.slots, strict=True):
                     if signature not in self._owners:
-                        self.counted += prod(slot.shape)
+                        self.counted += prod(slot.held)
                     self._owners[signature].append(signatures)
 
     def split(self, index: int) -> bool:

@@ -71,6 +71,6 @@ def from_onnx(
         replay(source, graph, inputs, what)
     if unfold and not folded:
         raise SourceError(
-            f"{what}: there is nothing to unfold: something else normalises, or a convolution has no bias"
+            f"{what}: there is nothing to unfold: something else normalises, a convolution has no bias, or they are fewer than three"
         )
     return restored(graph) if unfold else graph

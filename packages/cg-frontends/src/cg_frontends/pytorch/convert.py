@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from cg_frontends import __version__
 from cg_frontends.lowering.assembly import assemble
-from cg_frontends.lowering.lowering import LOWERINGS, Lowering
+from cg_frontends.lowering.lowering import COMPLEX_LOWERINGS, LOWERINGS, Lowering
 from cg_frontends.lowering.tape import TRACED, Tape
 from cg_frontends.pytorch import lowerings  # noqa: F401 - registers the lowerings
 from cg_frontends.pytorch.batch import batch_axes, scales
@@ -147,7 +147,7 @@ def as_exporting(exporting: bool) -> Iterator[None]:
 
 def _run(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, real_buffers: bool) -> Tape:
     run, owner = runner_of(module)
-    recorder = Recorder(LOWERINGS.__contains__)
+    recorder = Recorder(lambda name: name in LOWERINGS or name in COMPLEX_LOWERINGS)
 
     def enter(path: str) -> None:
         recorder.region = path

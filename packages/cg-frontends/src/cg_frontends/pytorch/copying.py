@@ -15,7 +15,7 @@ from cg_frontends.lowering.tape import Call, Value
 from cg_frontends.pytorch.convert import PRODUCER, convert, name_of
 from cg_ir import Graph, Node, SourceError
 
-__all__ = ["WeightSource", "check_same", "copy_weights", "fill"]
+__all__ = ["WeightSource", "check_same", "copy_weights", "fill", "real"]
 
 _RESHAPES = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze"})
 
@@ -67,6 +67,7 @@ def fill(network: Any, lowering: Lowering, source: WeightSource) -> None:
             if owned is None:
                 continue
             for target, tensor in source.pairs(node, origin.region, owned):
+                tensor = real(tensor)
                 target.copy_(tensor.reshape(target.shape))
                 if node.weights is not None:
                     pairs.append((target, tensor))
@@ -75,6 +76,11 @@ def fill(network: Any, lowering: Lowering, source: WeightSource) -> None:
                 raise SourceError(
                     f"{name}: two operators share weights that one of them reads transposed; the network cannot hold both"
                 )
+
+
+def real(tensor: Tensor) -> Tensor:
+    """The tensor as a graph holds it: complex numbers as pairs along a last axis."""
+    return torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
 
 
 def check_same(made: Graph, given: Graph, name: str) -> None:
@@ -175,8 +181,9 @@ class WeightSource:
         """The elements of a constant or parameter, or of what the program computes from them."""
         if value.leaf is not None and value.place is not None:
             offset, sizes, strides = value.place
-            base = self._real(value.leaf.origin, value.leaf.name)
-            return base.detach().as_strided(sizes, strides, base.storage_offset() + offset)
+            base = real(self._real(value.leaf.origin, value.leaf.name).detach())
+            view = base.as_strided(sizes, strides, base.storage_offset() + offset)
+            return torch.view_as_complex(view) if value.complex else view
         if value.origin is not None:
             return self._real(value.origin, "a buffer")
         if isinstance(value.data, Tensor):

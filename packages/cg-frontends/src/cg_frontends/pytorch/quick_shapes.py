@@ -18,8 +18,9 @@ __all__ = ["quick_result"]
 
 def quick_result(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor | None:
     """The operator's result, without elements; None where torch has to say."""
-    rule = _RULES.get(str(func))
-    if rule is None or kwargs or not all(_plain(a) for a in args if isinstance(a, Tensor)):
+    name = str(func)
+    rule = _RULES.get(name)
+    if rule is None or kwargs or not (name in _ANY or all(_plain(a) for a in args if isinstance(a, Tensor))):
         return None
     return rule(*args)
 
@@ -126,6 +127,10 @@ def _adaptive_pool(x: Tensor, size: int | Sequence[int]) -> Tensor | None:
     return x.new_empty((*x.shape[:2], *sizes))
 
 
+def _unfold_backward(x: Tensor, sizes: Sequence[int], *_: Any) -> Tensor:
+    return x.new_empty(tuple(sizes))
+
+
 _POINTWISE = (
     *(name for name, op in FUNCTIONS.items() if OPERATORS[op].kind == "activation"),
     *("relu6", "gelu", "hardtanh", "leaky_relu", "elu"),
@@ -139,7 +144,10 @@ _RULES: dict[str, Callable[..., Tensor | None]] = {
     "aten.layer_norm.default": _layer_norm,
     "aten.linear.default": _linear,
     "aten.adaptive_avg_pool2d.default": _adaptive_pool,
+    "aten.unfold_backward.default": _unfold_backward,
     "aten.add.Tensor": _both,
     "aten.mul.Tensor": _both,
     **{f"aten.{name}.default": _same for name in _POINTWISE},
 }
+#: Whatever the tensor's strides: torch's own rule takes the windows one by one.
+_ANY = {"aten.unfold_backward.default"}

@@ -8,6 +8,7 @@ change: in-place operators become their plain twins, and a write through a view 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -81,7 +82,7 @@ _DEVICE_MOVES = {"aten::to", "aten::_to_copy"}
 class _Info:
     """What a schema says about one overload."""
 
-    __slots__ = ("aliases", "decompose", "name", "recurrent", "shape_only", "special", "writes")
+    __slots__ = ("aliases", "decompose", "name", "recurrent", "shape_only", "special", "unknown", "writes")
 
     def __init__(self, func: Any, whole: Callable[[str], bool]) -> None:
         schema = func._schema
@@ -108,6 +109,16 @@ class _Info:
             and not self.shape_only
             and torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd")
         )
+        plain = not (self.writes or self.aliases or self.special or self.shape_only)
+        self.unknown = plain and not self.decompose and not whole(name)
+
+
+@lru_cache(256)
+def _others(func: Any) -> Callable[..., Any] | None:
+    """How torch writes an operator with others; None where it does not say."""
+    from torch._decomp import decomposition_table
+
+    return decomposition_table.get(func)
 
 
 class _Storage:
@@ -169,10 +180,10 @@ class Recorder(TorchDispatchMode):
 
     def parameter(self, tensor: Tensor, name: str) -> None:
         """Declare a parameter of the module."""
-        leaf = Leaf(name, tensor.numel(), self.origins.get(id(tensor)))
+        leaf = Leaf(name, tensor.numel() * (2 if tensor.is_complex() else 1), self.origins.get(id(tensor)))
         self.tape.leaves.append(leaf)
         shape = tuple(tensor.shape)
-        value = Value(WEIGHT, shape, _dtype(tensor), leaf=leaf, place=(tensor.storage_offset(), shape, tensor.stride()))
+        value = Value(WEIGHT, shape, _dtype(tensor), leaf=leaf, place=_place(tensor))
         self._tracks[id(tensor)] = _Track(tensor, value)
 
     def output(self, tensor: Tensor) -> None:
@@ -198,6 +209,10 @@ class Recorder(TorchDispatchMode):
                 args, kwargs = self._on_meta(args, kwargs)
             with self:
                 out = func.decompose(*args, **kwargs)
+            if out is not NotImplemented:
+                return out
+        if info.unknown and _tensors(args, kwargs)[1]:
+            out = self._by_others(func, args, kwargs)
             if out is not NotImplemented:
                 return out
         if info.special:
@@ -242,6 +257,21 @@ class Recorder(TorchDispatchMode):
             self._made(info, call, kind, tensors, out)
         return out
 
+    def _by_others(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """An operator as torch writes it with others, where each of those is known."""
+        others, before = _others(func), len(self.tape.calls)
+        if others is None:
+            return NotImplemented
+        try:
+            with self:
+                out = others(*args, **kwargs)
+        except Exception:  # the rule wants elements, say; the operator itself may do without
+            out = NotImplemented
+        if out is NotImplemented or not all(self._whole(call.name) for call in self.tape.calls[before:]):
+            del self.tape.calls[before:]
+            return NotImplemented
+        return out
+
     def _on_meta(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Arguments with what has elements as meta tensors of the same values, where one is on meta."""
         tensors, meta, cpu = _tensors(args, kwargs)
@@ -280,8 +310,8 @@ class Recorder(TorchDispatchMode):
                 track.parent, track.view = viewed, (call, index)
                 if kind == WEIGHT and viewed.value.place is not None:
                     value.leaf = viewed.value.leaf
-                    value.place = (out.storage_offset(), value.shape, out.stride())
-                elif kind == CONSTANT:
+                    value.place = _place(out)
+                elif kind == CONSTANT and value.dtype == viewed.value.dtype:
                     value.fill = viewed.value.fill
             tracks[id(out)] = track
             values.append(value)
@@ -411,6 +441,14 @@ class Recorder(TorchDispatchMode):
                 if a.is_meta or (track is not None and track.value.kind != CONSTANT):
                     return True
         return False
+
+
+def _place(tensor: Tensor) -> tuple[Any, ...]:
+    """Offset, sizes and strides of a view of a parameter; complex numbers counted as pairs."""
+    offset, sizes, strides = tensor.storage_offset(), tuple(tensor.shape), tensor.stride()
+    if tensor.is_complex():
+        return 2 * offset, (*sizes, 2), (*(2 * stride for stride in strides), 1)
+    return offset, sizes, strides
 
 
 def _dtype(tensor: Tensor) -> str:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from cg_frontends.lowering.assembly import assemble
 from cg_frontends.lowering.tape import TRACED, Value
 from cg_frontends.pytorch.convert import PRODUCER, Conversion, convert
-from cg_frontends.pytorch.copying import WeightSource, fill
+from cg_frontends.pytorch.copying import WeightSource, fill, real
 from cg_frontends.pytorch.exported import program_of_script, runner_of
 from cg_frontends.pytorch.structure import map_tensors, tensors_of
 from cg_ir import Graph, SourceError, to_module
@@ -45,8 +45,8 @@ def replay(module: Any, conversion: Conversion, args: tuple[Any, ...], kwargs: d
     fill(network, conversion.lowering, source)
     inputs = list(tensors_of((given, named)))
     with torch.no_grad():
-        wanted = list(tensors_of(_run(original, given, named)))
-        found = network(*inputs)
+        wanted = [real(tensor) for tensor in tensors_of(_run(original, given, named))]
+        found = network(*map(real, inputs))
         found = list(found) if isinstance(found, tuple) else [found]
         distance = max((difference(a, b) for a, b in zip(found, wanted, strict=True)), default=0.0)
         if distance <= TOLERANCE:
@@ -63,8 +63,6 @@ def difference(found: Tensor, wanted: Tensor) -> float:
         return float("inf")
     if not wanted.numel():
         return 0.0
-    if wanted.is_complex():
-        wanted, found = torch.view_as_real(wanted), torch.view_as_real(found)
     a, b = found.double(), wanted.double()
     same = (a == b) | (a.isnan() & b.isnan())
     gap = torch.where(same, torch.zeros_like(a), (a - b).abs())
@@ -94,13 +92,13 @@ def _random(tree: Any, shapes: list[tuple[int, ...]]) -> Any:
     left = iter(shapes)
 
     def make(tensor: Tensor) -> Tensor:
-        shape = next(left)
+        shape = next(left)[: tensor.ndim]
         if not tensor.is_meta:
             cut = tensor.detach().cpu()
             for axis, size in enumerate(shape):
                 cut = cut.narrow(axis, 0, size)
             return cut.contiguous()
-        if tensor.is_floating_point():
+        if tensor.is_floating_point() or tensor.is_complex():
             return torch.randn(shape, generator=generator).to(tensor.dtype)
         return torch.randint(0, 2, shape, generator=generator).to(tensor.dtype)
 
@@ -135,7 +133,7 @@ def _first(network: Any, conversion: Conversion, source: _ReplaySource, inputs: 
     """Where the network first differs from the recorded calls, run one by one."""
     values: dict[int, Any] = {}
     network.watch = values.__setitem__
-    network(*inputs)
+    network(*map(real, inputs))
     network.watch = None
     source.inputs = tuple(inputs)
     numbers = {node: value for value, node in conversion.lowering.places()}
@@ -143,10 +141,10 @@ def _first(network: Any, conversion: Conversion, source: _ReplaySource, inputs: 
     for node, origin in zip(conversion.graph.nodes, tagged.nodes, strict=True):
         number = origin.region.partition(".")[0]
         value = numbers.get(int(number)) if number else None
-        if value is None or value.call is None or node.index not in values or value.shape != node.shape:
+        if value is None or value.call is None or node.index not in values or value.held != node.shape:
             continue
         try:
-            wanted = source.value(value)
+            wanted = real(source.value(value))
         except Exception:  # what cannot be run alone tells nothing
             continue
         found = values[node.index]

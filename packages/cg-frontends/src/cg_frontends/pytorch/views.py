@@ -14,7 +14,7 @@ __all__ = ["scatter"]
 _SAME_ELEMENTS = {
     "view", "reshape", "_unsafe_view", "_reshape_alias", "view_as", "flatten", "unflatten", "squeeze", "unsqueeze",
 }  # fmt: skip
-_SAME_TENSOR = {"detach", "alias", "contiguous", "lift_fresh", "to", "dropout", "_conj", "type_as"}
+_SAME_TENSOR = {"detach", "alias", "contiguous", "lift_fresh", "to", "dropout", "type_as"}
 
 
 def scatter(recorder: Recorder, old: Value, view: Call, index: int, new: Value) -> Value:

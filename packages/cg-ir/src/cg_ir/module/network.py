@@ -270,7 +270,7 @@ def _meaning(
         axis = hows[node.inputs[0]].axis
         # several examples folded into an axis of the result come first; where the axis holds nothing else they stay
         return _leading(sig.shape[axis], axis) if axis is not None and sig.shape and sig.shape[axis] > 1 else _first
-    if node.op == "Constant" and sig.shape and len(sig.attrs["value"]) == 1:
+    if node.op == "Constant" and len(sig.attrs["value"]) == 1:
         return _filled(sig)
     if node.op in ("Constant", "Parameter"):
         return _itself

@@ -22,6 +22,7 @@ from cg_ir.operators.reductions import REDUCTIONS
 from cg_ir.operators.resampling import RESAMPLING
 from cg_ir.operators.sequences import SEQUENCES
 from cg_ir.operators.sources import SOURCES
+from cg_ir.operators.spectra import SPECTRA
 
 __all__ = ["FUNCTIONS", "OPERATORS", "OPERATOR_NAMES", "OPSET", "operator_code", "plan", "selected_axis"]
 
@@ -30,7 +31,7 @@ OPSET = 1
 
 _RECORDS = [
     *(*SOURCES, *CONVOLUTIONS, *PRODUCTS, *SEQUENCES, *NORMALISATIONS, *ACTIVATIONS, *POOLING, *ELEMENTWISE),
-    *(*REDUCTIONS, *LAYOUT, *RESAMPLING, *GATHERING),
+    *(*REDUCTIONS, *LAYOUT, *RESAMPLING, *GATHERING, *SPECTRA),
 ]
 OPERATORS: dict[str, Operator] = {operator.name: operator for operator in _RECORDS}
 

@@ -11,6 +11,7 @@ from cg_frontends.onnx_.readings import (
     reductions,
     resampling,
     sequences,
+    spectra,
 )
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "reductions",
     "resampling",
     "sequences",
+    "spectra",
 ]

@@ -24,7 +24,7 @@ def recurrent(im: Importer, o: Operation) -> Any:
         return o.refuse(f"activations {', '.join(activations)}")
     if peepholes is not None or a.get("clip") or a.get("input_forget", 0):
         return o.refuse("peepholes, clip or input_forget")
-    if o.op == "GRU" and bias is not None and not a.get("linear_before_reset", 0):
+    if o.op == "GRU" and not a.get("linear_before_reset", 0):
         return o.refuse("linear_before_reset=0")  # torch's GRU, which is the format's, resets after the product
     a.get("linear_before_reset", 0), a.get("hidden_size")
     a.get("activation_alpha"), a.get("activation_beta")  # of activations that are refused

@@ -3,6 +3,7 @@
 from cg_frontends.pytorch.lowerings import (
     activations,
     arithmetic,
+    complex_numbers,
     experts,
     indexing,
     joining,
@@ -13,11 +14,13 @@ from cg_frontends.pytorch.lowerings import (
     recurrent,
     reductions,
     resampling,
+    spectra,
 )
 
 __all__ = [
     "activations",
     "arithmetic",
+    "complex_numbers",
     "experts",
     "indexing",
     "joining",
@@ -28,4 +31,5 @@ __all__ = [
     "recurrent",
     "reductions",
     "resampling",
+    "spectra",
 ]

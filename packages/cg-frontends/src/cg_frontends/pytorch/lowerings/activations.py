@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cg_frontends.lowering.lowering import Lowering, lowers
-from cg_frontends.lowering.tape import Value
+from cg_frontends.lowering.tape import CONSTANT, Value
 from cg_frontends.pytorch.lowerings.arguments import axis_of
 
 Outputs = Sequence[Any]
@@ -23,11 +23,19 @@ def clamp(low: Lowering, out: Outputs, x: Value, min: Any = None, max: Any = Non
     attrs: dict[str, Any] = {}
     node = low.node(x)
     for name, op, bound in (("min", "Max", min), ("max", "Min", max)):
+        if isinstance(bound, Value) and bound.kind == CONSTANT and bound.fill is not None:
+            bound = bound.fill
         if isinstance(bound, Value):
             node = low.add(op, node, low.operand(bound, x, shape), shape=shape)
         elif bound is not None and abs(bound) < 3e38:
             attrs[name] = float(bound)
     return low.add("Clip", node, shape=shape, **attrs) if attrs else node
+
+
+@lowers("softshrink")
+def softshrink(low: Lowering, out: Outputs, x: Value, lambd: float = 0.5) -> int:
+    """What lies beyond the two bounds."""
+    return low.add("Sub", x, clamp(low, out, x, -lambd, lambd), shape=x.shape)
 
 
 @lowers("hardtanh")

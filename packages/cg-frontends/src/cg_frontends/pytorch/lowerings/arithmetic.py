@@ -16,7 +16,7 @@ Outputs = Sequence[Any]
 #: Functions of one tensor, by PyTorch's names of them and by others that its dispatcher has.
 _UNARY = {
     **FUNCTIONS,
-    "log_sigmoid": "LogSigmoid", "negative": "Neg", "absolute": "Abs", "sgn": "Sign", "isinf": "IsInf", "arctan": "Atan", "arcsin": "Asin",
+    "log_sigmoid": "LogSigmoid", "negative": "Neg", "_neg_view": "Neg", "absolute": "Abs", "sgn": "Sign", "isinf": "IsInf", "arctan": "Atan", "arcsin": "Asin",
     "arccos": "Acos",
 }  # fmt: skip
 _BINARY = {
@@ -230,7 +230,8 @@ def where(low: Lowering, out: Outputs, condition: Value, a: Value | float, b: Va
 
 @lowers("masked_fill")
 def masked_fill(low: Lowering, out: Outputs, x: Value, mask: Value, value: Value | float) -> int:
-    return low.add("Where", mask, low.operand(value, x, out[0].shape), x, shape=out[0].shape)
+    shape = out[0].shape
+    return low.add("Where", mask, low.operand(value, x, shape), low.operand(x, mask, shape), shape=shape)
 
 
 @lowers("cumsum")

@@ -7,7 +7,7 @@ from math import prod
 from typing import Any
 
 from cg_frontends.lowering.lowering import Lowering, lowers
-from cg_frontends.lowering.tape import Value
+from cg_frontends.lowering.tape import CONSTANT, Value
 from cg_frontends.pytorch.lowerings.arguments import axis_of, each
 
 Outputs = Sequence[Any]
@@ -87,7 +87,11 @@ def _scatter(
 ) -> Any:
     if not reduction or not x.shape or not index.shape:
         return NotImplemented
-    new = low.node(source) if isinstance(source, Value) else low.add("Expand", low.scalar(source), shape=index.shape)
+    new = (
+        low.node(source)
+        if isinstance(source, Value)
+        else low.add("Constant", shape=index.shape, value=(low.finite(source),))
+    )
     how: dict[str, Any] = {} if reduction == "none" else {"reduction": reduction}
     return low.add("ScatterElements", x, index, new, shape=out[0].shape, axis=axis_of(dim, len(x.shape)), **how)
 
@@ -113,8 +117,12 @@ def _along(
     node = low.node(source)
     if alpha != 1:
         node = low.add("Mul", node, low.scalar(alpha), shape=source.shape)
-    column = low.reshape(index, (index.shape[0], *(1,) * (rank - 1 - axis)))
-    places = low.add("Expand", column, shape=source.shape)
+    wide = (index.shape[0], *(1,) * (rank - 1 - axis))
+    if index.kind == CONSTANT:
+        column = low.computed("reshape", (index, wide), wide, index.dtype)
+        places = low.node(low.computed("expand", (column, source.shape), source.shape, index.dtype))
+    else:
+        places = low.add("Expand", low.reshape(index, wide), shape=source.shape)
     how: dict[str, Any] = {} if reduction == "none" else {"reduction": reduction}
     return low.add("ScatterElements", x, places, node, shape=out[0].shape, axis=axis, **how)
 
@@ -155,6 +163,26 @@ def unfold(low: Lowering, out: Outputs, x: Value, dim: int, size: int, step: int
     windows = low.reshape(low.transpose(columns, (0, 2, 1)), (*lead, count, size))
     back = [*range(axis), rank - 1, *range(axis, rank - 1), rank]
     return low.transpose(windows, back)
+
+
+@lowers("unfold_backward")
+def unfold_backward(low: Lowering, out: Outputs, x: Value, sizes: Sequence[int], dim: int, size: int, step: int) -> int:
+    """Windows along one axis, added up where they lay."""
+    rank = len(sizes)
+    axis = axis_of(dim, rank)
+    rest = [i for i in range(rank) if i != axis]
+    lead = tuple(sizes[i] for i in rest)
+    columns = low.reshape(low.transpose(x, [*rest, rank, axis]), (prod(lead), size, x.shape[axis]))
+    rows = low.add(
+        "Col2Im",
+        columns,
+        shape=(prod(lead), 1, 1, sizes[axis]),
+        kernel_shape=(1, size),
+        strides=(1, step),
+        pads=(0,) * 4,
+    )
+    back = [*range(axis), rank - 1, *range(axis, rank - 1)]
+    return low.transpose(low.reshape(rows, (*lead, sizes[axis])), back)
 
 
 @lowers("im2col")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isclose
+from math import isclose, prod
 from typing import Any
 
 from cg_frontends.lowering.einsum import explicit_equation
@@ -164,6 +164,15 @@ def einsum(low: Lowering, out: Outputs, equation: str, operands: Sequence[Value]
     equation = explicit_equation(equation, [v.shape for v in operands])
     node = expert_einsum(low, out, equation, operands)
     return low.add("Einsum", *operands, shape=out[0].shape, equation=equation) if node is None else node
+
+
+@lowers("bilinear")
+def bilinear(low: Lowering, out: Outputs, a: Value, b: Value, weight: Value, bias: Value | None = None) -> int:
+    """A form of two vectors for each feature: rows x outputs x inputs x inputs products, as written."""
+    rows, shape = prod(out[0].shape[:-1]), out[0].shape
+    factors = [low.reshape(a, (rows, a.shape[-1])), low.node(weight), low.reshape(b, (rows, b.shape[-1]))]
+    node = low.reshape(low.add("Einsum", *factors, shape=(rows, shape[-1]), equation="ab,cbd,ad->ac"), shape)
+    return node if bias is None else low.add("Add", node, bias, shape=shape)
 
 
 @lowers("scaled_dot_product_attention", "_scaled_dot_product_attention_math")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 from cg_frontends.lowering.lowering import LOWERINGS, Lowering, lowers
 from cg_frontends.lowering.tape import Value
 from cg_frontends.pytorch.lowerings.arguments import axes_of, axis_of
+from cg_frontends.pytorch.lowerings.layout import slice_node
 
 Outputs = Sequence[Any]
 
@@ -79,10 +81,19 @@ LOWERINGS["aten::argmin"] = _position("ArgMin")
 
 
 def _norm(low: Lowering, out: Outputs, x: Value, order: Any, dim: Any, keepdim: bool) -> Any:
+    rank, shape = len(x.shape), out[0].shape
     op = {1: "ReduceL1", 2: "ReduceL2", None: "ReduceL2"}.get(order)
-    if op is None:
+    if op is not None:
+        return _reduce(low, shape, op, x, rank, dim, keepdim)
+    size = low.add("Abs", x, shape=x.shape)
+    if abs(order) == float("inf"):
+        return _reduce(low, shape, "ReduceMax" if order > 0 else "ReduceMin", size, rank, dim, keepdim)
+    if order == 0 or not rank:
         return NotImplemented
-    return _reduce(low, out[0].shape, op, x, len(x.shape), dim, keepdim)
+    power = low.add("Pow", size, low.scalar(float(order)), shape=x.shape)
+    return low.add(
+        "Pow", _reduce(low, shape, "ReduceSum", power, rank, dim, keepdim), low.scalar(1 / order), shape=shape
+    )
 
 
 @lowers("linalg_vector_norm")
@@ -95,13 +106,10 @@ def vector_norm(
 @lowers("cdist", "_cdist_forward")
 def cdist(low: Lowering, out: Outputs, a: Value, b: Value, p: float = 2.0, *mode: Any) -> Any:
     """Norms of the differences of all pairs of rows."""
-    op = {1.0: "ReduceL1", 2.0: "ReduceL2"}.get(float(p))
-    if op is None:
-        return NotImplemented
     rows = low.reshape(a, (*a.shape[:-1], 1, a.shape[-1]))
     columns = low.reshape(b, (*b.shape[:-2], 1, *b.shape[-2:]))
-    shape = (*out[0].shape, a.shape[-1])
-    return _reduce(low, out[0].shape, op, low.add("Sub", rows, columns, shape=shape), len(shape), -1, False)
+    apart = low.stand_in(low.add("Sub", rows, columns, shape=(*out[0].shape, a.shape[-1])))
+    return _norm(low, out, apart, p, -1, False)
 
 
 @lowers("norm")
@@ -198,6 +206,26 @@ def argsort(low: Lowering, out: Outputs, x: Value, dim: int = -1, descending: bo
     least: dict[str, Any] = {} if descending else {"largest": False}
     node = low.add("TopK", x, shape=x.shape, axis=axis, k=x.shape[axis], **least)
     return low.add("Select", node, shape=x.shape, index=1)
+
+
+@lowers("kthvalue")
+def kthvalue(low: Lowering, out: Outputs, x: Value, k: int, dim: int = -1, keepdim: bool = False) -> Any:
+    """The last of the k least."""
+    if not x.shape:
+        return NotImplemented
+    axis = axis_of(dim, len(x.shape))
+    shape = (*x.shape[:axis], k, *x.shape[axis + 1 :])
+    least = low.add("TopK", x, shape=shape, axis=axis, k=k, largest=False)
+    both = (least, low.add("Select", least, shape=shape, index=1))
+    return [low.reshape(slice_node(low, node, shape, axis, k - 1, k), out[0].shape) for node in both]
+
+
+@lowers("median")
+def median(low: Lowering, out: Outputs, x: Value, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The lower one of an even number."""
+    if dim is None:
+        return kthvalue(low, out, low.stand_in(low.reshape(x, (prod(x.shape),)), x.dtype), (prod(x.shape) + 1) // 2)[:1]
+    return kthvalue(low, out, x, (x.shape[axis_of(dim, len(x.shape))] + 1) // 2, dim) if x.shape else NotImplemented
 
 
 @lowers("topk")
