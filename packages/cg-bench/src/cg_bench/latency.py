@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cg_bench.rows import ResultRows
-from cg_predict.device_model import DeviceModel, fit_coefficients
+from cg_predict.device_model import DeviceModel
 from cg_predict.device_transfer import DeviceTransfer, most_telling
 from cg_predict.latency_tables import Measured
 from cg_predict.metrics import spearman
 from cg_predict.roofline import IDEAL, ideal
+from cg_predict.time_sum import fit_coefficients
 from cg_predict.train_latency import folds
 
 __all__ = ["latency_rows", "noise", "run", "write_report"]
@@ -213,12 +214,12 @@ def _transferred(
 
 
 def noise(m: Measured) -> float:
-    """Median deviation of measurements of one network, that stand in the table under different cells, from their median; NaN without any."""
+    """Median error of telling a measurement by the median of the others of the same network, which stand in the table under other cells; NaN without any."""
     numbers, counts = np.unique(m.network, return_counts=True)
     found = []
     for number in numbers[counts > 1]:
         values = m.ms[m.network == number]
-        found += np.abs(values / np.median(values) - 1).tolist()
+        found += [abs(np.median(np.delete(values, i)) / values[i] - 1) for i in range(len(values))]
     return float(np.median(found)) if found else float("nan")
 
 
