@@ -78,9 +78,12 @@ class TracedStorages(TorchDispatchMode):
 
 
 def traced(module: torch.nn.Module, x: torch.Tensor) -> int:
-    """Bytes of storages alive at the peak of a forward pass, the input included."""
+    """Bytes of storages alive at the peak of a forward pass after the first one, which fills a network's own caches; the input included."""
+    with torch.no_grad():
+        module(x)
     gc.collect()
-    with torch.no_grad(), TracedStorages([*module.parameters(), *module.buffers(), x]) as storages:
+    held = [thing for thing in gc.get_objects() if issubclass(type(thing), torch.Tensor)]
+    with torch.no_grad(), TracedStorages(held) as storages:
         module(x)
     return storages.peak + x.numel() * x.element_size()
 

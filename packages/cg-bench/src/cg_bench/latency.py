@@ -15,7 +15,6 @@ from cg_predict.device_transfer import DeviceTransfer, most_telling
 from cg_predict.latency_tables import Measured
 from cg_predict.metrics import spearman
 from cg_predict.roofline import IDEAL, ideal
-from cg_predict.time_sum import fit_coefficients
 from cg_predict.train_latency import folds
 
 __all__ = ["latency_rows", "noise", "run", "write_report"]
@@ -106,7 +105,7 @@ def _networks_left_out(m: Measured, rows: ResultRows) -> None:
         model = DeviceModel.fit(m.columns[train], m.ms[train], _spread(m.take(train)))
         found[OURS][test] = model.predict(m.columns[test])
         inside[test] = np.abs(np.log(found[OURS][test] / m.ms[test])) <= model.half_width(m.columns[test])
-        found[ROOFLINE][test] = m.columns[test] @ fit_coefficients(m.columns[train], m.ms[train])
+        found[ROOFLINE][test] = model.computed(m.columns[test])
         found[LINE][test] = _line(m.macs[train], m.ms[train], m.macs[test])
         found[FOREST][test] = _forest(m.columns[train], m.ms[train], m.columns[test], 0)
     for name in (ROOFLINE, LINE, FOREST, OURS):

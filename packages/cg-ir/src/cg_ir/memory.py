@@ -105,7 +105,16 @@ class _Buffers:
             self._dense.append(OPERATORS[node.op].view != "strided" and (self._dense[source] if view else True))
             held = view or node.op in ("Parameter", "Constant")
             self.own.append(0 if held else self._width[-1] * prod(node.shape) * (batch if grows[-1] else 1))
-            self.partial.append(self.own[-1] if len(inputs) > 2 and node.op in _PAIRWISE else 0)
+            self.partial.append(self._scratch(node, batch if grows[-1] else 1))
+
+    def _scratch(self, node: Node, batch: int) -> int:
+        """Bytes of a partial sum, or of a copy of what does not lie in one piece for a product of matrices."""
+        if node.op in _PAIRWISE and len(node.inputs) > 2:
+            return self.own[node.index]
+        if node.op == "Gemm" and not self._dense[node.inputs[0]]:
+            source = node.inputs[0]
+            return self._width[source] * prod(self._graph.nodes[source].shape) * batch
+        return 0
 
     def _is_view(self, node: Node, source: int) -> bool:
         if node.op == "Select":
@@ -162,6 +171,8 @@ def _held_by_modules(graph: Graph, holder: Sequence[int], last: Mapping[int, int
         running += [(name, node.index, set()) for name in path[common:]]
         for _, first, given in running:
             given.update(holder[i] for i in node.inputs if i < first)
+        if node.op == "Concat" and running:
+            running[-1][2].update(holder[i] for i in (*node.inputs, node.index))
     leave(0, len(graph) - 1)
     return result
 

@@ -2,7 +2,8 @@
 
 Time is a sum of the columns of `cg_predict.roofline` with non-negative coefficients (`cg_predict.time_sum`). Extremely randomised trees (Geurts, Ernst and
 Wehenkel 2006) then learn the logarithm of measured over computed time from the shares of time that the columns take; they count as far as they help with
-measurements left out. So a network beyond all that were measured still costs what its work and its traffic cost.
+measurements left out. So a network beyond all that were measured still costs what its work and its traffic cost, and a kind of operator that none of them
+has costs what the kind most like it does.
 """
 
 from __future__ import annotations
@@ -34,6 +35,12 @@ _EXTENT = ("macs/", "moved/", "weights/", "launches/")
 _LEAST_SPREAD = 0.01
 #: Growth of the interval, in logarithms, for every e-fold beyond what was measured.
 _PER_EFOLD = 0.3
+#: The kind that is most like each, in what a machine does for it.
+_LIKE = {
+    "conv1": "convk", "convk": "conv1", "grouped": "convk", "depthwise": "grouped", "gemm": "conv1", "product": "gemm", "attention": "product",
+    "recurrent": "gemm", "batchnorm": "pointwise", "norm": "batchnorm", "pointwise": "batchnorm", "softmax": "pointwise", "pool": "pointwise",
+    "reduce": "pointwise", "move": "pointwise", "permute": "move",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -63,7 +70,7 @@ class DeviceModel:
             spread: see the class; measured by leaving networks out.
             seed: of the trees.
         """
-        coefficients = fit_coefficients(columns, ms)
+        coefficients = _with_unseen(columns, fit_coefficients(columns, ms))
         computed = np.maximum(columns @ coefficients, 1e-12)
         features, rest = _features(columns, coefficients), np.log(ms / computed)
         count = _trees_count(features, rest, seed)
@@ -116,6 +123,22 @@ class DeviceModel:
             arrays["coefficients"].astype(np.float64), forest, arrays["low"].astype(np.float64), arrays["high"].astype(np.float64),
             float(arrays["spread"][0]),
         )  # fmt: skip
+
+
+def _with_unseen(columns: Floats, coefficients: Floats) -> Floats:
+    """Coefficients where kinds of operators that no row of the columns has cost what the kind most like them does."""
+    seen = {kind for kind in _LIKE if columns[:, COLUMNS.index(f"launches/{kind}")].any()}
+    result = coefficients.copy()
+    for kind in _LIKE.keys() - seen:
+        like, passed = _LIKE[kind], {kind}
+        while like not in seen and like not in passed:
+            passed.add(like)
+            like = _LIKE[like]
+        for i, name in enumerate(COLUMNS):
+            what, _, of = name.partition("/")
+            if of == kind and like in seen:
+                result[i] = coefficients[COLUMNS.index(f"{what}/{like}")] if f"{what}/{like}" in COLUMNS else 0.0
+    return result
 
 
 def _trees(features: NDArray[np.float32], rest: Floats, seed: int) -> Any:
