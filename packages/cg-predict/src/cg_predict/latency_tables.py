@@ -184,9 +184,7 @@ def _measured_key(row: Mapping[str, str], device: Device, networks: Mapping[Key,
     return merged if closer else plain
 
 
-def _timm_graphs(
-    rows: Sequence[Mapping[str, str]], cache: Path, progress: Callable[[str], None]
-) -> dict[Key, Graph]:
+def _timm_graphs(rows: Sequence[Mapping[str, str]], cache: Path, progress: Callable[[str], None]) -> dict[Key, Graph]:
     """The networks of the rows, from a file or made by timm; those that timm cannot build at a size are missing."""
     if not cache.is_file():
         made = _made(sorted({_key(row) for row in rows}), progress)

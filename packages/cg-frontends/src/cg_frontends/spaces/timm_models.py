@@ -36,9 +36,7 @@ class TimmModels:
     name = "timm"
     family = "timm"
 
-    def __init__(
-        self, resolution: int | str | None = None, classes: int | str = 1000, merged: int | str = 0
-    ) -> None:
+    def __init__(self, resolution: int | str | None = None, classes: int | str = 1000, merged: int | str = 0) -> None:
         self.resolution = (
             None if resolution is None else read_integer(self.name, "resolution", resolution, _RESOLUTIONS)
         )
