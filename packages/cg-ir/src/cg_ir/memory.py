@@ -3,8 +3,8 @@
 Nodes run one after the other in the order of the graph, as an ``nn.Module`` in evaluation mode runs them. The result of a node is a buffer of its
 own, allocated when the node runs and freed after its last reader; the network's inputs and outputs stay to the end. Views (reshapes, slices,
 transpositions, ...) keep the buffer that they look at alive and need none, except that reshaping what does not lie in one piece copies it. An
-addition of three or more runs two at a time and holds a partial sum; a product with what does not lie in one piece copies it. Other scratch space inside an operator is the library's business and is not
-counted, nor is what an allocator keeps in reserve.
+addition of three or more runs two at a time and holds a partial sum; a product with what does not lie in one piece copies it. Other scratch space
+inside an operator is the library's business and is not counted, nor is what an allocator keeps in reserve.
 """
 
 from __future__ import annotations
