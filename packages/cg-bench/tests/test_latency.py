@@ -25,10 +25,12 @@ def test_bench_latency_on_a_small_table(capsys, tmp_path, family, monkeypatch):
     cg_ir.save_set([g.renamed(f"net{i}@16") for i, g in enumerate(graphs)], tmp_path / "graphs.jsonl.gz")
     with gzip.open(tmp_path / "timm_latency.csv.gz", "wt", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["arch", "img_size", "device", "batch", "samples_per_s", "step_ms", "timm_module"])
+        writer.writerow(
+            ["arch", "img_size", "device", "batch", "samples_per_s", "step_ms", "param_count", "timm_module"]
+        )
         for device, factor in (("i7_12700h", 1.0), ("rtx4090", 0.1)):
             for i, ms in enumerate(base * factor * np.exp(0.03 * rng.standard_normal(len(graphs)))):
-                writer.writerow([f"net{i}", 16, device, 1, 1e3 / ms, ms, f"module{i % 20}"])
+                writer.writerow([f"net{i}", 16, device, 1, 1e3 / ms, ms, graphs[i].params / 1e6, f"module{i % 20}"])
     arguments = ["--data", tmp_path, "--graphs", tmp_path / "graphs.jsonl.gz", "--table", "timm", "--draws", 1]
     command = ["bench", "latency", *map(str, arguments), "-o", str(tmp_path / "out")]
     assert main(command) == 0, capsys.readouterr().err

@@ -34,20 +34,18 @@ MODELS = (
 HEAD = """# Peak memory
 
 Written by `packages/cg-frontends/benchmarks/peak_memory.py`: networks of timm at batch 1, float32, on a CPU. *Traced* is the greatest sum of the storages alive
-during a forward pass; *predicted* is what `cg info` says of the activations in modules, from the graph alone; both hold inputs and no weights. *Allocated* is
-what `torch.profiler` recorded of the allocator, with the scratch space inside operators: mostly copies of weights in the layout of the machine's library, which
-a graph cannot tell.
+during a forward pass after a first one, which fills the caches that some networks keep (LeViT's tables of attention biases); *predicted* is what `cg info` says
+of the activations in modules, from the graph alone; both hold inputs and no weights. *Allocated* is what `torch.profiler` recorded of the allocator, with the
+scratch space inside operators: mostly copies of weights in the layout of the machine's library, which a graph cannot tell.
 
 | network | traced MB | predicted MB | difference | allocated MB |
 |---|--:|--:|--:|--:|"""
-#: What the trace shows at the peak of those that are further off.
-TAIL = """What the five further off hold at their peak, seen in the trace, that a graph does not tell:
+#: What the trace shows at the peak of the one that is further off, and what was learned from others that were.
+TAIL = """What `dm_nfnet_f0` holds at its peak that a graph does not tell: it standardises its weights in every pass, those of the last convolution alone are 18.9 MB.
+The graph's convolution owns its weights.
 
-- `dm_nfnet_f0` standardises its weights in every pass; those of the last convolution alone are 18.9 MB. The graph's convolution owns its weights.
-- `levit_192` gathers its tables of attention biases in the first pass and keeps them: four of 0.46 MB at the peak. The graph has them as parameters.
-- `res2net50_26w_4s` and `densenet121` name intermediate results (the parts of a split, a concatenation) in `forward` of a block, and Python frees them when it
-  returns, not after their last use.
-- `cait_xxs24_224` mixes the heads of its scores by a linear layer on transposed axes, inside which PyTorch holds the scores a third time."""
+Four more were further off before: results that a block's `forward` names around a concatenation live until it returns (`res2net50_26w_4s`, `densenet121`), a
+linear layer on transposed axes holds its product a second time (`cait_xxs24_224`), which are counted now; and `levit_192` was judged in its first pass."""
 
 
 class TracedStorages(TorchDispatchMode):
@@ -78,9 +76,12 @@ class TracedStorages(TorchDispatchMode):
 
 
 def traced(module: torch.nn.Module, x: torch.Tensor) -> int:
-    """Bytes of storages alive at the peak of a forward pass, the input included."""
+    """Bytes of storages alive at the peak of a forward pass after the first one, which fills a network's own caches; the input included."""
+    with torch.no_grad():
+        module(x)
     gc.collect()
-    with torch.no_grad(), TracedStorages([*module.parameters(), *module.buffers(), x]) as storages:
+    held = [thing for thing in gc.get_objects() if issubclass(type(thing), torch.Tensor)]
+    with torch.no_grad(), TracedStorages(held) as storages:
         module(x)
     return storages.peak + x.numel() * x.element_size()
 

@@ -126,6 +126,38 @@ def test_modules_hold_what_they_are_given():
     assert needs.in_modules == 3 * one + allocator.peak
 
 
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_product_with_what_does_not_lie_in_one_piece_needs_more(batch, bias):
+    b = GraphBuilder("heads")
+    x = b.add("Relu", b.input((1, 16, 8, 8)))
+    turned = b.add("Transpose", x, perm=(0, 2, 3, 1))
+    b.output(b.add("Gemm", turned, channels=12, bias=bias))
+    graph = b.build()
+    assert memory_of(graph, batch).activations == traced(graph, batch)
+
+
+def test_what_is_joined_stays_to_the_end_of_the_module():
+    class Block(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm = torch.nn.BatchNorm2d(16)
+            self.wide = torch.nn.Conv2d(16, 64, 1)
+
+        def forward(self, x):
+            both = torch.cat([x, x], 1)
+            return self.wide(self.norm(both))
+
+    convert = pytest.importorskip("cg_frontends.pytorch").from_module
+    network, x = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 1), Block()).eval(), torch.zeros(1, 3, 8, 8)
+    needs = memory_of(convert(network, x))
+    with torch.no_grad():
+        allocator = TracedAllocator([*network.parameters(), *network.buffers(), x])
+        with allocator:
+            network(x)
+    assert needs.in_modules == 3 * 4 * 64 + allocator.peak == 4 * 64 * (3 + 8 + 16 + 16 + 64)
+
+
 def test_shared_weights_count_once():
     b = GraphBuilder("shared")
     x = b.input((1, 4, 8, 8))

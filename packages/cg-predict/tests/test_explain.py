@@ -14,6 +14,7 @@ from cg_ir.cli import main
 from cg_predict import Predictor, probability_better
 from cg_predict.around import Narrower
 from cg_predict.explain import explain, explain_narrower, explain_parts
+from cg_predict.explain_commands import _in_words
 
 
 class Toy:
@@ -234,3 +235,28 @@ def test_improve_keeps_to_the_constraint(files, capsys):
     assert code == 2
     assert "none of the" in err
     assert "looks like" in run(capsys, "improve", files[0], "--constraint", "macs=5")[2]
+
+
+def test_improve_writes_a_page_that_links_to_drawings(files, capsys, tmp_path):
+    pytest.importorskip("cg_evolve")
+    arguments = ("improve", files[0], "--constraint", "latency@pixel3<1e6", "--scorer", "macs", "--show", 3)
+    code, out, err = run(capsys, *arguments, "-o", tmp_path / "changes")
+    assert code == 0, err
+    text = (tmp_path / "changes" / "index.html").read_text()
+    for number in (1, 2, 3):
+        assert f'href="{number}.html"' in text
+        assert (tmp_path / "changes" / f"{number}.html").is_file()
+    assert "ms on pixel3" in text
+    code, out, err = run(capsys, *arguments, "--json")
+    first = json.loads(out)["changes"][0]
+    assert first["what"] in text
+    assert first["latency@pixel3"] > 0
+    assert first["what"] in run(capsys, *arguments)[1]
+
+
+@pytest.mark.parametrize(
+    ("arch", "told"),
+    [("k1=5", "kernel 3 to 5 at stem"), ("w1=0.5", "width times 0.5 at stem"), ("s0_1=1", "a skip at stem")],
+)
+def test_changes_in_words(arch, told):
+    assert _in_words(arch, chain(1)) == told

@@ -6,7 +6,7 @@ import pytest
 
 from cg_ir import GraphBuilder
 from cg_predict.explain_commands import _compared, _explained
-from cg_predict.explanation_page import explanation_page
+from cg_predict.explanation_page import explanation_page, save_changes
 from cg_predict.predictor import Predictor
 
 HOSTILE = "<img src=x onerror=document.title='owned'></script><script>document.title='owned'</script>"
@@ -102,3 +102,34 @@ def test_the_page_is_for_everyone(show, theme, width):
     browser.switch_to.active_element.send_keys(Keys.ARROW_DOWN)
     browser.switch_to.active_element.send_keys(Keys.ENTER)
     assert browser.execute_script("return document.querySelectorAll('.selected').length") == 1
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_page_of_changes_is_for_everyone(browser, tmp_path, theme, width):
+    from axe_core_python.selenium import Axe
+    from selenium.webdriver.common.by import By
+
+    rows = [{"change": HOSTILE, "what": HOSTILE, "gain": 0.1, "parameters": 5, "macs": 7, "latency@raspi4": 1.0}]
+    document = {
+        "source": HOSTILE,
+        "score": 0.0,
+        "parameters": 4,
+        "macs": 6,
+        "latency@raspi4": 0.9,
+        "considered": 9,
+        "changes": rows,
+    }
+    save_changes(document, [chain(1, 8)], tmp_path / "changes")
+    window = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", window)
+    features = [{"name": "prefers-color-scheme", "value": theme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    browser.get((tmp_path / "changes" / "index.html").as_uri())
+    assert browser.title != "owned"
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    found = Axe().run(browser)["violations"]
+    assert [f"{v['id']}: {n['html'][:160]}" for v in found for n in v["nodes"]] == []
+    browser.find_element(By.LINK_TEXT, "drawing").click()
+    assert browser.find_elements(By.CSS_SELECTOR, "#graph .canvas")

@@ -11,11 +11,12 @@ import pytest
 from cg_embed.checkpoint import write_checkpoint
 from cg_ir import CgError, GraphBuilder, get_scorer
 from cg_predict import LatencyPredictor
-from cg_predict.device_model import DeviceModel, fit_coefficients
-from cg_predict.device_transfer import BEFORE, DeviceTransfer, _Kernels, most_telling
+from cg_predict.device_model import DeviceModel
+from cg_predict.device_transfer import BEFORE, DeviceTransfer, NearMachine, _Kernels, most_telling
 from cg_predict.latency import known_devices
-from cg_predict.latency_tables import DEVICES
+from cg_predict.latency_tables import DEVICES, _measured_key
 from cg_predict.roofline import COLUMNS, roofline
+from cg_predict.time_sum import fit_coefficients, left_out
 
 
 def column(graph, name, batch=1):
@@ -67,7 +68,9 @@ def test_what_hangs_on_no_input_does_not_grow():
 def test_a_recurrent_layer_launches_once_a_step():
     b = GraphBuilder("recurrent")
     b.output(b.add("LSTM", b.input((1, 20, 8)), hidden_size=8, batch_first=True, num_layers=2))
-    assert column(b.build(), "launches/recurrent") == 40
+    graph = b.build()
+    assert column(graph, "launches/recurrent") == 40
+    assert column(graph, "weights/recurrent") == 20 * graph.params  # and reads its weights
 
 
 def test_rows_do_not_depend_on_their_neighbours(family):
@@ -108,6 +111,43 @@ def test_outliers_hardly_move_the_roofline(family):
     assert np.median(errors) < 0.05
 
 
+def test_of_two_speeds_the_commoner_is_met(family):
+    graphs, _ = family
+    columns = roofline(graphs[:100])
+    ms = machine(columns)
+    slow = np.random.default_rng(0).random(len(ms)) < 0.35
+    seen = ms * np.where(slow, 1.3, 1.0)
+    assert np.median(np.abs(columns @ fit_coefficients(columns, seen) / ms - 1)) < 0.01
+    model = DeviceModel.fit(columns, seen)  # nothing tells which are slow: trees would only blur
+    assert np.median(np.abs(model.predict(columns) / ms - 1)) < 0.02
+
+
+def test_rows_left_out_are_told_by_the_others(family):
+    graphs, _ = family
+    columns = roofline(graphs[:70])
+    ms = machine(columns, noise=0.02)
+    others = np.arange(70) % 30 != 4
+    expected = columns[~others] @ fit_coefficients(columns[others], ms[others])
+    np.testing.assert_allclose(left_out(columns, ms)[~others], expected)
+
+
+def test_a_kind_that_was_never_measured_costs_what_is_like_it():
+    def network(groups, channels):
+        b = GraphBuilder("network")
+        x = b.add("Conv", b.input((1, 3, 8, 8)), channels=channels, kernel_shape=(3, 3), pads=(1, 1, 1, 1))
+        x = b.add("Conv", x, channels=channels, kernel_shape=(3, 3), pads=(1, 1, 1, 1), group=groups or channels)
+        b.output(x)
+        return b.build()
+
+    plain = roofline([network(1, width) for width in range(8, 200, 3)])
+    depthwise = roofline([network(0, 64)])
+    ms = 1e-6 * plain[:, COLUMNS.index("macs/convk")] + 0.05 * plain[:, COLUMNS.index("launches/convk")]
+    model = DeviceModel.fit(plain, ms)
+    shares = model.shares(depthwise)
+    assert shares["depthwise"][0] > 0
+    assert model.computed(depthwise)[0] < model.computed(roofline([network(1, 64)]))[0]
+
+
 def test_trees_learn_what_the_roofline_leaves_over(family):
     graphs, _ = family
     columns = roofline(graphs)
@@ -137,7 +177,7 @@ def test_transfer_finds_the_machine_that_is_alike():
     known = rng.normal(size=(200, 3)) + rng.normal(size=(200, 1))
     measured = known[:, 1] + 2.0 + 0.01 * rng.standard_normal(200)
     transfer = DeviceTransfer(known[:6], measured[:6])
-    assert transfer.nearest()[1] > 0.9
+    assert transfer.near.nearest()[1] > 0.9
     mean, deviation = transfer.predict(known[6:])
     assert np.median(np.abs(mean - measured[6:])) < 0.05
     assert (np.abs(mean - measured[6:]) < 1.6449 * deviation).mean() > 0.8
@@ -148,9 +188,34 @@ def test_transfer_finds_the_machine_that_is_alike():
 def test_an_ideal_machine_is_no_mean():
     rng = np.random.default_rng(0)
     known = rng.normal(size=(40, 3))
-    transfer = DeviceTransfer(known, known[:, 2], ideal=1)
-    assert transfer.nearest()[2] == 0
-    assert transfer.nearest().sum() == pytest.approx(1)
+    near = NearMachine(known, known[:, 2], ideal=1)
+    assert near.nearest()[2] == 0
+    assert near.nearest().sum() == pytest.approx(1)
+
+
+def test_the_process_says_of_a_measurement_what_it_says_without_it(monkeypatch):
+    rng = np.random.default_rng(0)
+    known = rng.normal(size=(30, 2))
+    measured = known @ [0.7, 0.4] + 1.0 + 0.05 * rng.standard_normal(30)
+    monkeypatch.setattr("cg_predict.device_transfer._NOISE", (0.08,))
+    monkeypatch.setattr("cg_predict.device_transfer._SLOPES", (0.4,))
+    monkeypatch.setattr("cg_predict.device_transfer._SMOOTH", (0.2,))
+    monkeypatch.setattr("cg_predict.device_transfer._LENGTHS", (1.0,))
+    told = NearMachine(known, measured, ideal=1).left_out()
+    others = np.arange(30) != 3
+    assert NearMachine(known[others], measured[others], ideal=1).predict(known[3:4])[0] == pytest.approx(told[3])
+
+
+def test_a_machine_that_is_made_of_two_is_found():
+    rng = np.random.default_rng(0)
+    times = np.exp(rng.normal(size=(220, 3)))
+    measured = np.log(0.5 * times[:, 0] + 2.0 * times[:, 2] + 0.3)
+    transfer = DeviceTransfer(np.log(times[:20]), measured[:20])
+    assert transfer.share > 0.9
+    mean, deviation = transfer.predict(np.log(times[20:]))
+    assert np.median(np.abs(mean - measured[20:])) < 0.01
+    assert (np.abs(mean - measured[20:]) < 1.6449 * deviation).mean() > 0.8
+    assert DeviceTransfer(np.log(times[:3]), measured[:3]).share == 0
 
 
 def test_suggestions_take_most_from_the_variance_of_all():
@@ -170,6 +235,19 @@ def test_suggestions_take_most_from_the_variance_of_all():
     every = [left([i]) for i in range(61)]
     assert chosen[0] == int(np.argmin(every))
     assert most_telling(known, 2, known[chosen[:2]])[0] == chosen[2]
+
+
+def test_merged_networks_stand_where_they_were_measured():
+    networks = {("net", 8, merged): block() for merged in (False, True)}
+    b = GraphBuilder("more")
+    b.output(b.add("Conv", b.input((1, 3, 8, 8)), channels=9000, kernel_shape=(3, 3), pads=(1, 1, 1, 1)))
+    networks["net", 8, False] = b.build()
+    row = {"arch": "net", "img_size": "8", "param_count": f"{networks['net', 8, True].params / 1e6:.2f}"}
+    machines = {d.name: d for d in DEVICES}
+    assert _measured_key(row, machines["rtx4090"], networks) == ("net", 8, True)
+    assert _measured_key(row, machines["rtx3090"], networks) == ("net", 8, False)
+    whole = row | {"param_count": f"{networks['net', 8, False].params / 1e6:.2f}"}
+    assert _measured_key(whole, machines["rtx4090"], networks) == ("net", 8, False)
 
 
 # --- what ships ----------------------------------------------------------------------------------------------------------

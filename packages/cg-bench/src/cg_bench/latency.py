@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cg_bench.rows import ResultRows
-from cg_predict.device_model import DeviceModel, fit_coefficients
+from cg_predict.device_model import DeviceModel
 from cg_predict.device_transfer import DeviceTransfer, most_telling
 from cg_predict.latency_tables import Measured
 from cg_predict.metrics import spearman
@@ -105,7 +105,7 @@ def _networks_left_out(m: Measured, rows: ResultRows) -> None:
         model = DeviceModel.fit(m.columns[train], m.ms[train], _spread(m.take(train)))
         found[OURS][test] = model.predict(m.columns[test])
         inside[test] = np.abs(np.log(found[OURS][test] / m.ms[test])) <= model.half_width(m.columns[test])
-        found[ROOFLINE][test] = m.columns[test] @ fit_coefficients(m.columns[train], m.ms[train])
+        found[ROOFLINE][test] = model.computed(m.columns[test])
         found[LINE][test] = _line(m.macs[train], m.ms[train], m.macs[test])
         found[FOREST][test] = _forest(m.columns[train], m.ms[train], m.columns[test], 0)
     for name in (ROOFLINE, LINE, FOREST, OURS):
@@ -213,12 +213,12 @@ def _transferred(
 
 
 def noise(m: Measured) -> float:
-    """Median deviation of measurements of one network, that stand in the table under different cells, from their median; NaN without any."""
+    """Median error of telling a measurement by the median of the others of the same network, which stand in the table under other cells; NaN without any."""
     numbers, counts = np.unique(m.network, return_counts=True)
     found = []
     for number in numbers[counts > 1]:
         values = m.ms[m.network == number]
-        found += np.abs(values / np.median(values) - 1).tolist()
+        found += [abs(np.median(np.delete(values, i)) / values[i] - 1) for i in range(len(values))]
     return float(np.median(found)) if found else float("nan")
 
 
@@ -251,8 +251,12 @@ _NOTES = (
     "  devices that are left out here were looked at when they were chosen, and so were the numbers with which networks to measure are suggested: errors on",
     "  machines and networks of another kind may be larger.",
     "- *forest alone* sees the same columns of the roofline as ours does, without its coefficients.",
-    "- On graphics cards MobileOne and RepVGG are up to four times as fast as predicted, as networks with merged branches would be:",
-    "  the graph here is that of the network as it is built.",
+    "- On the RTX 4090 and 5090 MobileOne, RepVGG and the like were measured with merged branches, which the table's counts of parameters tell, and are so",
+    "  here (`timm?merged=1`).",
+    "- Half of what is lost of the rank correlation on graphics cards is lost on the four networks of EfficientFormerV2, which take six to twelve times what",
+    "  the same operators take elsewhere; without them it is 0.991 or more. [What else was tried](tries.md) stands on a page of its own.",
+    "- The Pixel 3 has two speeds: six cells of ten lie within 1 % of one line, the others up to a quarter below it, and of cells that are the same network",
+    "  some have the one and some the other. So the error of half of the cells can be made small, and that of the rest cannot.",
     "- nn-Meter (Zhang et al., MobiSys 2021) reports that 99 % (mobile CPU), 99 % (mobile GPU) and 83 % (Intel VPU) of its predictions lie within 10 % of the",
     "  measurement, from thousands of kernels measured on the device itself. Here whole networks are all that was measured.",
     "",
@@ -322,7 +326,7 @@ def _device_tables(tables: Sequence[Measured], rows: Sequence[dict[str, Any]]) -
         "The device is left out entirely; a few networks are measured on it, random ones or those that `cg latency --suggest` names, and the others predicted:",
         "median error, mean over draws. *New networks*: the models of the other devices have seen neither; *known networks*: they have, on their devices.",
         "Without a measurement there is nothing but the other devices' mean. All cells of NAS-Bench-201 are of one kind, so there are no new networks among",
-        "them. Noise: median deviation of cells that are the same network from their median, in the table itself.",
+        "them. Noise: median error of telling a cell's latency by the median of the other cells that are the same network, in the table itself.",
         "",
     ]
     for part in ("new networks", "known networks"):

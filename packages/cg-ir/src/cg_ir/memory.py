@@ -3,8 +3,8 @@
 Nodes run one after the other in the order of the graph, as an ``nn.Module`` in evaluation mode runs them. The result of a node is a buffer of its
 own, allocated when the node runs and freed after its last reader; the network's inputs and outputs stay to the end. Views (reshapes, slices,
 transpositions, ...) keep the buffer that they look at alive and need none, except that reshaping what does not lie in one piece copies it. An
-addition of three or more runs two at a time and holds a partial sum. Other scratch space inside an operator is the library's business and is not
-counted, nor is what an allocator keeps in reserve.
+addition of three or more runs two at a time and holds a partial sum; a product with what does not lie in one piece copies it. Other scratch space
+inside an operator is the library's business and is not counted, nor is what an allocator keeps in reserve.
 """
 
 from __future__ import annotations
@@ -41,8 +41,9 @@ class Memory:
     Attributes:
         weights: bytes of learned scalars, those that operators share counted once.
         activations: greatest sum of the bytes of inputs, outputs and intermediate results alive at once.
-        in_modules: the same in PyTorch without a compiler: what a module is given stays alive until it returns, for its callers hold it, and ReLU and
-            its like, where nothing else reads their input, overwrite it, as they do in the common model libraries.
+        in_modules: the same in PyTorch without a compiler: what a module is given stays alive until it returns, for its callers hold it, and so do the
+            parts and the result of a concatenation that it makes, which its code names; and ReLU and its like, where nothing else reads their input,
+            overwrite it, as they do in the common model libraries.
         at: index of the node that runs when `activations` are at their peak.
     """
 
@@ -79,7 +80,7 @@ class _Buffers:
 
     Attributes:
         own: bytes that each node allocates for its result.
-        partial: bytes of the partial sum that an operator of three or more inputs holds while it runs.
+        partial: bytes that an operator holds while it runs, beside its inputs and its result.
         holder: node whose buffer each node's result lies in.
     """
 
@@ -105,7 +106,18 @@ class _Buffers:
             self._dense.append(OPERATORS[node.op].view != "strided" and (self._dense[source] if view else True))
             held = view or node.op in ("Parameter", "Constant")
             self.own.append(0 if held else self._width[-1] * prod(node.shape) * (batch if grows[-1] else 1))
-            self.partial.append(self.own[-1] if len(inputs) > 2 and node.op in _PAIRWISE else 0)
+            self.partial.append(self._scratch(node, batch if grows[-1] else 1))
+
+    def _scratch(self, node: Node, batch: int) -> int:
+        """Bytes of a partial sum; of what a product holds of an input that does not lie in one piece: a copy, then the product without its bias."""
+        own = self.own[node.index]
+        if node.op in _PAIRWISE and len(node.inputs) > 2:
+            return own
+        if node.op != "Gemm" or self._dense[node.inputs[0]]:
+            return 0
+        shape = self._graph.nodes[node.inputs[0]].shape
+        copied = len(shape) > 3 and shape[0] * batch > 1  # a batch of one is looked at as it lies
+        return max(self._width[node.inputs[0]] * prod(shape) * batch * copied, own * bool(node.attrs["bias"]))
 
     def _is_view(self, node: Node, source: int) -> bool:
         if node.op == "Select":
@@ -141,7 +153,7 @@ class _Buffers:
 
 
 def _held_by_modules(graph: Graph, holder: Sequence[int], last: Mapping[int, int]) -> dict[int, int]:
-    """Last uses where every region, a module, holds what flows into it while its nodes run one after the other."""
+    """Last uses where every region, a module, holds what flows into it, and what it concatenates, while its nodes run one after the other."""
     result = dict(last)
     running: list[tuple[str, int, set[int]]] = []  # regions that are entered: name, first node, buffers from outside
 
@@ -162,6 +174,8 @@ def _held_by_modules(graph: Graph, holder: Sequence[int], last: Mapping[int, int
         running += [(name, node.index, set()) for name in path[common:]]
         for _, first, given in running:
             given.update(holder[i] for i in node.inputs if i < first)
+        if node.op == "Concat" and running:
+            running[-1][2].update(holder[i] for i in (*node.inputs, node.index))
     leave(0, len(graph) - 1)
     return result
 

@@ -1,8 +1,9 @@
 """Latency on one machine: a roofline whose coefficients were fitted to measurements, and trees on what it leaves over.
 
-Time is a sum of the columns of `cg_predict.roofline` with non-negative coefficients, fitted to *relative* errors by non-negative least squares that is
-re-weighted against outliers. Extremely randomised trees (Geurts, Ernst and Wehenkel 2006) then learn the logarithm of measured over computed time from the
-shares of time that the columns take. So a network beyond all that were measured still costs what its work and its traffic cost.
+Time is a sum of the columns of `cg_predict.roofline` with non-negative coefficients (`cg_predict.time_sum`). Extremely randomised trees (Geurts, Ernst and
+Wehenkel 2006) then learn the logarithm of measured over computed time from the shares of time that the columns take; they count as far as they help with
+measurements left out. So a network beyond all that were measured still costs what its work and its traffic cost, and a kind of operator that none of them
+has costs what the kind most like it does.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 from cg_predict.roofline import COLUMNS
+from cg_predict.time_sum import fit_coefficients
 from cg_predict.trees import Forest
 
-__all__ = ["DeviceModel", "fit_coefficients"]
+__all__ = ["DeviceModel"]
 
 Floats = NDArray[np.float64]
 
@@ -26,29 +27,20 @@ Floats = NDArray[np.float64]
 _TREES, _LEAF = 60, 2
 #: Logarithms of measured over computed time are cut here before trees learn them: beyond, something else was measured.
 _LARGEST = 0.5
-_REWEIGHTINGS = 4
+#: How far trees may count, and in how many parts measurements are left out to see it.
+_COUNTS, _PARTS = (0.0, 0.5, 1.0), 3
 #: Columns by whose range extrapolation is told.
 _EXTENT = ("macs/", "moved/", "weights/", "launches/")
 #: No machine is known better than this, in logarithms.
 _LEAST_SPREAD = 0.01
 #: Growth of the interval, in logarithms, for every e-fold beyond what was measured.
 _PER_EFOLD = 0.3
-
-
-def fit_coefficients(columns: Floats, ms: Floats) -> Floats:
-    """Non-negative coefficients, (d,), by which columns, (n, d), add up to milliseconds, (n,), with least relative errors.
-
-    Errors beyond three median ones count linearly rather than squared (Huber), by iteratively re-weighted least squares.
-    """
-    scale = np.maximum((columns / ms[:, None]).mean(axis=0), 1e-300)
-    relative = columns / scale / ms[:, None]
-    weights = np.ones(len(ms))
-    coefficients = np.zeros(columns.shape[1])
-    for _ in range(_REWEIGHTINGS):
-        coefficients, _ = nnls(relative * weights[:, None], weights, maxiter=100 * columns.shape[1])
-        errors = np.abs(np.log(np.maximum(relative @ coefficients, 1e-9)))
-        weights = np.sqrt(1.0 / np.maximum(1.0, errors / (3.0 * np.median(errors) + 2e-3)))
-    return np.asarray(coefficients / scale)
+#: The kind that is most like each, in what a machine does for it.
+_LIKE = {
+    "conv1": "convk", "convk": "conv1", "grouped": "convk", "depthwise": "grouped", "gemm": "conv1", "product": "gemm", "attention": "product",
+    "recurrent": "gemm", "batchnorm": "pointwise", "norm": "batchnorm", "pointwise": "batchnorm", "softmax": "pointwise", "pool": "pointwise",
+    "reduce": "pointwise", "move": "pointwise", "permute": "move",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -78,15 +70,12 @@ class DeviceModel:
             spread: see the class; measured by leaving networks out.
             seed: of the trees.
         """
-        from sklearn.ensemble import ExtraTreesRegressor
-
-        coefficients = fit_coefficients(columns, ms)
+        coefficients = _with_unseen(columns, fit_coefficients(columns, ms))
         computed = np.maximum(columns @ coefficients, 1e-12)
-        rest = np.clip(np.log(ms / computed), -_LARGEST, _LARGEST)
-        trees = ExtraTreesRegressor(
-            _TREES, min_samples_leaf=_LEAF, max_features=1 / 3, bootstrap=False, random_state=seed
-        ).fit(_features(columns, coefficients), rest)
-        forest = Forest.from_trees([t.tree_ for t in trees.estimators_], [1 / _TREES] * _TREES)
+        features, rest = _features(columns, coefficients), np.log(ms / computed)
+        count = _trees_count(features, rest, seed)
+        trees = [t.tree_ for t in _trees(features, rest, seed).estimators_][: None if count else 1]
+        forest = Forest.from_trees(trees, [count / _TREES] * len(trees))
         extent = _extent(columns)
         return cls(coefficients, forest, extent.min(axis=0), extent.max(axis=0), spread)
 
@@ -134,6 +123,39 @@ class DeviceModel:
             arrays["coefficients"].astype(np.float64), forest, arrays["low"].astype(np.float64), arrays["high"].astype(np.float64),
             float(arrays["spread"][0]),
         )  # fmt: skip
+
+
+def _with_unseen(columns: Floats, coefficients: Floats) -> Floats:
+    """Coefficients where kinds of operators that no row of the columns has cost what the kind most like them does."""
+    seen = {kind for kind in _LIKE if columns[:, COLUMNS.index(f"launches/{kind}")].any()}
+    result = coefficients.copy()
+    for kind in _LIKE.keys() - seen:
+        like, passed = _LIKE[kind], {kind}
+        while like not in seen and like not in passed:
+            passed.add(like)
+            like = _LIKE[like]
+        for i, name in enumerate(COLUMNS):
+            what, _, of = name.partition("/")
+            if of == kind and like in seen:
+                result[i] = coefficients[COLUMNS.index(f"{what}/{like}")] if f"{what}/{like}" in COLUMNS else 0.0
+    return result
+
+
+def _trees(features: NDArray[np.float32], rest: Floats, seed: int) -> Any:
+    from sklearn.ensemble import ExtraTreesRegressor
+
+    trees = ExtraTreesRegressor(_TREES, min_samples_leaf=_LEAF, max_features=1 / 3, random_state=seed)
+    return trees.fit(features, np.clip(rest, -_LARGEST, _LARGEST))
+
+
+def _trees_count(features: NDArray[np.float32], rest: Floats, seed: int) -> float:
+    """The share of what trees say by which the median error of measurements left out is least."""
+    if len(rest) < 2 * _PARTS:
+        return _COUNTS[-1]
+    part, told = np.random.default_rng(seed).permutation(len(rest)) % _PARTS, np.zeros(len(rest))
+    for k in range(_PARTS):
+        told[part == k] = _trees(features[part != k], rest[part != k], seed).predict(features[part == k])
+    return min(_COUNTS, key=lambda count: float(np.median(np.abs(rest - count * told))))
 
 
 def _features(columns: Floats, coefficients: Floats) -> NDArray[np.float32]:

@@ -1,9 +1,12 @@
 """A machine that was never measured, from a few measurements on it and the models of other machines.
 
-The logarithm of its latency is that of a known machine, plus a constant, plus a linear function and a smooth function of what all known machines say and
-four ideal ones (`cg_predict.roofline.ideal`), which do nothing but compute, move, read weights or launch: a Gaussian process. Which machine is nearest,
-and how large each part and the noise are, is not decided: every combination of a small grid predicts, weighted by the marginal likelihood of the
-measurements (Rasmussen and Williams 2006, chapter 5).
+Two views of the machine are weighed against each other by how far off they are on measurements that are left out one by one (`DeviceTransfer`).
+
+- *Near* a known one: the logarithm of its latency is that of a known machine, plus a constant, plus a linear function and a smooth function of what all known
+  machines say and four ideal ones (`cg_predict.roofline.ideal`), which do nothing but compute, move, read weights or launch: a Gaussian process
+  (`NearMachine`). Which machine is nearest, and how large each part and the noise are, is not decided: every combination of a small grid predicts, weighted by
+  the marginal likelihood of the measurements (Rasmussen and Williams 2006, chapter 5).
+- *Made of* the others: its latency is a sum of those of known and ideal machines and a constant, with non-negative weights (`cg_predict.time_sum`).
 """
 
 from __future__ import annotations
@@ -16,7 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve, solve_triangular
 
-__all__ = ["DeviceTransfer"]
+from cg_predict.time_sum import fit_coefficients, left_out
+
+__all__ = ["DeviceTransfer", "NearMachine"]
 
 Floats = NDArray[np.float64]
 
@@ -31,6 +36,12 @@ _LEAST = 0.005
 _WEIGHED = 150
 #: Candidates that are weighed against each other.
 _CANDIDATES = 2000
+#: Measurements from which on the two views are weighed, and how: by this power of their median errors.
+_BOTH, _POWER = 4, 4.0
+#: No view is known to be better than this, in logarithms.
+_LEAST_ERROR = 0.005
+#: Standard deviations on either side of the mean that hold nine of ten.
+_NINE_OF_TEN = 1.6449
 
 
 @dataclass(frozen=True)
@@ -52,7 +63,7 @@ class _Combination:
         return np.asarray(known[:, self.base])
 
 
-class DeviceTransfer:
+class NearMachine:
     """The process, conditioned on measurements.
 
     Args:
@@ -105,9 +116,65 @@ class DeviceTransfer:
             second += weight * (variance + mean**2)
         return first, np.sqrt(np.maximum(second - first**2, 1e-12))
 
+    def left_out(self) -> Floats:
+        """What the process says of each measurement from the others, (n,) (Rasmussen and Williams 2006, eq. 5.12)."""
+        result = np.zeros(len(self._measured))
+        for weight, (factor, solution) in zip(self.weights, self._solved, strict=True):
+            inverse = cho_solve((factor, True), np.eye(len(result)))
+            result += weight * (self._measured - solution / np.diag(inverse))
+        return result
+
     def suggest(self, known: Floats, k: int) -> list[int]:
         """Which networks to measure next: see `most_telling`."""
         return most_telling(known, k, self._known, self.combinations[int(self.weights.argmax())])
+
+
+class DeviceTransfer:
+    """A machine, from measurements on it.
+
+    Args:
+        known, measured, ideal: see `NearMachine`.
+
+    Attributes:
+        near: the first view.
+        share: of the second view in predictions.
+    """
+
+    def __init__(self, known: Floats, measured: Floats, ideal: int = 0) -> None:
+        self.near = NearMachine(known, measured, ideal)
+        measured = np.asarray(measured, dtype=np.float64)
+        self.share, self._deviation = 0.0, 0.0
+        if len(measured) < _BOTH:
+            return
+        machines, ms = _machines(known), np.exp(measured)
+        self._coefficients = fit_coefficients(machines, ms)
+        off = np.abs(_log(left_out(machines, ms)) - measured)
+        errors = [np.median(rest) + _LEAST_ERROR for rest in (off, np.abs(self.near.left_out() - measured))]
+        self.share = float(1.0 / (1.0 + (errors[0] / errors[1]) ** _POWER))
+        self._deviation = float(np.quantile(off, 0.9)) / _NINE_OF_TEN
+
+    def predict(self, known: Floats) -> tuple[Floats, Floats]:
+        """Mean and standard deviation of the logarithm of a measurement, (n,) each."""
+        mean, deviation = self.near.predict(known)
+        if not self.share:
+            return mean, deviation
+        made = _log(_machines(known) @ self._coefficients)
+        both = (1 - self.share) * mean + self.share * made
+        apart = (1 - self.share) * self.share * (mean - made) ** 2
+        return both, np.sqrt((1 - self.share) * deviation**2 + self.share * self._deviation**2 + apart)
+
+    def suggest(self, known: Floats, k: int) -> list[int]:
+        """Which networks to measure next: see `most_telling`."""
+        return self.near.suggest(known, k)
+
+
+def _machines(known: Floats) -> Floats:
+    """Times of known and ideal machines, and a constant, (n, columns + 1)."""
+    return np.concatenate([np.exp(np.asarray(known, dtype=np.float64)), np.ones((len(known), 1))], axis=1)
+
+
+def _log(ms: Floats) -> Floats:
+    return np.log(np.maximum(ms, 1e-12))
 
 
 #: What is assumed of a machine before anything was measured on it.

@@ -7,7 +7,7 @@ import re
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 import numpy as np
@@ -234,6 +234,12 @@ def _told(part: dict[str, Any], largest: float) -> tuple[str, str, str]:
     help="macs<600e6, params<5e6, latency@rtx4090<3; may be repeated.",
 )
 @click.option("--show", default=10, show_default=True, type=click.IntRange(min=1), help="Changes to list.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for a page (index.html) with the list, and the drawing of every network on it.",
+)
 @_scorer_option
 @_exclude_option
 @json_option
@@ -242,6 +248,7 @@ def improve(
     source: str,
     constraints: tuple[str, ...],
     show: int,
+    output: Path | None,
     scorer_name: str,
     exclude: tuple[str, ...],
     as_json: bool,
@@ -256,57 +263,118 @@ def improve(
     bounds = [_bound(text) for text in constraints]
     graph = Reading(None, inputs, arguments, strict).graph(source)
     scorer = _scorer(scorer_name, exclude)
-    archs, graphs = _changes(graph)
-    kept = [i for i in range(len(graphs)) if all(holds(graphs[i]) for holds in bounds)]
+    changes = _changes(graph)
+    kept = [change for change in changes if all(bound.holds(change.graph) for bound in bounds)]
     if not kept:
-        raise CgError(f"none of the {len(graphs)} single changes is within {', '.join(constraints)}")
+        raise CgError(f"none of the {len(changes)} single changes is within {', '.join(constraints)}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        scores = np.asarray(scorer.predict([graph, *(graphs[i] for i in kept)]), dtype=float)
-    gains = scores[1:] - scores[0]
+        scores = np.asarray(scorer.predict([graph, *(change.graph for change in kept)]), dtype=float)
+    best = np.argsort(-scores[1:], kind="stable")[:show].tolist()
+    latencies = [bound for bound in bounds if bound.metric.startswith("latency@")]
     rows = [
         {
-            "change": archs[kept[j]],
-            "gain": float(gains[j]),
+            "change": kept[j].arch,
+            "what": kept[j].what,
+            "gain": float(scores[1 + j] - scores[0]),
             "score": float(scores[1 + j]),
-            "parameters": graphs[kept[j]].params,
-            "macs": graphs[kept[j]].macs,
+            "parameters": kept[j].graph.params,
+            "macs": kept[j].graph.macs,
+            **{bound.metric: bound.cost(kept[j].graph) for bound in latencies},
         }
-        for j in np.argsort(-gains, kind="stable")[:show].tolist()
+        for j in best
     ]
-    if as_json:
-        click.echo(
-            json.dumps(
-                {"source": source, "score": float(scores[0]), "considered": len(kept), "changes": rows}, indent=1
-            )
-        )
-        return
-    from rich.table import Table
+    own = {"parameters": graph.params, "macs": graph.macs, **{bound.metric: bound.cost(graph) for bound in latencies}}
+    document = {"source": source, "score": float(scores[0]), **own, "considered": len(kept), "changes": rows}
+    if output is not None:
+        from cg_predict.explanation_page import save_changes
 
-    title = f"{source}: score {scores[0]:.3f}, {graph.params:,} parameters, {graph.macs:,} MACs"
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for heading in ("change", "gain", "parameters", "MACs"):
-        table.add_column(heading, justify="left" if heading == "change" else "right", overflow="fold")
-    for row in rows:
-        costs = (
-            f"{100 * (row[key] / max(1, own) - 1):+.1f} %"
-            for key, own in (("parameters", graph.params), ("macs", graph.macs))
-        )
-        table.add_row(str(row["change"]), f"{row['gain']:+.3f}", *costs)
+        save_changes(document, [kept[j].graph for j in best], output)
+        say_written(output / "index.html", "", as_json, changes=len(rows))
+    elif as_json:
+        click.echo(json.dumps(document, indent=1))
+    else:
+        _print_changes(document)
+
+
+def _print_changes(document: dict[str, Any]) -> None:
+    costs = [name for name in document if name in ("parameters", "macs") or name.startswith("latency@")]
+    heads = {"parameters": "parameters", "macs": "MACs"}
+    told = [f"{document[name]:,} {heads[name]}" if name in heads else f"{document[name]:.3g} ms" for name in costs]
+    table = _new_table("", ("change", "gain", *(heads.get(name, "ms") for name in costs), "what"), ("change", "what"))
+    for row in document["changes"]:
+        cells = [
+            f"{100 * (row[name] / max(1, document[name]) - 1):+.1f} %" if name in heads else f"{row[name]:.3g}"
+            for name in costs
+        ]
+        table.add_row(row["change"], f"{row['gain']:+.3f}", *cells, row["what"])
+    click.echo(f"{document['source']}: score {document['score']:.3f}, {', '.join(told)}")
     table_console().print(table)
 
 
-def _changes(graph: Graph) -> tuple[list[str], list[Graph]]:
-    """The networks one change away, in the notation of the space around the network."""
+class _Change(NamedTuple):
+    """A network one change away.
+
+    Attributes:
+        arch: in the notation of the space around the network.
+        what: the change in words.
+        graph: the network.
+    """
+
+    arch: str
+    what: str
+    graph: Graph
+
+
+#: What the letters of sites change.
+_WORDS = {
+    "k": "kernel",
+    "w": "width times",
+    "g": "groups",
+    "a": "activation",
+    "h": "heads",
+    "d": "depth",
+}
+
+
+def _changes(graph: Graph) -> list[_Change]:
     from cg_predict.around import space_around
 
     space = space_around(graph)
-    archs = space.neighbors("base")
-    return archs, [space.graph(arch) for arch in archs]
+    base: Graph = space.graph("base")
+    return [_Change(arch, _in_words(arch, base), space.graph(arch)) for arch in space.neighbors("base")]
 
 
-def _bound(text: str) -> Callable[[Graph], bool]:
-    """Whether a network keeps to ``metric<bound``."""
+def _in_words(arch: str, base: Graph) -> str:
+    """A single change, such as ``kernel 3 to 5 at stage_1.cell_2``."""
+    site, _, value = arch.partition("=")
+    node = base.nodes[int(re.findall(r"\d+", site)[-1])]
+    before = {
+        "k": lambda: node.attrs["kernel_shape"][0],
+        "g": lambda: node.attrs["group"],
+        "a": lambda: node.op.lower(),
+    }
+    there = f"{before[site[0]]()} to " if site[0] in before else ""
+    what = "a skip" if site[0] == "s" else f"{_WORDS.get(site[0], site)} {there}{value}"
+    return f"{what} at {node.region or node.op}"
+
+
+class _Bound(NamedTuple):
+    """A constraint.
+
+    Attributes:
+        metric: its name.
+        cost: its value of a network.
+        holds: whether a network keeps to it.
+    """
+
+    metric: str
+    cost: Callable[[Graph], float]
+    holds: Callable[[Graph], bool]
+
+
+def _bound(text: str) -> _Bound:
+    """From ``metric<bound``."""
     match = _BOUND.fullmatch(text)
     try:
         if match is None:
@@ -325,4 +393,4 @@ def _bound(text: str) -> Callable[[Graph], bool]:
             return float(getattr(graph, metric))
     else:
         raise CgError(f"a constraint is on params, macs, depth or latency@DEVICE, not '{metric}'")
-    return lambda graph: cost(graph) < bound or (relation == "<=" and cost(graph) == bound)
+    return _Bound(metric, cost, lambda graph: cost(graph) < bound or (relation == "<=" and cost(graph) == bound))

@@ -1,18 +1,19 @@
-"""The page of an explanation: one network, or two side by side, with drawings painted by what their parts contribute."""
+"""The page of an explanation: one network, or two side by side, with drawings painted by what their parts contribute; and that of changes to one."""
 
 from __future__ import annotations
 
 import html
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from cg_ir.files import write_text
 from cg_ir.graph import Graph
-from cg_ir.page.graph import GRAPH_SCRIPTS, graph_data, graph_styles
+from cg_ir.page.graph import GRAPH_SCRIPTS, graph_data, graph_styles, save_html
 from cg_ir.page.shell import asset, page
 
-__all__ = ["explanation_page", "save_explanation"]
+__all__ = ["explanation_page", "save_changes", "save_explanation"]
 
 
 def explanation_page(document: Mapping[str, Any], graphs: Sequence[Graph]) -> str:
@@ -44,6 +45,41 @@ def explanation_page(document: Mapping[str, Any], graphs: Sequence[Graph]) -> st
 def save_explanation(document: Mapping[str, Any], graphs: Sequence[Graph], path: str | os.PathLike[str]) -> None:
     """Write `explanation_page`; the file appears whole or not at all."""
     write_text(path, explanation_page(document, graphs))
+
+
+def save_changes(document: Mapping[str, Any], graphs: Sequence[Graph], folder: Path) -> None:
+    """Write ``index.html``, a list of changes to a network with links, and the drawings that it links to.
+
+    Args:
+        document: what ``cg improve --json`` prints.
+        graphs: the networks of its changes, in the same order.
+        folder: made if it is not there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    devices = [name for name in document if name.startswith("latency@")]
+    head = ("change", "what", "gain", "", "parameters", "MACs", *(f"ms on {d.partition('@')[2]}" for d in devices), "")
+    largest = max(abs(row["gain"]) for row in document["changes"])
+    lines = []
+    for number, (row, graph) in enumerate(zip(document["changes"], graphs, strict=True), 1):
+        title = f"{document['source']}: {row['what']}"
+        save_html(graph, folder / f"{number}.html", title=title)
+        costs = [f"{row['parameters']:,}", f"{row['macs']:,}", *(f"{row[d]:.3g}" for d in devices)]
+        link = f'<a href="{number}.html" aria-label="drawing of {_text(row["change"])}">drawing</a>'
+        gain = (f"{row['gain']:+.3f}", _bar(row["gain"], largest))
+        lines.append(_row(row["change"], _text(row["what"]), *gain, *costs, link))
+    own = [
+        f"{document['parameters']:,} parameters, {document['macs']:,} MACs",
+        *(f"{document[d]:.3g} ms" for d in devices),
+    ]
+    told = (
+        f"<p>Score {document['score']:.3f}, {', '.join(own)}. Of {document['considered']} single changes the best.</p>"
+    )
+    body = told + _card("Changes, and what each is predicted to gain", _table(head, lines), 2)
+    title = f"Changes to {document['source']}"
+    styles = [*graph_styles(), asset("explanation.css", "cg_predict")]
+    scripts = [asset("base.js"), 'document.getElementById("head-tools").append(cg.themeButton());']
+    html_page = page(title, body, data={}, scripts=scripts, styles=styles, body_class="explanation")
+    write_text(folder / "index.html", html_page)
 
 
 def _painted(graph: Graph, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,9 +170,9 @@ def _costs(comparison: Mapping[str, Any], networks: Sequence[Mapping[str, Any]])
     return _card("Costs and latency", _table(head, lines))
 
 
-def _card(heading: str, body: str) -> str:
+def _card(heading: str, body: str, level: int = 3) -> str:
     """A table under its heading; where it is wider than a phone, it is scrolled, by keyboard too."""
-    return f'<div class="card" role="region" tabindex="0" aria-label="{_text(heading)}"><h3>{_text(heading)}</h3>{body}</div>'
+    return f'<div class="card" role="region" tabindex="0" aria-label="{_text(heading)}"><h{level}>{_text(heading)}</h{level}>{body}</div>'
 
 
 def _table(head: Sequence[str], lines: Sequence[str]) -> str:

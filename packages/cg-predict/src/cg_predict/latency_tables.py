@@ -2,13 +2,16 @@
 
 ``timm_latency.csv.gz`` holds the inference speed of timm models on five machines, ``nb201_hardware_cifar10.csv.gz`` latencies of all cells of
 NAS-Bench-201 (HW-NAS-Bench). Converting the timm models takes timm and torch and some minutes; the graphs are kept in a file of their own.
+
+On some machines networks were measured with the branches merged that only training needs (MobileOne, RepVGG): there a row's count of parameters is that of
+the merged network.
 """
 
 from __future__ import annotations
 
 import csv
 import gzip
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +30,10 @@ Floats = NDArray[np.float64]
 TIMM, CELLS = "timm_latency.csv.gz", "nb201_hardware_cifar10.csv.gz"
 #: Cells of NAS-Bench-201 that are read, a seeded sample.
 CELL_SAMPLE = 3000
+#: Millions of parameters that two decimals may be off, and a little.
+_ROUNDING = 0.006
+#: Ending of the names of merged networks in the file of graphs.
+_MERGED = "+merged"
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,7 @@ class Device:
         table: ``timm`` or ``nb201``.
         batch: examples that run together, unless said otherwise.
         largest: batch up to which, and ``smallest`` from which on, was measured.
+        merged: whether branches that only training needs were merged before.
     """
 
     name: str
@@ -47,18 +55,19 @@ class Device:
     batch: int = 1
     smallest: int = 1
     largest: int = 1
+    merged: bool = False
 
 
-def _gpu(name: str, title: str, smallest: int) -> Device:
-    return Device(name, f"{title}, mixed precision, throughput", "timm", 1024, smallest, 1024)
+def _gpu(name: str, title: str, smallest: int, merged: bool) -> Device:
+    return Device(name, f"{title}, mixed precision, throughput", "timm", 1024, smallest, 1024, merged)
 
 
 DEVICES = (
     Device("i7_12700h", "Intel Core i7-12700H, float32, compiled", "timm"),
     Device("i9_10940x", "Intel Core i9-10940X, float32, compiled", "timm"),
-    _gpu("rtx3090", "NVIDIA RTX 3090", 32),
-    _gpu("rtx4090", "NVIDIA RTX 4090", 32),
-    _gpu("rtx5090", "NVIDIA RTX 5090", 48),
+    _gpu("rtx3090", "NVIDIA RTX 3090", 32, False),
+    _gpu("rtx4090", "NVIDIA RTX 4090", 32, True),
+    _gpu("rtx5090", "NVIDIA RTX 5090", 48, True),
     Device("edgegpu", "NVIDIA Jetson TX2", "nb201"),
     Device("raspi4", "Raspberry Pi 4", "nb201"),
     Device("edgetpu", "Google Edge TPU", "nb201"),
@@ -133,19 +142,21 @@ def _rows(path: Path) -> list[dict[str, str]]:
 # --- timm -------------------------------------------------------------------------------------------------------------
 
 
+#: A network of timm: name, image size, and whether its branches are merged.
+Key = tuple[str, int, bool]
+
+
 def _read_timm(path: Path, cache: Path, progress: Callable[[str], None]) -> list[Measured]:
     rows = _rows(path)
-    keys = sorted({(row["arch"], int(row["img_size"])) for row in rows})
-    networks = _timm_graphs(keys, cache, progress)
-    known = [key for key in keys if key in networks]
-    number = {key: i for i, key in enumerate(known)}
-    graphs = [networks[key] for key in known]
+    networks = _timm_graphs(rows, cache, progress)
+    number = {key: i for i, key in enumerate(networks)}
+    graphs = list(networks.values())
     result = []
     for device in (d for d in DEVICES if d.table == "timm"):
-        own = [r for r in rows if r["device"] == device.name and (r["arch"], int(r["img_size"])) in number]
+        own = [r for r in rows if r["device"] == device.name and _key(r) in number]
         if not own:
             continue
-        network = np.array([number[r["arch"], int(r["img_size"])] for r in own])
+        network = np.array([number[_measured_key(r, device, networks)] for r in own])
         batch = np.array([int(r["batch"]) for r in own])
         columns = np.zeros((len(own), len(COLUMNS)))
         for size in np.unique(batch).tolist():
@@ -157,24 +168,53 @@ def _read_timm(path: Path, cache: Path, progress: Callable[[str], None]) -> list
     return result
 
 
-def _timm_graphs(
-    keys: Sequence[tuple[str, int]], cache: Path, progress: Callable[[str], None]
-) -> dict[tuple[str, int], Graph]:
-    """The graph of each model and image size, from a file or made by timm; those that timm cannot build at a size are missing."""
+def _key(row: Mapping[str, str], merged: bool = False) -> Key:
+    return row["arch"], int(row["img_size"]), merged
+
+
+def _off(row: Mapping[str, str], graph: Graph) -> float:
+    """By how many millions the parameters of a network differ from those of a row, which has two decimals."""
+    return abs(float(row["param_count"]) - graph.params / 1e6)
+
+
+def _measured_key(row: Mapping[str, str], device: Device, networks: Mapping[Key, Graph]) -> Key:
+    """The network that was measured: the merged one, where it has the row's parameters rather than the other."""
+    plain, merged = _key(row), _key(row, True)
+    closer = device.merged and merged in networks and _off(row, networks[merged]) < _off(row, networks[plain])
+    return merged if closer else plain
+
+
+def _timm_graphs(rows: Sequence[Mapping[str, str]], cache: Path, progress: Callable[[str], None]) -> dict[Key, Graph]:
+    """The networks of the rows, from a file or made by timm; those that timm cannot build at a size are missing."""
     if not cache.is_file():
-        made, space = [], get_space("timm")
-        for i, (arch, size) in enumerate(keys, 1):
-            graph = _timm_graph(space, arch, size)
-            progress(f"{i} of {len(keys)} timm models: {arch} at {size}" + ("" if graph is not None else ", not built"))
-            if graph is not None:
-                made.append(graph.renamed(f"{arch}@{size}"))
+        made = _made(sorted({_key(row) for row in rows}), progress)
+        machines = {d.name for d in DEVICES if d.merged}
+        suspects = {
+            _key(row, True)
+            for row in rows
+            if row["device"] in machines and _key(row) in made and _off(row, made[_key(row)]) > _ROUNDING
+        }
+        made |= _made(sorted(suspects), progress)
         cache.parent.mkdir(parents=True, exist_ok=True)
-        save_set(made, cache)
+        save_set([g.renamed(f"{arch}@{size}{_MERGED * merged}") for (arch, size, merged), g in made.items()], cache)
     found = {}
     for graph in load_set(cache):
-        name, _, side = graph.name.rpartition("@")
-        found[name, int(side)] = graph
+        name, _, side = graph.name.removesuffix(_MERGED).rpartition("@")
+        found[name, int(side), graph.name.endswith(_MERGED)] = graph
     return found
+
+
+def _made(keys: Sequence[Key], progress: Callable[[str], None]) -> dict[Key, Graph]:
+    """Networks that timm builds."""
+    spaces = {merged: get_space("timm", merged=int(merged)) for merged in (False, True)}
+    made = {}
+    for i, (arch, size, merged) in enumerate(keys, 1):
+        graph = _timm_graph(spaces[merged], arch, size)
+        told = f"{arch} at {size}{', merged' * merged}{', not built' * (graph is None)}"
+        progress(f"{i} of {len(keys)} timm models: {told}")
+        if graph is not None:
+            made[arch, size, merged] = graph
+    return made
 
 
 def _timm_graph(space: SearchSpace, arch: str, size: int) -> Graph | None:

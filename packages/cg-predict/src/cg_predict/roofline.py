@@ -6,7 +6,7 @@ the sums, over a network, of what stands in such bounds, so that time is nearly 
 multiply-accumulates, elements of weights, elements read and written, launches, and ``max(MACs / r, elements)`` for several balances r, all by kind.
 
 What depends on no input, such as weights that are standardised before a convolution uses them, does not grow with the batch (``standing``). A recurrent layer
-launches once a step.
+launches, and reads its weights, once a step.
 
 A pointwise operator that is the only reader of its input runs in the same pass as what made the input, as compilers fuse it and batch normalisation folds:
 *fused* columns count what is moved then, the others what is moved when every operator runs by itself.
@@ -85,7 +85,7 @@ COLUMNS: tuple[str, ...] = (
 
 
 def _row(signature: Any) -> tuple[float, ...]:
-    """Kind, multiply-accumulates, the same with channels rounded up to whole tiles, weights, elements read, elements written, launches."""
+    """Kind, multiply-accumulates, the same with channels rounded up to whole tiles, weights read, elements read, elements written, launches."""
     operator, attrs, shape = OPERATORS[signature.op], signature.attrs, signature.shape
     kind = _OF_KIND.get(operator.kind, "")
     macs = tiled = float(signature.macs)
@@ -107,11 +107,12 @@ def _row(signature: Any) -> tuple[float, ...]:
     read = float(sum(prod(s) for s in signature.input_shapes))
     if signature.op in ("Slice", "Gather", "Select", "Embedding"):
         read = float(prod(shape))  # they touch what they take
-    launches = 1.0
+    weights, launches = float(signature.params), 1.0
     if kind == "recurrent":
-        axis = 1 if attrs["batch_first"] else 0
-        launches = float(shape[axis] * attrs["num_layers"] * (1 + attrs["bidirectional"]))
-    return _KIND[kind], macs, tiled, float(signature.params), read, float(prod(shape)), launches
+        steps = shape[1 if attrs["batch_first"] else 0]
+        weights *= steps
+        launches = float(steps * attrs["num_layers"] * (1 + attrs["bidirectional"]))
+    return _KIND[kind], macs, tiled, weights, read, float(prod(shape)), launches
 
 
 def _rounding(channels: int) -> float:

@@ -30,16 +30,18 @@ class TimmModels:
     Args:
         resolution: fix the resolution of all networks.
         classes: of the classifier.
+        merged: whether branches that only training needs are merged, as they are before deployment (MobileOne, RepVGG); other networks stay.
     """
 
     name = "timm"
     family = "timm"
 
-    def __init__(self, resolution: int | str | None = None, classes: int | str = 1000) -> None:
+    def __init__(self, resolution: int | str | None = None, classes: int | str = 1000, merged: int | str = 0) -> None:
         self.resolution = (
             None if resolution is None else read_integer(self.name, "resolution", resolution, _RESOLUTIONS)
         )
         self.classes = read_integer(self.name, "classes", classes, range(1, 100_001))
+        self.merged = bool(read_integer(self.name, "merged", merged, range(2)))
         self._graph = lru_cache(maxsize=4096)(self._build)
 
     @cached_property
@@ -168,10 +170,15 @@ class TimmModels:
         if config is not None and config.fixed_input_size and tuple(config.input_size[1:]) != (height, width):
             arguments["img_size"] = height if height == width else (height, width)
         try:
-            made = _timm().create_model
+            made = _merged if self.merged else _timm().create_model
             return convert(made, inputs=f"3x{height}x{width}", arguments=arguments, name=f"{self.name}/{arch}")
         except CgError as error:
             raise ArchError(f"timm: {arch} cannot be built: {' '.join(str(error).split())}"[:400]) from None
+
+
+def _merged(**arguments: Any) -> Any:
+    """A network of timm, its branches merged."""
+    return _timm().utils.reparameterize_model(_timm().create_model(**arguments))
 
 
 def _timm() -> Any:
