@@ -202,14 +202,15 @@ def _usual(rows: Sequence[Row]) -> str:
 
 
 def _training_in_steps(rows: Sequence[Row]) -> list[str]:
-    """The best accuracy after so many epochs, of searches that compare trainings before they end, beside those that end them all."""
+    """The best accuracy after so many epochs, of searches that compare trainings before they end, beside those of the same seeds that end them all."""
     methods = [name for name in (*HALVING, *TRAIN_METHODS) if any(row["method"] == name for row in rows)]
     if not set(methods) & set(HALVING):
         return []
+    seeds = {row["seed"] for row in rows if row["method"] in HALVING}
     points = [p for p in POINTS if any(row[f"best_{p}"] for row in rows)]
     body = []
     for method in methods:
-        own = [row for row in rows if row["method"] == method and any(row[f"best_{p}"] for p in points)]
+        own = [row for row in rows if row["method"] == method and row["seed"] in seeds]
         if not own:
             continue
         cells = [f"`{method}`", str(len(own)), own[0]["budget"]]
