@@ -16,6 +16,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -155,16 +156,16 @@ class Way:
 
 _GUESSED = ("prior", "sample", "acquisition", "nearby", "neighbour")
 WAYS = (
-    Way("one in three goes on (`halving`)", 0, lambda *a: SuccessiveHalving(*a, eta=3)),
-    Way("one in two", 0, lambda *a: SuccessiveHalving(*a, eta=2)),
-    Way("without the first rung, one in two", 1, lambda *a: SuccessiveHalving(*a, eta=2)),
-    Way("the last two rungs, one in three", 2, lambda *a: SuccessiveHalving(*a, eta=3)),
-    Way("the last two rungs, one in two", 2, lambda *a: SuccessiveHalving(*a, eta=2)),
+    Way("one in three goes on (`halving`)", 0, partial(SuccessiveHalving, eta=3)),
+    Way("one in two", 0, partial(SuccessiveHalving, eta=2)),
+    Way("without the first rung, one in two", 1, partial(SuccessiveHalving, eta=2)),
+    Way("the last two rungs, one in three", 2, partial(SuccessiveHalving, eta=3)),
+    Way("the last two rungs, one in two", 2, partial(SuccessiveHalving, eta=2)),
     Way("as many as pay, by learned correlations", 0, Learned),
-    Way("nearest neighbours whole", 0, lambda *a: Whole(*a, origins=("neighbour",))),
-    Way("nearest neighbours whole, without the first rung", 1, lambda *a: Whole(*a, origins=("neighbour",))),
-    Way("nearest neighbours whole, the last two rungs", 2, lambda *a: Whole(*a, origins=("neighbour",))),
-    Way("short trainings only to cover the space, the last two rungs", 2, lambda *a: Whole(*a, origins=_GUESSED)),
+    Way("nearest neighbours whole", 0, partial(Whole, origins=("neighbour",))),
+    Way("nearest neighbours whole, without the first rung", 1, partial(Whole, origins=("neighbour",))),
+    Way("nearest neighbours whole, the last two rungs", 2, partial(Whole, origins=("neighbour",))),
+    Way("short trainings only to cover the space, the last two rungs", 2, partial(Whole, origins=_GUESSED)),
 )  # fmt: skip
 
 
