@@ -113,6 +113,22 @@ def test_failed_evaluations_are_tried_again(tmp_path: Path, monkeypatch: pytest.
     assert (document["evaluations"], document["failed"]) == (4, 0)
 
 
+def test_a_run_with_steps_says_what_it_has(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(
+        "def train(graph):\n    for step in range(1, 10):\n        yield graph.params - 1 / step\n"
+    )
+    own = f"{tmp_path}/own.py:train"
+    new = ("toy", "--evaluator", own, "--algorithm", "random", "--steps", "1,3,9", "-o", str(tmp_path / "run"))
+    first = CliRunner().invoke(search, [*new, "--budget", "1"], catch_exceptions=False)
+    assert "none of a whole training: a larger --budget ends some" in first.stdout
+    again = CliRunner().invoke(search, [*new, "--budget", "1", "--resume"], catch_exceptions=False)
+    assert "the steps of 1 whole training are there, nothing is left to do" in again.stderr
+    more = CliRunner().invoke(search, [*new, "--budget", "4", "--resume"], catch_exceptions=False)
+    assert "goes on after" in more.stderr
+    assert "nothing is left" not in more.stderr
+    assert "architecture" in more.stdout
+
+
 def test_what_the_command_line_says_is_not_ignored_at_resume(tmp_path: Path) -> None:
     run = str(tmp_path / "run")
     invoke("toy", "--budget", "4", "--evaluator", "toy", "--algorithm", "random", "--seed", "3", "-o", run)

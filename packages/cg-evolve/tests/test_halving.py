@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import random
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from toy_plugin import ToyScorer, worth
 
@@ -131,10 +133,11 @@ def test_mistakes() -> None:
 
 
 TRAIN = """
-import json, time
+import json, os, time
 from pathlib import Path
 
 LOG = Path(__file__).with_name("log")
+PAUSE = float(os.environ.get("PAUSE", "0"))
 
 
 def train(graph, arch, seed, start, checkpoint):
@@ -142,13 +145,13 @@ def train(graph, arch, seed, start, checkpoint):
     done = json.loads(state.read_text()) if state.exists() else []
     assert len(done) == start
     for step in range(start + 1, 100):
-        time.sleep(0.03)
+        time.sleep(PAUSE)
         done.append(step)
         state.write_text(json.dumps(done))
         with open(LOG, "a") as log:
-            log.write(f"{arch} {step}\\\\n")
+            log.write(f"{arch} {step}\\n")
         yield {"worth": graph.params / 1000 - 5 / step + seed % 97 / (100 * step), "steps": len(done)}
-""".replace("\\\\n", "\\n")
+"""
 
 SAME = "SELECT id, arch, hash, status, value, metrics, seed, parents, origin, step FROM evaluations ORDER BY id"
 
@@ -162,60 +165,73 @@ def history(folder: Path) -> list[tuple[object, ...]]:
 
 
 def finished_steps(folder: Path) -> dict[str, int]:
-    """Steps of each training that are finished: by their states."""
+    """Steps of each training that are finished, by its architecture: as its states say."""
     found = {}
     for state in (folder / "states").glob("*/step-*/values.json"):
         found[state.parts[-3]] = max(map(int, json.loads(state.read_text())))
-    return found
+    archs = {str(row[2]).partition(":")[2][:16]: str(row[1]) for row in history(folder)} if found else {}
+    return {archs[key]: step for key, step in found.items()}
 
 
-def logged(folder: Path) -> int:
-    return len((folder / "log").read_text().splitlines()) if (folder / "log").exists() else 0
+def logged(folder: Path) -> list[tuple[str, int]]:
+    """Every step that was made, in order: architecture and number."""
+    lines = (folder / "log").read_text().splitlines() if (folder / "log").exists() else []
+    return [(arch, int(step)) for arch, step in map(str.split, lines)]
 
 
-def kill_and_resume(tmp_path: Path, kills: int, budget: int, seed: int) -> None:
+def kill(process: subprocess.Popen[bytes], workers: bool) -> None:
+    """Kill a run with SIGKILL: its main process alone, whose workers notice it and end, or its workers too."""
+    children = psutil.Process(process.pid).children(recursive=True) if workers else []
+    process.kill()
+    for child in children:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
+    process.wait()
+    time.sleep(0.1 if workers else 1.5)  # until its workers have gone
+
+
+def kill_and_resume(tmp_path: Path, kills: int, budget: int, steps: tuple[int, ...], seed: int) -> None:
     """A run with a user's function, two workers and steps, killed at random moments, is the undisturbed one; no finished step is repeated."""
     (tmp_path / "own.py").write_text(TRAIN)
-    config = Config("toy", f"{tmp_path}/own.py:train", budget, algorithm="bayesian", scorer="toy-gp", steps=STEPS)
+    config = Config("toy", f"{tmp_path}/own.py:train", budget, algorithm="bayesian", scorer="toy-gp", steps=steps)
     with Run.open(tmp_path / "whole", config) as run:
         run.execute()
+    undisturbed = logged(tmp_path)
     (tmp_path / "log").unlink()
     arguments = [
         sys.executable, "-m", "cg_ir.cli", "search", "toy", "--evaluator", f"{tmp_path}/own.py:train", "--budget", str(budget), "--algorithm",
-        "bayesian", "--scorer", "toy-gp", "--steps", "1,3,9", "--workers", "2", "-o", str(tmp_path / "run"), "--resume",
+        "bayesian", "--scorer", "toy-gp", "--steps", ",".join(map(str, steps)), "--workers", "2", "-o", str(tmp_path / "run"), "--resume",
     ]  # fmt: skip
+    environment = os.environ | {"PAUSE": "0.05"}
     draw = random.Random(seed)
     kept: list[tuple[int, dict[str, int]]] = []
     for _ in range(kills):
-        begun = logged(tmp_path)
-        process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while logged(tmp_path) == begun and process.poll() is None:  # its start takes long on a busy machine
+        begun = len(logged(tmp_path))
+        process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+        while len(logged(tmp_path)) == begun and process.poll() is None:  # its start takes long on a busy machine
             time.sleep(0.01)
         time.sleep(draw.uniform(0.0, 0.5))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        time.sleep(1.5)  # until its workers have gone
-        mark = logged(tmp_path)
-        before = finished_steps(tmp_path / "run")
-        archs = {str(row[2]).partition(":")[2][:16]: row[1] for row in history(tmp_path / "run")} if before else {}
-        kept.append((mark, {archs[key]: step for key, step in before.items() if key in archs}))
+        assert process.poll() is None, "the run had ended before it was killed"
+        kill(process, workers=draw.random() < 0.5)
+        kept.append((len(logged(tmp_path)), finished_steps(tmp_path / "run")))
     result = subprocess.run(arguments, capture_output=True, text=True, timeout=300, check=False)
     assert result.returncode == 0, result.stderr
     assert history(tmp_path / "run") == history(tmp_path / "whole")
-    log = [line.split() for line in (tmp_path / "log").read_text().splitlines()]
-    assert 0 < kept[0][0] < len(log)  # the first kill came in between
+    log = logged(tmp_path)
+    assert set(log) == set(undisturbed)
+    assert len(log) <= len(undisturbed) + 2 * kills  # a worker loses at most the step that it was at
     for mark, finished in kept:
+        assert finished
         for arch, step in log[mark:]:
-            assert int(step) > finished.get(arch, 0), (arch, step)
+            assert step > finished.get(arch, 0), (arch, step)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
 @pytest.mark.parametrize(
-    ("kills", "budget"),
-    [(2, 8), pytest.param(6, 16, marks=pytest.mark.slow), pytest.param(20, 40, marks=pytest.mark.attack)],
+    ("kills", "budget", "steps"), [(2, 16, (1, 3, 9)), pytest.param(20, 130, (3, 9, 27), marks=pytest.mark.slow)]
 )
-def test_a_killed_run_repeats_no_finished_step(tmp_path: Path, kills: int, budget: int) -> None:
-    kill_and_resume(tmp_path, kills, budget, seed=kills)
+def test_a_killed_run_repeats_no_finished_step(tmp_path: Path, kills: int, budget: int, steps: tuple[int, ...]) -> None:
+    kill_and_resume(tmp_path, kills, budget, steps, seed=kills)
 
 
 def test_an_evaluator_without_steps_is_refused(tmp_path: Path) -> None:

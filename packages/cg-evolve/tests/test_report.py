@@ -84,6 +84,40 @@ def test_several_objectives_draw_networks_of_the_front(tmp_path: Path) -> None:
         assert not any(v > values[drawn] and m < macs[drawn] for v, m in zip(values, macs, strict=True))
 
 
+FALLING = """
+def train(graph):
+    for step in (1, 2, 3, 4):
+        yield {"worth": graph.params / 1000 - 100 * step}
+"""
+
+
+@pytest.fixture(scope="module")
+def stepped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose trainings get worse with every step."""
+    folder = tmp_path_factory.mktemp("runs")
+    (folder / "own.py").write_text(FALLING)
+    return run_search(folder / "stepped", 4, evaluator=f"{folder}/own.py:train", algorithm="random", steps=(1, 4))
+
+
+def test_where_trainings_have_steps_only_a_whole_one_wins(stepped: Path) -> None:
+    data = report_data(stepped)
+    steps, values = data["columns"]["step"], data["columns"]["value"]
+    assert set(steps) == {1, 4}
+    whole = [i for i, step in enumerate(steps) if step == 4]
+    assert data["best"] == max(whole, key=lambda i: values[i]) != max(range(len(values)), key=lambda i: values[i])
+    assert {one["id"] for one in data["graphs"]} <= set(whole)
+
+
+@pytest.mark.browser
+def test_the_charts_show_whole_trainings(show: Any, stepped: Path) -> None:
+    browser = show(stepped)
+    steps = report_data(stepped)["columns"]["step"]
+    trainings, whole = steps.count(1), steps.count(4)
+    assert f"of {trainings} trainings, of which {whole} whole, budget 4 whole trainings" in texts(browser, ".card")[1]
+    assert "step" in [text.strip() for text in texts(browser, ".evaluations th")]
+    assert "1, 4 steps; only whole trainings are in the charts" in "".join(texts(browser, ".settings"))
+
+
 def test_a_folder_without_a_run_is_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(SearchError, match="holds no run"):
         write_report(tmp_path, tmp_path / "r.html")

@@ -201,15 +201,16 @@ def _config(output: Path, options: dict[str, Any], given: dict[str, Any], resume
 
 def _say_state(run: Run, resume: bool) -> None:
     """Say what a run that goes on has and what is left."""
-    done, budget = len(run.search.history.finished()), run.config.budget
+    done, budget, steps = len(run.search.history.finished()), run.config.budget, run.config.steps
     if not resume or not len(run.search.history):
         return
-    if done >= budget:
+    if run.used >= budget and done == len(run.search.history):
         failed = sum(row.status == "failed" for row in run.search.history)
         hints = [f"--budget {2 * budget} goes on", *(["--retry-failed tries the failed ones again"] if failed else [])]
-        click.echo(
-            f"{run.directory}: all {budget} evaluations are there, nothing is left to do ({', '.join(hints)})", err=True
-        )
+        what = f"the steps of {budget} whole training{'s' * (budget != 1)}" if steps else f"all {budget} evaluations"
+        click.echo(f"{run.directory}: {what} are there, nothing is left to do ({', '.join(hints)})", err=True)
+    elif steps:
+        click.echo(f"{run.directory}: goes on after {done} evaluations", err=True)
     else:
         click.echo(f"{run.directory}: goes on after {done} of {budget} evaluations", err=True)
 
@@ -229,7 +230,10 @@ def _execute(run: Run, placement: Placement, listeners: Listeners, check: bool) 
         try:
             with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
                 finished = len(run.search.history.finished())
-                task = progress.add_task("evaluations", total=run.config.budget, completed=finished)
+                total = (
+                    None if run.config.steps else run.config.budget
+                )  # how many parts of trainings there will be nobody knows
+                task = progress.add_task("evaluations", total=total, completed=finished)
 
                 def advance(row: Evaluation) -> None:
                     if row.status == "failed" and row.error not in told:
@@ -290,9 +294,9 @@ def _print(run: Run, document: dict[str, Any]) -> None:
     best = document["best"]
     title = f"{document['evaluations']} evaluations" + (f", {document['failed']} failed" if document["failed"] else "")
     if best is None:
-        console.print(
-            title if document["failed"] == document["evaluations"] else f"{title}; none within the constraints"
-        )
+        cut = run.config.steps and any(row.good for row in run.search.history)
+        none = "none of a whole training: a larger --budget ends some" if cut else "none within the constraints"
+        console.print(title if document["failed"] == document["evaluations"] else f"{title}; {none}")
         _print_failures(document)
         return
     several = document["front"] is not None

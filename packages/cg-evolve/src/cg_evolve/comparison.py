@@ -73,11 +73,9 @@ def _side(name: str, run: Read) -> dict[str, Any]:
     times = run.ended
     ended = [row for row in run.rows if times[row.id] is not None]
     ended.sort(key=lambda row: (times[row.id], row.id))
-    facts = run_facts(run)
-    facts["steps"] = list(run.config.steps)
     return {
         "name": name,
-        "facts": facts,
+        "facts": run_facts(run),
         "values": [row.value if row.id in good else None for row in ended],
         "seconds": [times[row.id] for row in ended],
         "cost": round(sum(row.cost for row in ended), 3),

@@ -189,7 +189,8 @@ class DaskBackend(ExecutorBackend):
                     n_workers=workers,
                     threads_per_worker=1,
                     processes=True,
-                    dashboard_address=None,
+                    dashboard_address="127.0.0.1:0",  # none would take a port that all clusters share
+                    scheduler_kwargs={"dashboard": False},
                     resources=self._resources,
                 )
                 self._client = distributed.Client(self._cluster)

@@ -81,8 +81,9 @@ class Read:
 
     @property
     def good(self) -> list[Evaluation]:
-        """The successful evaluations within the constraints."""
-        return [row for row in self.rows if row.good and row.value is not None]
+        """The successful evaluations within the constraints, where trainings are divided into steps those of whole trainings."""
+        last = self.config.steps[-1] if self.config.steps else None
+        return [row for row in self.rows if row.good and row.value is not None and row.candidate.step == last]
 
     @property
     def best(self) -> Evaluation | None:
@@ -130,6 +131,7 @@ def run_facts(run: Read) -> dict[str, Any]:
         "exclude": list(config.exclude),
         "seed": config.seed,
         "budget": config.budget,
+        "steps": list(config.steps),
         "objectives": [{"metric": o.metric, "maximize": o.maximize} for o in run.problem.objectives],
         "constraints": [str(c) for c in run.problem.constraints],
         "lower": sorted({*COSTS, "latency", *run.problem.predicted}),
@@ -175,6 +177,7 @@ def _columns(there: Read) -> dict[str, Any]:
         "status": [row.status for row in rows],
         "value": [_number(row.value) for row in rows],
         "metrics": {name: [_number(row.metrics.get(name)) for row in rows] for name in names},
+        "step": [row.candidate.step for row in rows],
         "origin": [row.candidate.origin for row in rows],
         "parents": [list(row.candidate.parents) for row in rows],
         "mean": [_number(row.candidate.mean) for row in rows],

@@ -177,7 +177,7 @@ class Run:
         while True:
             while len(backend) < backend.capacity:
                 if not todo:
-                    if self._used() >= budget or not self.search.ready():
+                    if self.used >= budget or not self.search.ready():
                         break
                     try:
                         candidate = self.search.ask()[0]
@@ -207,8 +207,9 @@ class Run:
                 self._check_names(outcome, row)
                 failures.count(row)
 
-    def _used(self) -> float:
-        """How much of the budget the proposals take, in whole trainings."""
+    @property
+    def used(self) -> float:
+        """How much of the budget the proposals take: evaluations, or whole trainings by their steps."""
         if not self.config.steps:
             return len(self.search.history)
         return self.search.spent / self.config.steps[-1]

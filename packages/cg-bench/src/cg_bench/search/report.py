@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from cg_bench.search import fronts, overhead, training
-from cg_bench.search.methods import FRONT_METHODS, HALVING, TABLE_METHODS
+from cg_bench.search.methods import FRONT_METHODS, HALVING, TABLE_METHODS, TRAIN_METHODS
 from cg_bench.search.rows import POINTS, Row
 from cg_bench.search.tables import LABELS, PLACED, TASKS, Task
 from cg_ir.files import atomic_path, write_text
@@ -177,7 +177,7 @@ def _training(rows: Sequence[Row]) -> list[str]:
     lines = [
         "## Real training: handwritten digits",
         "",
-        f"No table: every network is trained (`{training.EVALUATOR}`), {mine[0]['budget']} a search, from nothing. The space is that around a small",
+        f"No table: every network is trained (`{training.EVALUATOR}`), {_usual(mine)} a search, from nothing. The space is that around a small",
         "residual network (`graph?file=`). Seeds are pairs: both methods train from the same initial weights. Accuracy is that of the validation",
         "images, by which the search goes; test accuracy is that of the network it chose.",
         "",
@@ -193,7 +193,40 @@ def _training(rows: Sequence[Row]) -> list[str]:
             f"{int((difference > 0).sum())}/{len(ours)}", f"{training.p_value(ours, others):.2g}",
         ])  # fmt: skip
     head = ["", "pairs", "`random`", "`bayesian`", "mean difference", "`bayesian` better", "p (Wilcoxon, two-sided)"]
-    return [*lines, *_table(head, body)]
+    return [*lines, *_table(head, body), *_training_in_steps(mine)]
+
+
+def _usual(rows: Sequence[Row]) -> str:
+    """Networks that a search trains which ends every training."""
+    return max((row["budget"] for row in rows), key=int)
+
+
+def _training_in_steps(rows: Sequence[Row]) -> list[str]:
+    """The best accuracy after so many epochs, of searches that compare trainings before they end, beside those of the same seeds that end them all."""
+    methods = [name for name in (*HALVING, *TRAIN_METHODS) if any(row["method"] == name for row in rows)]
+    if not set(methods) & set(HALVING):
+        return []
+    seeds = {row["seed"] for row in rows if row["method"] in HALVING}
+    points = [p for p in POINTS if any(row[f"best_{p}"] for row in rows)]
+    body = []
+    for method in methods:
+        own = [row for row in rows if row["method"] == method and row["seed"] in seeds]
+        if not own:
+            continue
+        cells = [f"`{method}`", str(len(own)), own[0]["budget"]]
+        for p in points:
+            values = [float(row[f"best_{p}"] or "nan") for row in own]
+            cells.append("" if np.isnan(values).any() else _quartiles(values, 1))
+        cells += [_quartiles([float(row[name]) for row in own], 1) for name in ("accuracy", "test_accuracy")]
+        body.append(cells)
+    head = ["method", "seeds", "budget", *(f"after {p}" for p in points), "in the end", "test accuracy"]
+    steps = ", ".join(map(str, training.STEPS))
+    return [
+        f"Trainings compared after {steps} epochs, of which one in three goes on; epochs are counted in whole trainings. The best accuracy among whole",
+        "trainings after the epochs of so many; the methods that compare have half of the budget of those that end every training.",
+        "",
+        *_table(head, body),
+    ]
 
 
 def _overhead(rows: Sequence[Row]) -> list[str]:

@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cg_bench.search.methods import TRAIN_METHODS, make_method
-from cg_bench.search.rows import Row, Rows
+from cg_bench.search.methods import HALVING, TRAIN_METHODS, make_method
+from cg_bench.search.rows import POINTS, Row, Rows
 from cg_evolve.evaluators import make_evaluator
 from cg_evolve.graph_space import GraphSpace
+from cg_evolve.history import Candidate
 from cg_evolve.search import Search
+from cg_evolve.steps import Progress
 from cg_ir import Graph, GraphBuilder
 
-__all__ = ["BUDGET", "EVALUATOR", "TASK", "p_value", "run_training", "start_network"]
+__all__ = [
+    "BUDGET",
+    "EVALUATOR",
+    "STEPS",
+    "TASK",
+    "Trainings",
+    "p_value",
+    "run_training",
+    "search_space",
+    "start_network",
+]
 
 TASK = "digits"
 #: Few images and epochs, so that accuracies do not saturate.
 EVALUATOR = "train:digits?train=100&epochs=12&batch=25&lr=0.05"
+#: Whole trainings of a search; those that compare trainings before they end have half of the epochs.
 BUDGET = 40
+#: Epochs at which these compare them.
+STEPS = (1, 4, 12)
 
 
 def start_network() -> Graph:
@@ -42,48 +58,73 @@ def start_network() -> Graph:
     return b.build()
 
 
+class Trainings:
+    """The trainings of one search, all from the same initial weights; one that was stopped goes on from where it was.
+
+    Args:
+        evaluator: trains.
+        seed: of the weights and the batches.
+        folder: for the states of trainings.
+    """
+
+    def __init__(self, evaluator: Any, seed: int, folder: Path) -> None:
+        self.evaluator, self.seed, self.folder = evaluator, seed, folder
+        self.seconds = 0.0
+
+    def metrics(self, candidate: Candidate) -> dict[str, float]:
+        """What a network has reached at the candidate's step, or at the end."""
+        begin = time.perf_counter()
+        state = self.folder / candidate.hash.partition(":")[2]
+        progress = None if candidate.step is None else Progress(candidate.step, state)
+        metrics: dict[str, float] = self.evaluator.evaluate(candidate.arch, candidate.graph, self.seed, progress)
+        self.seconds += time.perf_counter() - begin
+        return metrics
+
+
 def run_training(rows: Rows, methods: tuple[str, ...], seeds: int, scorer: str, quick: bool) -> Iterator[str]:
     """Run what is not among the rows yet; yields a line for each search.
 
-    Both methods of a pair train every network from the same initial weights, those of the pair's seed; a network that both propose is trained once.
+    All methods train every network from the same initial weights, those of the seed.
     """
     evaluator: Any = None
-    budget = 16 if quick else BUDGET
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "digits.cg.json"
         start_network().save(file)
         space = GraphSpace(str(file))
         for seed in range(seeds):
-            trained: dict[str, dict[str, float]] = {}
-            for method in TRAIN_METHODS:
+            for method in (*TRAIN_METHODS, *HALVING):
+                budget = (16 if quick else BUDGET) // (2 if method in HALVING else 1)
                 if method not in methods or rows.has(TASK, method, seed, budget):
                     continue
                 evaluator = evaluator or make_evaluator(EVALUATOR)
-                search = Search(space, make_method(method, scorer, ()), seed=seed, q=1)
-                own, busy = 0.0, time.process_time()
-                started = time.perf_counter()
-                while len(search.history) < budget:
-                    candidate = search.ask()[0]
-                    begin = time.perf_counter()
-                    if candidate.hash not in trained:
-                        trained[candidate.hash] = evaluator.evaluate(candidate.arch, candidate.graph, seed)
-                    own += time.perf_counter() - begin
-                    search.tell([candidate], [trained[candidate.hash]])
-                best = search.best
-                assert best is not None
-                row = {
-                    "task": TASK,
-                    "method": method,
-                    "seed": seed,
-                    "budget": budget,
-                    "evaluations": budget,
-                    "accuracy": f"{best.metrics['accuracy']:.4f}",
-                    "test_accuracy": f"{best.metrics['test_accuracy']:.4f}",
-                    "seconds_per_evaluation": f"{(time.perf_counter() - started - own) / budget:.4f}",
-                    "cpu_per_evaluation": f"{(time.process_time() - busy) / budget:.4f}",
-                }
+                trainings = Trainings(evaluator, seed, Path(folder) / f"{method}-{seed}")
+                row = search_space(space, method, trainings, budget, scorer)
                 rows.add(row)
-                yield f"{TASK} {method} seed {seed}: accuracy {row['accuracy']} ({budget} networks trained)"
+                yield f"{TASK} {method} seed {seed}: accuracy {row['accuracy']} ({budget} whole trainings)"
+
+
+def search_space(space: GraphSpace, method: str, trainings: Trainings, budget: int, scorer: str) -> dict[str, Any]:
+    """One search; evaluations are counted in whole trainings, by their epochs."""
+    steps = STEPS if method in HALVING else ()
+    search = Search(space, make_method(method, scorer, (), steps), seed=trainings.seed, q=1, steps=steps)
+    started, busy = time.perf_counter(), time.process_time()
+    row: dict[str, Any] = {"task": TASK, "method": method, "seed": trainings.seed, "budget": budget}
+    spent = 0.0
+    while spent < budget:
+        candidate = search.ask()[0]
+        search.tell([candidate], [trainings.metrics(candidate)])
+        spent = search.spent / STEPS[-1] if steps else len(search.history)
+        if search.best is not None:
+            row |= {f"best_{p}": f"{search.best.metrics['accuracy']:.4f}" for p in POINTS if spent <= p <= budget}
+    best = search.best
+    assert best is not None
+    return row | {
+        "evaluations": math.ceil(spent),
+        "accuracy": f"{best.metrics['accuracy']:.4f}",
+        "test_accuracy": f"{best.metrics['test_accuracy']:.4f}",
+        "seconds_per_evaluation": f"{(time.perf_counter() - started - trainings.seconds) / spent:.4f}",
+        "cpu_per_evaluation": f"{(time.process_time() - busy) / spent:.4f}",
+    }
 
 
 def pairs(rows: list[Row], measure: str) -> tuple[list[float], list[float]]:

@@ -17,10 +17,10 @@ from cg_evolve.history import Evaluation, Proposal
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["SuccessiveHalving", "projected", "rungs"]
+__all__ = ["SuccessiveHalving", "Training", "projected", "rungs", "standard"]
 
 #: One network's training so far: its evaluations, one a rung, upwards.
-_Training = list[Evaluation]
+Training = list[Evaluation]
 
 
 def rungs(steps: int, eta: int = 3, lowest: int = 1) -> tuple[int, ...]:
@@ -79,9 +79,9 @@ class _Whole(View):
         return sorted([*ends, *(row for row in self.results[:used] if not row.good)], key=lambda row: row.id)
 
 
-def _trainings(results: Sequence[Evaluation]) -> list[_Training]:
+def _trainings(results: Sequence[Evaluation]) -> list[Training]:
     """The trainings, without those that failed."""
-    found: dict[str, _Training] = {}
+    found: dict[str, Training] = {}
     failed = {row.hash for row in results if not row.good}
     for row in results:
         if row.hash not in failed:
@@ -89,7 +89,7 @@ def _trainings(results: Sequence[Evaluation]) -> list[_Training]:
     return list(found.values())
 
 
-def _curve(training: _Training) -> list[float]:
+def _curve(training: Training) -> list[float]:
     return [row.utilities[0] for row in training]
 
 
@@ -125,13 +125,13 @@ class SuccessiveHalving:
     def propose(self, view: View) -> Proposal:
         whole = _Whole.of(view, len(self.steps))
         means = self._means(whole)
-        promoted = self._promotion(view, means, self.eta)
+        promoted = self._promotion(view, means, 1.0 / self.eta)
         if promoted is not None:
             return promoted
         try:
             return replace(self.beginning.propose(whole), step=self.steps[0])
         except Exhausted:  # every network has begun: the best of the others go on
-            promoted = self._promotion(view, means, 1)
+            promoted = self._promotion(view, means, 1.0)
             if promoted is None:
                 raise
             return promoted
@@ -144,25 +144,36 @@ class SuccessiveHalving:
                 return belief.known
         return {row.hash: row.candidate.mean for row in view.results if row.candidate.mean is not None}
 
-    def _promotion(self, view: View, means: dict[str, float], eta: int) -> Proposal | None:
+    def _promotion(self, view: View, means: dict[str, float], share: float) -> Proposal | None:
         """A training that goes on, from the highest rung where one may."""
         begun = {(row.hash, row.candidate.step) for row in view.history}
         trainings = _trainings(view.results)
         for rung in range(len(self.steps) - 2, -1, -1):
             there = [training for training in trainings if len(training) > rung]
-            key = _standard([training[rung].utilities[0] for training in there])
-            if all(training[0].hash in means for training in there):
-                trust = (rung + 1) / len(self.steps)
-                key = trust * key + (1.0 - trust) * _standard([means[training[0].hash] for training in there])
-            for i in np.argsort(-key, kind="stable")[: len(there) // eta].tolist():
-                row = there[i][rung]
+            for training in self.leading(there, rung, means, share):
+                row = training[rung]
                 if (row.hash, self.steps[rung + 1]) not in begun:
                     mean = means.get(row.hash)
                     return Proposal(row.arch, (row.id,), "promotion", mean, None, self.steps[rung + 1])
         return None
 
+    def leading(self, there: Sequence[Training], rung: int, means: dict[str, float], share: float) -> list[Training]:
+        """The trainings that may go on from a rung, best first.
 
-def _standard(values: ArrayLike) -> NDArray[np.float64]:
+        Args:
+            there: those that have reached it.
+            rung: from 0.
+            means: what the scorer says of networks, by hash.
+            share: of them that goes on.
+        """
+        key = standard([training[rung].utilities[0] for training in there])
+        if all(training[0].hash in means for training in there):
+            trust = (rung + 1) / len(self.steps)
+            key = trust * key + (1.0 - trust) * standard([means[training[0].hash] for training in there])
+        return [there[i] for i in np.argsort(-key, kind="stable")[: int(share * len(there) + 1e-9)].tolist()]
+
+
+def standard(values: ArrayLike) -> NDArray[np.float64]:
     """Values in standard deviations from their mean."""
     x = np.asarray(values, dtype=float)
     spread = float(x.std()) if len(x) else 0.0

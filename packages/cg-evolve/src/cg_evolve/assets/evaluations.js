@@ -6,12 +6,13 @@ cg.evaluations = function (data) {
   const metrics = Object.keys(columns.metrics);
   const main = run.objectives[0];
   const rows = columns.arch.map((arch, id) => ({
-    id, arch, hash: columns.hash[id], status: columns.status[id], value: columns.value[id], origin: columns.origin[id],
+    id, arch, hash: columns.hash[id], status: columns.status[id], value: columns.value[id], step: columns.step[id], origin: columns.origin[id],
     parents: columns.parents[id], mean: columns.mean[id], std: columns.std[id], feasible: columns.feasible[id], cost: columns.cost[id],
     attempts: columns.attempts[id], seed: columns.seed[id], error: columns.error[id] || "", finished: columns.finished[id],
     metrics: Object.fromEntries(metrics.map((name) => [name, columns.metrics[name][id]])),
   }));
-  const good = (row) => row.status === "done" && row.feasible && row.value !== null;
+  const last = run.steps.length ? run.steps[run.steps.length - 1] : null; // only a whole training counts
+  const good = (row) => row.status === "done" && row.feasible && row.value !== null && row.step === last;
   const better = (a, b) => (main.maximize ? a > b : a < b);
   const maximized = (metric) => {
     const objective = run.objectives.find((one) => one.metric === metric);

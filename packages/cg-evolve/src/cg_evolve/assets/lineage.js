@@ -66,6 +66,7 @@ cg.evaluationDialog = function (runs) {
         row.mean !== null && ["Predicted", cg.value(row.mean) + (row.std === null ? "" : " ± " + cg.value(Number(row.std.toPrecision(2))))],
         ["Came from", [row.origin || "–", row.parents.length ? [" of ", row.parents.map((id, i) => [i ? ", " : "", runs.rows[id] ? link(id) : "#" + id])] : null]],
         children.length && ["Led to", children.slice(0, 12).map((one, i) => [i ? ", " : "", link(one.id)]).concat(children.length > 12 ? [`, and ${children.length - 12} more`] : [])],
+        row.step !== null && ["Trained to step", cg.whole(row.step)],
         ["Took", cg.seconds(row.cost) + (row.attempts > 1 ? `, attempt ${row.attempts}` : "")],
         ["Seed", String(row.seed)],
         ["Graph", cg.h("code", {}, row.hash)],

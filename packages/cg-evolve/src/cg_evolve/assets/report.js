@@ -27,13 +27,13 @@
       cg.h("dl", { class: "cards" },
         card(main.metric + (main.maximize ? "" : " (less is better)"), best ? cg.value(best.value) : "–", best ? `best, evaluation #${best.id}` : "no success yet"),
         regret === null ? null : card("Regret", cg.value(Number(regret.toPrecision(3))), `best label is ${cg.value(optimum.value)}, of ${cg.whole(optimum.among)}`),
-        card("Evaluations", cg.whole(rows.length), [failed ? cg.plural(failed, "failure") : null, open_ ? `${open_} pending` : null, `budget ${cg.whole(run.budget)}`].filter(Boolean).join(", ")),
+        card("Evaluations", cg.whole(rows.length), [failed ? cg.plural(failed, "failure") : null, open_ ? `${open_} pending` : null, run.steps.length ? `of ${cg.plural(new Set(rows.map((row) => row.hash)).size, "training")}, of which ${rows.filter(runs.good).length} whole` : null, `budget ${run.steps.length ? cg.plural(run.budget, "whole training") : cg.whole(run.budget)}`].filter(Boolean).join(", ")),
         card("Time", cg.seconds(last), `evaluating took ${cg.seconds(cost)}`)),
       cg.h("details", { class: "settings" }, cg.h("summary", {}, "How it was searched"), cg.factRows([
         ["Space", run.space], ["Algorithm", run.algorithm], ["Evaluator", run.evaluator],
         ["Objectives", run.objectives.map((one) => `${one.maximize ? "more" : "less"} ${one.metric}`).join(", ")],
         run.constraints.length && ["Constraints", run.constraints.join(", ")],
-        ["Predictor", run.scorer], run.exclude.length && ["Not learned from", run.exclude.join(", ")], ["Seed", String(run.seed)],
+        ["Predictor", run.scorer], run.steps.length && ["Trainings compared after", `${run.steps.join(", ")} steps; only whole trainings are in the charts`], run.exclude.length && ["Not learned from", run.exclude.join(", ")], ["Seed", String(run.seed)],
       ])),
     ];
   }

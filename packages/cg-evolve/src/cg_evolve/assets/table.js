@@ -10,6 +10,7 @@ cg.evaluationTable = function (runs, open) {
     { key: "id", label: "#", of: (row) => row.id, cell: (row) => cg.h("button", { type: "button", class: "link", "aria-label": `Evaluation ${row.id}`, click: () => open(row) }, String(row.id)), right: true },
     ...shown.map((name) => ({ key: "m:" + name, label: name, of: (row) => row.metrics[name], cell: (row) => cg.value(row.metrics[name]), right: true })),
     ...(predicted ? [{ key: "mean", label: "predicted", of: (row) => row.mean, cell: (row) => cg.value(row.mean === null ? null : Number(row.mean.toPrecision(4))), right: true }] : []),
+    ...(runs.run.steps.length ? [{ key: "step", label: "step", of: (row) => row.step, cell: (row) => cg.value(row.step), right: true }] : []),
     { key: "cost", label: "time", of: (row) => row.cost, cell: (row) => cg.seconds(row.cost), right: true },
     { key: "origin", label: "origin", of: (row) => row.origin, cell: (row) => row.origin },
     { key: "status", label: "status", of: status, cell: (row) => cg.h("span", { class: "status " + status(row).replace(/ .*/, "") }, status(row)) },
