@@ -83,7 +83,9 @@ def main() -> None:
     rows: dict[str, list[float]] = {"prior": [spearman(p.prior, p.labels) for p in pools.values()]}
     for encoder in ("as shipped", "untrained"):
         for name, head in HEADS.items():
-            rows[f"{name}, encoder {encoder}"] = [_judge(head, encoder, pool, list(pools.values())) for pool in pools.values()]
+            rows[f"{name}, encoder {encoder}"] = [
+                _judge(head, encoder, pool, list(pools.values())) for pool in pools.values()
+            ]
             print(name, encoder, flush=True)
     title = [*pools, "mean"]
     lines = [

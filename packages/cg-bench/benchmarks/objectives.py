@@ -413,7 +413,9 @@ class Study:
         self, name: str, seed: int, make: Callable[[Judged], Any], uses: Sequence[str] = (ALONE, BESIDE)
     ) -> None:
         for table, pool in self.pools.items():
-            draws = range(seed * DRAWS, (seed + 1) * DRAWS)  # labels of its own for each seed: errors over seeds hold both
+            draws = range(
+                seed * DRAWS, (seed + 1) * DRAWS
+            )  # labels of its own for each seed: errors over seeds hold both
             keys = [(name, seed, table, use, n, draw) for use in uses for n in LABELS for draw in draws]
             if all(key in self.rows.done for key in keys):
                 continue
@@ -451,9 +453,10 @@ def main() -> None:
         Study(half, arguments.data, arguments.output, arguments.graphs).run(
             arguments.seeds, arguments.claim_seeds, lambda line: print(line, flush=True)
         )
+    trained_on = " or ".join(", ".join(HALVES[half]) for half in arguments.half or (0,))
     settings = (
-        f"{TRAINED_ON} networks of a family to train on, {JUDGED} to judge on; {STEPS} steps of {BATCH} networks, Adam at {Row.rate:g}; "
-        f"{DRAWS} draws of labels for each seed, its own."
+        f"Trained on {trained_on}: {TRAINED_ON} networks of each, {STEPS} steps of {BATCH} networks, Adam at {Row.rate:g}. Judged on {JUDGED} networks of "
+        f"each table, with {DRAWS} draws of labels of its own for each seed."
     )
     pairs = [(row.name, f"{row.twin}, untrained") for row in ROWS]
     write_report(

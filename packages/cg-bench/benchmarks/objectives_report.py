@@ -51,7 +51,7 @@ def _page(
         "",
         "Written by `python packages/cg-bench/benchmarks/objectives.py`. Spearman's correlation of a Gaussian process on the vectors of networks,",
         "trained minus untrained: the same seeds of the weights, the same labels. Mean over tables and draws ± standard error over seeds;",
-        "**bold** where the difference is more than two of them. No relative of a table was trained on, except where a row says *on the pool*.",
+        "**bold** where the difference is more than two of them, which by chance alone one cell in five is with three seeds. No relative of a table was trained on.",
         settings,
         "",
         f"Tables: {', '.join(tables)}. *Transformers*: {' and '.join(_ATTEND)}, alone, by encoders that saw no transformer.",

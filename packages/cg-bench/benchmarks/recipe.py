@@ -92,7 +92,9 @@ def main() -> None:
     """Run what is missing and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with the label tables")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="folder for recipe.md, and for what it rests on")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, help="folder for recipe.md, and for what it rests on"
+    )
     parser.add_argument("--seeds", type=int, default=3, help="of the weights")
     parser.add_argument("--family", action="append", help="only these targets")
     arguments = parser.parse_args()

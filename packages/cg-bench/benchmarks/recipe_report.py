@@ -191,7 +191,11 @@ def _table(
     if not kinds:
         return []
     shared = [f for f in families if all(values[f, k] for k in kinds)]
-    title_row = f"| {title} | " + " | ".join(families) + (" | mean |" if shared == families else f" | mean of {', '.join(shared)} |")
+    title_row = (
+        f"| {title} | "
+        + " | ".join(families)
+        + (" | mean |" if shared == families else f" | mean of {', '.join(shared)} |")
+    )
     lines = [title_row, "|---" * (len(families) + 2) + "|"]
     for kind in kinds:
         mean = f"{np.mean([np.mean(values[f, kind]) for f in shared]):.3f}" if shared else ""

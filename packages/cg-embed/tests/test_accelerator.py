@@ -50,11 +50,17 @@ def test_mixed_precision_is_near_single(networks, encoder):
     losses = {}
     for precision in ("float32", "bfloat16", "auto"):
         found = losses[precision] = []
-        made = train(config_of(encoder, precision=precision, device="cpu"), {"a": networks[:20]}, report=lambda _, loss, f=found: f.append(loss))
+        made = train(
+            config_of(encoder, precision=precision, device="cpu"),
+            {"a": networks[:20]},
+            report=lambda _, loss, f=found: f.append(loss),
+        )
         assert made.encode(networks[:3]).dtype == np.float32
     np.testing.assert_allclose(losses["bfloat16"], losses["float32"], rtol=0.05)
     assert losses["auto"] == losses["float32"]
-    assert (losses["bfloat16"] == losses["float32"]) == (encoder == "path")  # without a head, all of it is in single precision
+    assert (losses["bfloat16"] == losses["float32"]) == (
+        encoder == "path"
+    )  # without a head, all of it is in single precision
 
 
 def test_accumulated_batches_are_the_mean_of_their_gradients(networks):
