@@ -1,7 +1,7 @@
 """One head over the encoder, without a label of the target and without descriptors, against the prior.
 
-The encoder's vectors of a pool, standardised over it, and normal scores of its labels: a head learns them on the tables of all families that are no relatives of the target's,
-and ranks the target. The page is ``head.md``.
+A head learns normal scores of labels from the encoder's vectors, standardised over each pool, on the tables of all families that are no relatives
+of the target's, and ranks the target. The page is ``head.md``.
 
     python packages/cg-bench/benchmarks/head.py --data FOLDER -o FOLDER
 """
@@ -91,9 +91,10 @@ def main() -> None:
     lines = [
         "# One head over the encoder, without labels",
         "",
-        "Written by `python packages/cg-bench/benchmarks/head.py`. Spearman's correlation without a label of the target's family and its relatives: a head on the vectors of the",
-        f"path-weighted encoder, which the labels of all other tables have trained ({NETWORKS} networks of each, normal scores; trees: mean of {SEEDS} seeds), and the prior that ships. The",
-        "heads see no descriptors. The shipped encoder was trained on unlabelled graphs of nb101 and nb201.",
+        "Written by `python packages/cg-bench/benchmarks/head.py`. Spearman's correlation without a label of the target's family and its relatives:",
+        "a head on the vectors of the path-weighted encoder, which the labels of all other tables have trained, and the prior that ships. The heads see",
+        f"no descriptors. {NETWORKS} networks of each table, normal scores; trees: mean of {SEEDS} seeds. The shipped encoder was trained on unlabelled",
+        "graphs of nb101 and nb201.",
         "",
         "| | " + " | ".join(title) + " |",
         "|---" * (len(title) + 1) + "|",

@@ -1,8 +1,9 @@
 """The paper's recipe, stage by stage: contrastive pre-training, labelled sources, labels of the target.
 
-For every family, the others' labels (200 networks each) are the sources and their graphs what the encoder is pre-trained on. Compared are the recipe, the same
-encoder without the contrastive stage, an encoder without attention whose messages flow both ways, and the plain k-GNN; the target's labels train all weights, as in the paper, or a
-Gaussian process on the readout, or both. What the networks make of the target's graphs is kept: a run that was stopped goes on, and ways to use labels cost no training.
+For every family, the others' labels (200 networks each) are the sources and their graphs what the encoder is pre-trained on. Compared are the
+recipe, the same encoder without the contrastive stage, an encoder without attention whose messages flow both ways, and the plain k-GNN; the
+target's labels train all weights, as in the paper, or a Gaussian process on the readout, or both. What the networks make of the target's graphs
+is kept: a run that was stopped goes on, and ways to use labels cost no training.
 
     python packages/cg-bench/benchmarks/recipe.py --data FOLDER -o FOLDER [--seeds 3] [--family NAME ...]
 """

@@ -62,8 +62,8 @@ class TrainingConfig:
         seed: of everything random but the initial weights, which ``options`` seeds.
         accumulate: batches, each of a family of its own, whose gradients make one step.
         device: of torch; ``auto`` takes an accelerator where there is one. Runs on different devices differ in the last digits.
-        precision: ``float32``, ``bfloat16`` (mixed: the passes of a ``path`` encoder, which add up logarithms over the depth of a graph, and the loss stay in single
-            precision), or ``auto``, which is ``bfloat16`` on CUDA devices that have it.
+        precision: ``float32``, ``bfloat16`` (mixed: the loss, and the passes of a ``path`` encoder, which add up logarithms over the depth of a
+            graph, stay in single precision), or ``auto``, which is ``bfloat16`` on CUDA devices that have it.
         save_every: steps between saves of the state.
     """
 

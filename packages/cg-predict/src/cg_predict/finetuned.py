@@ -349,8 +349,8 @@ class FineTunedPredictor(_Network):
         encoder: contrastively pre-trained; a randomly initialised one of ``config`` if absent.
         config: shape of a new encoder.
         epochs: on the sources; more make it forget what families share.
-        tuning: ``all``, as in the paper; ``process``, a Gaussian process on what message passing adds to the readout of the encoder that the sources have trained, which needs
-            no gradient; or ``both``, their mean. Distances in the branch of attention are mostly noise (docs/results/embedding/recipe.md), so a process does not read it.
+        tuning: ``all``, as in the paper; ``process``, a Gaussian process on the columns of the readout that message passing gives after the sources,
+            which needs no gradient; or ``both``, their mean. Distances in the columns of attention mislead a process (docs/results/embedding/recipe.md).
         tuning_epochs: of ``all`` and ``both``, on the target's labels.
         batch_size: on the sources.
         rate: of Adam, on the sources.
