@@ -5,7 +5,7 @@ recipe, the same encoder without the contrastive stage, an encoder without atten
 target's labels train all weights, as in the paper, or a Gaussian process on the readout, or both. What the networks make of the target's graphs
 is kept: a run that was stopped goes on, and ways to use labels cost no training.
 
-    python packages/cg-bench/benchmarks/recipe.py --data FOLDER -o FOLDER [--seeds 3] [--family NAME ...]
+    python packages/cg-bench/benchmarks/recipe.py --data FOLDER -o FOLDER [--seeds 3] [--family NAME ...] [--kind KIND ...] [--no-tuning]
 """
 
 from __future__ import annotations
@@ -57,10 +57,12 @@ def make(kind: str, sources: Sources, seed: int) -> Any:
     return FineTunedPredictor(encoder, seed=seed).pretrain(sources)
 
 
-def run(target: Family, data: Path, folder: Path, seed: int, say: Callable[[str], None]) -> None:
-    """What a target lacks: the parts of its readouts, and the scores of networks whose weights its labels have tuned."""
-    wanted = {kind: [folder / f"{target.name}-{kind}-{seed}.npz"] for kind in KINDS}
-    for kind in TUNED if target.name in REPORTED else ():
+def run(
+    target: Family, kinds: Sequence[str], tune: bool, data: Path, folder: Path, seed: int, say: Callable[[str], None]
+) -> None:
+    """What a target lacks: readouts of its networks, and the scores of networks whose weights its labels have tuned."""
+    wanted = {kind: [folder / f"{target.name}-{kind}-{seed}.npz"] for kind in kinds}
+    for kind in [k for k in kinds if tune and k in TUNED and target.name in REPORTED]:
         wanted[kind].append(folder / f"{target.name}-{kind}-{seed}-tuned.npz")
     if all(path.exists() for paths in wanted.values() for path in paths):
         return
@@ -98,6 +100,8 @@ def main() -> None:
     )
     parser.add_argument("--seeds", type=int, default=3, help="of the weights")
     parser.add_argument("--family", action="append", help="only these targets")
+    parser.add_argument("--kind", action="append", choices=KINDS, help="only these networks")
+    parser.add_argument("--no-tuning", dest="tune", action="store_false", help="the target's labels train no weights")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     folder = arguments.output / "recipe"
@@ -105,7 +109,8 @@ def main() -> None:
     targets: Sequence[Family] = [family_named(name) for name in arguments.family or []] or SPACES
     for seed in range(arguments.seeds):  # every family once, then once more
         for target in targets:
-            run(target, arguments.data, folder, seed, lambda line: print(line, flush=True))
+            kinds, tune = arguments.kind or KINDS, arguments.tune
+            run(target, kinds, tune, arguments.data, folder, seed, lambda line: print(line, flush=True))
     settings = (
         f"{SOURCE} labelled networks of each source, {STEPS} contrastive steps of {BATCH} graphs, {LABELS} labels of the target, "
         f"{RANKED} networks of it."
