@@ -41,7 +41,7 @@ def moved(batch: T, device: torch.device) -> T:
     """The batch with all its tensors on the device; dataclasses, tuples and mappings are searched."""
     if device.type == "cpu":
         return batch
-    return _moved(batch, device)  # type: ignore[no-any-return]
+    return _moved(batch, device)
 
 
 def _moved(x: Any, device: torch.device) -> Any:
