@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cg_bench.ranking.methods import random_labels
 from cg_ir.files import write_text
 from cg_predict.gp import AveragedGaussianProcess, Structure
+from cg_predict.kernels import Whitening
 from cg_predict.metrics import spearman
 from cg_predict.pool import PoolScale
 from cg_predict.readout_process import ReadoutProcess
@@ -23,10 +24,10 @@ __all__ = ["write_page"]
 
 #: Labels of the target, and draws of them where no weight is trained.
 LABELS, DRAWS = 50, 4
-#: What a process may read.
+#: What a process may read: half-whitened principal components, unless said otherwise.
 MESSAGES, ATTENTION, WHOLE = "messages", "attention", "whole readout"
-BRANCHES, MEAN = "branches, averaged", "messages, from the score without labels"
-FORMS = (MESSAGES, WHOLE, ATTENTION, BRANCHES, MEAN)
+AS_THEY_ARE, WHITENED, MEAN = "messages, as they are", "messages, whitened", "messages, from the score without labels"
+FORMS = (MESSAGES, AS_THEY_ARE, WHITENED, MEAN, ATTENTION, WHOLE)
 Floats = NDArray[np.float64]
 
 
@@ -60,19 +61,16 @@ class Ranked:
 def _process(ranked: Ranked, form: str, draw: int) -> Floats:
     chosen, seed = random_labels(len(ranked.labels), LABELS, draw), draw
     x, half = ranked.readout, ranked.readout.shape[1] // 2
-    parts = {MESSAGES: x[:, :half], ATTENTION: x[:, half:]} if ranked.attention else {MESSAGES: x}
+    if ranked.attention and form != WHOLE:
+        x = x[:, half:] if form == ATTENTION else x[:, :half]
     targets = normal_scores(ranked.labels[chosen])
     if form in (MESSAGES, ATTENTION, WHOLE):
-        read = parts.get(form, x)
-        return ReadoutProcess(read, seed).fit(read[chosen], targets).predict(read)
-    if form == MEAN:
-        parts.pop(ATTENTION, None)
-    views = {name: PoolScale(part).standardise(part) for name, part in parts.items()}
-    structures = [Structure((name,)) for name in views] + [Structure(tuple(views))] * (len(views) > 1)
+        return ReadoutProcess(x, seed).fit(x[chosen], targets).predict(x)
+    z = PoolScale(x).standardise(x)
+    view = z if form == AS_THEY_ARE else Whitening(1.0 if form == WHITENED else 0.5).fit(z).transform(z)
+    views, structures = {"view": view}, [Structure(("view",), mean=form == MEAN)]
     mean = (ranked.score - ranked.score.mean()) / (ranked.score.std() + 1e-9)
-    if form == MEAN:
-        structures += [Structure((MESSAGES,), mean=True)]
-    process = AveragedGaussianProcess(structures, rng=np.random.default_rng([seed, 0]), draws=50)
+    process = AveragedGaussianProcess(structures, rng=np.random.default_rng([seed, 0]), draws=150)
     process.prepare(views)
     process.fit({name: v[chosen] for name, v in views.items()}, targets, mean[chosen])
     return np.asarray(process.predict(views, mean), dtype=np.float64)
