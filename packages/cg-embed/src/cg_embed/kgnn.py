@@ -10,6 +10,7 @@ operators are left out of the graphs.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -95,6 +96,20 @@ def prepare_graph(graph: Any, positions: int) -> tuple[Any, np.ndarray[Any, Any]
     simple = graph.simplify()
     if not positions:
         return simple, np.zeros((len(simple), 0))
+    if id(graph) not in _POSITIONS:  # not by equality: equal graphs may order their nodes differently
+        _POSITIONS[id(graph)] = {}
+        weakref.finalize(graph, _POSITIONS.pop, id(graph), None)
+    known = _POSITIONS[id(graph)]
+    if positions not in known:
+        known[positions] = _positions(simple, positions)
+    return simple, known[positions]
+
+
+#: Positions of graphs that are still in use, by their number: eigenvectors take longer than a step of training.
+_POSITIONS: dict[int, dict[int, np.ndarray[Any, Any]]] = {}
+
+
+def _positions(simple: Any, positions: int) -> np.ndarray[Any, Any]:
     vectors = spectrum_vectors(simple, positions + 1)[1][:, 1:] * np.sqrt(len(simple))
     depth = np.zeros(len(simple))
     begin = simple.indptr.tolist()
@@ -102,7 +117,7 @@ def prepare_graph(graph: Any, positions: int) -> tuple[Any, np.ndarray[Any, Any]
         if begin[i + 1] > begin[i]:
             depth[i] = 1 + depth[simple.indices[begin[i] : begin[i + 1]]].max()
     slope = vectors.T @ (depth - depth.mean())
-    return simple, vectors * np.where(slope < 0, -1.0, 1.0)
+    return vectors * np.where(slope < 0, -1.0, 1.0)
 
 
 def graph_batch(

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 import cg_ir
 from cg_ir.errors import CgError
 
+from .accelerator import PRECISIONS, device_named, moved, precision_on
 from .checkpoint import read_checkpoint, write_checkpoint
 from .contrastive import POSITIVES, contrastive_loss, soft_targets
 from .contrastive_encoder import ContrastiveConfig, ContrastiveEncoder
@@ -59,6 +60,10 @@ class TrainingConfig:
         frozen: share of the channels of a ``path`` encoder that keep their random weights. Training pulls all channels towards
             what descriptors say; random ones keep telling networks apart in other ways.
         seed: of everything random but the initial weights, which ``options`` seeds.
+        accumulate: batches, each of a family of its own, whose gradients make one step.
+        device: of torch; ``auto`` takes an accelerator where there is one. Runs on different devices differ in the last digits.
+        precision: ``float32``, ``bfloat16`` (mixed: the loss, and the passes of a ``path`` encoder, which add up logarithms over the depth of a
+            graph, stay in single precision), or ``auto``, which is ``bfloat16`` on CUDA devices that have it.
         save_every: steps between saves of the state.
     """
 
@@ -76,18 +81,23 @@ class TrainingConfig:
     head: int = 0
     frozen: float = 0.5
     seed: int = 0
+    accumulate: int = 1
+    device: str = "auto"
+    precision: str = "auto"
     save_every: int = 100
 
     def __post_init__(self) -> None:
         checks = {
             "encoder": (self.encoder in ENCODERS, f"one of {', '.join(ENCODERS)}"),
             "positives": (self.positives in POSITIVES, f"one of {', '.join(POSITIVES)}"),
+            "precision": (self.precision in PRECISIONS, f"one of {', '.join(PRECISIONS)}"),
+            "device": (isinstance(self.device, str), "the name of a device, such as cpu or cuda"),
             "options": (isinstance(self.options, Mapping), "a mapping"),
             "graph_files": (isinstance(self.graph_files, Mapping), "a mapping of names to files"),
             "spaces": (
                 not isinstance(self.spaces, str) and all(isinstance(s, str) for s in self.spaces), "a list of names"
             ),
-            **{name: (_whole(getattr(self, name), 1), "a whole number from 1") for name in ("steps", "save_every")},
+            **{name: (_whole(getattr(self, name), 1), "a whole number from 1") for name in ("steps", "accumulate", "save_every")},
             **{name: (_whole(getattr(self, name), 2), "a whole number from 2") for name in ("graphs", "batch")},
             **{name: (_whole(getattr(self, name), 0), "a whole number from 0") for name in ("head", "seed")},
             **{
@@ -168,7 +178,14 @@ def _check_sizes(families: Families) -> None:
 # --- models -----------------------------------------------------------------------------------------------------------
 
 
-class _PathLearner(nn.Module):
+class _Learner(nn.Module):
+    """An encoder in training."""
+
+    def _device(self) -> torch.device:
+        return next(self.parameters()).device
+
+
+class _PathLearner(_Learner):
     """`PathModule`, standardised over the batch, with a projection head if asked for."""
 
     def __init__(self, config: TrainingConfig) -> None:
@@ -188,14 +205,17 @@ class _PathLearner(nn.Module):
             )
 
     def forward(self, graphs: Sequence[Any], generator: torch.Generator | None = None) -> Tensor:
-        z: Tensor = self.head(self.standardise(self.body(path_batch(graphs))))
+        batch = moved(path_batch(graphs), self._device())
+        with torch.autocast(self._device().type, enabled=False):
+            z: Tensor = self.body(batch)
+        z = self.head(self.standardise(z))
         return z
 
     def encoder(self) -> PathEncoder:
         return self.body.encoder()
 
 
-class _ContrastiveLearner(nn.Module):
+class _ContrastiveLearner(_Learner):
     """The paper's encoder; preparing a graph (its eigenvectors) is remembered, and their signs are random where a generator is given."""
 
     def __init__(self, config: TrainingConfig) -> None:
@@ -215,11 +235,11 @@ class _ContrastiveLearner(nn.Module):
         self.prepare(graphs)
         prepared = [self._prepared[id(graph)] for graph in graphs]
         batch = graph_batch(prepared, self.config.rich, self.config.layers, self.config.both_ways)
-        z: Tensor = self.body(batch if generator is None else flip_signs(batch, generator))
+        z: Tensor = self.body(moved(batch if generator is None else flip_signs(batch, generator), self._device()))
         return z
 
     def encoder(self) -> ContrastiveEncoder:
-        self.body.eval()
+        self.body.cpu().eval()
         return self._encoder
 
 
@@ -247,6 +267,8 @@ def train(
             learner = (_PathLearner if config.encoder == "path" else _ContrastiveLearner)(config)
         except TypeError as error:
             raise TrainingError(f"options: {str(error).split(') ')[-1]}") from None
+    device = device_named(config.device)
+    learner.to(device)
     optimizer = torch.optim.Adam(learner.parameters(), lr=config.learning_rate)
     first = _restore(config, learner, optimizer, directory) if resume and directory is not None else 0
     names = sorted(families)
@@ -257,17 +279,22 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * 0.5 * (1 + math.cos(math.pi * step / config.steps))
         rng = np.random.default_rng([config.seed, step])
-        name = names[int(rng.integers(len(names)))]
-        chosen = rng.choice(len(graphs[name]), min(config.batch, len(graphs[name])), replace=False)
-        targets = soft_targets(_distances(places[name][chosen]), config.sharpness)
-        signs = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        loss = contrastive_loss(learner([graphs[name][i] for i in chosen], signs), targets, config.temperature)
         optimizer.zero_grad()
-        loss.backward()
+        total = 0.0
+        for _ in range(config.accumulate):
+            name = names[int(rng.integers(len(names)))]
+            chosen = rng.choice(len(graphs[name]), min(config.batch, len(graphs[name])), replace=False)
+            targets = soft_targets(_distances(places[name][chosen]), config.sharpness).to(device)
+            signs = torch.Generator().manual_seed(int(rng.integers(2**62)))
+            with precision_on(device, config.precision):
+                z = learner([graphs[name][i] for i in chosen], signs)
+            loss = contrastive_loss(z.float(), targets, config.temperature) / config.accumulate
+            loss.backward()
+            total += float(loss.detach())
         nn.utils.clip_grad_norm_(learner.parameters(), 1.0)
         optimizer.step()
         if report is not None:
-            report(step, float(loss.detach()))
+            report(step, total)
         if directory is not None and ((step + 1) % config.save_every == 0 or step + 1 == config.steps):
             _save(config, learner, optimizer, directory, step + 1)
     return learner.encoder()
@@ -278,14 +305,19 @@ def _distances(x: NDArray[np.float64]) -> Tensor:
 
 
 def _save(config: TrainingConfig, learner: nn.Module, optimizer: torch.optim.Adam, directory: Path, step: int) -> None:
-    arrays = {f"parameter.{name}": value.detach().numpy() for name, value in learner.named_parameters()}
+    arrays = {f"parameter.{name}": value.detach().cpu().numpy() for name, value in learner.named_parameters()}
     for name, parameter in learner.named_parameters():
         state = optimizer.state.get(parameter)
         if state:
-            arrays[f"first.{name}"], arrays[f"second.{name}"] = state["exp_avg"].numpy(), state["exp_avg_sq"].numpy()
+            arrays[f"first.{name}"] = state["exp_avg"].cpu().numpy()
+            arrays[f"second.{name}"] = state["exp_avg_sq"].cpu().numpy()
             arrays[f"count.{name}"] = np.array([float(state["step"])], dtype=np.float32)
     arrays["step"] = np.array([step], dtype=np.int64)
     write_checkpoint(directory / "state", "training", json.loads(json.dumps(asdict(config))), arrays)
+
+
+#: Settings that may change while a run is stopped: of where and how exactly it computes, and how often it saves.
+_FREE = ("save_every", "device", "precision")
 
 
 def _restore(config: TrainingConfig, learner: nn.Module, optimizer: torch.optim.Adam, directory: Path) -> int:
@@ -293,7 +325,8 @@ def _restore(config: TrainingConfig, learner: nn.Module, optimizer: torch.optim.
         return 0
     stored, arrays = read_checkpoint(directory / "state", "training")
     present = json.loads(json.dumps(asdict(config)))
-    changed = sorted(key for key in present if stored.get(key) != present[key] and key != "save_every")
+    stored = {"accumulate": 1, **stored}  # of states from before it was a setting
+    changed = sorted(key for key in present if stored.get(key) != present[key] and key not in _FREE)
     if changed:
         raise TrainingError(
             f"{directory} was trained with other settings ({', '.join(changed)}); choose another directory"
@@ -304,8 +337,8 @@ def _restore(config: TrainingConfig, learner: nn.Module, optimizer: torch.optim.
             if f"first.{name}" in arrays:
                 optimizer.state[parameter] = {
                     "step": torch.tensor(float(arrays[f"count.{name}"][0])),
-                    "exp_avg": torch.from_numpy(np.array(arrays[f"first.{name}"])),
-                    "exp_avg_sq": torch.from_numpy(np.array(arrays[f"second.{name}"])),
+                    "exp_avg": torch.from_numpy(np.array(arrays[f"first.{name}"])).to(parameter.device),
+                    "exp_avg_sq": torch.from_numpy(np.array(arrays[f"second.{name}"])).to(parameter.device),
                 }
     return int(arrays["step"][0])
 

@@ -16,10 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from cg_ir.errors import CgError, MissingExtra, NotFitted
 from cg_ir.graph import Graph
-from cg_predict.gp import AveragedGaussianProcess, Structure
-from cg_predict.kernels import Whitening
 from cg_predict.metrics import spearman
-from cg_predict.pool import PoolScale
+from cg_predict.readout_process import ReadoutProcess
 from cg_predict.targets import check_graphs, check_labels, normal_scores
 
 try:
@@ -66,16 +64,22 @@ def ranking_loss(found: Tensor, wanted: Tensor) -> Tensor:
     return 1 - (a * b).sum() / (a.norm() * b.norm() + 1e-8) + squared_loss(found, wanted) / 2
 
 
-#: What the target's labels train: encoder and perceptron, a Gaussian process on the readout of the encoder as the sources left it, or both.
+#: What the target's labels train: encoder and perceptron, a Gaussian process on the encoder's messages as the sources left it, or both.
 TUNINGS = ("all", "process", "both")
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"ranking": ranking_loss, "squared": squared_loss}
 
 
 class _Scorer(nn.Module):
-    """A readout, standardised, and a perceptron on it."""
+    """A readout, standardised, and a perceptron on it.
 
-    def __init__(self, width: int) -> None:
+    Args:
+        width: of the readout.
+        messages: how many of its columns, the first ones, come from message passing.
+    """
+
+    def __init__(self, width: int, messages: int) -> None:
         super().__init__()
+        self.messages = messages
         self.head = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1))
 
     def readout(self, batch: GraphBatch) -> Tensor:
@@ -102,7 +106,7 @@ class _PerceptronOnEncoder(_Scorer):
     """The contrastive encoder's readout and a perceptron."""
 
     def __init__(self, encoder: ContrastiveEncoder) -> None:
-        super().__init__(len(encoder))
+        super().__init__(len(encoder), encoder.config.width)
         self.encoder = encoder.module
 
     def readout(self, batch: GraphBatch) -> Tensor:
@@ -113,43 +117,12 @@ class _KGNN(_Scorer):
     """Graph convolutions along the data flow, tanh, mean over nodes."""
 
     def __init__(self, width: int = 32, layers: int = _LAYERS) -> None:
-        super().__init__(width)
+        super().__init__(width, width)
         self.embed = nn.Linear(n_node_features(False), width)
         self.layers = nn.ModuleList(GraphConv(width, width) for _ in range(layers))
 
     def readout(self, batch: GraphBatch) -> Tensor:
         return class_means(convolve(self.layers, self.embed(batch.x), batch), batch)
-
-
-class _ReadoutProcess:
-    """A Gaussian process on readouts, averaged over kernels of all columns, of their half-whitened principal components, and of both.
-
-    Args:
-        around: readouts that set the scale, (n, width).
-        seed: of the hyper-parameters.
-    """
-
-    _STRUCTURES = (Structure(("columns",)), Structure(("components",)), Structure(("columns", "components")))
-
-    def __init__(self, around: Tensor, seed: int) -> None:
-        self._scale = PoolScale(around.numpy())
-        z = self._scale.standardise(around.numpy())
-        self._whitening = Whitening().fit(z)
-        self._process = AveragedGaussianProcess(self._STRUCTURES, rng=np.random.default_rng([seed, 0]), draws=50)
-        self._process.prepare(self._views(around))
-
-    def _views(self, readout: Tensor) -> dict[str, NDArray[np.float32]]:
-        z = self._scale.standardise(readout.numpy())
-        return {"columns": z, "components": self._whitening.transform(z).astype(np.float32)}
-
-    def fit(self, readout: Tensor, targets: NDArray[np.float64]) -> _ReadoutProcess:
-        """Learn normal scores, (n,), of readouts (n, width)."""
-        self._process.fit(self._views(readout), targets)
-        return self
-
-    def predict(self, readout: Tensor) -> NDArray[np.float64]:
-        """Means, (n,)."""
-        return np.asarray(self._process.predict(self._views(readout)), dtype=np.float64)
 
 
 class _Network:
@@ -183,7 +156,7 @@ class _Network:
         self.sources: tuple[str, ...] = ()
         self._module: _Scorer | None = None
         self._scale: Scale | None = None
-        self._process: tuple[_ReadoutProcess, _Scorer] | None = None
+        self._process: tuple[ReadoutProcess, _Scorer] | None = None
         self._source_state: dict[str, Tensor] | None = None
 
     def _build(self) -> _Scorer:
@@ -233,8 +206,8 @@ class _Network:
         if self.tuning != "all":
             with self._random():
                 self._module = self._from_sources()
-            around = self._readouts(graphs if pool is None else check_graphs(pool))
-            self._process = (_ReadoutProcess(around, self.seed).fit(self._readouts(graphs), targets), self._module)
+            process = ReadoutProcess(self._messages(graphs if pool is None else check_graphs(pool)), self.seed)
+            self._process = (process.fit(self._messages(graphs), targets), self._module)
         if self.tuning == "process":
             return self
         prepared = [prepare_graph(g, self.positions) for g in graphs]
@@ -272,7 +245,7 @@ class _Network:
         told = None
         if self._process is not None:
             process, module = self._process
-            told = process.predict(self._readouts(graphs, module))
+            told = process.predict(self._messages(graphs, module))
             if self.tuning == "process":
                 return told
         readout = self._readouts(graphs)
@@ -283,6 +256,24 @@ class _Network:
         with torch.no_grad():
             score = self._module.score(readout, scale).numpy().astype(np.float64)
         return score if told is None else (score + told) / 2
+
+    def readouts(self, graphs: Sequence[Graph]) -> NDArray[np.float32]:
+        """The readout that the present weights give, (n, width): the message-passing branch, then attention where there is one.
+
+        Raises:
+            NotFitted: neither `pretrain` nor `fit` was called.
+        """
+        if self._module is None:
+            raise NotFitted(f"{self.name} needs labels: pretrain on other families or fit first")
+        found: NDArray[np.float32] = self._readouts(check_graphs(graphs)).numpy()
+        return found
+
+    def _messages(self, graphs: Sequence[Graph], module: _Scorer | None = None) -> NDArray[np.float32]:
+        """The message-passing branch of the readout, which is what a process reads."""
+        module = module or self._module
+        assert module is not None
+        found: NDArray[np.float32] = self._readouts(graphs, module)[:, : module.messages].numpy()
+        return found
 
     def _readouts(self, graphs: Sequence[Graph], module: _Scorer | None = None) -> Tensor:
         """The encoder's readout, (n, width), that of the present module unless said otherwise."""
@@ -358,8 +349,8 @@ class FineTunedPredictor(_Network):
         encoder: contrastively pre-trained; a randomly initialised one of ``config`` if absent.
         config: shape of a new encoder.
         epochs: on the sources; more make it forget what families share.
-        tuning: ``all``, as in the paper; ``process``, a Gaussian process on the readout of the encoder that the sources have trained, which needs no gradient;
-            or ``both``, their mean. Which is ahead depends on the family (docs/results/embedding/recipe.md).
+        tuning: ``all``, as in the paper; ``process``, a Gaussian process on the columns of the readout that message passing gives after the sources,
+            which needs no gradient; or ``both``, their mean. Distances in the columns of attention mislead a process (docs/results/embedding/recipe.md).
         tuning_epochs: of ``all`` and ``both``, on the target's labels.
         batch_size: on the sources.
         rate: of Adam, on the sources.

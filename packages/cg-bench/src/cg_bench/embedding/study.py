@@ -122,7 +122,12 @@ def _views(x: NDArray[np.float32], whole: str, components: str) -> dict[str, NDA
 
 @single_threaded
 def gp_scores(
-    views: Mapping[str, NDArray[np.float32]], structures: Sequence[Structure], chosen: Any, labels: Any, draw: int
+    views: Mapping[str, NDArray[np.float32]],
+    structures: Sequence[Structure],
+    chosen: Any,
+    labels: Any,
+    draw: int,
+    effort: tuple[int, int] | None = None,
 ) -> NDArray[np.float64]:
     """Scores of all networks of a pool from the labels of those ``chosen``, averaged over kernels.
 
@@ -132,15 +137,17 @@ def gp_scores(
         chosen: indices of the labelled networks, (k,).
         labels: theirs, (k,).
         draw: seed of the hyper-parameters.
+        effort: settings of the hyper-parameters that are drawn, over all kernels, and rounds of their refinement; by the number of labels if absent.
     """
     usable = [Structure(tuple(v for v in s.views if v in views)) for s in structures]
     usable = list(dict.fromkeys(s for s in usable if s.views))
     many = len(chosen) > 100  # where the best settings stand out, and each costs more
+    draws, refinements = effort or ((48, 2) if many else (160, 3))
     process = AveragedGaussianProcess(
         usable,
         rng=np.random.default_rng([draw, 0]),
-        draws=(48 if many else 160) // len(usable),
-        refinements=2 if many else 3,
+        draws=draws // len(usable),
+        refinements=refinements,
     )
     process.prepare(views)
     process.fit({k: v[chosen] for k, v in views.items()}, normal_scores(labels))
