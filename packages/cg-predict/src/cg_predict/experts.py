@@ -126,8 +126,8 @@ def train_expert(source: Source, groups: Sequence[str], seed: int) -> Expert:
 
     Trees on ranks see the family as a whole and slices of it, networks between two values of one descriptor: what holds within every part carries over
     better than what holds in the whole alone. A zoo has parts of every kind in it, and its labels mean the same in each: trees on descriptors learn them as
-    they are, and are extremely randomised ones (Geurts, Ernst and Wehenkel 2006), which go less astray between its kinds. Beside the trees stand smooth functions
-    of the same (`Halves`), of fewer networks, for each of which they take time.
+    they are, and are extremely randomised ones (Geurts, Ernst and Wehenkel 2006), which go less astray between its kinds. Beside the trees stand smooth
+    functions of the same (`Halves`), of fewer networks, for each of which they take time.
 
     Args:
         source: the table.

@@ -19,7 +19,7 @@ __all__ = ["Halves"]
 class Halves:
     """A function of features, half trees and half support vectors.
 
-    Trees tell sizes apart by steps and say the same beyond the last of them; a smooth function follows a trend, and is led astray by features that mean nothing.
+    Trees tell sizes apart by steps and say the same beyond the last of them; a smooth function follows a trend, and goes astray by features that mean nothing.
 
     Args:
         trees: one half.
