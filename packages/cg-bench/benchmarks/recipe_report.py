@@ -24,10 +24,11 @@ __all__ = ["write_page"]
 
 #: Labels of the target, and draws of them where no weight is trained.
 LABELS, DRAWS = 50, 4
-#: What a process may read: half-whitened principal components, unless said otherwise.
+#: What a process may read: half-whitened principal components, unless said otherwise. The last is what `ReadoutProcess` does.
 MESSAGES, ATTENTION, WHOLE = "messages", "attention", "whole readout"
 AS_THEY_ARE, WHITENED, MEAN = "messages, as they are", "messages, whitened", "messages, from the score without labels"
-FORMS = (MESSAGES, AS_THEY_ARE, WHITENED, MEAN, ATTENTION, WHOLE)
+AVERAGED = "messages and whole readout, averaged"
+FORMS = (MESSAGES, AS_THEY_ARE, WHITENED, MEAN, ATTENTION, WHOLE, AVERAGED)
 Floats = NDArray[np.float64]
 
 
@@ -60,20 +61,26 @@ class Ranked:
 @single_threaded
 def _process(ranked: Ranked, form: str, draw: int) -> Floats:
     chosen, seed = random_labels(len(ranked.labels), LABELS, draw), draw
-    x, half = ranked.readout, ranked.readout.shape[1] // 2
+    whole = ranked.readout
+    x, half = whole, whole.shape[1] // 2
     if ranked.attention and form != WHOLE:
         x = x[:, half:] if form == ATTENTION else x[:, :half]
     targets = normal_scores(ranked.labels[chosen])
-    if form in (MESSAGES, ATTENTION, WHOLE):
-        return ReadoutProcess(x, seed).fit(x[chosen], targets).predict(x)
-    z = PoolScale(x).standardise(x)
-    view = z if form == AS_THEY_ARE else Whitening(1.0 if form == WHITENED else 0.5).fit(z).transform(z)
-    views, structures = {"view": view}, [Structure(("view",), mean=form == MEAN)]
+    if form == AVERAGED:
+        return ReadoutProcess(whole, x.shape[1], seed).fit(whole[chosen], targets).predict(whole)
+    views = {"columns": _white(x, {AS_THEY_ARE: 0.0, WHITENED: 1.0}.get(form, 0.5))}
+    structures = [Structure(("columns",), mean=form == MEAN)]
     mean = (ranked.score - ranked.score.mean()) / (ranked.score.std() + 1e-9)
     process = AveragedGaussianProcess(structures, rng=np.random.default_rng([seed, 0]), draws=150)
     process.prepare(views)
     process.fit({name: v[chosen] for name, v in views.items()}, targets, mean[chosen])
     return np.asarray(process.predict(views, mean), dtype=np.float64)
+
+
+def _white(x: NDArray[np.float32], power: float) -> NDArray[np.float32]:
+    """Columns in standard deviations, or their principal components divided by a power of theirs."""
+    z = PoolScale(x).standardise(x)
+    return Whitening(power).fit(z).transform(z).astype(np.float32) if power else z
 
 
 def _told(ranked: Ranked, scores: Floats, draw: int | None) -> float:
@@ -100,11 +107,11 @@ def _all(rows: Sequence[Ranked]) -> list[float]:
 
 
 def _both(rows: Sequence[Ranked]) -> list[float]:
-    return [_told(r, r.tuned + r.process(MESSAGES, r.seed), r.seed) for r in rows if r.tuned is not None]
+    return [_told(r, r.tuned + r.process(AVERAGED, r.seed), r.seed) for r in rows if r.tuned is not None]
 
 
 def _same_draw(rows: Sequence[Ranked]) -> list[float]:
-    return [_told(r, r.process(MESSAGES, r.seed), r.seed) for r in rows if r.tuned is not None]
+    return [_told(r, r.process(AVERAGED, r.seed), r.seed) for r in rows if r.tuned is not None]
 
 
 def _all_seeds(rows: Sequence[Ranked]) -> list[float]:
@@ -117,7 +124,7 @@ def _all_seeds(rows: Sequence[Ranked]) -> list[float]:
 def _processes_of_all_seeds(rows: Sequence[Ranked]) -> list[float]:
     if len(rows) < 2:
         return []
-    scores = [np.sum([r.process(MESSAGES, d) for r in rows], axis=0) for d in range(DRAWS)]
+    scores = [np.sum([r.process(AVERAGED, d) for r in rows], axis=0) for d in range(DRAWS)]
     return [float(np.mean([_told(rows[0], s, d) for d, s in enumerate(scores)]))]
 
 
@@ -143,18 +150,17 @@ def write_page(folder: Path, page: Path, families: Sequence[str], kinds: Sequenc
     for title, measure, named in _TABLES:
         lines += _table(title, measure, {k: v for k, v in found.items() if k[1] in (named or kinds)}, seeds)
     lines += ["## What a process reads", "", f"{LABELS} labels, {DRAWS} draws.", ""]
-    for kind in kinds[:1]:
-        for form in FORMS:
-            own = {(f, k): rows for (f, k), rows in found.items() if k == kind}
-            part = _table(form, _by_process(form), {(f, form): rows for (f, _), rows in own.items()}, seeds)
-            lines += part[-2:-1] if form != FORMS[0] else part[:-1]
+    for number, form in enumerate(FORMS):
+        own = {(family, form): rows for (family, kind), rows in found.items() if kind == kinds[0]}
+        part = _table(f"{kinds[0]}, {LABELS} labels", _by_process(form), own, seeds)
+        lines += part[2:-1] if number else part[:-1]
     write_text(page, "\n".join([*lines, ""]))
 
 
 _TABLES: tuple[tuple[str, Callable[[Sequence[Ranked]], list[float]], tuple[str, ...]], ...] = (
     ("no label", _no_label, ()),
     ("no label, all seeds added", _all_seeds, ()),
-    (f"{LABELS} labels, process", _by_process(MESSAGES), ()),
+    (f"{LABELS} labels, process", _by_process(AVERAGED), ()),
     (f"{LABELS} labels, process, all seeds added", _processes_of_all_seeds, ()),
     (f"{LABELS} labels, process, one draw for each seed", _same_draw, ()),
     (f"{LABELS} labels, all weights, the same draws", _all, ()),
@@ -181,21 +187,16 @@ def _table(
     found: dict[tuple[str, str], list[Ranked]],
     seeds: int,
 ) -> list[str]:
-    """A row for each kind; families and kinds of which nothing is measured are left out, and the mean is over families that all kinds have."""
+    """A row for each kind; families and kinds of which nothing is measured are left out, and the mean stands where a kind has all families."""
     values = {key: measure(rows) for key, rows in found.items()}
     kinds = [k for k in dict.fromkeys(k for _, k in values) if any(values[f, k] for f, j in values if j == k)]
     families = [f for f in dict.fromkeys(f for f, _ in values) if any(values[f, k] for k in kinds)]
     if not kinds:
         return []
-    shared = [f for f in families if all(values[f, k] for k in kinds)]
-    title_row = (
-        f"| {title} | "
-        + " | ".join(families)
-        + (" | mean |" if shared == families else f" | mean of {', '.join(shared)} |")
-    )
-    lines = [title_row, "|---" * (len(families) + 2) + "|"]
+    lines = [f"| {title} | " + " | ".join(families) + " | mean |", "|---" * (len(families) + 2) + "|"]
     for kind in kinds:
-        mean = f"{np.mean([np.mean(values[f, kind]) for f in shared]):.3f}" if shared else ""
+        whole = all(values[f, kind] for f in families)
+        mean = f"{np.mean([np.mean(values[f, kind]) for f in families]):.3f}" if whole else ""
         cells = [_cell(values[f, kind], seeds) for f in families]
         lines.append(f"| {kind} | " + " | ".join([*cells, mean]) + " |")
     return [*lines, ""]

@@ -64,7 +64,7 @@ def ranking_loss(found: Tensor, wanted: Tensor) -> Tensor:
     return 1 - (a * b).sum() / (a.norm() * b.norm() + 1e-8) + squared_loss(found, wanted) / 2
 
 
-#: What the target's labels train: encoder and perceptron, a Gaussian process on the encoder's messages as the sources left it, or both.
+#: What the target's labels train: encoder and perceptron, a Gaussian process on the readout of the encoder as the sources left it, or both.
 TUNINGS = ("all", "process", "both")
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"ranking": ranking_loss, "squared": squared_loss}
 
@@ -206,8 +206,9 @@ class _Network:
         if self.tuning != "all":
             with self._random():
                 self._module = self._from_sources()
-            process = ReadoutProcess(self._messages(graphs if pool is None else check_graphs(pool)), self.seed)
-            self._process = (process.fit(self._messages(graphs), targets), self._module)
+            around = self._readouts(graphs if pool is None else check_graphs(pool)).numpy()
+            process = ReadoutProcess(around, self._module.messages, self.seed)
+            self._process = (process.fit(self._readouts(graphs).numpy(), targets), self._module)
         if self.tuning == "process":
             return self
         prepared = [prepare_graph(g, self.positions) for g in graphs]
@@ -245,7 +246,7 @@ class _Network:
         told = None
         if self._process is not None:
             process, module = self._process
-            told = process.predict(self._messages(graphs, module))
+            told = process.predict(self._readouts(graphs, module).numpy())
             if self.tuning == "process":
                 return told
         readout = self._readouts(graphs)
@@ -266,13 +267,6 @@ class _Network:
         if self._module is None:
             raise NotFitted(f"{self.name} needs labels: pretrain on other families or fit first")
         found: NDArray[np.float32] = self._readouts(check_graphs(graphs)).numpy()
-        return found
-
-    def _messages(self, graphs: Sequence[Graph], module: _Scorer | None = None) -> NDArray[np.float32]:
-        """The message-passing branch of the readout, which is what a process reads."""
-        module = module or self._module
-        assert module is not None
-        found: NDArray[np.float32] = self._readouts(graphs, module)[:, : module.messages].numpy()
         return found
 
     def _readouts(self, graphs: Sequence[Graph], module: _Scorer | None = None) -> Tensor:
@@ -349,8 +343,8 @@ class FineTunedPredictor(_Network):
         encoder: contrastively pre-trained; a randomly initialised one of ``config`` if absent.
         config: shape of a new encoder.
         epochs: on the sources; more make it forget what families share.
-        tuning: ``all``, as in the paper; ``process``, a Gaussian process on the columns of the readout that message passing gives after the sources,
-            which needs no gradient; or ``both``, their mean. Distances in the columns of attention mislead a process (docs/results/embedding/recipe.md).
+        tuning: ``all``, as in the paper; ``process``, a Gaussian process on the readout of the encoder that the sources have trained
+            (`cg_predict.readout_process`), which needs no gradient; or ``both``, their mean.
         tuning_epochs: of ``all`` and ``both``, on the target's labels.
         batch_size: on the sources.
         rate: of Adam, on the sources.

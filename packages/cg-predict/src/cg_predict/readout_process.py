@@ -15,25 +15,34 @@ __all__ = ["ReadoutProcess"]
 
 
 class ReadoutProcess:
-    """A Gaussian process on half-whitened principal components of readouts, averaged over hyper-parameters.
+    """A Gaussian process on half-whitened principal components of readouts: averaged over those of message passing and those of all columns.
 
-    Networks of one family differ by much in few directions of a readout, mostly their size, and by little in many: whitening lets these speak.
+    Networks of one family differ by much in few directions of a readout, mostly their size, and by little in many: whitening lets these speak. Attention
+    over all operators misleads in most families and helps in some (docs/results/embedding/recipe.md), so the labels decide how much it is heard.
 
     Args:
         around: readouts that set the scale, (n, width).
+        messages: how many of the columns, the first ones, come from message passing.
         seed: of the hyper-parameters.
     """
 
-    def __init__(self, around: NDArray[np.float32], seed: int) -> None:
-        self._scale = PoolScale(around)
-        self._whitening = Whitening().fit(self._scale.standardise(around))
-        self._process = AveragedGaussianProcess(
-            (Structure(("components",)),), rng=np.random.default_rng([seed, 0]), draws=150
-        )
+    def __init__(self, around: NDArray[np.float32], messages: int, seed: int) -> None:
+        self._columns = {"messages": messages} | ({"whole": around.shape[1]} if messages < around.shape[1] else {})
+        self._scales = {name: PoolScale(around[:, :end]) for name, end in self._columns.items()}
+        self._whitenings = {
+            name: Whitening().fit(scale.standardise(around[:, : self._columns[name]]))
+            for name, scale in self._scales.items()
+        }
+        structures = [Structure((name,)) for name in self._columns]
+        rng = np.random.default_rng([seed, 0])
+        self._process = AveragedGaussianProcess(structures, rng=rng, draws=150 // len(structures))
         self._process.prepare(self._views(around))
 
     def _views(self, readout: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
-        return {"components": self._whitening.transform(self._scale.standardise(readout)).astype(np.float32)}
+        return {
+            name: whitening.transform(self._scales[name].standardise(readout[:, : self._columns[name]]))
+            for name, whitening in self._whitenings.items()
+        }
 
     def fit(self, readout: NDArray[np.float32], targets: NDArray[np.float64]) -> ReadoutProcess:
         """Learn normal scores, (n,), of readouts (n, width)."""
