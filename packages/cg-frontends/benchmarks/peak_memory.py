@@ -41,8 +41,8 @@ scratch space inside operators: mostly copies of weights in the layout of the ma
 | network | traced MB | predicted MB | difference | allocated MB |
 |---|--:|--:|--:|--:|"""
 #: What the trace shows at the peak of the one that is further off, and what was learned from others that were.
-TAIL = """What `dm_nfnet_f0` holds at its peak that a graph does not tell: it standardises its weights in every pass, those of the last convolution alone are 18.9 MB.
-The graph's convolution owns its weights.
+TAIL = """What `dm_nfnet_f0` holds at its peak that a graph does not tell: it standardises its weights in every pass, those of the last convolution alone are
+18.9 MB. The graph's convolution owns its weights.
 
 Four more were further off before: results that a block's `forward` names around a concatenation live until it returns (`res2net50_26w_4s`, `densenet121`), a
 linear layer on transposed axes holds its product a second time (`cait_xxs24_224`), which are counted now; and `levit_192` was judged in its first pass."""

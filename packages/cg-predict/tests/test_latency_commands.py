@@ -90,3 +90,13 @@ def test_bad_requests_are_one_line(files, capsys, options, message):
     assert (code, out) == (2, "")
     assert message in err
     assert err.count("\n") == 1
+
+
+def test_a_ranking_by_tiny_milliseconds_tells_them_apart(files, capsys):
+    code, out, err = run(capsys, "rank", *files[:2], "--scorer", "latency@rtx5090", "--json")
+    assert code == 0, err
+    scores = [row["score"] for row in json.loads(out)["ranking"]]
+    out = run(capsys, "rank", *files[:2], "--scorer", "latency@rtx5090")[1]
+    assert max(map(abs, scores)) < 0.1
+    digits = [word for word in out.split() if word.startswith("-0.0")]
+    assert any(float(word) == pytest.approx(scores[0], rel=0.01) for word in digits)

@@ -165,13 +165,15 @@ class Ranking(Sequence[Ranked]):
     def columns(self) -> list[tuple[str, list[str]]]:
         """The table as text: heading and cells of each column; columns of which nothing is known are left out."""
         rows = self.rows
+        places = _decimals([row.score for row in rows])
         found = [
             ("#", [str(row.rank) for row in rows]),
             ("network", [_called(row) for row in rows]),
-            ("score", [f"{row.score:.3f}" for row in rows]),
+            ("score", [f"{row.score:.{places}f}" for row in rows]),
         ]
         if any(row.low is not None for row in rows):
-            found.append(("90 %", ["" if row.low is None else f"{row.low:.2f} … {row.high:.2f}" for row in rows]))
+            ends = ["" if row.low is None else f"{row.low:.{places - 1}f} … {row.high:.{places - 1}f}" for row in rows]
+            found.append(("90 %", ends))
         if any(row.label is not None for row in rows):
             found.append(("label", ["" if row.label is None else f"{row.label:g}" for row in rows]))
         found.append(("parameters", [_short(row.params) for row in rows]))
@@ -374,6 +376,12 @@ def _family(row: Ranked) -> str:
     """The nearest family with its distance, and a mark where the network is unlike all."""
     distance = "" if row.distance is None else f" {row.distance:.2f}"
     return f"{row.nearest_family or ''}{distance}{' !' if row.unfamiliar else ''}"
+
+
+def _decimals(scores: Sequence[float]) -> int:
+    """Decimals that scores are told with: three, and more where all are small, as milliseconds on graphics cards are."""
+    largest = max((abs(score) for score in scores if np.isfinite(score)), default=0.0)
+    return 3 if largest == 0 else min(max(3, 2 - int(np.floor(np.log10(largest)))), 9)
 
 
 def _called(row: Ranked) -> str:
