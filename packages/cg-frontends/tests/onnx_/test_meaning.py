@@ -390,7 +390,6 @@ class TestSpectra:
         torch.testing.assert_close(network(x), x)
         assert operators(graph) == ["DFT", "DFT"]
 
-    def test_one_side_of_complex_numbers_is_custom(self):
-        with pytest.warns(OnnxConversionWarning, match="one side"):
-            graph = from_onnx(one("DFT", [(1, 8, 2)], opset=17, axis=1, onesided=1))
-        assert operators(graph) == ["Custom"]
+    def test_one_side_of_complex_numbers_is_told(self):
+        with pytest.raises(SourceError, match="one side of a spectrum whose numbers are not real"):
+            from_onnx(one("DFT", [(1, 8, 2)], opset=17, axis=1, onesided=1))
