@@ -283,3 +283,12 @@ def test_deviations_are_scaled_by_where_nine_of_ten_errors_end():
     assert process._calibrate() == 2.0
     process._solutions = [np.zeros(40)] * len(process.draws_)
     assert process._calibrate() == 0.5
+
+
+def test_how_plausible_the_only_kernel_is_changes_nothing():
+    x, y, _, _ = data()
+    found = []
+    for weight in (1.0, 0.01):
+        process = AveragedGaussianProcess([Structure(("x",), weight)], rng=np.random.default_rng(3)).fit({"x": x}, y)
+        found.append((process.draws_, process.weights_.round(9).tolist()))
+    assert found[0] == found[1]

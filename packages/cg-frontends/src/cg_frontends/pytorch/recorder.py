@@ -17,66 +17,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from cg_frontends.lowering.tape import CONSTANT, TRACED, WEIGHT, Call, Leaf, Tape, Value
 from cg_frontends.pytorch.blame import DataDependent, tell_operator
+from cg_frontends.pytorch.kinds import CHECKS, DEVICE_MOVES, FILLS, ONE_DEVICE, READS, RECURRENT, SHAPE_ONLY, UNSET
 from cg_frontends.pytorch.shapes import ShapeMemory, recurrent_outputs
 from cg_frontends.pytorch.views import scatter
 
 __all__ = ["Recorder"]
-
-
-#: Operators that read elements into Python.
-_READS = {
-    "aten::_local_scalar_dense",
-    "aten::item",
-    "aten::is_nonzero",
-    "aten::equal",
-    "aten::nonzero",
-    "aten::allclose",
-}
-#: Operators that only check; they have no place in a graph.
-_CHECKS = {
-    "aten::_assert_tensor_metadata",
-    "aten::_assert_async",
-    "aten::_assert_scalar",
-    "aten::sym_constrain_range",
-    "aten::sym_constrain_range_for_size",
-    "aten::_functional_assert_async",
-}
-#: Composite operators that want all their tensors on one device before they are taken apart.
-_ONE_DEVICE = {"aten::stft", "aten::istft"}
-#: New tensors whose elements are one number; the number is the argument at this position, or the number itself.
-_FILLS: dict[str, Any] = {
-    "aten::zeros": 0.0,
-    "aten::ones": 1.0,
-    "aten::zeros_like": 0.0,
-    "aten::ones_like": 1.0,
-    "aten::new_zeros": 0.0,
-    "aten::new_ones": 1.0,
-    "aten::full": "1",
-    "aten::full_like": "1",
-    "aten::new_full": "2",
-    "aten::scalar_tensor": "0",
-    "aten::zero": 0.0,
-    "aten::fill": "1",
-}
-#: New tensors whose elements the program has yet to write; until then they may as well be zeros.
-_UNSET = {"aten::empty", "aten::empty_like", "aten::empty_permuted", "aten::new_empty", "aten::new_empty_strided"}
-#: Operators that use shapes alone: their result is a constant whatever they are given.
-_SHAPE_ONLY = {
-    *_FILLS,
-    *_UNSET,
-    "aten::rand_like",
-    "aten::randn_like",
-}
-_SHAPE_ONLY |= {
-    "aten::bernoulli",
-    "aten::rand",
-    "aten::randn",
-    "aten::arange",
-    "aten::randint_like",
-}
-#: Recurrent layers over a sequence; their shapes need no run through it.
-_RECURRENT = {"aten::lstm", "aten::gru", "aten::rnn_tanh", "aten::rnn_relu"}
-_DEVICE_MOVES = {"aten::to", "aten::_to_copy"}
 
 
 class _Info:
@@ -100,9 +45,9 @@ class _Info:
             name = f"{base[0]}::__{base[1][3:]}"
         self.name = name
         self.aliases = any(r.alias_info is not None and not r.alias_info.is_write for r in schema.returns)
-        self.special = name in _READS or name in _CHECKS or name in _DEVICE_MOVES
-        self.shape_only = name in _SHAPE_ONLY
-        self.recurrent = name in _RECURRENT and func._overloadname == "input"
+        self.special = name in READS or name in CHECKS or name in DEVICE_MOVES
+        self.shape_only = name in SHAPE_ONLY
+        self.recurrent = name in RECURRENT and func._overloadname == "input"
         self.decompose = (
             not whole(name)
             and not self.special
@@ -205,7 +150,7 @@ class Recorder(TorchDispatchMode):
         if info is None:
             info = self._infos[func] = _Info(func, self._whole)
         if info.decompose:
-            if info.name in _ONE_DEVICE:
+            if info.name in ONE_DEVICE:
                 args, kwargs = self._on_meta(args, kwargs)
             with self:
                 out = func.decompose(*args, **kwargs)
@@ -216,9 +161,9 @@ class Recorder(TorchDispatchMode):
             if out is not NotImplemented:
                 return out
         if info.special:
-            if info.name in _CHECKS:
+            if info.name in CHECKS:
                 return None
-            if info.name in _DEVICE_MOVES:
+            if info.name in DEVICE_MOVES:
                 args, kwargs = _stay(func, args, kwargs)
             elif self._reads_traced(args):
                 raise DataDependent(info.name)
@@ -231,7 +176,7 @@ class Recorder(TorchDispatchMode):
                 track = tracks.get(id(tensor))
                 if track is not None and track.value.kind > kind:
                     kind = track.value.kind
-        needed = kind != CONSTANT or info.writes or info.aliases or info.name in _FILLS
+        needed = kind != CONSTANT or info.writes or info.aliases or info.name in FILLS
         call = None
         constant = kind == CONSTANT and not info.writes
         if constant or (needed and tensors):
@@ -249,7 +194,7 @@ class Recorder(TorchDispatchMode):
         if info.writes:
             return self._wrote(info, call, kind, args, kwargs, out, (meta and cpu))
         if isinstance(out, Tensor):
-            if info.name in _FILLS or (info.name in _UNSET and out.is_meta):
+            if info.name in FILLS or (info.name in UNSET and out.is_meta):
                 self._filled(info.name, args, kwargs, out)
             elif call is not None and (out.is_meta or info.aliases or kind != CONSTANT):
                 self._made(info, call, kind, tensors, (out,))
@@ -341,7 +286,7 @@ class Recorder(TorchDispatchMode):
         values = []
         for index, tensor in enumerate(written):
             value = Value(kind, tuple(tensor.shape), _dtype(tensor), call, index)
-            if info.name in _FILLS and kind == CONSTANT:
+            if info.name in FILLS and kind == CONSTANT:
                 fill = _fill(info.name, args, kwargs)
                 value = Value(CONSTANT, value.shape, value.dtype, None if fill is not None else call, fill=fill)
             values.append(value)
@@ -501,7 +446,7 @@ def _stay(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tup
 
 
 def _fill(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> float | None:
-    source = _FILLS.get(name, 0.0)
+    source = FILLS.get(name, 0.0)
     if isinstance(source, float):
         return source
     position = int(source)
