@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -111,3 +112,19 @@ def test_the_finished_plugin_is_the_one_that_the_tutorial_ends_with() -> None:
         if path.is_file() and path.suffix in (".py", ".toml")
     }
     assert there == finished
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/index.md"])
+def test_the_front_page_shows_what_the_command_prints(page: str) -> None:
+    pytest.importorskip("torch")
+    text = (ROOT / page).read_text(encoding="utf-8")
+    shown = re.search(r"```console\n\$ cg (.*?)\n(.*?)```", text, re.DOTALL)
+    assert shown
+    done = subprocess.run(
+        [sys.executable, "-c", "from cg_ir.cli import main; main()", *shlex.split(shown[1])],
+        cwd=ROOT / "docs" / "examples", env={**os.environ, "COLUMNS": "80"}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    told, printed = ([line.split() for line in table.strip().splitlines()] for table in (shown[2], done.stdout))
+    assert [row[:2] + row[-2:] for row in told] == [row[:2] + row[-2:] for row in printed]
+    scores = [[float(row[2]) for row in table[1:]] for table in (told, printed)]
+    assert scores[0] == pytest.approx(scores[1], abs=0.02)
