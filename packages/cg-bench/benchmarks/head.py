@@ -30,7 +30,7 @@ from cg_predict.targets import normal_scores
 TABLES = (
     "nb101", "nb201", "nb301", "mobilenetv3", "mnasnet", "natssize", "transnas micro", "transnas macro", "autoformer", "metaqnn", "naap440",
 )  # fmt: skip
-NETWORKS, SEEDS = 200, 3
+NETWORKS, SEEDS = 150, 2
 
 Head = Callable[[NDArray[Any], NDArray[Any], NDArray[Any], int], NDArray[Any]]
 
