@@ -232,7 +232,7 @@ def _searches(rows: Sequence[dict[str, Any]]) -> list[str]:
         return []
     lines = [
         f"Searches that compare trainings, with the epochs of {BUDGET} whole ones: how many came to the best network, after how many whole trainings,",
-        "and the median rank of what was found.",
+        "and the median rank of what was found (the last of all where no training has ended).",
         "",
         "| what goes on | seeds | found the best | " + " | ".join(f"rank after {p}" for p in POINTS) + " |",
         "|---|---|---|" + "---|" * len(POINTS),
