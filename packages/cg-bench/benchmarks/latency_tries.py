@@ -15,6 +15,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
+from scipy.stats import rankdata
 
 from cg_bench.latency import _models, _told, _without
 from cg_predict.device_model import DeviceModel, _features
@@ -29,6 +30,12 @@ Floats = NDArray[np.float64]
 DEVICES = ("i9_10940x", "rtx4090")
 FEW = (("i9_10940x", 10), ("i9_10940x", 30), ("rtx4090", 10), ("rtx4090", 30))
 CELLS = ("edgegpu", "raspi4", "pixel3")
+
+
+HEAD = """# Latency: what else was tried
+
+Written by `packages/cg-bench/benchmarks/latency_tries.py`, on the folds of [Latency](results.md) and fewer draws. What ships stands first. Errors are medians,
+of few measurements with the standard error over draws. Devices were looked at when it was chosen how the two views of a device of one's own are weighed."""
 
 
 # --- networks left out -----------------------------------------------------------------------------------------------
@@ -168,6 +175,22 @@ def _machine_features(columns: Floats, coefficients: Floats, number: int, machin
     return np.concatenate([shares, np.log1p(columns), which], axis=1)
 
 
+def where_ranks_are_lost(tables: list[Measured]) -> None:
+    """The module families with the greatest shares of the squared differences of ranks, by what ships."""
+    for name in DEVICES:
+        m = next(t for t in tables if t.device.name == name)
+        told = _folded(m, _as_shipped)
+        lost = (rankdata(told) - rankdata(m.ms)) ** 2
+        shares = {str(family): float(lost[m.group == family].sum() / lost.sum()) for family in np.unique(m.group)}
+        first = sorted(shares, key=lambda family: -shares[family])[:5]
+        rest = m.group != first[0]
+        worst = np.exp(np.abs(np.log(told[~rest] / m.ms[~rest])).max())
+        parts = ", ".join(f"`{family}` {shares[family]:.0%} ({(m.group == family).sum()} networks)" for family in first)
+        click.echo(
+            f"- {name}: {parts}. Without `{first[0]}`, up to {worst:.1f} times off, the correlation is {spearman(told[rest], m.ms[rest]):.4f}."
+        )
+
+
 # --- few measurements ------------------------------------------------------------------------------------------------
 
 
@@ -254,12 +277,13 @@ def _few(predict: Callable[..., Floats], pool: list[tuple[Floats, Floats]], coun
 def main(data: Path, graphs: Path, draws: int) -> None:
     """Print the tables as Markdown."""
     tables = read_measured(data, graphs)
-    click.echo(
-        "# Latency: what else was tried\n\nWritten by `packages/cg-bench/benchmarks/latency_tries.py`.\n\n## Few measurements\n"
-    )
+    click.echo(HEAD)
+    click.echo("\n## Few measurements\n")
     few_measurements(tables, draws)
     click.echo("\n## Networks left out\n")
     networks_left_out(tables)
+    click.echo("\n## Where rank correlation is lost\n\nShares of the squared differences of ranks:\n")
+    where_ranks_are_lost(tables)
 
 
 if __name__ == "__main__":

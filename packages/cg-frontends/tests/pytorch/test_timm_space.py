@@ -128,3 +128,12 @@ class TestTimm(SpaceSuite):
         space = TimmModels()
         space.names = SMALL
         return space
+
+
+@with_timm
+def test_merged_branches() -> None:
+    space, merged = get_space("timm"), get_space("timm", merged=1)
+    plain, deployed = space.graph("repvgg_a0"), merged.graph("repvgg_a0")
+    assert len(deployed) < len(plain)
+    assert deployed.params < plain.params
+    assert merged.graph("resnet18").hash == space.graph("resnet18").hash
