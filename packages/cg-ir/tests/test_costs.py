@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cmath
 from math import prod
 
 import pytest
@@ -30,7 +31,28 @@ def run(sample):
 
 def test_every_operator_with_costs_is_checked():
     costly = {s.op for s in SAMPLES if s.graph().macs}
-    assert costly == COUNTED | RECURRENT | {"Einsum"}
+    assert costly == COUNTED | RECURRENT | {"Einsum", "DFT"}
+
+
+def fast_transform(values):
+    """The transform of 2^k numbers (Cooley and Tukey 1965), and the complex products that it takes."""
+    if len(values) == 1:
+        return values, 0
+    (even, a), (odd, b) = fast_transform(values[::2]), fast_transform(values[1::2])
+    turned = [x * cmath.exp(-2j * cmath.pi * k / len(values)) for k, x in enumerate(odd)]
+    both = zip(even, turned, strict=True)
+    sums, differences = zip(*((x + y, x - y) for x, y in both), strict=True)
+    return [*sums, *differences], a + b + len(odd)
+
+
+@pytest.mark.parametrize("length", [2, 8, 64])
+def test_fourier_transforms_cost_the_products_of_a_fast_one(length):
+    values = torch.randn(length, dtype=torch.complex128)
+    found, products = fast_transform(values.tolist())
+    torch.testing.assert_close(torch.tensor(found, dtype=torch.complex128), torch.fft.fft(values))
+    shape, attrs = (3, length, 5), {"axis": 1, "inverse": False, "onesided": False}
+    assert OPERATORS["DFT"].macs([(*shape, 2)], attrs, (*shape, 2)) == 15 * 4 * products
+    assert OPERATORS["DFT"].macs([(*shape, 1)], attrs, (*shape, 2)) == 15 * 2 * products
 
 
 @pytest.mark.parametrize(
