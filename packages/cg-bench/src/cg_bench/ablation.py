@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from cg_bench.ranking.methods import Fitted, Method
 from cg_ir.files import write_text
 from cg_predict.predictor import Predictor
+from cg_predict.prior import Prior
 from cg_predict.settings import Settings
 
 __all__ = ["CHANGED", "COUNTS", "QUICK", "WHOLE", "markdown", "methods", "write_report"]
@@ -42,12 +43,26 @@ _UNLABELLED = (
 )
 
 
+class _TreesAlone(Predictor):
+    """The predictor whose experts do without their smooth halves."""
+
+    @property
+    def knowledge(self) -> Prior:
+        prior = super().knowledge
+        trees: dict[str, Any] = {
+            table: replace(e, relative=cast(Any, e.relative.trees), absolute=cast(Any, e.absolute.trees))
+            for table, e in prior.experts.items()
+        }
+        return replace(prior, experts=trees)
+
+
 def methods(family: str) -> list[Method]:
     """The predictor, and the predictor without each part; none has seen labels of the family."""
     out = (family,)
     made: list[Method] = [
         Fitted(WHOLE, Predictor(out, warn=False)),
         Fitted("without anything from other families", Predictor(out, use_prior=False, warn=False)),
+        Fitted("with trees alone in the experts", _TreesAlone(out, warn=False)),
         Fitted("without the embedding", Predictor(out, embedding=False, warn=False), _LABELS),
         Fitted("without neighbourhoods", Predictor(out, neighbourhoods=False, warn=False), _LABELS),
     ]
