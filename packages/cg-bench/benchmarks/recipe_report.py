@@ -215,6 +215,6 @@ def _cell(values: list[float], seeds: int) -> str:
         return ""
     mean = float(np.mean(values))
     if len(values) < 2:
-        return f"{mean:.3f}"
+        return f"{mean:.3f}" if seeds < 2 else f"{mean:.3f} (1)"
     text = f"{mean:.3f} ± {np.std(values, ddof=1) / np.sqrt(len(values)):.3f}"
     return text if len(values) == seeds else f"{text} ({len(values)})"
