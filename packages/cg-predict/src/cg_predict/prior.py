@@ -357,7 +357,9 @@ def _read(directory: str) -> Prior:
     try:
         return prior_from(config, arrays)
     except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise PriorError(f"the prior in {directory} is damaged: {error!r:.120}") from None
+        raise PriorError(
+            f"the prior in {directory} is damaged or of another release ({error!r:.120}); 'cg fit-prior' writes it anew"
+        ) from None
 
 
 def shipped_directory() -> Path:
