@@ -356,7 +356,7 @@ def _read(directory: str) -> Prior:
     config, arrays = read_checkpoint(directory, "prior")
     try:
         return prior_from(config, arrays)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
         raise PriorError(f"the prior in {directory} is damaged: {error!r:.120}") from None
 
 
