@@ -282,7 +282,7 @@ def test_a_checkpoint_holds_what_is_read_from_it() -> None:
     own = {f"mine/{k[6:]}": v for k, v in arrays.items() if k.startswith("nb101/")}
     more = prior_from({**config, "tables": {"mine": config["tables"]["nb101"], **config["tables"]}}, {**arrays, **own})
     assert list(more.experts) == [*prior.experts, "mine"]  # tables of others come last
-    assert load_prior("nb101".split()).excluded == ("nb101",)
+    assert load_prior(["nb101"]).excluded == ("nb101",)
     assert load_prior(directory=shipped_directory()).sources == prior.sources
 
 
