@@ -224,7 +224,7 @@ def test_a_history_of_the_first_version_gets_what_it_lacks(store: Store) -> None
     old.close()
     new = Store(store.path)
     assert [row.candidate.step for row in new.rows()] == [None] * 3
-    assert query(new, "PRAGMA user_version") == [(SCHEMA_VERSION,)]
+    assert query(new, "PRAGMA user_version") == [(2,)]
     query(new, "DELETE FROM evaluations WHERE id=2")
     new.propose(candidate(2), "second")
     assert new.rows()[2].candidate == candidate(2)

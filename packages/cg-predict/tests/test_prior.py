@@ -183,7 +183,7 @@ def by_definition(prior: Prior, pool: np.ndarray) -> tuple[np.ndarray, dict[str,
             (own[i, j], e.correlations[i, j])
             for i in range(5) for j in range(i + 1, 5) if scale.varies[i] and scale.varies[j] and 3 not in (i, j)
         ]  # fmt: skip
-        similarity[table] = float(np.corrcoef(np.array(pairs).T)[0, 1])
+        similarity[table] = float(np.corrcoef(np.array(pairs).T)[0, 1]) if len(pairs) > 1 else 0.0
     best = max(similarity.values())
     similar = np.sum([np.exp(similarity[t] / settings.similarity_temperature) * relative[t] for t in relative], axis=0)
     score = score + settings.similarity_weight * max(best, 0.0) * similar / similar.std()
@@ -201,9 +201,10 @@ def by_definition(prior: Prior, pool: np.ndarray) -> tuple[np.ndarray, dict[str,
             score = (
                 score + weight * np.exp(-distance / (settings.nearness_temperature * spread)) * fading * absolute[table]
             )
-    accord = float(np.mean([spearman(a, b) for i, a in enumerate(sizes) for b in sizes[i + 1 :]]))
-    total = np.sum(sizes, axis=0)
-    score = score + settings.accord_weight * max(accord, 0.0) ** 2 * total / total.std()
+    if len(sizes) > 1:
+        accord = float(np.mean([spearman(a, b) for i, a in enumerate(sizes) for b in sizes[i + 1 :]]))
+        total = np.sum(sizes, axis=0)
+        score = score + settings.accord_weight * max(accord, 0.0) ** 2 * total / total.std()
     rankings = np.stack([*relative.values(), *absolute.values(), effects, *sizes])
     apart = float((rankings @ standard(score) / len(pool)).std())
     return standard(score), similarity, np.array([agreement.mean(), best, apart])
@@ -213,15 +214,15 @@ def far_away() -> np.ndarray:
     return networks(40) + np.float32(7.0)
 
 
-def one_size_constant() -> np.ndarray:
+def constant(*columns: int) -> np.ndarray:
     x = networks(40)
-    x[:, 2] = 4.0
+    x[:, columns] = 4.0
     return x
 
 
 POOLS = {
     "of 40": networks(40), "of 700": networks(700), "sizes at odds": networks(50, 4, -0.6), "far away": far_away(),
-    "one size constant": one_size_constant(),
+    "one size constant": constant(2), "two constant": constant(0, 2),
 }  # fmt: skip
 
 
