@@ -467,3 +467,11 @@ def test_a_compressed_set_that_ends_too_soon_says_so_after_what_was_read(tmp_pat
     path.write_bytes(path.read_bytes()[:12])
     with pytest.raises(GraphError, match=r"set\.jsonl\.gz: cannot read: Compressed file ended before"):
         list(load_set(path))
+
+
+def test_letters_of_all_languages_are_written_as_they_are(tmp_path):
+    graph = from_json(VALID).renamed("größer \u7db2 \U0001f9e0")
+    assert '"name": "größer \u7db2 \U0001f9e0"' in graph.to_json()
+    graph.save(tmp_path / "g.cg.json")
+    assert graph.name.encode() in (tmp_path / "g.cg.json").read_bytes()
+    assert load(tmp_path / "g.cg.json").name == graph.name

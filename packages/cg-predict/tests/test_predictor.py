@@ -560,7 +560,9 @@ def test_a_saved_predictor_says_what_it_is(family, tmp_path):
     assert Predictor.load(tmp_path / "b").get_params()["settings"] is None
 
 
-@pytest.mark.parametrize("damage", ["labels", "descriptors", "hashes", "vectors", "names", "parameters"])
+@pytest.mark.parametrize(
+    "damage", ["labels", "descriptors", "hashes", "vectors", "neighbourhoods", "width", "names", "parameters"]
+)
 def test_a_saved_predictor_whose_parts_do_not_fit_is_refused(family, tmp_path, damage):
     graphs, labels = family
     quick().fit(graphs[:4], labels[:4]).save(tmp_path)
@@ -570,7 +572,9 @@ def test_a_saved_predictor_whose_parts_do_not_fit_is_refused(family, tmp_path, d
         arrays[damage] = arrays[damage][:, 1:]
     elif damage == "vectors":
         del arrays[damage]
-    elif damage == "labels":
+    elif damage == "width":
+        arrays["vectors"] = arrays["vectors"][:, 1:]
+    elif damage in ("labels", "neighbourhoods"):
         arrays[damage] = arrays[damage][1:]
     elif damage == "hashes":
         config[damage] = config[damage][1:]
