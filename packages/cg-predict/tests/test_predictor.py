@@ -304,6 +304,7 @@ def test_parameters_are_those_given_and_knowledge_follows_them(family):
     assert Predictor().get_params() == {
         "exclude": (), "prior": None, "embedding": True, "neighbourhoods": True, "use_prior": True, "warn": True, "seed": 0, "settings": None,
     }  # fmt: skip
+    assert (Predictor.name, Predictor.pooled) == ("predictor", True)
     with pytest.raises(TypeError, match="positional"):
         Predictor((), None)
     predictor = quick(exclude="nb101")
@@ -441,12 +442,12 @@ def test_few_of_many_networks_are_weighed(family, monkeypatch):
     suggest = AveragedGaussianProcess.suggest
     monkeypatch.setattr(
         AveragedGaussianProcess, "suggest",
-        lambda self, candidates, pool, k: seen.append((len(candidates["components"]), len(pool["components"]), len(self.draws_)))
+        lambda self, candidates, pool, k: seen.append((len(candidates["components"]), len(pool["components"]), len(self.draws_), self.structures))
         or suggest(self, candidates, pool, k),
     )  # fmt: skip
     quick().suggest(graphs, 2)
     quick().suggest(graphs, 10)
-    assert seen == [(20, 20, 8), (30, 20, 8)]
+    assert seen == [(20, 20, 8, STRUCTURES), (30, 20, 8, STRUCTURES)]
     assert quick(seed=1).suggest(graphs, 2) != quick(seed=2).suggest(graphs, 2)
 
 
