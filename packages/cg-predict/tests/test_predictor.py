@@ -388,6 +388,9 @@ def test_a_process_is_fitted_once_to_each_pool(family, monkeypatch):
     assert len(fitted) == 3
     predictor.fit(graphs[:9], labels[:9]).predict(graphs[:5])
     assert len(fitted) == 4
+    kept = predictor._context(graphs)
+    assert predictor.fit(graphs[:8], labels[:8])._context(list(graphs)) is kept
+    assert predictor._context(graphs, kernels=True) is not kept
 
 
 def test_scores_are_shrunk_to_the_correlation_that_is_expected(family):
