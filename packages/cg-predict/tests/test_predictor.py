@@ -425,7 +425,7 @@ def test_a_warning_where_little_is_to_be_expected(family, monkeypatch, recwarn, 
 def test_suggestions_are_refused_where_there_are_none(family):
     graphs, labels = family
     predictor = quick()
-    for count in (0, 4):
+    for count in (-1, 0, 4):
         with pytest.raises(CgError, match=f"between 1 and 3 of these networks, not {count}"):
             predictor.suggest([*graphs[:3], graphs[0]], count)
     assert len({graphs[i].hash for i in predictor.suggest([*graphs[:3], graphs[0]], 3)}) == 3
