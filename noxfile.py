@@ -229,7 +229,7 @@ def licences(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def mutation(session: nox.Session) -> None:
-    """Whether the tests would notice defects in the core: a seeded sample of mutants (half an hour or more; arguments: --unit, --sample, --seed)."""
+    """Whether the tests would notice defects in the core: a seeded sample of mutants (an hour or more; arguments: --unit, --sample, --seed)."""
     python = shared_python(session)
     tool = SHARED / "mutation"
     if not (tool / "cosmic_ray").is_dir():

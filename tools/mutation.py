@@ -61,10 +61,8 @@ UNITS = {
             f"{_PREDICT}/tests/test_{name}.py" for name in ("kernels", "pool", "targets", "gp", "posterior", "parts")
         ),
     ),
-    "predictor": Unit(
-        tuple(f"{_CORE}/{name}.py" for name in ("predictor", "prior")),
-        tuple(f"{_PREDICT}/tests/test_{name}.py" for name in ("predictor", "families")),
-    ),
+    "prior": Unit((f"{_CORE}/prior.py",), tuple(f"{_PREDICT}/tests/test_{name}.py" for name in ("prior", "families"))),
+    "predictor": Unit((f"{_CORE}/predictor.py",), (f"{_PREDICT}/tests/test_predictor.py",)),
 }
 #: Imported once, before any process is forked.
 _LIBRARIES = (

@@ -224,9 +224,21 @@ def test_a_history_of_the_first_version_gets_what_it_lacks(store: Store) -> None
     old.close()
     new = Store(store.path)
     assert [row.candidate.step for row in new.rows()] == [None] * 3
-    assert query(new, "PRAGMA user_version") == [(SCHEMA_VERSION,)]
+    assert query(new, "PRAGMA user_version") == [(2,)]
     query(new, "DELETE FROM evaluations WHERE id=2")
     new.propose(candidate(2), "second")
     assert new.rows()[2].candidate == candidate(2)
     assert new.network(2) is not None
     new.close()
+
+
+def test_a_damaged_file_is_named_wherever_it_is_read(store: Store) -> None:
+    store.close()
+    with store.path.open("r+b") as file:  # all but the first page, which holds the schema
+        file.seek(4096)
+        file.write(b"\xff" * (store.path.stat().st_size - 4096))
+    reader = Store(store.path, create=False)
+    for read in (reader.rows, reader.finish_times, lambda: reader.metrics(0), lambda: reader.network(0)):
+        with pytest.raises(SearchError, match=r"history\.sqlite: is damaged: "):
+            read()
+    reader.close()

@@ -454,3 +454,24 @@ def test_what_is_no_json_is_not_written(value):
     builder.extras["a"] = value
     with pytest.raises(GraphError, match="extras and producer should hold JSON values only"):
         builder.build().to_json()
+
+
+def test_a_compressed_set_that_ends_too_soon_says_so_after_what_was_read(tmp_path):
+    path = tmp_path / "set.jsonl.gz"
+    save_set([from_json(VALID)] * 400, path)
+    path.write_bytes(path.read_bytes()[:-12])
+    reader = load_set(path)
+    assert next(reader).to_json() == from_json(VALID).to_json()
+    with pytest.raises(GraphError, match=r"set\.jsonl\.gz, after line \d+: cannot read: Compressed file ended before"):
+        list(reader)
+    path.write_bytes(path.read_bytes()[:12])
+    with pytest.raises(GraphError, match=r"set\.jsonl\.gz: cannot read: Compressed file ended before"):
+        list(load_set(path))
+
+
+def test_letters_of_all_languages_are_written_as_they_are(tmp_path):
+    graph = from_json(VALID).renamed("größer \u7db2 \U0001f9e0")
+    assert '"name": "größer \u7db2 \U0001f9e0"' in graph.to_json()
+    graph.save(tmp_path / "g.cg.json")
+    assert graph.name.encode() in (tmp_path / "g.cg.json").read_bytes()
+    assert load(tmp_path / "g.cg.json").name == graph.name

@@ -476,19 +476,19 @@ def _process_of(posterior: Posterior) -> AveragedGaussianProcess | None:
 
 
 def _check_state(directory: str | Path, known: Encodings, labels: NDArray[Any], predictor: Predictor) -> None:
+    """See to it that there is a row for each label, as wide as those that the predictor makes; that numbers are finite, `read_checkpoint` has seen to."""
     from cg_embed.checkpoint import CheckpointError
 
-    shapes = known.descriptors.shape == (len(labels), len(predictor.knowledge.names)) and len(known) == len(labels)
-    parts = (known.vectors is not None, known.neighbourhoods is not None) == (
-        predictor.embedding,
-        predictor.neighbourhoods,
-    )
-    if not (shapes and parts):
-        raise CheckpointError(f"{directory} does not hold the vectors that its settings ask for")
-    if not all(
-        np.isfinite(x).all() for x in (labels, known.descriptors, known.vectors, known.neighbourhoods) if x is not None
+    made = predictor._encoded([])
+    fits = labels.shape == (len(known),)
+    for own, new in (
+        (known.descriptors, made.descriptors),
+        (known.vectors, made.vectors),
+        (known.neighbourhoods, made.neighbourhoods),
     ):
-        raise CheckpointError(f"{directory} holds numbers that are not finite")
+        fits &= (None if own is None else own.shape) == (None if new is None else (len(known), *new.shape[1:]))
+    if not fits:
+        raise CheckpointError(f"{directory} does not hold the vectors that its settings ask for")
 
 
 def _key(pool: Sequence[Graph]) -> str:
