@@ -356,15 +356,10 @@ def _read(directory: str) -> Prior:
     config, arrays = read_checkpoint(directory, "prior")
     try:
         return prior_from(config, arrays)
-<<<<<<< HEAD
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
         raise PriorError(
             f"the prior in {directory} is damaged or of another release ({error!r:.120}); 'cg fit-prior' writes it anew"
         ) from None
-=======
-    except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
-        raise PriorError(f"the prior in {directory} is damaged: {error!r:.120}") from None
->>>>>>> h22b
 
 
 def shipped_directory() -> Path:
