@@ -1,14 +1,14 @@
 """What labels of other families say about networks of a family without labels.
 
-Every source family has an expert, what its labels taught: trees on the ranks of descriptors within a pool, trees on descriptors as they are, and linear
-effects. Which of them to listen to is told by the pool of networks that is to be ranked, without a label of it:
+Every source family has an expert, what its labels taught: a function of the ranks of descriptors within a pool, one of descriptors as they are, each half
+trees and half support vectors, and linear effects. Which of them to listen to is told by the pool of networks that is to be ranked, without a label of it:
 
 - *agreement*: rankings of a pool that come from different families err in different ways, so that their correlations with each other tell how well
   each of them does (`cg_predict.agreement`). The number of parameters, of multiply-accumulates and the flow of signal through all paths take
   part as rankings of their own;
 - *similarity*: where descriptors correlate with each other in the pool as in a family, what was learned there holds here;
-- *nearness*: trees on descriptors as they are know absolute sizes, and are heard where known networks of their family are near, measured by how far the pool's
-  networks are from each other;
+- *nearness*: experts on descriptors as they are know absolute sizes, and are heard where known networks of their family are near, measured by how far the
+  pool's networks are from each other;
 - *accord*: where parameters, multiply-accumulates and flow rank a pool alike, its networks differ by size above all.
 
 Nothing is learned from several families together, so any set of them is left out by not reading what they said. A checkpoint holds node arrays, matrices and
@@ -135,7 +135,7 @@ class Prior:
         return PooledPrior(self, pool, scale)
 
     def score(self, x: NDArray[np.floating[Any]]) -> Floats:
-        """The score of each network alone, (n,), higher is better: trees on descriptors of the families whose networks are near, and its size.
+        """The score of each network alone, (n,), higher is better: by the experts on descriptors of the families that are near, and its size.
 
         Args:
             x: descriptors in the order of ``names``, (n, d).
@@ -151,7 +151,7 @@ class Prior:
         return np.asarray(result + (shares * absolute).sum(axis=1) / shares.sum(axis=1), dtype=np.float64)
 
     def nearness_weight(self, table: str) -> float:
-        """The weight of a table's trees on descriptors where known networks are right there."""
+        """The weight of a table's expert on descriptors where known networks are right there."""
         return self.settings.zoo_weight if self.experts[table].zoo else self.settings.nearness_weight
 
     # --- how well known -----------------------------------------------------------------------------------------------
@@ -242,10 +242,10 @@ class PooledPrior:
         return [t for t, distance in self.distances.items() if distance < self._prior.settings.nearness_limit]
 
     def _nearness(self, table: str) -> float:
-        """How much a table's trees on descriptors count: ever less with the distance in spreads of the pool, and nothing from the limit on."""
+        """How much a near table's expert on descriptors counts: ever less with the distance in spreads of the pool, and nothing from the limit on."""
         settings, distance = self._prior.settings, self.distances[table]
         reach = settings.nearness_temperature * max(self._spread, 1e-9)
-        fading = max(0.0, 1.0 - (distance / settings.nearness_limit) ** 4)
+        fading = 1.0 - (distance / settings.nearness_limit) ** 4
         return float(self._prior.nearness_weight(table) * np.exp(-distance / reach) * fading)
 
     def _similarities(self, ranks: NDArray[np.float32]) -> dict[str, float]:

@@ -14,12 +14,12 @@ class Settings:
     Args:
         similarity_temperature: difference in similarity that divides an expert's weight by e.
         similarity_weight: of the experts weighted by it, times the greatest similarity, beside those weighted by agreement.
-        nearness_temperature: distance, in spreads of the pool, that divides the weight of trees on absolute descriptors by e.
-        nearness_weight: of such trees beside the rest, where known networks are right there.
+        nearness_temperature: distance, in spreads of the pool, that divides the weight of an expert on descriptors as they are by e.
+        nearness_weight: of such experts beside the rest, where known networks are right there.
         nearness_limit: distance beyond which they are not asked.
-        zoo_weight: in place of nearness_weight for the trees of a zoo, which know most kinds of networks.
+        zoo_weight: in place of nearness_weight for the expert of a zoo, which knows most kinds of networks.
         accord_weight: of the sizes where they rank the pool alike, times the square of their mean correlation.
-        size_weight: without a pool, weight of each of three sizes, in standard deviations over all families, beside such trees.
+        size_weight: without a pool, weight of each of three sizes, in standard deviations over all families, beside such experts.
         relevance_temperature: difference in similarity that divides by e how much a family's weights of features count in kernels.
         prior_labels: labels with every so many of which the share of the score without labels falls by e, before it is seen how well it tells them.
         exact_labels: labels up to which the Gaussian process is exact; beyond, trees learn what it leaves unexplained.

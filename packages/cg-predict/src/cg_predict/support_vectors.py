@@ -65,7 +65,7 @@ class SupportVectors:
 
     def predict(self, x: NDArray[np.floating[Any]]) -> Floats:
         """The function of features ``x``, (n, d), as (n,)."""
-        z = np.clip((np.asarray(x, dtype=np.float64)[:, self.columns] - self.centre) / self.spread, -_CLIP, _CLIP)
+        z = np.clip((x[:, self.columns].astype(np.float64) - self.centre) / self.spread, -_CLIP, _CLIP)
         near = squared_distances(z, self._points)
         near *= -self.rate
         value = np.exp(near, out=near) @ self.coefficients.astype(np.float64)
