@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import sys
 import warnings
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,11 @@ from torch import nn  # noqa: E402
 import cg_ir  # noqa: E402
 from cg_frontends.lowering.lowering import UnknownOperatorWarning  # noqa: E402
 from cg_frontends.pytorch import copy_weights, from_module  # noqa: E402
+
+sys.path.insert(0, str(Path(__file__).parent))
+from networks import Program  # noqa: E402
+
+sys.path.pop(0)
 
 
 class FNetMixing(nn.Module):
@@ -120,15 +127,6 @@ class ComplexLayers(nn.Module):
 
     def forward(self, x):
         return self.inner(torch.fft.fft(x)).abs()
-
-
-class Program(nn.Module):
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, *inputs):
-        return self.function(*inputs)
 
 
 def pairs(tensor):
