@@ -201,6 +201,7 @@ class PooledPrior:
 
     Attributes:
         weights: of each ranking, by name.
+        scores: of the pool's own networks, (m,).
         evidence: what is seen of the pool, see `cg_predict.trust.EVIDENCE`.
         expected: correlation with the labels that is to be expected.
     """
@@ -209,6 +210,7 @@ class PooledPrior:
         self._prior, self._scale = prior, scale
         self.weights: dict[str, float] = {}
         self.expected = 0.0
+        self.scores = np.zeros(len(pool))
         if not prior.experts:
             return
         pool = np.asarray(pool, dtype=np.float32)
@@ -232,7 +234,8 @@ class PooledPrior:
         self.weights = self._combined(views)
         score = self._sum(views)
         self._centre, self._deviation = float(score.mean()), max(float(score.std()), 1e-12)
-        self.evidence = self._evidence(views, score)
+        self.scores = (score - self._centre) / self._deviation
+        self.evidence = self._evidence(views)
         self.expected = prior.trust.expected(self.evidence)
 
     # --- which rankings count -----------------------------------------------------------------------------------------
@@ -312,9 +315,9 @@ class PooledPrior:
             for name in members
         }
 
-    def _evidence(self, views: Mapping[str, Floats], score: Floats) -> Floats:
+    def _evidence(self, views: Mapping[str, Floats]) -> Floats:
         """What tells how well the score will do, see `cg_predict.trust.EVIDENCE`."""
-        with_score = np.stack(list(views.values())) @ ((score - self._centre) / self._deviation) / len(score)
+        with_score = np.stack(list(views.values())) @ self.scores / len(self.scores)
         return np.array([float(np.mean(self.agreement)), max(self.similarity.values()), float(with_score.std())])
 
     # --- scores -------------------------------------------------------------------------------------------------------
