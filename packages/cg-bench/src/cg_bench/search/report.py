@@ -231,7 +231,7 @@ def _training_in_steps(rows: Sequence[Row]) -> list[str]:
     ]
     steps = ", ".join(map(str, training.STEPS))
     return [
-        f"Trainings compared after {steps} epochs, by all three methods by the training loss (`{TrainEvaluator.compare}`) before the last; one in three goes on.",
+        f"Trainings compared after {steps} epochs, before the last by the training loss (`{TrainEvaluator.compare}`); one in three goes on.",
         "Epochs are counted in whole trainings: the best accuracy among whole trainings after the epochs of so many; the methods that compare have half of",
         "the budget of those that end every training. The last column counts the seeds with which `halving` ended higher, equal ones by half, and the p-value",
         "of Wilcoxon's signed-rank test.",
