@@ -55,10 +55,7 @@ def _table(path: Path) -> _Table:
     try:
         reader = csv.reader(text.splitlines(), strict=True)
         header = [name.strip() for name in next(reader, [])]
-        rows = []
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                rows.append((reader.line_num, cells))
+        rows = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
     except csv.Error as error:
         raise SourceError(f"{path}: is no CSV text file: {error}") from None
     if len(header) == 1:
