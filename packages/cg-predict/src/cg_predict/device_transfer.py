@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve, solve_triangular
 
+from cg_predict.calibration import NINE_OF_TEN
 from cg_predict.time_sum import fit_coefficients, left_out
 
 __all__ = ["DeviceTransfer", "NearMachine"]
@@ -39,8 +40,6 @@ _CANDIDATES = 2000
 _BOTH, _POWER = 4, 4.0
 #: No view is known to be better than this, in logarithms.
 _LEAST_ERROR = 0.005
-#: Standard deviations on either side of the mean that hold nine of ten.
-_NINE_OF_TEN = 1.6449
 
 
 class _Combination(NamedTuple):
@@ -131,7 +130,7 @@ class DeviceTransfer:
         off = np.abs(_log(left_out(machines, ms)) - measured)
         errors = [np.median(rest) + _LEAST_ERROR for rest in (off, np.abs(self.near.left_out() - measured))]
         self.share = float(1.0 / (1.0 + (errors[0] / errors[1]) ** _POWER))
-        self._deviation = float(np.quantile(off, 0.9)) / _NINE_OF_TEN
+        self._deviation = float(np.quantile(off, 0.9)) / NINE_OF_TEN
 
     def predict(self, known: Floats) -> tuple[Floats, Floats]:
         """Mean and standard deviation of the logarithm of a measurement, (n,) each."""

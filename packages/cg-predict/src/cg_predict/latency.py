@@ -18,6 +18,7 @@ from cg_embed.checkpoint import CheckpointError, read_checkpoint, write_checkpoi
 from cg_embed.pretrained import Pretrained
 from cg_ir.errors import CgError
 from cg_ir.graph import Graph
+from cg_predict.calibration import NINE_OF_TEN
 from cg_predict.device_model import DeviceModel
 from cg_predict.device_transfer import DeviceTransfer, most_telling
 from cg_predict.estimator import Estimator
@@ -29,8 +30,6 @@ from cg_predict.threads import single_threaded
 __all__ = ["LatencyPredictor", "LatencyScorer", "known_devices"]
 
 Floats = NDArray[np.float64]
-#: Standard deviations on either side of the mean that hold nine of ten.
-_NINE_OF_TEN = 1.6449
 #: Logarithms of milliseconds that any machine and network have.
 _LARGEST_LOG = 100.0
 _DEVICES = {device.name: device for device in DEVICES}
@@ -161,7 +160,7 @@ class LatencyPredictor(Pretrained, Estimator):
             return (np.zeros(0), np.zeros(0), np.zeros(0)) if return_interval else np.zeros(0)
         if hasattr(self, "_transfer"):
             mean, deviation = self._transfer.predict(self._others(graphs))
-            half = _NINE_OF_TEN * deviation
+            half = NINE_OF_TEN * deviation
         else:
             columns, model = self._columns(graphs), known_devices()[self.device]
             mean, half = np.log(model.predict(columns)), model.half_width(columns)
@@ -266,4 +265,4 @@ class LatencyScorer:
         if not return_std:
             return -self._predictor.predict(graphs)
         ms, low, high = self._predictor.predict(graphs, return_interval=True)
-        return -ms, (high - low) / (2 * _NINE_OF_TEN)
+        return -ms, (high - low) / (2 * NINE_OF_TEN)

@@ -22,6 +22,7 @@ from cg_ir.files import atomic_path, write_text
 from cg_ir.graph import Graph
 from cg_ir.plugins import Prediction
 from cg_ir.terminal import fitting, plain_table
+from cg_predict.calibration import NINE_OF_TEN
 from cg_predict.metrics import spearman
 from cg_predict.targets import merge_duplicates
 
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
     from cg_ir.plugins import Scorer
 
 __all__ = ["Ranked", "Ranking", "left_out_correlation", "pool_weight", "rank", "scores_of"]
-
-#: Half the width of the interval that holds nine of ten normal variables, in standard deviations.
-NINE_OF_TEN = 1.6449
 
 #: Columns of text, and those that may be broken over several lines.
 _LEFT = ("#", "network", "nearest family", "nearest known network")
