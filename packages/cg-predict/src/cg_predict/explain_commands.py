@@ -131,11 +131,8 @@ def _compared(graphs: Sequence[Graph], scorer: Any) -> dict[str, Any]:
     from cg_predict.predictor import Predictor
     from cg_predict.properties import difference_by_property
 
-    rows = {
-        "parameters": [g.params for g in graphs],
-        "MACs": [g.macs for g in graphs],
-        "depth": [g.depth for g in graphs],
-    }
+    names = {"parameters": "params", "MACs": "macs", "depth": "depth"}
+    costs = {name: [getattr(graph, cost) for graph in graphs] for name, cost in names.items()}
     latency = {d: LatencyPredictor(d).predict(graphs).tolist() for d in LatencyPredictor().devices}
     try:
         probability: float | None = probability_better(scorer, graphs[0], graphs[1])
@@ -146,12 +143,8 @@ def _compared(graphs: Sequence[Graph], scorer: Any) -> dict[str, Any]:
         {"property": s.name, "contribution": s.contribution, "error": s.error, "first": s.first, "second": s.second}
         for s in shares
     ]
-    return {
-        "probability_first_is_better": probability,
-        "properties": properties,
-        "costs": rows,
-        "latency_ms": latency,
-    }
+    found = {"probability_first_is_better": probability, "properties": properties}
+    return {**found, "costs": costs, "latency_ms": latency}
 
 
 def _print(row: dict[str, Any]) -> None:
@@ -245,20 +238,17 @@ def improve(
         scores = np.asarray(made.predict([graph, *(change.graph for change in kept)]), dtype=float)
     best = np.argsort(-scores[1:], kind="stable")[:show].tolist()
     latencies = [bound for bound in bounds if bound.metric.startswith("latency@")]
-    rows = [
-        {
-            "change": kept[j].arch,
-            "what": kept[j].what,
-            "gain": float(scores[1 + j] - scores[0]),
-            "score": float(scores[1 + j]),
-            "parameters": kept[j].graph.params,
-            "macs": kept[j].graph.macs,
-            **{bound.metric: bound.cost(kept[j].graph) for bound in latencies},
-        }
-        for j in best
-    ]
-    own = {"parameters": graph.params, "macs": graph.macs, **{bound.metric: bound.cost(graph) for bound in latencies}}
-    document = {"source": source, "score": float(scores[0]), **own, "considered": len(kept), "changes": rows}
+
+    def costs(network: Graph) -> dict[str, float]:
+        own = {bound.metric: bound.cost(network) for bound in latencies}
+        return {"parameters": network.params, "macs": network.macs, **own}
+
+    rows = []
+    for change, score in ((kept[j], float(scores[1 + j])) for j in best):
+        gain = {"gain": score - float(scores[0]), "score": score}
+        rows.append({"change": change.arch, "what": change.what, **gain, **costs(change.graph)})
+    head = {"source": source, "score": float(scores[0]), **costs(graph)}
+    document = {**head, "considered": len(kept), "changes": rows}
     if output is not None:
         from cg_predict.explanation_page import save_changes
 
@@ -301,14 +291,7 @@ class _Change(NamedTuple):
 
 
 #: What the letters of sites change.
-_WORDS = {
-    "k": "kernel",
-    "w": "width times",
-    "g": "groups",
-    "a": "activation",
-    "h": "heads",
-    "d": "depth",
-}
+_WORDS = {"k": "kernel", "w": "width times", "g": "groups", "a": "activation", "h": "heads", "d": "depth"}
 
 
 def _changes(graph: Graph) -> list[_Change]:
