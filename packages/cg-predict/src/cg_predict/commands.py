@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from cg_ir import get_scorer, get_space
+from cg_ir import get_space
 from cg_ir.calls import arguments_of, is_call
 from cg_ir.commands import reading_options
 from cg_ir.errors import CgError, SourceError
 from cg_ir.files import write_text
 from cg_ir.graph import Graph
+from cg_ir.scoring import scorer_without
 from cg_ir.sources import Reading
 from cg_ir.terminal import EXISTING_FILE, EXISTING_FOLDER, NEW_FILE, NEW_FOLDER, json_option, say_written, table_console
 from cg_predict.labels import Labels, callable_of, read_labels, sources_in
@@ -45,7 +46,7 @@ _metric_option = click.option("--metric", help="Column of the labels; the first 
 def scorer_named(name: str, exclude: Sequence[str], warn: bool = False) -> Any:
     """A scorer by name that did not learn from some families, which are told where the predictor never learned from them."""
     if name != "predictor":
-        return get_scorer(name, exclude=exclude) if exclude else get_scorer(name)
+        return scorer_without(name, exclude)
     from cg_predict.predictor import Predictor
 
     made = Predictor(exclude=tuple(exclude), warn=warn)
