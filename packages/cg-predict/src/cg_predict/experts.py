@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,7 @@ class Expert:
 
     Args:
         family: that ``exclude`` names.
-        relative: of ranks of descriptors within a pool.
+        relative: of ranks of descriptors, within a pool or among known networks of the family.
         absolute: of descriptors as they are.
         effects: of descriptors standardised over a pool.
         correlations: of ranks of descriptors with each other in the family, (d, d).
@@ -88,6 +89,19 @@ class Expert:
     names: tuple[str, ...]
     relevance: Mapping[str, NDArray[np.floating[Any]]]
     zoo: bool = False
+
+    @cached_property
+    def scale(self) -> PoolScale:
+        """Of the known networks."""
+        return PoolScale(self.known)
+
+    def anchored(self, x: NDArray[np.floating[Any]]) -> Floats:
+        """What is said of networks, (n,), by their ranks among the known ones of the family.
+
+        Args:
+            x: descriptors, (n, d).
+        """
+        return self.relative.predict(self.scale.ranks(x))
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Compact arrays by name; the inverse of `from_arrays`."""
