@@ -27,8 +27,6 @@ from cg_predict.labels import Labels, callable_of, read_labels, sources_in
 if TYPE_CHECKING:
     from cg_predict.ranking import Ranked, Ranking
 
-__all__ = ["exclude_option", "fit", "rank", "scorer_named", "scorer_option"]
-
 #: Networks sampled from a named space to make a pool.
 _SAMPLED = 256
 #: File in a saved model that says how its networks were read.

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from cg_ir.graph import Graph
 
-__all__ = ["Cost"]
-
 
 class Cost:
     """A cost of the operators that reach the output.

@@ -19,8 +19,6 @@ from cg_predict.roofline import COLUMNS, sums
 from cg_predict.time_sum import fit_coefficients
 from cg_predict.trees import Forest
 
-__all__ = ["DeviceModel"]
-
 Floats = NDArray[np.float64]
 
 #: Trees, and the least number of networks in a leaf.

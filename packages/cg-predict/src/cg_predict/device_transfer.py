@@ -21,8 +21,6 @@ from scipy.linalg import cho_solve, solve_triangular
 from cg_predict.calibration import NINE_OF_TEN
 from cg_predict.time_sum import fit_coefficients, left_out
 
-__all__ = ["DeviceTransfer", "NearMachine"]
-
 Floats = NDArray[np.float64]
 
 _CONSTANT = 5.0  # e-folds that a machine may be faster or slower

@@ -24,8 +24,6 @@ from cg_ir.errors import CgError
 from cg_ir.graph import Graph
 from cg_predict.around import Narrower
 
-__all__ = ["Explanation", "explain", "explain_narrower", "explain_parts", "operator_falls", "shapley"]
-
 Floats = NDArray[np.float64]
 _EXACT = 8
 #: Orders that are drawn, half of them the reverse of the others.

@@ -21,8 +21,6 @@ from cg_ir.sources import Reading
 from cg_ir.terminal import NEW_FILE, NEW_FOLDER, json_option, plain_table, say_written, table_console
 from cg_predict.commands import exclude_option, scorer_named, scorer_option
 
-__all__ = ["explain", "improve"]
-
 _BOUND = re.compile(r"\s*([\w@.]+)\s*(<=|<)\s*(\S+)\s*")
 
 

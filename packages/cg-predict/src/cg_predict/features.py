@@ -16,8 +16,6 @@ from cg_ir import identity
 from cg_ir.graph import Graph
 from cg_predict.targets import check_graphs
 
-__all__ = ["CachedEncoder", "Encoder", "descriptors", "distinct", "fingerprint", "neighbourhoods", "path_vectors"]
-
 #: Vectors kept, at about 2 kB each.
 CAPACITY = 150_000
 

@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     Batch = tuple[GraphBatch, Tensor]
     Scale = tuple[Tensor, Tensor]
 
-__all__ = ["FineTunedPredictor", "KGNNPredictor"]
-
 Sources = Mapping[str, tuple[Sequence[Graph], ArrayLike]]
 
 

@@ -14,8 +14,6 @@ from cg_ir.errors import CgError, SourceError
 from cg_ir.graph import Graph
 from cg_ir.sources import Reading
 
-__all__ = ["Labels", "callable_of", "read_labels", "sources_in"]
-
 _SPREADSHEETS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # .xlsx and .ods, .xls
 
 

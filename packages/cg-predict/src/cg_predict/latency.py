@@ -27,8 +27,6 @@ from cg_predict.roofline import IDEAL, ideal, roofline
 from cg_predict.targets import check_graphs, check_labels
 from cg_predict.threads import single_threaded
 
-__all__ = ["LatencyPredictor", "LatencyScorer", "known_devices"]
-
 Floats = NDArray[np.float64]
 #: Logarithms of milliseconds that any machine and network have.
 _LARGEST_LOG = 100.0

@@ -19,8 +19,6 @@ from cg_ir.measurement import RUNTIMES, measure
 from cg_ir.sources import Reading
 from cg_ir.terminal import EXISTING_FILE, NEW_FILE, json_option, plain_table, say_written, table_console
 
-__all__ = ["latency"]
-
 #: What one's own machine is called.
 _OWN = "this machine"
 

@@ -24,8 +24,6 @@ from cg_ir.graph import Graph
 from cg_ir.plugins import BenchmarkTable
 from cg_predict.roofline import COLUMNS, roofline
 
-__all__ = ["DEVICES", "Device", "Measured", "read_measured"]
-
 Floats = NDArray[np.float64]
 TIMM, CELLS = "timm_latency.csv.gz", "nb201_hardware_cifar10.csv.gz"
 #: Cells of NAS-Bench-201 that are read, a seeded sample.

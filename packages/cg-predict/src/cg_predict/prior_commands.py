@@ -10,8 +10,6 @@ import click
 from cg_ir.errors import CgError
 from cg_ir.terminal import EXISTING_FILE, EXISTING_FOLDER, NEW_FOLDER, json_option, say_written
 
-__all__ = ["fit_prior"]
-
 
 @click.command("fit-prior")
 @click.option(

@@ -23,8 +23,6 @@ from cg_predict.features import descriptors
 from cg_predict.posterior import NoLabels
 from cg_predict.predictor import Predictor
 
-__all__ = ["Relative", "Share", "difference_by_property", "nearest_known", "property_of", "property_values"]
-
 Floats = NDArray[np.float64]
 
 #: Properties by patterns of the descriptors' names; the first that fits holds.

@@ -26,8 +26,6 @@ try:
 except ImportError:  # pragma: no cover - the tests of this package alone run without torch
     raise MissingExtra("cg-predict", "torch", "zero-cost proxies") from None
 
-__all__ = ["KINDS", "Proxy"]
-
 #: Elements of a batch of inputs: 32 CIFAR images, 2 of ImageNet's size at least.
 _ELEMENTS = 32 * 3 * 32 * 32
 _WEIGHTED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)

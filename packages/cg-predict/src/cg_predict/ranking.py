@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
     from cg_ir.plugins import Scorer
 
-__all__ = ["Ranked", "Ranking", "left_out_correlation", "pool_weight", "rank", "scores_of"]
-
 #: Columns of text, and those that may be broken over several lines.
 _LEFT = ("#", "network", "nearest family", "nearest known network")
 _FOLDED = ("network", "nearest known network")

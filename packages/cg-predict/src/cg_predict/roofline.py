@@ -26,8 +26,6 @@ from cg_ir.batching import Batch, ranges
 from cg_ir.graph import Graph
 from cg_ir.operators import OPERATORS, operator_code
 
-__all__ = ["COLUMNS", "IDEAL", "KINDS", "ideal", "roofline", "sums"]
-
 Floats = NDArray[np.float64]
 
 KINDS = (

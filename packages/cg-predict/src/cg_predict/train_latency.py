@@ -18,8 +18,6 @@ from cg_predict.device_model import DeviceModel
 from cg_predict.latency import shipped_directory
 from cg_predict.latency_tables import Measured, read_measured
 
-__all__ = ["folds", "left_out", "train"]
-
 Floats = NDArray[np.float64]
 #: Networks of NAS-Bench-201 that a device learns from.
 _SAMPLE = 1000
