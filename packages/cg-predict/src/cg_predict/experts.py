@@ -225,14 +225,14 @@ def representatives(x: NDArray[np.floating[Any]], count: int) -> NDArray[np.intp
 
 
 def rank_correlations(ranks: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-    """Correlations of rank features, (d, d); rows and columns of constant features are zero.
+    """Correlations of rank features about the middle of those ranked among, (d, d): cosines, not less the mean. Rows and columns of features that are in the middle throughout are zero.
 
     Args:
         ranks: from -1/2 to 1/2 within a family or pool, (n, d); 0 where a feature is constant.
     """
     z = np.asarray(ranks, dtype=np.float32)
-    deviation = z.std(axis=0)
-    scaled = np.asarray(z / np.where(deviation > 0, deviation, 1.0), dtype=np.float32)
+    size = np.sqrt(np.mean(z**2, axis=0))
+    scaled = np.asarray(z / np.where(size > 0, size, 1.0), dtype=np.float32)
     return np.asarray(scaled.T @ scaled / np.float32(len(z)), dtype=np.float32)
 
 

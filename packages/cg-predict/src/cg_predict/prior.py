@@ -261,7 +261,7 @@ class PooledPrior:
     def _similarities(self, ranks: NDArray[np.float32], asked: NDArray[np.float32]) -> dict[str, float]:
         """How similar each table is to the pool, from -1 to 1: the correlation, over pairs of descriptors that vary in both, of their rank correlations.
 
-        Ranks in the pool are taken within it and among known networks of the table, where those outside of its range are alike: the mean of the two.
+        Ranks in the pool are taken within it and among known networks of the table, about whose middle the pool may well lie to one side: the mean of the two.
         """
         compared = np.array([not name.startswith("pairs/") for name in self._prior.names])
         within = rank_correlations(np.where(compared, ranks, np.float32(0)))

@@ -30,7 +30,7 @@ class Settings:
         selected: mean score without labels, in deviations of the pool, from which on labelled networks count as selected for being good.
     """
 
-    similarity_temperature: float = 0.025
+    similarity_temperature: float = 0.035
     anchored_weight: float = 4.0
     width_power: float = 3.0
     nearness_temperature: float = 0.5
