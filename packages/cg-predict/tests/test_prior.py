@@ -230,7 +230,7 @@ def by_definition(prior: Prior, pool: np.ndarray) -> tuple[np.ndarray, dict[str,
     heard = [standard(anchored[t]) for t in share]
     rankings = np.stack([*relative.values(), *heard, *absolute.values(), effects, *sizes])
     apart = float((rankings @ standard(score) / len(pool)).std())
-    return standard(score), similarity, np.array([agreement.mean(), apart, distances.min(), accord])
+    return standard(score), similarity, np.array([agreement.mean(), apart, np.sort(distances)[:3].mean(), accord])
 
 
 def far_away() -> np.ndarray:

@@ -225,7 +225,7 @@ def representatives(x: NDArray[np.floating[Any]], count: int) -> NDArray[np.intp
 
 
 def rank_correlations(ranks: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-    """Correlations of rank features about the middle of those ranked among, (d, d): cosines, not less the mean. Rows and columns of features that are in the middle throughout are zero.
+    """Correlations of rank features about the middle of those ranked among, (d, d): cosines. Of features that are in the middle throughout they are zero.
 
     Args:
         ranks: from -1/2 to 1/2 within a family or pool, (n, d); 0 where a feature is constant.

@@ -42,8 +42,8 @@ __all__ = ["PooledPrior", "Prior", "PriorError", "load_prior", "prior_from", "sh
 Floats = NDArray[np.float64]
 #: Rankings by size that take part beside the experts: parameters, multiply-accumulates, flow of signal.
 SIZES = ("plain/log_params", "plain/log_macs", "paths/flow/log_weight")
-#: Networks of a pool that stand for it where distances are taken.
-_ASKED = 256
+#: Networks of a pool that stand for it where distances are taken, and families whose distance tells how much to expect.
+_ASKED, _NEAREST = 256, 3
 
 
 class PriorError(CgError):
@@ -344,8 +344,9 @@ class PooledPrior:
     def _evidence(self, views: Mapping[str, Floats]) -> Floats:
         """What tells how well the score will do, see `cg_predict.trust.EVIDENCE`."""
         with_score = np.stack(list(views.values())) @ self.scores / len(self.scores)
+        nearest = sorted(self.distances.values())[:_NEAREST]
         return np.array(
-            [float(np.mean(self.agreement)), float(with_score.std()), min(self.distances.values()), self._accord(views)]
+            [float(np.mean(self.agreement)), float(with_score.std()), float(np.mean(nearest)), self._accord(views)]
         )
 
     # --- scores -------------------------------------------------------------------------------------------------------
