@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cg_evolve.graph_space import GraphSpace
-from cg_ir import ArchError, Graph, GraphBuilder, SourceError, get_space
+from cg_ir import ArchError, Graph, GraphBuilder, OptionError, SourceError, get_space, graph_of
 
 
 def conv(b: GraphBuilder, x: int, channels: int, kernel: int = 3, **attrs: object) -> int:
@@ -327,6 +327,16 @@ def test_mistakes(tmp_path: Path) -> None:
     residual_network().save(tmp_path / "net.cg.json")
     with pytest.raises(SourceError, match="edits should be a number"):
         GraphSpace(str(tmp_path / "net.cg.json"), edits="many")
+    for text, message in (
+        ("graph?fil=net.cg.json", "there is no 'fil', did you mean 'file'"),
+        ("graph?file=own.py:make?width=8&depth=1", "there is no 'depth', .*'&' ends the option 'file'"),
+    ):
+        with pytest.raises(OptionError, match=message):
+            get_space(text)
+    with pytest.raises(
+        SourceError, match=r"a search space and no network of it; the network itself is own\.py:make\?width=8&depth=1"
+    ):
+        graph_of("graph?file=own.py:make?width=8&depth=1")
     b = GraphBuilder("fixed")
     b.output(b.add("Exp", b.input((1, 3))))
     b.build().save(tmp_path / "fixed.cg.json")
