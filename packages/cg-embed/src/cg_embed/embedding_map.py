@@ -60,10 +60,10 @@ class EmbeddingMap:
         size = 30.0 if count < 300 else 14.0 if count < 2000 else 6.0
         figure = Figure(figsize=(6.4, 4.4), layout="constrained")
         axes = figure.add_subplot(xticks=[], yticks=[])
-        points = axes.scatter(
-            *self.positions.T, c=colours, s=size, cmap=colormaps["viridis"].with_extremes(bad=(0, 0, 0, 0)), plotnonfinite=True,
-            edgecolors="#888888", linewidths=0.4, gid="networks",
-        )  # fmt: skip
+        x, y = self.positions.T
+        scale = colormaps["viridis"].with_extremes(bad=(0, 0, 0, 0))
+        points = axes.scatter(x, y, size, colours, cmap=scale, plotnonfinite=True, linewidths=0.4, edgecolors="#888888")
+        points.set_gid("networks")
         if self.values is not None:
             figure.colorbar(points).set_label(self.label, parse_math=False)
         shares = f": {self.explained[0]:.0%} and {self.explained[1]:.0%} of the variance" if self.explained else ""

@@ -146,7 +146,7 @@ def _read_genotype(nodes: Sequence[Any]) -> list[Any]:
     try:
         found = {(source, target): op for target, edges in enumerate(nodes, 1) for op, source in edges}
     except (TypeError, ValueError):
-        found = {None: None}
+        found = {(None, 0): None}
     if not found.keys() <= set(EDGES):
         raise ArchError(f"the nodes of a nb201 genotype hold pairs (operator, source), not {nodes!r:.120}")
     missing = ", ".join(f"{i}-{j}" for i, j in EDGES if (i, j) not in found)
