@@ -52,12 +52,7 @@ def test_fronts_lie_under_the_bound_and_rows_say_their_volume(tmp_path: Path, mo
     rows = Rows(tmp_path / "results.csv")
     said = list(fronts.run_fronts(tmp_path, rows, ("random", "nsga2"), 1, "counts", quick=False))
     assert said[0] == "mobilenetv3: the scorer is fitted to 77 sub-networks"
-    assert [(r["method"], r["seed"]) for r in rows.rows] == [
-        ("random", "0"),
-        ("random", "1"),
-        ("nsga2", "0"),
-        ("nsga2", "1"),
-    ]
+    assert [(r["method"], r["seed"]) for r in rows.rows] == [("random", "0"), ("nsga2", "0")]
     for row in rows.rows:
         front = fronts.read_front(row)
         assert (row["task"], row["evaluations"], row["networks"]) == ("mobilenetv3 under 300 M", "20", "77")
