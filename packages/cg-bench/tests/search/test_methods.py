@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cg_bench.search.methods import FRONT_METHODS, GUIDED, HALVING, TABLE_METHODS, make_method
+from cg_bench.search.methods import FRONT_METHODS, HALVING, TABLE_METHODS, make_method
 from cg_evolve.algorithms import ALGORITHMS, RandomSearch
 from cg_evolve.algorithms.halving import SuccessiveHalving
 from cg_evolve.algorithms.hyperband import Hyperband
