@@ -35,7 +35,7 @@ def sampled(name, count):
 def test_a_pool_is_seen_to_be_like_its_own_family(name):
     x = descriptors().encode(sampled(name, 200))
     among = load_prior().among(x, PoolScale(x))
-    assert among.similarity[name] > 0.65
+    assert among.similarity[name] > 0.5
     assert among.similarity[name] > np.sort(list(among.similarity.values()))[-3]
     assert among.distances[name] == min(among.distances.values())
     one = np.repeat(x[:1], 5, axis=0)
@@ -45,7 +45,7 @@ def test_a_pool_is_seen_to_be_like_its_own_family(name):
 def test_what_is_to_be_expected_falls_far_from_all_that_is_known():
     transformers = sampled("autoformer", 100)
     known = Predictor().expected_correlation(transformers)
-    assert known > 0.8
+    assert known > 0.7
     assert Predictor(exclude=("autoformer", "timm")).expected_correlation(transformers) < known - 0.1
     mixed = [network for name in ("autoformer", "metaqnn", "nb301") for network in sampled(name, 30)]
     far = Predictor(exclude=("timm", "nb101", "autoformer"))

@@ -23,7 +23,7 @@ NAMES = (*SIZES, "signal/a", "signal/b", "pairs/c")
 #: Families by table: the first three share cells with each other, the last is a zoo.
 TABLES = {"nb201": "nb201", "transnas micro": "transnas", "transnas macro": "transnas", "timm": "timm"}
 SETTINGS = Settings(
-    similarity_temperature=0.3, similarity_weight=2.0, nearness_temperature=0.7, nearness_weight=3.0, zoo_weight=5.0,
+    similarity_temperature=0.3, anchored_weight=2.0, width_power=1.5, nearness_temperature=0.7, nearness_weight=3.0, zoo_weight=5.0,
     nearness_limit=2.0, accord_weight=1.5, size_weight=0.6, relevance_temperature=0.4,
 )  # fmt: skip
 
@@ -54,7 +54,8 @@ def expert(family: str, seed: int) -> Expert:
 
 def small_prior(**changes: Any) -> Prior:
     rows = [
-        (f, 0.2 + 0.1 * i, 0.5 - 0.1 * i, 0.1 * i, 0.2) for i, f in enumerate(("nb201", "timm", "nb201", "transnas"))
+        (f, 0.2 + 0.1 * i, 0.5 - 0.1 * i, 0.1 * i, 0.2, 0.9 - 0.2 * i)
+        for i, f in enumerate(("nb201", "timm", "nb201", "transnas"))
     ]
     prior = Prior(
         NAMES, {t: expert(f, i) for i, (t, f) in enumerate(TABLES.items())}, np.full(6, 1.0), np.full(6, 2.0), ("nb101",),
@@ -131,23 +132,29 @@ def test_the_nearest_known_networks_are_named() -> None:
     assert small_prior(experts={}).nearest(networks(2)) == [[], []]
 
 
-def test_alone_a_network_is_scored_by_its_size_and_by_the_trees_of_near_families() -> None:
+def said(e: Expert, x: np.ndarray) -> np.ndarray:
+    """What an expert says of networks, each alone: of descriptors as they are, and of ranks among the known ones of its family."""
+    ranks = PoolScale(np.asarray(e.known)).ranks(x)
+    return np.asarray(e.absolute.predict(x) + e.relative.predict(ranks))
+
+
+def test_alone_a_network_is_scored_by_its_size_and_by_the_experts_of_near_families() -> None:
     prior, x = small_prior(), networks(8)
     distances, _ = prior.distances(x)
     weight = np.exp(-distances / 0.7) * [3.0, 3.0, 3.0, 5.0]
-    absolute = np.stack([e.absolute.predict(x) for e in prior.experts.values()], axis=1)
+    absolute = np.stack([said(e, x) for e in prior.experts.values()], axis=1)
     sizes = np.clip((x[:, :3].astype(float) - 1.0) / 2.0, -3, 3).sum(axis=1)
     expected = 0.6 * sizes + (weight * absolute).sum(axis=1) / weight.sum(axis=1)
     np.testing.assert_allclose(prior.score(x), expected, rtol=1e-4, atol=1e-5)
-    assert prior.score(np.full((1, 6), 1e9))[0] == pytest.approx(0.6 * 9 + absolute_far(prior), rel=1e-3)
+    assert prior.score(np.full((1, 6), 1e9))[0] == pytest.approx(0.6 * 9 + said_far(prior), rel=1e-3)
     assert small_prior(experts={}).score(x).tolist() == [0.0] * 8
 
 
-def absolute_far(prior: Prior) -> float:
-    """What the trees say far from everything, where exponentials alone would all be zero."""
+def said_far(prior: Prior) -> float:
+    """What the experts say far from everything, where exponentials alone would all be zero."""
     far = np.full((1, 6), 1e9)
     weight = np.exp(-prior.distances(far)[0][0] / 0.7) * [3.0, 3.0, 3.0, 5.0]
-    return float(weight @ [e.absolute.predict(far)[0] for e in prior.experts.values()] / weight.sum())
+    return float(weight @ [said(e, far)[0] for e in prior.experts.values()] / weight.sum())
 
 
 # --- in a pool ---------------------------------------------------------------------------------------------------------
@@ -155,6 +162,20 @@ def absolute_far(prior: Prior) -> float:
 
 def standard(values: np.ndarray) -> np.ndarray:
     return (values - values.mean()) / values.std()
+
+
+def spread_of(prior: Prior, x: np.ndarray) -> float:
+    """The root mean square, over descriptors, of the networks' distances from their mean."""
+    z = np.clip((x.astype(float) - prior.centre) / prior.spread, -3, 3)
+    return float(np.sqrt(np.mean(z.var(axis=0))))
+
+
+def alike(ranks: np.ndarray, theirs: np.ndarray) -> float:
+    """The correlation of cosines over the pairs of descriptors that vary in both; those of pairs are not compared."""
+    varies = [i for i in range(5) if ranks[:, i].any() and i != 3]
+    unit = ranks.astype(float) / np.maximum(np.linalg.norm(ranks, axis=0), 1e-9)
+    pairs = np.array([(unit[:, i] @ unit[:, j], theirs[i, j]) for k, i in enumerate(varies) for j in varies[k + 1 :]])
+    return float(np.corrcoef(pairs.T)[0, 1]) if len(pairs) > 1 else 0.0
 
 
 def by_definition(prior: Prior, pool: np.ndarray) -> tuple[np.ndarray, dict[str, float], np.ndarray]:
@@ -175,25 +196,25 @@ def by_definition(prior: Prior, pool: np.ndarray) -> tuple[np.ndarray, dict[str,
     agreement = agreement_weights(np.stack(voices))
     score = standard(agreement @ np.stack(voices)) * 1.0
 
-    with np.errstate(invalid="ignore"):
-        own = np.corrcoef(ranks.T)
-    similarity = {}
-    for table, e in prior.experts.items():
-        pairs = [
-            (own[i, j], e.correlations[i, j])
-            for i in range(5) for j in range(i + 1, 5) if scale.varies[i] and scale.varies[j] and 3 not in (i, j)
-        ]  # fmt: skip
-        similarity[table] = float(np.corrcoef(np.array(pairs).T)[0, 1]) if len(pairs) > 1 else 0.0
-    best = max(similarity.values())
-    similar = np.sum([np.exp(similarity[t] / settings.similarity_temperature) * relative[t] for t in relative], axis=0)
-    score = score + settings.similarity_weight * max(best, 0.0) * similar / similar.std()
-
-    z = np.clip((pool.astype(float) - prior.centre) / prior.spread, -3, 3)
-    spread = float(np.sqrt(np.mean(z.var(axis=0))))
     asked = np.linspace(0, len(pool) - 1, min(len(pool), 256)).astype(int)
+    similarity, anchored, spreads = {}, {}, {}
+    for table, e in prior.experts.items():
+        home = PoolScale(np.asarray(e.known))
+        within, among = ranks, home.ranks(pool[asked])
+        similarity[table] = (alike(within, e.correlations) + alike(among, e.correlations)) / 2
+        anchored[table] = np.asarray(e.relative.predict(home.ranks(pool)))
+        spreads[table] = spread_of(prior, np.asarray(e.known))
+    spread, best = spread_of(prior, pool), max(similarity.values())
+    share = {t: np.exp((s - best) / settings.similarity_temperature) for t, s in similarity.items()}
+    share = {t: w for t, w in share.items() if w > 0.01 and anchored[t].std() > 1e-9}
+    if share:
+        wide = sum(w * min(1.0, spreads[t] / spread) ** settings.width_power for t, w in share.items())
+        total = np.sum([w * (anchored[t] - anchored[t].mean()) for t, w in share.items()], axis=0)
+        score = score + settings.anchored_weight * wide / sum(share.values()) * total / total.std()
+
     absolute = {}
-    for column, (table, e) in enumerate(prior.experts.items()):
-        distance = float(np.median(prior.distances(pool[asked])[0][:, column]))
+    distances = np.median(prior.distances(pool[asked])[0], axis=0)
+    for distance, (table, e) in zip(distances, prior.experts.items(), strict=True):
         if distance < settings.nearness_limit:
             absolute[table] = standard(e.absolute.predict(pool))
             weight = settings.zoo_weight if e.zoo else settings.nearness_weight
@@ -201,13 +222,15 @@ def by_definition(prior: Prior, pool: np.ndarray) -> tuple[np.ndarray, dict[str,
             score = (
                 score + weight * np.exp(-distance / (settings.nearness_temperature * spread)) * fading * absolute[table]
             )
+    accord = 0.0
     if len(sizes) > 1:
         accord = float(np.mean([spearman(a, b) for i, a in enumerate(sizes) for b in sizes[i + 1 :]]))
         total = np.sum(sizes, axis=0)
         score = score + settings.accord_weight * max(accord, 0.0) ** 2 * total / total.std()
-    rankings = np.stack([*relative.values(), *absolute.values(), effects, *sizes])
+    heard = [standard(anchored[t]) for t in share]
+    rankings = np.stack([*relative.values(), *heard, *absolute.values(), effects, *sizes])
     apart = float((rankings @ standard(score) / len(pool)).std())
-    return standard(score), similarity, np.array([agreement.mean(), best, apart])
+    return standard(score), similarity, np.array([agreement.mean(), apart, np.sort(distances)[:3].mean(), accord])
 
 
 def far_away() -> np.ndarray:
@@ -239,25 +262,23 @@ def test_in_a_pool_the_score_is_the_sum_that_is_told(which: str) -> None:
     assert any(name.startswith("absolute") for name in among.weights) == (which != "far away")
 
 
-def test_where_no_family_is_alike_none_is_heard_for_being_so() -> None:
+def test_a_family_is_as_much_like_a_pool_as_ranks_in_it_and_among_its_own_networks_go_together_as_there() -> None:
     pool = networks(60)
     own = np.corrcoef(PoolScale(pool).ranks(pool).T)
-    opposite = {t: replace(e, correlations=2 * np.eye(6) - own) for t, e in small_prior().experts.items()}
-    prior = small_prior(experts=opposite)
-    among = prior.among(pool, PoolScale(pool))
-    assert list(among.similarity.values()) == pytest.approx([-1.0] * 4)
-    other = small_prior(experts=opposite, settings=replace(SETTINGS, similarity_weight=9.0))
-    np.testing.assert_array_equal(among.score(pool), other.among(pool, PoolScale(pool)).score(pool))
-    nothing = {t: replace(e, correlations=np.zeros((6, 6))) for t, e in prior.experts.items()}
-    silent = small_prior(experts=nothing).among(pool, PoolScale(pool))
-    assert set(silent.similarity.values()) == {0.0}
+    alike = {t: replace(e, correlations=own, known=pool) for t, e in small_prior().experts.items()}
+    among = small_prior(experts=alike).among(pool, PoolScale(pool))
+    assert list(among.similarity.values()) == pytest.approx([1.0] * 4)
+    constant = {t: replace(e, known=np.full((5, 6), 1e3)) for t, e in alike.items()}  # says nothing of any network
+    silent = small_prior(experts=constant).among(pool, PoolScale(pool))
+    assert list(silent.similarity.values()) == pytest.approx([0.5] * 4)
+    assert not any(name.startswith("anchored") for name in silent.weights)
 
 
 def test_equal_networks_and_no_families_have_no_ranking() -> None:
     one = np.repeat(networks(1), 6, axis=0)
     among = small_prior().among(one, PoolScale(one))
     assert among.weights == {}
-    assert among.evidence.tolist() == [0.0, 0.0, 0.0]
+    assert among.evidence.tolist() == [0.0, 0.0, 0.0, 0.0]
     assert (among.expected, among.score(networks(3)).tolist()) == (0.0, [0.0] * 3)
     pool = networks(20)
     nobody = small_prior(experts={}).among(pool, PoolScale(pool))

@@ -27,14 +27,15 @@ _LABELS = (10, 50, 100)
 
 #: What each number of `cg_predict.settings.Settings` is replaced by: a value that takes its part away, or one far off.
 CHANGED: dict[str, float] = {
-    "similarity_temperature": 10.0, "similarity_weight": 0.0, "relevance_temperature": 10.0, "accord_weight": 0.0,
+    "similarity_temperature": 10.0, "anchored_weight": 0.0, "width_power": 0.0, "relevance_temperature": 10.0, "accord_weight": 0.0,
     "nearness_temperature": 1.0, "nearness_weight": 0.0, "nearness_limit": 3.0, "zoo_weight": 18.0, "prior_labels": 10.0, "temper": 1.0,
     "draws": 16, "calibration_labels": 0.0, "selected": 1e9,
 }  # fmt: skip
 #: Numbers that take part without labels.
 _UNLABELLED = (
     "similarity_temperature",
-    "similarity_weight",
+    "anchored_weight",
+    "width_power",
     "nearness_temperature",
     "nearness_weight",
     "nearness_limit",

@@ -30,13 +30,14 @@ def distinct(graphs: Sequence[Graph]) -> tuple[list[int], NDArray[np.intp]]:
     Returns:
         where each of them comes first, and the place of each graph in this list, (len(graphs),).
     """
-    written: dict[tuple[Any, ...], int] = {}
-    spelling = [written.setdefault(_written(graph), i) for i, graph in enumerate(graphs)]
+    written: dict[Hashable, int] = {}
+    spelling = [written.setdefault(graph.facts.get("hash") or _written(graph), i) for i, graph in enumerate(graphs)]
     firsts = list(written.values())
+    hashes = dict(zip(firsts, hash_all([graphs[i] for i in firsts]), strict=True))
+    for graph, i in zip(graphs, spelling, strict=True):
+        graph.facts["hash"] = hashes[i]
     number: dict[str, int] = {}
-    place = {
-        i: number.setdefault(h, len(number)) for i, h in zip(firsts, hash_all([graphs[i] for i in firsts]), strict=True)
-    }
+    place = {i: number.setdefault(h, len(number)) for i, h in hashes.items()}
     kept: dict[int, int] = {}
     for i, network in place.items():
         kept.setdefault(network, i)

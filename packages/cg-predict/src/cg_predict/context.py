@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cg_ir import hash_all
 from cg_ir.graph import Graph
 from cg_predict.features import descriptors, fingerprint, neighbourhoods, path_vectors
 from cg_predict.kernels import Whitening
@@ -57,7 +58,7 @@ class Encodings:
             counts: whether counts of neighbourhoods do.
         """
         return cls(
-            [graph.hash for graph in graphs],
+            hash_all(graphs),
             descriptors().encode(graphs),
             path_vectors().encode(graphs) if embedding else None,
             neighbourhoods().encode(graphs) if counts else None,
@@ -98,8 +99,11 @@ class Context:
         self.prior, self.pooled = prior, pooled
         self.around = around
         self._prior: Prior | PooledPrior = prior.among(around.descriptors, self.scale) if pooled else prior
-        self.expected = self._prior.expected if isinstance(self._prior, PooledPrior) else prior.trust.expected(None)
+        self.expected = prior.trust.expected(None)
         self._scores: dict[str, float] = {}  # of the prior, by hash: refits need not ask again
+        if isinstance(self._prior, PooledPrior):
+            self.expected = self._prior.expected
+            self._scores = dict(zip(around.hashes, self._prior.scores.tolist(), strict=True))
 
     @cached_property
     def scale(self) -> PoolScale:

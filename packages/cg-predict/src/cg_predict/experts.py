@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,7 @@ class Expert:
 
     Args:
         family: that ``exclude`` names.
-        relative: of ranks of descriptors within a pool.
+        relative: of ranks of descriptors, within a pool or among known networks of the family.
         absolute: of descriptors as they are.
         effects: of descriptors standardised over a pool.
         correlations: of ranks of descriptors with each other in the family, (d, d).
@@ -88,6 +89,19 @@ class Expert:
     names: tuple[str, ...]
     relevance: Mapping[str, NDArray[np.floating[Any]]]
     zoo: bool = False
+
+    @cached_property
+    def scale(self) -> PoolScale:
+        """Of the known networks."""
+        return PoolScale(self.known)
+
+    def anchored(self, x: NDArray[np.floating[Any]]) -> Floats:
+        """What is said of networks, (n,), by their ranks among the known ones of the family.
+
+        Args:
+            x: descriptors, (n, d).
+        """
+        return self.relative.predict(self.scale.ranks(x))
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Compact arrays by name; the inverse of `from_arrays`."""
@@ -211,14 +225,14 @@ def representatives(x: NDArray[np.floating[Any]], count: int) -> NDArray[np.intp
 
 
 def rank_correlations(ranks: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-    """Correlations of rank features, (d, d); rows and columns of constant features are zero.
+    """Correlations of rank features about the middle of those ranked among, (d, d): cosines. Of features that are in the middle throughout they are zero.
 
     Args:
         ranks: from -1/2 to 1/2 within a family or pool, (n, d); 0 where a feature is constant.
     """
     z = np.asarray(ranks, dtype=np.float32)
-    deviation = z.std(axis=0)
-    scaled = np.asarray(z / np.where(deviation > 0, deviation, 1.0), dtype=np.float32)
+    size = np.sqrt(np.mean(z**2, axis=0))
+    scaled = np.asarray(z / np.where(size > 0, size, 1.0), dtype=np.float32)
     return np.asarray(scaled.T @ scaled / np.float32(len(z)), dtype=np.float32)
 
 

@@ -154,7 +154,7 @@ class Predictor(Pretrained, Estimator):
         """
         graphs = check_graphs(graphs)
         values = check_labels(y, len(graphs))
-        kept, values = merge_duplicates([g.hash for g in graphs], values)
+        kept, values = merge_duplicates(hash_all(graphs), values)
         graphs = [graphs[i] for i in kept]
         among = list(pool) if pool is not None and len(pool) else None
         self.fitted_ = _State(self._encoded(graphs), values, [g.name for g in graphs], among)

@@ -1,12 +1,13 @@
 """What labels of other families say about networks of a family without labels.
 
-Every source family has an expert, what its labels taught: a function of the ranks of descriptors within a pool, one of descriptors as they are, each half
-trees and half support vectors, and linear effects. Which of them to listen to is told by the pool of networks that is to be ranked, without a label of it:
+Every source family has an expert, what its labels taught: a function of the ranks of descriptors, one of descriptors as they are, each half trees and half
+support vectors, and linear effects. Ranks are taken within the pool of networks that is to be ranked, or among known networks of the family (the expert is
+*anchored* there). Which of them to listen to is told by the pool, without a label of it:
 
 - *agreement*: rankings of a pool that come from different families err in different ways, so that their correlations with each other tell how well
   each of them does (`cg_predict.agreement`). The number of parameters, of multiply-accumulates and the flow of signal through all paths take
   part as rankings of their own;
-- *similarity*: where descriptors correlate with each other in the pool as in a family, what was learned there holds here;
+- *similarity*: where descriptors correlate with each other in the pool as in a family, what was learned there holds here, in the family's own terms;
 - *nearness*: experts on descriptors as they are know absolute sizes, and are heard where known networks of their family are near, measured by how far the
   pool's networks are from each other;
 - *accord*: where parameters, multiply-accumulates and flow rank a pool alike, its networks differ by size above all.
@@ -41,8 +42,8 @@ __all__ = ["PooledPrior", "Prior", "PriorError", "load_prior", "prior_from", "sh
 Floats = NDArray[np.float64]
 #: Rankings by size that take part beside the experts: parameters, multiply-accumulates, flow of signal.
 SIZES = ("plain/log_params", "plain/log_macs", "paths/flow/log_weight")
-#: Networks of a pool that stand for it where distances are taken.
-_ASKED = 256
+#: Networks of a pool that stand for it where distances are taken, and families whose distance tells how much to expect.
+_ASKED, _NEAREST = 256, 3
 
 
 class PriorError(CgError):
@@ -135,7 +136,7 @@ class Prior:
         return PooledPrior(self, pool, scale)
 
     def score(self, x: NDArray[np.floating[Any]]) -> Floats:
-        """The score of each network alone, (n,), higher is better: by the experts on descriptors of the families that are near, and its size.
+        """The score of each network alone, (n,), higher is better: by the experts of the families that are near, and its size.
 
         Args:
             x: descriptors in the order of ``names``, (n, d).
@@ -147,8 +148,8 @@ class Prior:
         distances, _ = self.distances(x)
         shares = np.exp(-(distances - distances.min(axis=1, keepdims=True)) / self.settings.nearness_temperature)
         shares *= [self.nearness_weight(table) for table in self.experts]
-        absolute = np.stack([expert.absolute.predict(x) for expert in self.experts.values()], axis=1)
-        return np.asarray(result + (shares * absolute).sum(axis=1) / shares.sum(axis=1), dtype=np.float64)
+        said = np.stack([expert.absolute.predict(x) + expert.anchored(x) for expert in self.experts.values()], axis=1)
+        return np.asarray(result + (shares * said).sum(axis=1) / shares.sum(axis=1), dtype=np.float64)
 
     def nearness_weight(self, table: str) -> float:
         """The weight of a table's expert on descriptors where known networks are right there."""
@@ -158,6 +159,10 @@ class Prior:
 
     def _standard(self, x: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
         return np.clip((np.asarray(x, dtype=np.float64) - self.centre) / self.spread, -3.0, 3.0).astype(np.float32)
+
+    def spread_of(self, x: NDArray[np.floating[Any]]) -> float:
+        """How far networks, (n, d), are from their mean, in the unit of `distances`."""
+        return float(np.sqrt(np.mean(self._standard(x).std(axis=0, dtype=np.float64) ** 2)))
 
     def distances(self, x: NDArray[np.floating[Any]]) -> tuple[Floats, tuple[str, ...]]:
         """Distance of each network to the nearest known one of each table, (n, tables), and the tables' names.
@@ -186,13 +191,14 @@ class Prior:
 class PooledPrior:
     """Scores of networks among those of a pool; what the pool alone decides is computed once.
 
-    The score is a weighted sum of standardised rankings, whose weights are the sum of those by agreement, similarity and nearness,
+    The score is a weighted sum of rankings, whose weights are the sum of those by agreement, similarity and nearness,
 
-        score = A / std(A) + b s S / std(S) + c sum_F exp(-d_F / (t D)) (1 - (d_F / l)^4) a_F + e r^2 Z / std(Z)
+        score = A / std(A) + b n K / std(K) + c sum_F exp(-d_F / (t D)) (1 - (d_F / l)^4) a_F + e r^2 Z / std(Z)
 
-    with A the rankings weighted by agreement, S the experts on ranks weighted by exp(similarity / temperature), s the greatest similarity, a_F the expert on
-    descriptors as they are of family F, d_F the median distance of the pool's networks to known ones of F, D the spread of the pool, Z the sum of the sizes
-    and r their mean correlation; c is greater for a zoo, and beyond the limit l nothing is heard.
+    with A the experts on ranks within the pool, common effects and sizes, weighted by agreement; K the experts on ranks among known networks of their family,
+    weighted by exp(similarity / temperature); n how wide those families are, (D_F / D)^3, at most 1, on their weighted mean; a_F the expert on descriptors as
+    they are of family F, d_F the median distance of the pool's networks to known ones of F, D the spread of the pool and D_F that of F's known networks, Z the
+    sum of the sizes and r their mean correlation; c is greater for a zoo, and beyond the limit l nothing is heard.
 
     Args:
         prior: what was learned from other families.
@@ -201,6 +207,7 @@ class PooledPrior:
 
     Attributes:
         weights: of each ranking, by name.
+        scores: of the pool's own networks, (m,).
         evidence: what is seen of the pool, see `cg_predict.trust.EVIDENCE`.
         expected: correlation with the labels that is to be expected.
     """
@@ -209,30 +216,33 @@ class PooledPrior:
         self._prior, self._scale = prior, scale
         self.weights: dict[str, float] = {}
         self.expected = 0.0
+        self.scores = np.zeros(len(pool))
         if not prior.experts:
             return
         pool = np.asarray(pool, dtype=np.float32)
         asked = pool[np.linspace(0, len(pool) - 1, min(len(pool), _ASKED)).astype(int)]
-        self._spread = float(np.sqrt(np.mean(prior._standard(pool).std(axis=0, dtype=np.float64) ** 2)))
+        ranks = scale.ranks(pool)
+        self._spread = prior.spread_of(pool)
+        self.similarity = self._similarities(ranks, asked)
         self.distances = dict(zip(prior.experts, np.median(prior.distances(asked)[0], axis=0).tolist(), strict=True))
         self._coefficients = self._common_effects()
-        names = [f"relative {t}" for t in prior.experts] + [f"absolute {t}" for t in self._near()]
+        names = [f"relative {t}" for t in prior.experts] + [f"anchored {t}" for t in self._similar()]
+        names += [f"absolute {t}" for t in self._near()]
         names += ["effects", *(f"size {name}" for name in SIZES)]
         self._standards: dict[str, tuple[float, float]] = {}
-        ranks = scale.ranks(pool)
         views = {}
         for name, values in self._rankings(names, pool, ranks).items():
             if values.std() > 1e-9:  # one that tells nothing apart here has nothing to say
                 self._standards[name] = (float(values.mean()), float(values.std()))
                 views[name] = (values - self._standards[name][0]) / self._standards[name][1]
-        self.similarity = self._similarities(ranks)
         self.evidence = np.zeros(len(EVIDENCE))
         if not views:  # equal networks
             return
         self.weights = self._combined(views)
         score = self._sum(views)
         self._centre, self._deviation = float(score.mean()), max(float(score.std()), 1e-12)
-        self.evidence = self._evidence(views, score)
+        self.scores = (score - self._centre) / self._deviation
+        self.evidence = self._evidence(views)
         self.expected = prior.trust.expected(self.evidence)
 
     # --- which rankings count -----------------------------------------------------------------------------------------
@@ -248,19 +258,33 @@ class PooledPrior:
         fading = 1.0 - (distance / settings.nearness_limit) ** 4
         return float(self._prior.nearness_weight(table) * np.exp(-distance / reach) * fading)
 
-    def _similarities(self, ranks: NDArray[np.float32]) -> dict[str, float]:
-        """How similar each table is to the pool, from -1 to 1: the correlation, over pairs of descriptors that vary in both, of their rank correlations."""
+    def _similarities(self, ranks: NDArray[np.float32], asked: NDArray[np.float32]) -> dict[str, float]:
+        """How similar each table is to the pool, from -1 to 1: the correlation, over pairs of descriptors that vary in both, of their rank correlations.
+
+        Ranks in the pool are taken within it and among known networks of the table, about whose middle the pool may well lie to one side: the mean of the two.
+        """
         compared = np.array([not name.startswith("pairs/") for name in self._prior.names])
-        own = rank_correlations(np.where(compared, ranks, np.float32(0)))
+        within = rank_correlations(np.where(compared, ranks, np.float32(0)))
         result = {}
         for table, expert in self._prior.experts.items():
-            theirs = expert.correlations
-            both = np.flatnonzero((np.diag(own) > 0) & (np.diag(theirs) > 0))
-            upper = np.triu_indices(len(both), 1)
-            a, b = own[np.ix_(both, both)][upper], theirs[np.ix_(both, both)][upper]
-            varied = len(a) > 1 and a.std() > 0 and b.std() > 0
-            result[table] = float(np.corrcoef(a, b)[0, 1]) if varied else 0.0
+            among = rank_correlations(np.where(compared, expert.scale.ranks(asked), np.float32(0)))
+            result[table] = (_alike(within, expert.correlations) + _alike(among, expert.correlations)) / 2
         return result
+
+    def _similar(self) -> dict[str, float]:
+        """The shares of the tables most like the pool; those of less than a hundredth of the first one's are not heard."""
+        greatest = max(self.similarity.values())
+        temperature = self._prior.settings.similarity_temperature
+        shares = {t: float(np.exp((s - greatest) / temperature)) for t, s in self.similarity.items()}
+        return {table: share for table, share in shares.items() if share > 0.01}
+
+    def _width(self, shares: Mapping[str, float]) -> float:
+        """How far families, by shares, span the pool, from 0 to 1: networks beyond all known ones of a family look alike to its expert."""
+        limit, prior = max(self._spread, 1e-9), self._prior
+        widths = [
+            min(1.0, prior.spread_of(prior.experts[t].known) / limit) ** prior.settings.width_power for t in shares
+        ]
+        return float(np.average(widths, weights=list(shares.values())))
 
     def _common_effects(self) -> Floats:
         shares, experts = self._prior._shares(), self._prior.experts
@@ -277,26 +301,31 @@ class PooledPrior:
                 weights[name] += weight * w / max(deviation, 1e-9)
 
         add(self._by_agreement(views, kin), 1.0)
-        greatest = max(self.similarity.values())
-        shares = {t: np.exp((s - greatest) / settings.similarity_temperature) for t, s in self.similarity.items()}
-        similar = {f"relative {t}": float(s) for t, s in shares.items() if f"relative {t}" in views}
-        add(similar, settings.similarity_weight * max(greatest, 0.0))
+        similar = {t: share for t, share in self._similar().items() if f"anchored {t}" in views}
+        if similar:
+            anchored = {f"anchored {t}": share * self._standards[f"anchored {t}"][1] for t, share in similar.items()}
+            add(anchored, settings.anchored_weight * self._width(similar))
         weights |= {
             f"absolute {table}": self._nearness(table) for table in self._near() if f"absolute {table}" in views
         }
         sizes = [name for name in views if name.startswith("size ")]
-        if len(sizes) > 1:
-            correlations = np.corrcoef([views[name] for name in sizes])
-            accord = float(correlations[np.triu_indices(len(sizes), 1)].mean())
-            add(dict.fromkeys(sizes, 1.0), settings.accord_weight * max(accord, 0.0) ** 2)
+        add(dict.fromkeys(sizes, 1.0), settings.accord_weight * max(self._accord(views), 0.0) ** 2)
         return weights
+
+    @staticmethod
+    def _accord(views: Mapping[str, Floats]) -> float:
+        """The mean correlation of sizes with each other, 0 where fewer than two vary."""
+        sizes = [view for name, view in views.items() if name.startswith("size ")]
+        if len(sizes) < 2:
+            return 0.0
+        return float(np.corrcoef(sizes)[np.triu_indices(len(sizes), 1)].mean())
 
     def _by_agreement(self, views: Mapping[str, Floats], kin: Mapping[str, str]) -> dict[str, float]:
         """Weights by agreement: experts on ranks of related families speak as one, for they would agree whatever is true."""
         groups: dict[str, list[str]] = {}
         for name in views:
             kind, _, table = name.partition(" ")
-            if kind == "absolute":  # where they are near they agree with each other, true or not
+            if kind in ("absolute", "anchored"):  # where they are near they agree with each other, true or not
                 continue
             groups.setdefault(f"{kind} {kin[table]}" if kind == "relative" else name, []).append(name)
         if not groups:
@@ -312,10 +341,13 @@ class PooledPrior:
             for name in members
         }
 
-    def _evidence(self, views: Mapping[str, Floats], score: Floats) -> Floats:
+    def _evidence(self, views: Mapping[str, Floats]) -> Floats:
         """What tells how well the score will do, see `cg_predict.trust.EVIDENCE`."""
-        with_score = np.stack(list(views.values())) @ ((score - self._centre) / self._deviation) / len(score)
-        return np.array([float(np.mean(self.agreement)), max(self.similarity.values()), float(with_score.std())])
+        with_score = np.stack(list(views.values())) @ self.scores / len(self.scores)
+        nearest = sorted(self.distances.values())[:_NEAREST]
+        return np.array(
+            [float(np.mean(self.agreement)), float(with_score.std()), float(np.mean(nearest)), self._accord(views)]
+        )
 
     # --- scores -------------------------------------------------------------------------------------------------------
 
@@ -325,6 +357,8 @@ class PooledPrior:
             kind, _, table = name.partition(" ")
             if kind == "relative":
                 result[name] = self._prior.experts[table].relative.predict(ranks)
+            elif kind == "anchored":
+                result[name] = self._prior.experts[table].anchored(x)
             elif kind == "absolute":
                 result[name] = self._prior.experts[table].absolute.predict(x)
             elif kind == "size":
@@ -344,6 +378,14 @@ class PooledPrior:
         raw = self._rankings(list(self.weights), x, self._scale.ranks(x))
         views = {name: (v - self._standards[name][0]) / self._standards[name][1] for name, v in raw.items()}
         return (self._sum(views) - self._centre) / self._deviation
+
+
+def _alike(a: NDArray[np.floating[Any]], b: NDArray[np.floating[Any]]) -> float:
+    """The correlation of two matrices of correlations over pairs of descriptors that vary in both, 0 where there are none."""
+    both = np.flatnonzero((np.diag(a) > 0) & (np.diag(b) > 0))
+    upper = np.triu_indices(len(both), 1)
+    a, b = a[np.ix_(both, both)][upper], b[np.ix_(both, both)][upper]
+    return float(np.corrcoef(a, b)[0, 1]) if len(a) > 1 and a.std() > 0 and b.std() > 0 else 0.0
 
 
 # --- files ------------------------------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ class Settings:
 
     Args:
         similarity_temperature: difference in similarity that divides an expert's weight by e.
-        similarity_weight: of the experts weighted by it, times the greatest similarity, beside those weighted by agreement.
+        anchored_weight: of the experts weighted by it, on ranks among known networks of their families, beside those weighted by agreement.
+        width_power: of the spread of these families against the pool's, by which they count for less where it is wider.
         nearness_temperature: distance, in spreads of the pool, that divides the weight of an expert on descriptors as they are by e.
         nearness_weight: of such experts beside the rest, where known networks are right there.
         nearness_limit: distance beyond which they are not asked.
@@ -29,8 +30,9 @@ class Settings:
         selected: mean score without labels, in deviations of the pool, from which on labelled networks count as selected for being good.
     """
 
-    similarity_temperature: float = 0.02
-    similarity_weight: float = 3.0
+    similarity_temperature: float = 0.035
+    anchored_weight: float = 4.0
+    width_power: float = 3.0
     nearness_temperature: float = 0.5
     nearness_weight: float = 18.0
     nearness_limit: float = 1.0

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 __all__ = ["EVIDENCE", "Trust"]
 
 Floats = NDArray[np.float64]
-#: What is seen of a pool: the mean correlation of a ranking with what all have in common, the similarity of the nearest family, and how far the rankings'
-#: correlations with the score lie apart (their standard deviation).
-EVIDENCE = ("agreement", "similarity", "dissent")
+#: What is seen of a pool: the mean correlation of a ranking with what all have in common, how far the rankings' correlations with the score lie apart (their
+#: standard deviation), the distance of known networks of the three nearest families, and the mean correlation of sizes with each other.
+EVIDENCE = ("agreement", "dissent", "distance", "accord")
 _PENALTY = 5.0
 _BOUNDS = (0.05, 0.97)
 #: Expected where nothing has been learned.
