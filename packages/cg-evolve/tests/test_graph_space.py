@@ -363,3 +363,18 @@ def test_variants_run(space: GraphSpace) -> None:
 def test_edits_are_a_positive_number(tmp_path, edits):
     with pytest.raises(SourceError, match="edits should be"):
         get_space(f"graph?file={tmp_path / 'net.cg.json'}&edits={edits}")
+
+
+def test_more_heads_than_any_option_are_no_site(tmp_path: Path) -> None:
+    b = GraphBuilder("many heads")
+    x = b.add("Conv", b.input((1, 3, 16, 16)), channels=256, kernel_shape=(4, 4), strides=(4, 4), bias=True)
+    x = b.add("Transpose", b.add("Reshape", x, shape=(1, 256, 16)), perm=(0, 2, 1))
+    y = b.add("Attention", *heads_of(b, b.add("LayerNormalization", x, axis=2), 128))
+    b.output(mlp(b, b.add("Add", x, projected(b, y))))
+    b.build().save(tmp_path / "net.cg.json")
+    space = GraphSpace(str(tmp_path / "net.cg.json"))
+    assert all(len(options) > 1 for options in space.sites.values())
+    assert not [name for name in space.sites if name[0] == "h"]
+    rng = np.random.default_rng(0)
+    for _ in range(20):  # every kind of site is drawn
+        space.mutate("base", rng)
