@@ -310,7 +310,7 @@ def test_hostile_texts_do_nothing(show: Any, tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_a_setting_of_another_type_is_refused_in_one_line(tmp_path: Path, name: str, value: Any) -> None:
-    run = run_search(tmp_path / "run", budget=4)
+    run = run_search(tmp_path / "run", budget=4, algorithm="random")
     config = json.loads((run / "config.json").read_text())
     (run / "config.json").write_text(json.dumps({**config, name: value}))
     with pytest.raises(SearchError, match=f"is no readable run configuration: {name} "):
