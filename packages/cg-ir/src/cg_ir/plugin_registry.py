@@ -6,7 +6,7 @@ import contextlib
 import difflib
 import functools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any
@@ -162,11 +162,6 @@ class Registry:
         hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(sorted(entries)) or 'none'}"
         broken = f" (skipped plugins: {', '.join(sorted(self.errors))}; see 'cg plugins')" if self.errors else ""
         raise PluginError(f"no {word} is called '{name}'; {hint}{broken}")
-
-    def all(self) -> Iterator[Entry]:
-        """Every entry of every kind."""
-        for kind in KINDS:
-            yield from self.entries(kind).values()
 
 
 @functools.cache

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,16 +69,7 @@ def _label(signature: Signature) -> int:
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
 
 
-def _params(signature: Signature) -> int:
-    return signature.params
-
-
-def _macs(signature: Signature) -> int:
-    return signature.macs
-
-
-def _op_code(signature: Signature) -> int:
-    return operator_code(signature.op)
+_PARAMS, _MACS, _OP_CODE = attrgetter("params"), attrgetter("macs"), lambda row: operator_code(row.op)
 
 
 class SignatureTable:
@@ -97,9 +89,6 @@ class SignatureTable:
 
     def __len__(self) -> int:
         return len(self.rows)
-
-    def __getitem__(self, code: int) -> Signature:
-        return self.rows[code]
 
     def __reduce__(self) -> tuple[Any, ...]:
         raise TypeError("a SignatureTable is not pickled; pickle graphs")
@@ -151,17 +140,17 @@ class SignatureTable:
     @property
     def params(self) -> NDArray[np.int64]:
         """Parameters of each row."""
-        return self.column(_params, np.int64)
+        return self.column(_PARAMS, np.int64)
 
     @property
     def macs(self) -> NDArray[np.int64]:
         """Multiply-accumulates of each row."""
-        return self.column(_macs, np.int64)
+        return self.column(_MACS, np.int64)
 
     @property
     def op_codes(self) -> NDArray[np.int16]:
         """Operator code of each row, an index into ``cg_ir.operators.OPERATOR_NAMES``."""
-        return self.column(_op_code, np.int16)
+        return self.column(_OP_CODE, np.int16)
 
     def op(self, code: int) -> str:
         """Operator name of a row."""

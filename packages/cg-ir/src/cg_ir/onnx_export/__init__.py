@@ -33,7 +33,7 @@ def to_onnx(graph: Graph, module: Any = None) -> Any:
         import onnx  # noqa: F401
     except ImportError:
         raise MissingExtra("cg-ir", "onnx", "writing ONNX") from None
-    from cg_ir.onnx_export.model import export
+    from cg_ir.onnx_export.emitter import export
     from cg_ir.onnx_export.weights import module_weights, random_weights
 
     if module is not None and getattr(module, "graph", None) is not graph:

@@ -89,17 +89,11 @@ def _affine(e: Emitter, node: Node, shape: Sequence[int]) -> tuple[str, str]:
 
 
 def batch_norm_onnx(e: Emitter, node: Node) -> str:
-    scale, bias = _affine(e, node, node.shape[1:2])
-    mean, variance = e.weight(node, "running_mean"), e.weight(node, "running_var")
-    return e.op(
-        "BatchNormalization", e.source(node), scale, bias, mean or "", variance or "", epsilon=node.attrs["epsilon"]
-    )
-
-
-def instance_norm_onnx(e: Emitter, node: Node) -> str:
-    return e.op(
-        "InstanceNormalization", e.source(node), *_affine(e, node, node.shape[1:2]), epsilon=node.attrs["epsilon"]
-    )
+    """BatchNormalization, or InstanceNormalization, which has no running statistics."""
+    inputs = [e.source(node), *_affine(e, node, node.shape[1:2])]
+    if node.op == "BatchNormalization":
+        inputs += [e.weight(node, name) or "" for name in ("running_mean", "running_var")]
+    return e.op(node.op, *inputs, epsilon=node.attrs["epsilon"])
 
 
 def group_norm_onnx(e: Emitter, node: Node) -> str:
@@ -167,7 +161,7 @@ NORMALISATIONS = [
     ),
     Operator(
         "InstanceNormalization", "norm", (1, 1), channels_first_shape, "Normalisation of each channel of each example.",
-        attributes=_BY_CHANNEL, tensors=channel_tensors, owns=batch_norm_layer, to_onnx=instance_norm_onnx, **_CHANNELS,
+        attributes=_BY_CHANNEL, tensors=channel_tensors, owns=batch_norm_layer, to_onnx=batch_norm_onnx, **_CHANNELS,
     ),
     Operator(
         "GroupNormalization", "norm", (1, 1), channels_first_shape, "Normalisation of groups of channels.",

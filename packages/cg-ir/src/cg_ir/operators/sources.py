@@ -47,10 +47,6 @@ def parameter_tensors(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> dict[st
     return {"value": out}
 
 
-def parameter_layer(use: Use) -> Template:
-    return (f"nn.Parameter(nn.init.trunc_normal_(torch.empty({', '.join(map(str, use.shape)) or '()'}), std=0.02))",)
-
-
 def constant_layer(use: Use) -> Template:
     """Elements that are not recorded are ones, or zeros where they are integers."""
     value, dtype = use.attrs["value"], use.attrs["dtype"]
@@ -81,10 +77,6 @@ def output_onnx(e: Emitter, node: Node) -> str:
     return name
 
 
-def parameter_onnx(e: Emitter, node: Node) -> str | None:
-    return e.weight(node, "value")
-
-
 def constant_onnx(e: Emitter, node: Node) -> str:
     value, dtype = node.attrs["value"], node.attrs["dtype"]
     kind = dtype if dtype in ("float64", "float16", "int64", "int32", "int16", "int8", "uint8", "bool") else "float32"
@@ -96,10 +88,6 @@ def constant_onnx(e: Emitter, node: Node) -> str:
     if len(value) == 1:
         return e.tensor(np.full(node.shape, value[0], dtype=kind))
     return e.tensor(np.array(value).astype(kind).reshape(node.shape))
-
-
-def select_onnx(e: Emitter, node: Node) -> str:
-    return e.values[node.inputs[0]][node.attrs["index"]]
 
 
 _INDEX = Attribute("int", 0, minimum=0, doc="position among its kind")
@@ -114,7 +102,8 @@ SOURCES = [
     ),
     Operator(
         "Parameter", "source", (0, 0), stated, "A bare learned tensor: class token, position embedding, layer scale.", onnx=False,
-        tensors=parameter_tensors, result="float32", owns=parameter_layer, owned="parameter", to_onnx=parameter_onnx,
+        tensors=parameter_tensors, result="float32", owned="parameter", to_onnx=lambda e, node: e.weight(node, "value"),
+        owns=lambda use: (f"nn.Parameter(nn.init.trunc_normal_(torch.empty({', '.join(map(str, use.shape)) or '()'}), std=0.02))",),
     ),
     Operator(
         "Constant", "source", (0, 0), constant_shape, "A tensor that is not learned; small ones carry their elements in row-major order.",
@@ -126,7 +115,8 @@ SOURCES = [
     ),
     Operator(
         "Select", "layout", (1, 1), stated, "Reads output `index` of an operator that has several.", onnx=False,
-        attributes={"index": Attribute("int", minimum=1, doc="which output")}, to_onnx=select_onnx,
+        attributes={"index": Attribute("int", minimum=1, doc="which output")},
+        to_onnx=lambda e, node: e.values[node.inputs[0]][node.attrs["index"]],
     ),
     Operator(
         "Custom", "custom", (0, None), stated, "An operator outside the vocabulary, with its original name.", onnx=False,
