@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from cg_ir.graph import Graph
 from cg_ir.operators import OPERATORS
-
-if TYPE_CHECKING:
-    from cg_ir.graph import Graph
 
 __all__ = ["Layer", "layers"]
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from cg_ir.errors import CgError, MissingExtra
-
-if TYPE_CHECKING:
-    from cg_ir.graph import Graph
+from cg_ir.graph import Graph
 
 __all__ = ["RUNTIMES", "Timing", "measure"]
 

@@ -12,13 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING
 
 from cg_ir.errors import CgError
+from cg_ir.graph import Graph, Node
 from cg_ir.operators import OPERATORS
-
-if TYPE_CHECKING:
-    from cg_ir.graph import Graph, Node
 
 __all__ = ["PRECISIONS", "Memory", "in_bytes", "memory_of"]
 

@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from cg_ir.errors import OptionError, PluginError
+from cg_ir.graph import Graph
 from cg_ir.plugin_registry import get_scorer
-from cg_ir.plugins import Fits, Prediction
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-    from cg_ir.graph import Graph
-    from cg_ir.plugins import Predicts
+from cg_ir.plugins import Fits, Prediction, Predicts
 
 __all__ = ["check_sources", "fit", "predict", "scorer_without", "takes_pool"]
 

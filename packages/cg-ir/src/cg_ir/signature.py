@@ -10,16 +10,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cg_ir.errors import GraphError
 from cg_ir.hashing import scale
 from cg_ir.operators import OPERATOR_NAMES, OPERATORS, AttrItems, operator_code
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 __all__ = ["Signature", "SignatureTable", "shared_table"]
 

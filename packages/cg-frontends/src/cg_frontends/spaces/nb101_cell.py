@@ -11,14 +11,12 @@ import hashlib
 import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cg_ir import ArchError
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 __all__ = ["MAX_EDGES", "MAX_VERTICES", "OPERATIONS", "Cell", "cells", "module_hash", "pairs", "read_cell"]
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cg_ir.errors import GraphError, MissingExtra
-
-if TYPE_CHECKING:
-    from cg_ir.graph import Graph
+from cg_ir.graph import Graph
 
 __all__ = ["save_onnx", "to_onnx"]
 

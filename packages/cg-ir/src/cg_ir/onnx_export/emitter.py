@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from cg_ir.graph import Graph, Node
 from cg_ir.onnx_export.weights import Weights
 from cg_ir.operators import OPERATORS
 from cg_ir.operators.shapes import positions
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 __all__ = ["DOMAIN", "Emitter", "export"]
 

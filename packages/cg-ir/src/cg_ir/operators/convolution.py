@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import TYPE_CHECKING
 
 from cg_ir.errors import GraphError
 from cg_ir.operators.attribute import BIAS, DILATIONS, KERNEL, PADS, STRIDES, Attribute
 from cg_ir.operators.batch import APART, Axes, Plan, Use
-from cg_ir.operators.operator import Operator
+from cg_ir.operators.operator import Emitter, Node, Operator
 from cg_ir.operators.shapes import Attrs, PartialShape, Shape, need_rank, windows
 from cg_ir.operators.torch_text import Call, Number, Template, flag, is_even, listed, optional, padded
-
-if TYPE_CHECKING:
-    from cg_ir.graph import Node
-    from cg_ir.onnx_export.emitter import Emitter
 
 __all__ = ["CONVOLUTIONS"]
 

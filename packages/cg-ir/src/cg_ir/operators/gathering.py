@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from cg_ir.operators import batch
 from cg_ir.operators.attribute import DILATIONS, KERNEL, PADS, RANGES, STRIDES, Attribute
 from cg_ir.operators.batch import APART, Axes, Plan, Use
 from cg_ir.operators.layout import cuts
-from cg_ir.operators.operator import Operator
+from cg_ir.operators.operator import Emitter, Node, Operator
 from cg_ir.operators.sequences import embedding_shape
 from cg_ir.operators.shapes import (
     Attrs,
@@ -27,10 +27,6 @@ from cg_ir.operators.shapes import (
     windows,
 )
 from cg_ir.operators.torch_text import Call, is_even, listed, padded, tuple_text
-
-if TYPE_CHECKING:
-    from cg_ir.graph import Node
-    from cg_ir.onnx_export.emitter import Emitter
 
 __all__ = ["GATHERING"]
 

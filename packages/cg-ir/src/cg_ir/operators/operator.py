@@ -26,6 +26,8 @@ from cg_ir.operators.torch_text import Call, Template
 if TYPE_CHECKING:
     from cg_ir.graph import Node
     from cg_ir.onnx_export.emitter import Emitter
+else:  # above the catalogue: names in its annotations alone
+    Node = Emitter = Any
 
 __all__ = ["AttrItems", "Operator"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,13 +12,9 @@ from cg_ir.operators import batch
 from cg_ir.operators.attribute import BIAS, Attribute
 from cg_ir.operators.batch import APART, Axes, Plan, Use
 from cg_ir.operators.elementwise import chain_onnx
-from cg_ir.operators.operator import Operator
+from cg_ir.operators.operator import Emitter, Node, Operator
 from cg_ir.operators.shapes import Attrs, PartialShape, Shape, broadcast
 from cg_ir.operators.torch_text import Call, Number, Template, flag
-
-if TYPE_CHECKING:
-    from cg_ir.graph import Node
-    from cg_ir.onnx_export.emitter import Emitter
 
 __all__ = ["PRODUCTS"]
 

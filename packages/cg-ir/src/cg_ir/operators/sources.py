@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,13 +11,9 @@ from cg_ir.errors import GraphError
 from cg_ir.operators import batch
 from cg_ir.operators.attribute import DTYPE, Attribute
 from cg_ir.operators.batch import Use
-from cg_ir.operators.operator import Operator
+from cg_ir.operators.operator import Emitter, Node, Operator
 from cg_ir.operators.shapes import Attrs, PartialShape, Shape, same, stated
 from cg_ir.operators.torch_text import Elements, Template, tuple_text
-
-if TYPE_CHECKING:
-    from cg_ir.graph import Node
-    from cg_ir.onnx_export.emitter import Emitter
 
 __all__ = ["SOURCES"]
 
