@@ -16,12 +16,11 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
 from cg_ir.errors import GraphError, SourceError
 from cg_ir.files import READ_LIMIT, atomic_path, open_bounded, read_limit
 from cg_ir.graph import RESERVED, Graph
 from cg_ir.operators import OPERATORS, OPSET
+from cg_ir.records import from_lists
 from cg_ir.signature import SignatureTable, shared_table
 
 __all__ = [
@@ -453,22 +452,8 @@ class _NodeReader:
                 raise GraphError(f"the indices of {name} nodes should count from 0 without gaps", "nodes")
 
     def graph(self, name: str, producer: Mapping[str, str], extras: Mapping[str, Any]) -> Graph:
-        counts: dict[str, int] = {}
-        for key in self.weight_keys.values():
-            counts[key] = counts.get(key, 0) + 1
-        regions = np.array(self.region_codes, dtype=np.uint8 if len(self.regions) < 256 else np.int32)
-        return Graph(
-            self.table,
-            np.array(self.codes, dtype=np.int32),
-            np.array(self.indptr, dtype=np.int32),
-            np.array(self.indices, dtype=np.int32),
-            tuple(self.regions),
-            regions,
-            {index: key for index, key in self.weight_keys.items() if counts[key] > 1},
-            name,
-            producer,
-            extras,
-        )
+        lists = self.codes, self.indptr, self.indices, self.regions, self.region_codes, self.weight_keys
+        return from_lists(self.table, *lists, name, producer, extras)
 
 
 def _bad_input(value: Any, index: int, count: int) -> str:

@@ -73,13 +73,7 @@ class Manners:
             logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(name)s: %(message)s")
 
     def warn(
-        self,
-        message: Warning | str,
-        category: type[Warning],
-        filename: str,
-        lineno: int,
-        file: TextIO | None = None,
-        line: str | None = None,
+        self, message: Warning | str, category: type[Warning], filename: str, lineno: int, *where: TextIO | str | None
     ) -> None:
         """Print a warning in one line; with ``--verbose`` its kind and place as well."""
         place = f" [{category.__name__}, {filename}:{lineno}]" if self.verbose else ""

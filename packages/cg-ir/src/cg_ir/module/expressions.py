@@ -11,7 +11,7 @@ from cg_ir.operators import OPERATORS, Plan, plan, selected_axis
 from cg_ir.operators.torch_text import Call
 from cg_ir.signature import Signature
 
-__all__ = ["expression", "plain_numbers", "plans"]
+__all__ = ["ends", "expression", "plain_numbers", "plans"]
 
 _WHOLE = 2**24  # float32 holds every integer up to here
 
@@ -49,6 +49,11 @@ def _written(sig: Signature, xs: tuple[str, ...], own: str, how: Plan, several: 
 def _is_index(node: Node) -> bool:
     """Whether a node says that its numbers are such as rows are looked up by."""
     return node.attrs.get(OPERATORS[node.op].result) in ("int64", "int32")
+
+
+def ends(nodes: Sequence[Node], op: str) -> list[Node]:
+    """The nodes ``Input`` or ``Output`` in the order of their indices."""
+    return sorted((node for node in nodes if node.op == op), key=lambda node: int(node.attrs["index"]))
 
 
 def plans(nodes: Sequence[Node]) -> list[Plan]:

@@ -14,8 +14,7 @@ from torch.nn import functional as F
 
 from cg_ir.errors import GraphError
 from cg_ir.graph import Graph, Node
-from cg_ir.module.expressions import expression, plain_numbers, plans
-from cg_ir.module.naming import module_paths
+from cg_ir.module.expressions import ends, expression, plain_numbers, plans
 from cg_ir.operators import OPERATORS, Plan
 from cg_ir.operators.torch_text import Elements
 from cg_ir.signature import Signature
@@ -91,9 +90,9 @@ class NetworkModule(nn.Module):
     def _prepare(self) -> None:
         """Everything but weights: what follows from the graph alone."""
         nodes = list(self.graph.nodes)
-        paths = module_paths(self.graph, _RESERVED)
-        self._inputs = [n.index for n in sorted((n for n in nodes if n.op == "Input"), key=_position)]
-        self._outputs = [n.index for n in sorted((n for n in nodes if n.op == "Output"), key=_position)]
+        paths = _paths(self.graph)
+        self._inputs = [node.index for node in ends(nodes, "Input")]
+        self._outputs = [node.index for node in ends(nodes, "Output")]
         self._numbers = plain_numbers(nodes)
         several = {n.inputs[0] for n in nodes if n.op == "Select"}
         hows = plans(nodes)
@@ -193,10 +192,6 @@ class NetworkModule(nn.Module):
         return batches.pop() if batches else 1
 
 
-def _position(node: Node) -> int:
-    return int(node.attrs["index"])
-
-
 @contextlib.contextmanager
 def _located(node: Node) -> Iterator[None]:
     try:
@@ -209,10 +204,6 @@ def _nothing(*args: Any) -> Any:
     raise AssertionError("inputs and selections are read, not computed")
 
 
-def _first(own: Any, x: Tensor) -> Tensor:
-    return x
-
-
 def _leading(size: int, axis: int) -> Callable[[Any, Tensor], Tensor]:
     """The examples that an axis holds as its outer factor, ``size`` elements each, along the first axis."""
 
@@ -221,10 +212,6 @@ def _leading(size: int, axis: int) -> Callable[[Any, Tensor], Tensor]:
         return x if axis == 0 or batch == 1 else x.unflatten(axis, (batch, size)).movedim(axis, 0).flatten(0, 1)
 
     return run
-
-
-def _itself(own: Tensor) -> Tensor:
-    return own
 
 
 def _filled(sig: Signature) -> Callable[[Tensor], Tensor]:
@@ -269,11 +256,15 @@ def _meaning(
     if node.op == "Output":
         axis = hows[node.inputs[0]].axis
         # several examples folded into an axis of the result come first; where the axis holds nothing else they stay
-        return _leading(sig.shape[axis], axis) if axis is not None and sig.shape and sig.shape[axis] > 1 else _first
+        return (
+            _leading(sig.shape[axis], axis)
+            if axis is not None and sig.shape and sig.shape[axis] > 1
+            else lambda own, x: x
+        )
     if node.op == "Constant" and len(sig.attrs["value"]) == 1:
         return _filled(sig)
     if node.op in ("Constant", "Parameter"):
-        return _itself
+        return lambda own: own
     xs = [repr(numbers[i]) if i in numbers else f"x{k}" for k, i in enumerate(node.inputs)]
     return _compiled(expression(nodes, node, xs, "own", hows[node.index], several), len(xs))
 
@@ -364,3 +355,27 @@ def _batched(step: _Step, owned: Any, xs: list[Any], batch: int) -> Any:
     if isinstance(results[0], tuple):
         return tuple(torch.cat(items, 0) for items in zip(*results, strict=True))
     return torch.cat(results, 0)
+
+
+def _paths(graph: Graph) -> dict[int, str]:
+    """For each node that may own tensors the path where they lie.
+
+    A region that holds exactly one operator with weights, and no region below it, is that operator's path: a graph that came from a
+    PyTorch model keeps the model's own names. In any other region the path ends in the operator's name and the node's number. Names in
+    ``_RESERVED`` get an underscore.
+    """
+    names = [region.split(".") if region else [] for region in graph.region_names]
+    regions = [tuple(name + "_" if name in _RESERVED else name for name in parts if name) for parts in names]
+    inner = {region[:depth] for region in regions for depth in range(len(region))}
+    owners: dict[tuple[str, ...], list[int]] = {}
+    for node in graph.nodes:
+        if OPERATORS[node.op].owns is not None:
+            owners.setdefault(regions[graph.region_codes[node.index]], []).append(node.index)
+    paths: dict[int, str] = {}
+    for region, members in owners.items():
+        bare = any(graph.nodes[i].op in ("Parameter", "Constant") for i in members)
+        if len(members) == 1 and region and region not in inner and not bare:
+            paths[members[0]] = ".".join(region)
+        else:
+            paths |= {i: ".".join((*region, f"{graph.nodes[i].op}_{i}")) for i in members}
+    return paths
