@@ -82,9 +82,7 @@ def mean(im: Importer, o: Operation) -> Any:
     return im.add("Mul", sum_(im, o), im.scalar(1.0 / len(o.inputs)))
 
 
-@reads("Identity")
-def identity(im: Importer, o: Operation) -> Any:
-    return [o.input(0)]
+reads("Identity")(lambda im, o: [o.input(0)])
 
 
 @reads("Dropout")
@@ -143,9 +141,7 @@ def shrink(im: Importer, o: Operation) -> Any:
     return im.add("Where", im.add("Less", x, im.scalar(-bound)), im.add("Add", x, im.scalar(bias)), above)
 
 
-@reads("Gelu")
-def gelu(im: Importer, o: Operation) -> Any:
-    return im.add("Gelu", o.input(0), approximate=o.attrs.get("approximate", "none"))
+reads("Gelu")(lambda im, o: im.add("Gelu", o.input(0), approximate=o.attrs.get("approximate", "none")))
 
 
 @reads("HardSigmoid")
@@ -215,9 +211,7 @@ def hardmax(im: Importer, o: Operation) -> Any:
     return im.transpose(ones, tuple(back)) if axis != rank - 1 else ones
 
 
-@reads("Cast")
-def cast(im: Importer, o: Operation) -> Any:
-    return _cast(im, o, dtype_name(int(o.attrs["to"])))
+reads("Cast")(lambda im, o: _cast(im, o, dtype_name(int(o.attrs["to"]))))
 
 
 def _cast(im: Importer, o: Operation, target: str) -> Any:

@@ -153,9 +153,7 @@ def expand(im: Importer, o: Operation) -> Any:
     return im.add("Expand", o.input(0), shape=[b if a == 1 else a for a, b in zip(left, right, strict=True)])
 
 
-@reads("Tile")
-def tile(im: Importer, o: Operation) -> Any:
-    return im.add("Tile", o.input(0), repeats=o.numbers(1))
+reads("Tile")(lambda im, o: im.add("Tile", o.input(0), repeats=o.numbers(1)))
 
 
 @reads("Pad")
