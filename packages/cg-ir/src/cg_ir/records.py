@@ -74,6 +74,6 @@ def from_lists(
     """A graph from lists; the keys of weights that one node alone uses are left out. ``about``: name, producer and extras."""
     uses = Counter(keys.values())
     shared = {i: key for i, key in keys.items() if uses[key] > 1}
-    arrays = (np.array(numbers, dtype=np.int32) for numbers in (codes, indptr, indices))
+    arrays = [np.array(numbers, dtype=np.int32) for numbers in (codes, indptr, indices)]
     numbers = np.array(region_codes, dtype=np.uint8 if len(regions) < 256 else np.int32)
-    return Graph(table, *arrays, tuple(regions), numbers, shared, *about)
+    return Graph(table, arrays[0], arrays[1], arrays[2], tuple(regions), numbers, shared, *about)

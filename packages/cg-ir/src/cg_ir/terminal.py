@@ -73,7 +73,7 @@ class Manners:
             logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(name)s: %(message)s")
 
     def warn(
-        self, message: Warning | str, category: type[Warning], filename: str, lineno: int, *where: TextIO | str | None
+        self, message: Warning | str, category: type[Warning], filename: str, lineno: int, *where: Any, **named: Any
     ) -> None:
         """Print a warning in one line; with ``--verbose`` its kind and place as well."""
         place = f" [{category.__name__}, {filename}:{lineno}]" if self.verbose else ""

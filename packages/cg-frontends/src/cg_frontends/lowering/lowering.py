@@ -31,7 +31,7 @@ COMPLEX_LOWERINGS: dict[str, LoweringFunction] = {}
 _LARGEST = 3.4028234663852886e38  # float32; stands for infinity, which JSON has not
 
 
-def cut(shape: Sequence[int], axis: int, start: int, end: int, step: int = 1) -> dict[str, list[int]]:
+def cut(shape: Sequence[int], axis: int, start: int, end: int, step: int = 1) -> dict[str, Any]:
     """The attributes of a ``Slice`` that takes a range of one axis and all of the others."""
     starts, ends, steps = [0] * len(shape), list(shape), [1] * len(shape)
     starts[axis], ends[axis], steps[axis] = start, end, step

@@ -122,6 +122,10 @@ class Values:
         before = self.shape(value)
         return self.add("Transpose", value, shape=tuple(before[i] for i in perm), perm=perm)
 
+    def flipped(self, node: int, axis: int) -> int:
+        """The node with an axis from its end."""
+        return self.low.cut(node, axis, self.shape(node)[axis] - 1, -1, -1)
+
     def scalar(self, number: float) -> int:
         """A scalar constant."""
         return self.low.scalar(number)

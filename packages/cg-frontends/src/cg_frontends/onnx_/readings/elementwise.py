@@ -232,29 +232,20 @@ def _cast(im: Importer, o: Operation, target: str) -> Any:
 
 @reads("CumSum")
 def cumsum(im: Importer, o: Operation) -> Any:
-    x, axes = im.node(o.input(0)), o.numbers(1)
-    assert axes is not None
+    x, axes = im.node(o.input(0)), o.required(1)
     shape = im.shape(x)
     axis = axes[0] % len(shape)
     reverse, exclusive = o.attrs.get("reverse", 0), o.attrs.get("exclusive", 0)
-    start = _flipped(im, x, axis) if reverse else x
+    start = im.flipped(x, axis) if reverse else x
     total = im.add("CumSum", start, axis=axis)
     total = im.add("Sub", total, start) if exclusive else total
-    return _flipped(im, total, axis) if reverse else total
-
-
-def _flipped(im: Importer, x: int, axis: int) -> int:
-    shape = im.shape(x)
-    starts, ends, steps = [0] * len(shape), list(shape), [1] * len(shape)
-    starts[axis], ends[axis], steps[axis] = shape[axis] - 1, -1, -1
-    return im.add("Slice", x, starts=starts, ends=ends, steps=steps)
+    return im.flipped(total, axis) if reverse else total
 
 
 @reads("Trilu")
 def trilu(im: Importer, o: Operation) -> Any:
-    diagonal = o.numbers(1, default=[0])
-    assert diagonal is not None
-    return im.add("Trilu", o.input(0), upper=bool(o.attrs.get("upper", 1)), k=diagonal[0])
+    diagonal = 0 if o.input(1) is None else o.required(1)[0]
+    return im.add("Trilu", o.input(0), upper=bool(o.attrs.get("upper", 1)), k=diagonal)
 
 
 @reads("EyeLike")

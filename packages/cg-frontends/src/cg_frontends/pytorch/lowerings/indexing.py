@@ -81,8 +81,8 @@ def _scatter(
         new = low.node(source)
     else:
         new = low.add("Constant", shape=index.shape, value=(low.finite(source),))
-    how: dict[str, Any] = {} if reduction == "none" else {"reduction": reduction}
-    return low.add("ScatterElements", x, index, new, shape=out[0].shape, axis=axis_of(dim, len(x.shape)), **how)
+    axis = axis_of(dim, len(x.shape))
+    return low.add("ScatterElements", x, index, new, shape=out[0].shape, axis=axis, reduction=reduction)
 
 
 @lowers("index_add")
@@ -110,8 +110,7 @@ def _along(
         places = low.node(low.computed("expand", (column, source.shape), source.shape, index.dtype))
     else:
         places = low.add("Expand", low.reshape(index, wide), shape=source.shape)
-    how: dict[str, Any] = {} if reduction == "none" else {"reduction": reduction}
-    return low.add("ScatterElements", x, places, node, shape=out[0].shape, axis=axis, **how)
+    return low.add("ScatterElements", x, places, node, shape=out[0].shape, axis=axis, reduction=reduction)
 
 
 @lowers("index_put", "_index_put_impl", "_unsafe_index_put")
@@ -126,8 +125,8 @@ def index_put(
 ) -> Any:
     if not indices or any(i is None or i.dtype in ("bool", "uint8") for i in indices):
         return NotImplemented
-    how: dict[str, Any] = {"reduction": "add"} if accumulate else {}
-    return low.add("ScatterND", x, *(i for i in indices if i is not None), values, shape=out[0].shape, **how)
+    places, how = (i for i in indices if i is not None), "add" if accumulate else "none"
+    return low.add("ScatterND", x, *places, values, shape=out[0].shape, reduction=how)
 
 
 lowers("one_hot")(lambda low, out, x, num_classes=-1: low.add("OneHot", x, shape=out[0].shape))

@@ -11,7 +11,7 @@ from cg_frontends.lowering.heads import repeat_heads
 from cg_frontends.lowering.lowering import Lowering, lowers
 from cg_frontends.lowering.tape import CONSTANT, WEIGHT, Value
 from cg_frontends.pytorch.constants import mask_kind
-from cg_frontends.pytorch.lowerings.arguments import each
+from cg_frontends.pytorch.lowerings.arguments import each, filled
 from cg_frontends.pytorch.lowerings.experts import expert_einsum, expert_product
 
 Outputs = Sequence[Any]
@@ -77,7 +77,7 @@ def conv(
 
 @lowers("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
 def conv_transpose(low: Lowering, out: Outputs, x: Value, weight: Value, *given: Any) -> int:
-    bias, stride, padding, output_padding, groups, dilation = (*given, *(None, 1, 0, 0, 1, 1)[len(given) :])
+    bias, stride, padding, output_padding, groups, dilation = filled(given, None, 1, 0, 0, 1, 1)
     return conv(low, out, x, weight, bias, stride, padding, dilation, groups, True, output_padding)
 
 

@@ -67,7 +67,7 @@ def _trailing(low: Lowering, op: str, x: Value, sizes: Any, weight: Any, bias: A
     """A normalisation over the last axes; what it does not own is a product and a sum."""
     owned = weight is not None and low.owned(weight)
     with_bias = owned and bias is not None and low.owned(bias)
-    attrs = {"bias": with_bias} if owned and op == "LayerNormalization" else {}
+    attrs: dict[str, Any] = {"bias": with_bias} if owned and op == "LayerNormalization" else {}
     slots = (weight, bias if with_bias else None) if owned else ()
     node = low.add(op, x, shape=shape, slots=slots, axis=len(shape) - len(sizes), epsilon=eps, affine=owned, **attrs)
     for step, vector in (("Mul", None if owned else weight), ("Add", None if with_bias else bias)):

@@ -8,7 +8,7 @@ from typing import Any
 
 from cg_frontends.lowering.lowering import Lowering, lowers
 from cg_frontends.lowering.tape import Value
-from cg_frontends.pytorch.lowerings.arguments import each
+from cg_frontends.pytorch.lowerings.arguments import each, filled
 
 Outputs = Sequence[Any]
 
@@ -42,7 +42,7 @@ def _register_max_pool(dims: int) -> None:
 def _register_average_pool(dims: int) -> None:
     @lowers(f"avg_pool{dims}d")
     def average_pool(low: Lowering, out: Outputs, x: Value, kernel: Any, *given: Any) -> int:
-        stride, padding, ceil_mode, count_include_pad, divisor = (*given, *((), 0, False, True, None)[len(given) :])
+        stride, padding, ceil_mode, count_include_pad, divisor = filled(given, (), 0, False, True, None)
         counted = bool(count_include_pad) or divisor is not None
         attrs = _windows(dims, kernel, stride, padding, ceil_mode)
         node = low.add("AveragePool", x, shape=out[0].shape, count_include_pad=counted, **attrs)

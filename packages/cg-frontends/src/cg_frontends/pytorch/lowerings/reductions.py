@@ -8,7 +8,7 @@ from typing import Any
 
 from cg_frontends.lowering.lowering import Lowering, lowers
 from cg_frontends.lowering.tape import Value
-from cg_frontends.pytorch.lowerings.arguments import axes_of, axis_of
+from cg_frontends.pytorch.lowerings.arguments import axes_of, axis_of, filled
 
 Outputs = Sequence[Any]
 
@@ -112,7 +112,7 @@ def _correction(dim: Any, unbiased: Any, correction: Any) -> tuple[Any, int]:
 
 @lowers("var_mean")
 def var_mean(low: Lowering, out: Outputs, x: Value, dim: Any = None, *given: Any, **named: Any) -> list[int]:
-    unbiased, keep = (*given, *(None, named.get("keepdim", False))[len(given) :])
+    unbiased, keep = filled(given, None, named.get("keepdim", False))
     axes, correction = _correction(dim, unbiased, named.get("correction"))
     shapes, rank = [value.shape for value in out], len(x.shape)
     made = [_reduce(low, shapes[0], "ReduceVariance", x, rank, axes, keep, correction=correction)]
@@ -144,8 +144,7 @@ lowers("all")(_holds("ReduceMin"))
 def _ordered(low: Lowering, x: Value, shape: Sequence[int], dim: int, largest: Any) -> int:
     """The greatest or least of an axis in order, as many as the shape says."""
     axis = axis_of(dim, len(x.shape))
-    least: dict[str, Any] = {} if largest else {"largest": False}
-    return low.add("TopK", x, shape=shape, axis=axis, k=shape[axis], **least)
+    return low.add("TopK", x, shape=shape, axis=axis, k=shape[axis], largest=bool(largest))
 
 
 @lowers("sort", "msort")
