@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -164,6 +164,11 @@ def cg() -> None:
 add_manners(cg)
 
 
+def _fail(message: str) -> NoReturn:
+    click.echo(f"cg: error: {message}", err=True)
+    sys.exit(2)
+
+
 def main(args: list[str] | None = None) -> Any:
     """Run the command line; the process's exit status is 0, or 2 after one line about bad input.
 
@@ -181,16 +186,13 @@ def main(args: list[str] | None = None) -> Any:
         message = one_line(error.format_message())
         context = getattr(error, "ctx", None)
         hint = f" (see '{context.command_path} --help')" if isinstance(error, click.UsageError) and context else ""
-        click.echo(f"cg: error: {message}{hint}", err=True)
-        sys.exit(2)
+        _fail(message + hint)
     except CgError as error:
-        click.echo(f"cg: error: {one_line(error)}", err=True)
-        sys.exit(2)
+        _fail(one_line(error))
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except MemoryError:
-        click.echo("cg: error: there is not enough memory", err=True)
-        sys.exit(2)
+        _fail("there is not enough memory")
     except (_ReaderLeft, BrokenPipeError):
         with contextlib.suppress(OSError, ValueError):  # what is still held goes nowhere
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -199,8 +201,7 @@ def main(args: list[str] | None = None) -> Any:
         with contextlib.suppress(OSError, ValueError):
             sys.stdout.close()  # what it still holds cannot be written
         place = f"{error.filename}:" if error.filename else ""
-        click.echo(f"cg: error: {one_line(f'{place} {error.strerror or error}')}", err=True)
-        sys.exit(2)
+        _fail(one_line(f"{place} {error.strerror or error}"))
     except (click.Abort, KeyboardInterrupt):
         if args is None:  # the next interrupts would only end the message in a traceback
             signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -154,9 +154,8 @@ def _show_layers(source: str, found: list[Layer]) -> None:
     from rich.text import Text
 
     table = Table(title=Text(printable(f"Layers of {source}")), title_justify="left", box=None, pad_edge=False)
-    for heading in ("layer", "operator", "output", "parameters", "MACs", "%"):
-        left = heading in ("layer", "operator", "output")
-        table.add_column(heading, justify="left" if left else "right", no_wrap=heading != "layer", overflow="fold")
+    for place, heading in enumerate(("layer", "operator", "output", "parameters", "MACs", "%")):
+        table.add_column(heading, justify="left" if place < 3 else "right", no_wrap=place > 0, overflow="fold")
     for layer in found:
         share = f"{100 * layer.share:.1f}" if layer.share >= 0.001 else ""
         counts = (f"{count:,}" if count else "" for count in (layer.params, layer.macs))

@@ -132,21 +132,15 @@ def diff(a: Graph, b: Graph) -> Difference:
         else:
             unchanged.append((x, y))
     hit = set(matched.values())
-    return Difference(
-        a,
-        b,
-        equal(a, b),
-        tuple(unchanged),
-        tuple(changed),
-        tuple(nodes_a[i] for i in range(len(a)) if i not in matched),
-        tuple(nodes_b[i] for i in range(len(b)) if i not in hit),
-        {
-            "parameters": (a.params, b.params),
-            "MACs": (a.macs, b.macs),
-            "nodes": (len(a), len(b)),
-            "depth": (a.depth, b.depth),
-        },
-    )
+    removed = tuple(node for node in nodes_a if node.index not in matched)
+    added = tuple(node for node in nodes_b if node.index not in hit)
+    costs = {
+        "parameters": (a.params, b.params),
+        "MACs": (a.macs, b.macs),
+        "nodes": (len(a), len(b)),
+        "depth": (a.depth, b.depth),
+    }
+    return Difference(a, b, equal(a, b), tuple(unchanged), tuple(changed), removed, added, costs)
 
 
 # --- matching ---------------------------------------------------------------------------------------------------------
@@ -235,10 +229,10 @@ def _aligned(a: Graph, b: Graph, left: list[int], right: list[int], labels: list
 
 def _fields(before: Node, after: Node, matched: dict[int, int], commutes: bool) -> dict[str, tuple[Any, Any]]:
     result: dict[str, tuple[Any, Any]] = {}
-    old, new = before.attrs, after.attrs
-    for key in old:
-        if old[key] != new.get(key):
-            result[key] = (old[key], new.get(key))
+    attrs = after.attrs
+    for key, value in before.attrs.items():
+        if value != attrs.get(key):
+            result[key] = (value, attrs.get(key))
     if before.shape != after.shape:
         result["shape"] = (before.shape, after.shape)
     if (before.weights is None) != (after.weights is None):
@@ -246,13 +240,9 @@ def _fields(before: Node, after: Node, matched: dict[int, int], commutes: bool) 
     wired = [matched.get(i, -1) for i in before.inputs]
     there = list(after.inputs)
     if (sorted(wired) != sorted(there)) if commutes else (wired != there):
-        sources = [[f"{graph_node.op} {graph_node.index}" for graph_node in _sources(n)] for n in (before, after)]
-        result["inputs"] = (sources[0], sources[1])
+        old, new = ([f"{node.graph.nodes[i].op} {i}" for i in node.inputs] for node in (before, after))
+        result["inputs"] = (old, new)
     return result
-
-
-def _sources(node: Node) -> list[Node]:
-    return [node.graph.nodes[i] for i in node.inputs]
 
 
 # --- words ------------------------------------------------------------------------------------------------------------

@@ -51,7 +51,6 @@ def layers(graph: Graph, depth: int = 3) -> list[Layer]:
     """The layers in the order in which they first run.
 
     Args:
-        graph: the network.
         depth: levels of regions; those of the last level are folded into one row each.
     """
     root = _tree(graph)

@@ -37,12 +37,9 @@ def measure(
     """Time forward passes in evaluation mode, with random weights, after a warm-up.
 
     Args:
-        graph: the network.
         runtime: ``torch`` or ``onnxruntime``.
         batch: examples a pass.
-        passes: how many to time, fewer where they take longer than ``seconds`` together, three at least.
-        warm_up: passes before.
-        seconds: see ``passes``.
+        passes: how many to time, after those of ``warm_up``; fewer where they take longer than ``seconds`` together, three at least.
 
     Raises:
         CgError: no such runtime, or it cannot run the network; MissingExtra: it is not installed.

@@ -54,7 +54,6 @@ def memory_of(graph: Graph, batch: int = 1, precision: str = "float32") -> Memor
     """Weights and the peak of the activations.
 
     Args:
-        graph: the network.
         batch: examples that run together; what depends on no input does not grow with it.
         precision: element type of weights and activations; integers and truth values keep their own.
 

@@ -63,9 +63,8 @@ def without_full_sorts(records: Sequence[Record]) -> Sequence[Record]:
             assert sort is not None
             result.append(_first(record, records[sort].attrs["axis"], kept[sort]))
         elif record.op == "Slice" and outputs.get(record.inputs[0]) in kept:
-            result.append(
-                Record("Reshape", (), record.inputs, record.shape, record.region)
-            )  # to its own shape: nothing
+            # to its own shape: nothing
+            result.append(Record("Reshape", (), record.inputs, record.shape, record.region))
         else:
             result.append(record)
     return result

@@ -46,11 +46,7 @@ _WORDS = {"space": "search space", "listener": "listener to runs"}
 
 
 def _reason(error: BaseException) -> str:
-    """How code of a plugin ended, in one line.
-
-    Raises:
-        KeyboardInterrupt: it is the user's interrupt.
-    """
+    """How code of a plugin ended, in one line; the user's interrupt is raised again."""
     if isinstance(error, KeyboardInterrupt):
         raise error
     try:

@@ -43,9 +43,7 @@ def fit(scorer: Fits, graphs: Sequence[Graph], labels: ArrayLike, pool: Sequence
     """Fit a scorer to labels, in the pool in which it is asked next where it takes one.
 
     Args:
-        scorer: what learns.
-        graphs: the labelled networks.
-        labels: theirs, (n,), higher is better.
+        labels: of the graphs, (n,), higher is better.
         pool: the networks among which one will rank.
     """
     scorer.fit(graphs, labels, **_options(scorer, pool))
@@ -55,8 +53,6 @@ def predict(scorer: Predicts, graphs: Sequence[Graph], pool: Sequence[Graph] | N
     """Scores and standard deviations.
 
     Args:
-        scorer: what is asked.
-        graphs: the networks, n of them.
         pool: the networks among which one ranks; left out where the scorer takes none.
 
     Raises:

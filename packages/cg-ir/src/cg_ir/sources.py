@@ -87,8 +87,7 @@ def graph_of(source: str, *, space: str | None = None, **options: Any) -> Graph:
         SourceError: nothing accepts the source; other ``CgError`` from what accepts it.
     """
     if space is not None:
-        graph = get_space(space).graph(source)
-        return graph
+        return get_space(space).graph(source)
     if source.endswith((*GRAPH_SUFFIXES, ".json", ".json.gz")) or (os.path.isfile(source) and source.endswith(".gz")):
         return load(source)
     prefix, colon, arch = source.partition(":")

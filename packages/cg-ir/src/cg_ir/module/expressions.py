@@ -20,8 +20,6 @@ def expression(nodes: Sequence[Node], node: Node, xs: Sequence[str], own: str, h
     """The text that computes a node.
 
     Args:
-        nodes: those of the graph.
-        node: the node.
         xs: what its inputs are called.
         own: what the module or tensor that it owns is called.
         how: how it meets a batch.

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -30,17 +31,7 @@ _RESERVED = frozenset([*dir(nn.Module()), *_PREPARED, "graph", "watch"])
 
 @dataclass(frozen=True)
 class _Step:
-    """What a node does.
-
-    Attributes:
-        index: the node.
-        sig: its signature.
-        reads: the nodes that it reads.
-        path: of the module, parameter or buffer that it owns, '' for none.
-        run: takes what it owns, or None, and the inputs.
-        plan: how it meets a batch.
-        axes: where its inputs hold the batch.
-    """
+    """What a node does: ``run`` takes what it owns, which lies at ``path`` ('' for nothing), and its inputs, which hold the batch at ``axes``."""
 
     index: int
     sig: Signature
@@ -83,7 +74,7 @@ class NetworkModule(nn.Module):
     def owned(self, node: int) -> Any:
         """The module, parameter or constant that a node of the graph owns; None where it has none."""
         path = self._steps[node].path
-        return _at(self, path) if path else None
+        return attrgetter(path)(self) if path else None
 
     # --- construction ---------------------------------------------------------------------------------------------
 
@@ -118,7 +109,7 @@ class NetworkModule(nn.Module):
         if node.weights is not None:
             first = owners.setdefault(node.weights, (node.signature, path))
             if first[1] != path:
-                there = _at(self, first[1])
+                there = attrgetter(first[1])(self)
                 same = first[0].op == node.op and (node.op == "Parameter" or first[0].items == node.signature.items)
                 made = there if same else _tied(made, there)
         if isinstance(made, nn.Parameter):
@@ -160,7 +151,7 @@ class NetworkModule(nn.Module):
                 if index in self._numbers:
                     continue
                 xs = [self._numbers[i] if i in self._numbers else values[i] for i in step.reads]
-                owned = _at(self, step.path) if step.path else None
+                owned = attrgetter(step.path)(self) if step.path else None
                 result = _once(step, owned, xs) if batch == 1 else _batched(step, owned, xs, batch)
             if isinstance(result, tuple):
                 extra[index] = result
@@ -278,13 +269,6 @@ def _once(step: _Step, owned: Any, xs: Sequence[Any]) -> Any:
     return (first, *(further[0] if isinstance(further[0], tuple) else further))
 
 
-def _at(module: nn.Module, path: str) -> Any:
-    *parents, leaf = path.split(".")
-    for name in parents:
-        module = getattr(module, name)
-    return getattr(module, leaf)
-
-
 def _tied(made: nn.Module | nn.Parameter, there: nn.Module | nn.Parameter) -> nn.Module | nn.Parameter:
     """What uses the parameters of another operator: one with other attributes (a stride, say), or a bare parameter.
 
@@ -305,11 +289,8 @@ def _tie(module: nn.Module, theirs: dict[str, nn.Parameter], buffers: dict[str, 
     for name, parameter in list(module.named_parameters()):
         if name not in theirs or theirs[name].shape != parameter.shape:
             raise GraphError("weights cannot be shared by operators whose weights differ in shape")
-        parent, leaf = module, name
-        if "." in name:
-            path, _, leaf = name.rpartition(".")
-            parent = module.get_submodule(path)
-        setattr(parent, leaf, theirs[name])
+        path, _, leaf = name.rpartition(".")
+        setattr(module.get_submodule(path), leaf, theirs[name])
     for name, buffer in buffers.items():
         if name in dict(module.named_buffers()):
             setattr(module, name, buffer)

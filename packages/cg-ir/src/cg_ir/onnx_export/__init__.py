@@ -15,7 +15,6 @@ def to_onnx(graph: Graph, module: Any = None) -> Any:
     """The ``onnx.ModelProto`` of a graph at batch size 1, opset 20.
 
     Args:
-        graph: the graph.
         module: what :func:`cg_ir.to_module` made of this graph; its weights go into the model. Without one the weights are random, always
             the same, of the size that keeps activations in scale.
 

@@ -24,17 +24,8 @@ _IR_VERSION = 9
 DOMAIN = "cg_ir"
 
 #: Element types that are computed with; others are read and written as float32.
-_TYPES = {
-    "float32": TensorProto.FLOAT,
-    "float64": TensorProto.DOUBLE,
-    "float16": TensorProto.FLOAT16,
-    "int64": TensorProto.INT64,
-    "int32": TensorProto.INT32,
-    "int16": TensorProto.INT16,
-    "int8": TensorProto.INT8,
-    "uint8": TensorProto.UINT8,
-    "bool": TensorProto.BOOL,
-}
+_COMPUTED = "float32 float64 float16 int64 int32 int16 int8 uint8 bool"
+_TYPES = {name: helper.np_dtype_to_tensor_dtype(np.dtype(name)) for name in _COMPUTED.split()}
 
 
 class Emitter:
