@@ -12,8 +12,6 @@ from torch import Tensor
 
 from cg_ir.errors import CgError
 
-__all__ = ["PRECISIONS", "device_named", "moved", "precision_on"]
-
 #: Of the arithmetic; weights and optimiser stay in single precision.
 PRECISIONS = ("auto", "float32", "bfloat16")
 

@@ -19,8 +19,6 @@ from cg_ir.files import atomic_path
 from cg_ir.sources import Reading
 from cg_ir.terminal import json_option, say_written
 
-__all__ = ["embed", "pretrain"]
-
 _SUFFIXES = (".parquet", ".csv", ".npz")
 
 

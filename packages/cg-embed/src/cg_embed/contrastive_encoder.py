@@ -17,8 +17,6 @@ from .pretrained import Pretrained
 if TYPE_CHECKING:
     from .kgnn import GraphEncoder
 
-__all__ = ["ContrastiveConfig", "ContrastiveEncoder"]
-
 
 @dataclass(frozen=True)
 class ContrastiveConfig:

@@ -14,8 +14,6 @@ from cg_ir import Graph
 from cg_ir.errors import SourceError
 from cg_ir.terminal import json_option, say_written
 
-__all__ = ["corpus"]
-
 #: Seconds between two lines of progress where standard error is no terminal.
 _PAUSE = 30.0
 

@@ -31,8 +31,6 @@ from .plan import Plan, at_once, compile_plan
 from .scratch import Scratch
 from .signature_features import CLASSES, PAIR_CLASSES, PATH_COUNTS, SignatureFeatures, signature_features
 
-__all__ = ["GROUPS", "Descriptors"]
-
 Floats = NDArray[np.float64]
 GROUPS = ("plain", "paths", "signal", "stages", "pairs")
 

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     import pandas
     from numpy.typing import NDArray
 
-__all__ = ["Encoder", "to_dataframe"]
-
 
 class Encoder(Protocol):
     """What turns graphs into vectors and names their numbers, such as :class:`cg_embed.Descriptors`."""

@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 
 from cg_ir.hashing import splitmix64
 
-__all__ = ["Round", "merge"]
-
 Ints = NDArray[np.int64]
 Words = NDArray[np.uint64]
 #: Odd constants that tell inputs from consumers and rounds of messages from each other.

@@ -11,8 +11,6 @@ from cg_ir import batch
 from cg_ir.batch_hashing import neighbourhood_colours
 from cg_ir.graph import Graph
 
-__all__ = ["Neighbourhoods"]
-
 _AT_ONCE = 2048
 
 

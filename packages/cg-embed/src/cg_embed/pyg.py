@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from cg_ir.graph import Graph
     from cg_ir.signature import Signature
 
-__all__ = ["FEATURES", "to_data"]
-
 #: Names of the columns of ``Data.x``: sizes and attributes, logarithms to base 2 of 1 + value.
 FEATURES = (
     "channels", "height", "width", "elements", "params", "macs", "kernel", "stride", "dilation", "group", "inputs",

@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 
 from cg_ir.operators import OPERATORS
 
-__all__ = ["CLASSES", "JOIN_RULES", "PAIR_CLASSES", "PATH_COUNTS", "SignatureFeatures", "signature_features"]
-
 CLASSES = (
     "conv1",  # convolution with a 1x1 kernel
     "convk",  # convolution with a larger kernel, grouped ones included

@@ -21,8 +21,6 @@ from scipy.sparse.csgraph import reverse_cuthill_mckee
 
 from cg_ir.files import atomic_path
 
-__all__ = ["SpectrumCache", "laplacian_spectrum", "normalized_laplacian", "spectral_distances", "spectrum_vectors"]
-
 Floats = NDArray[np.float64]
 SMALLEST = 21
 _PADDING = 2.0  # the largest possible eigenvalue, for graphs with fewer than k nodes

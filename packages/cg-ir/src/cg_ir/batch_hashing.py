@@ -16,8 +16,6 @@ from cg_ir.batching import Batch, batch, ranges
 from cg_ir.graph import COMMUTES, Graph
 from cg_ir.hashing import MULTIPLIERS, digest_sorted
 
-__all__ = ["hash_all", "neighbourhood_colours"]
-
 Ints = NDArray[np.int64]
 Words = NDArray[np.uint64]
 

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from cg_ir.graph import Graph
 from cg_ir.signature import SignatureTable
 
-__all__ = ["Batch", "batch", "ranges"]
-
 
 @dataclass(frozen=True)
 class Batch:

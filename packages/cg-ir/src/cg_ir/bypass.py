@@ -9,8 +9,6 @@ from cg_ir.builder import GraphBuilder
 from cg_ir.errors import GraphError
 from cg_ir.graph import Graph
 
-__all__ = ["Bypass", "bypass", "bypasses"]
-
 #: A region of fewer operators is a layer, and leaving it out says little.
 _LEAST = 3
 

@@ -18,8 +18,6 @@ from cg_ir.plugins import LazyCommand
 from cg_ir.terminal import add_manners, begin, one_line
 from cg_ir.trust import command_line
 
-__all__ = ["cg", "main"]
-
 _BUILT_IN = (
     LazyCommand("convert", "cg_ir.commands:convert", "Turn a SOURCE into a graph file."),
     LazyCommand("info", "cg_ir.commands:info", "Show what SOURCEs are made of and what they cost."),

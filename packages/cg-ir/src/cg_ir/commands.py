@@ -22,8 +22,6 @@ from cg_ir.sources import graph_of
 from cg_ir.terminal import complete_source, json_option, one_line, say_written, table_console
 from cg_ir.text import printable
 
-__all__ = ["convert", "info", "plugins", "source_options", "validate"]
-
 
 def source_options(function: Any) -> Any:
     """The options that say how a SOURCE is read."""

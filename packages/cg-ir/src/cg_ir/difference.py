@@ -16,8 +16,6 @@ from cg_ir.equality import equal
 from cg_ir.graph import COMMUTES, Graph, Node
 from cg_ir.notebook import html_table
 
-__all__ = ["Change", "Difference", "diff"]
-
 #: Operators that a notebook shows.
 _SHOWN = 100
 

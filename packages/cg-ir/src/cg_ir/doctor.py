@@ -20,8 +20,6 @@ from cg_ir.plugin_registry import KINDS, registry
 from cg_ir.terminal import json_option, table_console
 from cg_ir.text import printable
 
-__all__ = ["Finding", "doctor", "examine"]
-
 PACKAGES = ("cg-ir", "cg-frontends", "cg-embed", "cg-predict", "cg-evolve", "cg-bench")
 _REQUIREMENT = re.compile(r"^\s*([A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])?\s*([^;]*)(?:;(.*))?$")
 _EXTRA = re.compile(r"""extra\s*==\s*['"]([^'"]+)['"]""")

@@ -9,8 +9,6 @@ from math import prod
 
 from cg_ir.graph import Graph, Node
 
-__all__ = ["ExpertCosts", "experts_of"]
-
 _MOVES = frozenset({"Cast", "Expand", "Flatten", "Gather", "Reshape", "Slice", "Squeeze", "Transpose", "Unsqueeze"})
 
 

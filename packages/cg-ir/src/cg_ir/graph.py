@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     import networkx
     from numpy.typing import NDArray
 
-__all__ = ["Graph", "Node"]
-
 COMMUTES = np.array([OPERATORS[name].commutes for name in OPERATOR_NAMES])
 #: How keys of ``extras`` begin that belong to the document that the graph was read from; they name nodes by number, so a rewritten graph has none.
 RESERVED = "cg_ir."

@@ -17,18 +17,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = [
-    "HASH_VERSION",
-    "MULTIPLIERS",
-    "Wiring",
-    "digest",
-    "digest_sorted",
-    "refine",
-    "scale",
-    "splitmix64",
-    "wiring",
-]
-
 #: Prefix of every digest; changes with the algorithm.
 HASH_VERSION = "cg1"
 

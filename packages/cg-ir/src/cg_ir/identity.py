@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from cg_ir.batch_hashing import hash_all
 from cg_ir.graph import Graph
 
-__all__ = ["Interned", "distinct"]
-
 
 def _written(graph: Graph) -> tuple[Any, ...]:
     """Equal for graphs that are alike node by node, which spares their hashes."""

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from cg_ir.graph import Graph
 from cg_ir.operators import OPERATORS
 
-__all__ = ["Layer", "layers"]
-
 
 @dataclass
 class Layer:

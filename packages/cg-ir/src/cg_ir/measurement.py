@@ -12,8 +12,6 @@ import numpy as np
 from cg_ir.errors import CgError, MissingExtra
 from cg_ir.graph import Graph
 
-__all__ = ["RUNTIMES", "Timing", "measure"]
-
 
 @dataclass(frozen=True)
 class Timing:

@@ -17,8 +17,6 @@ from cg_ir.errors import CgError
 from cg_ir.graph import Graph, Node
 from cg_ir.operators import OPERATORS
 
-__all__ = ["PRECISIONS", "Memory", "in_bytes", "memory_of"]
-
 _BYTES = {
     "float32": 4, "float64": 8, "float16": 2, "bfloat16": 2, "float8_e4m3fn": 1, "float8_e5m2": 1, "complex64": 8, "complex128": 16, "int64": 8,
     "int32": 4, "int16": 2, "int8": 1, "uint64": 8, "uint32": 4, "uint16": 2, "uint8": 1, "bool": 1,

@@ -5,8 +5,6 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Sequence
 
-__all__ = ["html_table"]
-
 
 def html_table(headings: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> str:
     """An HTML table of text and numbers; numbers stand right, None is empty, ``title`` is a line above."""

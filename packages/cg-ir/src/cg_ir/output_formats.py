@@ -13,8 +13,6 @@ from typing import Any
 from cg_ir.errors import SourceError
 from cg_ir.graph import Graph
 
-__all__ = ["FORMATS", "OutputFormat", "endings", "write"]
-
 
 @dataclass(frozen=True)
 class OutputFormat:

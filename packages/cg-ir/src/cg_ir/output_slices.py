@@ -9,8 +9,6 @@ from typing import Any
 from cg_ir.operators import OPERATORS
 from cg_ir.records import Record
 
-__all__ = ["without_full_sorts", "without_splits"]
-
 
 def without_splits(records: Sequence[Record]) -> Sequence[Record]:
     """The parts of a Split are Slices: cutting an axis at once or piece by piece is the same."""

@@ -17,18 +17,6 @@ from cg_ir import plugins
 from cg_ir.errors import OptionError, PluginError
 from cg_ir.plugins import PROJECT
 
-__all__ = [
-    "Registry",
-    "get_benchmark",
-    "get_evaluator",
-    "get_frontend",
-    "get_listener",
-    "get_scorer",
-    "get_space",
-    "registry",
-    "split_options",
-]
-
 #: Hook of each kind, and the kind in words.
 KINDS = {
     "frontend": "cg_frontends",

@@ -18,24 +18,6 @@ if TYPE_CHECKING:
 
     from cg_ir.graph import Graph
 
-__all__ = [
-    "Benchmark",
-    "BenchmarkTable",
-    "Evaluator",
-    "Fits",
-    "Frontend",
-    "LazyCommand",
-    "Pooled",
-    "Prediction",
-    "Predicts",
-    "RunListener",
-    "Scorer",
-    "SearchSpace",
-    "Suggests",
-    "hookimpl",
-    "hookspec",
-]
-
 PROJECT = "cg"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)

@@ -13,8 +13,6 @@ from cg_ir.graph import Graph
 from cg_ir.operators import OPERATORS, AttrItems
 from cg_ir.signature import SignatureTable, shared_table
 
-__all__ = ["Record", "Shape", "assemble", "from_lists"]
-
 Shape = tuple[int, ...]
 
 

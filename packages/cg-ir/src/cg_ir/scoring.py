@@ -18,8 +18,6 @@ from cg_ir.graph import Graph
 from cg_ir.plugin_registry import get_scorer
 from cg_ir.plugins import Fits, Prediction, Predicts
 
-__all__ = ["check_sources", "fit", "predict", "scorer_without", "takes_pool"]
-
 
 def takes_pool(scorer: Any) -> bool:
     """Whether ``predict`` and ``fit`` of a scorer take the networks among which one ranks: as its attribute ``pooled`` says.

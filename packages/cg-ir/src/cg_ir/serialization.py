@@ -23,18 +23,6 @@ from cg_ir.operators import OPERATORS, OPSET
 from cg_ir.records import from_lists
 from cg_ir.signature import SignatureTable, shared_table
 
-__all__ = [
-    "FORMAT_VERSION",
-    "from_dict",
-    "from_json",
-    "load",
-    "load_set",
-    "save",
-    "save_set",
-    "to_dict",
-    "to_json",
-]
-
 FORMAT_VERSION = (1, 0)
 
 _SIZE_LIMIT = 2**31

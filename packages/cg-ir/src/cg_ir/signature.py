@@ -19,8 +19,6 @@ from cg_ir.errors import GraphError
 from cg_ir.hashing import scale
 from cg_ir.operators import OPERATOR_NAMES, OPERATORS, AttrItems, operator_code
 
-__all__ = ["Signature", "SignatureTable", "shared_table"]
-
 Shape = tuple[int, ...]
 _COUNT_LIMIT = 2**62
 _TABLE_LIMIT = 2**20

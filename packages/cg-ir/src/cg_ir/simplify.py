@@ -7,8 +7,6 @@ import numpy as np
 from cg_ir.graph import Graph
 from cg_ir.operators import OPERATOR_NAMES, OPERATORS, operator_code
 
-__all__ = ["TRANSPARENT", "simplify"]
-
 #: By operator code: whether ``simplify`` looks through it.
 TRANSPARENT = np.array([OPERATORS[name].layout for name in OPERATOR_NAMES])
 TRANSPARENT[operator_code("Select")] = True

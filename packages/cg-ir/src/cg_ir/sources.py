@@ -18,8 +18,6 @@ from cg_ir.plugin_registry import Entry, get_space, registry, split_options
 from cg_ir.plugins import Frontend, SearchSpace
 from cg_ir.serialization import load
 
-__all__ = ["GRAPH_SUFFIXES", "Reading", "graph_of"]
-
 #: File names that are graph documents.
 GRAPH_SUFFIXES = (".cg.json", ".cg.json.gz")
 

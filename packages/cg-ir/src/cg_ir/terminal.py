@@ -26,17 +26,6 @@ from cg_ir.text import printable
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = [
-    "Manners",
-    "add_manners",
-    "begin",
-    "complete_source",
-    "json_option",
-    "one_line",
-    "say_written",
-    "table_console",
-]
-
 #: Columns of a table that goes to a file or another program, unless COLUMNS says otherwise.
 _PIPED_WIDTH = 240
 #: Columns of names are folded to this width before others are left out.

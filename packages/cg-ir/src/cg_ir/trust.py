@@ -15,8 +15,6 @@ from dataclasses import dataclass
 
 from cg_ir.errors import SourceError
 
-__all__ = ["command_line", "may_run", "require_python"]
-
 _FILE_ENDS = re.compile(r"\.py(?=:)")
 _MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?=:[A-Za-z_])")
 #: What may stand before a file or module inside an argument: ``graph?file=net.py:make``, ``--option=net.py:make``.

@@ -13,8 +13,6 @@ from cg_ir.builder import GraphBuilder
 from cg_ir.graph import Graph
 from cg_ir.operators import OPERATORS
 
-__all__ = ["folded_convolutions", "unfold"]
-
 _CONVOLUTIONS = frozenset({"Conv", "ConvTranspose"})
 #: Fewer convolutions than these are no evidence.
 _LEAST = 3

@@ -15,8 +15,6 @@ from cg_frontends.benchmarks.table import LabelTable, Rows
 from cg_ir import ArchError, SourceError, get_space
 from cg_ir.files import READ_LIMIT, open_bounded, read_limit
 
-__all__ = ["LAYOUTS", "Layout", "csv_rows", "open_text", "read_csv"]
-
 
 @dataclass(frozen=True)
 class Layout:

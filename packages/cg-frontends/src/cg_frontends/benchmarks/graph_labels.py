@@ -21,8 +21,6 @@ from cg_frontends.benchmarks.table import LabelTable, Rows
 from cg_ir import CgError, Graph, SourceError, from_dict
 from cg_ir.files import atomic_path
 
-__all__ = ["GraphTable", "LabelledGraph", "collect", "read_graphs", "write_graphs"]
-
 
 @dataclass(frozen=True)
 class LabelledGraph:

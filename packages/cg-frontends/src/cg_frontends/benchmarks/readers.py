@@ -10,23 +10,6 @@ from cg_frontends.benchmarks.index_cache import cached
 from cg_frontends.benchmarks.table import LabelTable
 from cg_ir import SourceError, get_space
 
-__all__ = [
-    "AnalogNasBench",
-    "AutoFormerLabels",
-    "CsvLabels",
-    "LabelledGraphs",
-    "MetaQnnLabels",
-    "MnasNetLabels",
-    "Naap440Labels",
-    "NasBench101Labels",
-    "NasBench201Labels",
-    "NasBench301Labels",
-    "NatsSizeLabels",
-    "OnceForAllLabels",
-    "TimmLabels",
-    "TransNasLabels",
-]
-
 _CSV = (".csv", ".csv.gz")
 
 

@@ -13,8 +13,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["RecipeEffects", "imagenet_only", "recipe_effects", "recipe_group"]
-
 _MORE_DATA = re.compile(
     r"in22k|in21k|in12k|laion|openai|webli|jft|ig1b|yfcc|clip|mim|mae|dist|ssl|teacher|m30m|m38m|(^|_)ft(_|$)"
 )

@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 from cg_ir import ArchError, SourceError
 
-__all__ = ["LabelTable", "Rows"]
-
 
 class LabelTable:
     """Labels by architecture and metric.

@@ -15,8 +15,6 @@ from cg_frontends.benchmarks.recipes import imagenet_only, recipe_effects, recip
 from cg_frontends.benchmarks.table import LabelTable
 from cg_ir import SourceError, get_space
 
-__all__ = ["LABELS", "METRICS", "RECIPES", "TimmRow", "TimmTable", "read_timm"]
-
 #: Accuracies in percent, the main one first.
 METRICS = ("top1", "top1_real", "top1_v2")
 #: Which rows count: recipes that saw nothing but ImageNet-1k, or all.

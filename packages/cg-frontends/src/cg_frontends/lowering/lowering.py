@@ -20,8 +20,6 @@ from cg_frontends.lowering.tape import CONSTANT, TRACED, WEIGHT, Call, Leaf, Tap
 from cg_ir import GraphError
 from cg_ir.operators import OPERATORS
 
-__all__ = ["COMPLEX_LOWERINGS", "LOWERINGS", "Lowering", "UnknownOperatorWarning", "cut", "lowers"]
-
 Shape = tuple[int, ...]
 LoweringFunction = Callable[..., "int | Sequence[int | None]"]
 _F = TypeVar("_F", bound=Callable[..., Any])

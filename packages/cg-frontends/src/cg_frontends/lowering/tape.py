@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["CONSTANT", "TRACED", "WEIGHT", "Call", "Leaf", "Tape", "Value", "values_in"]
-
 #: Kinds of values, ordered so that a call's outputs have the greatest kind among its inputs.
 CONSTANT, WEIGHT, TRACED = 0, 1, 2
 

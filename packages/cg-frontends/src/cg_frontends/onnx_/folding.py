@@ -14,8 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Folder"]
-
 Array = NDArray[Any]
 #: One an input, ``None`` for absent optional ones. That a required one is there is not told to the type checker: without it the operator is not computed.
 Arrays = Sequence[Any]

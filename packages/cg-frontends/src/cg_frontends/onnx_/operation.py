@@ -19,8 +19,6 @@ from onnx import defs
 from cg_frontends.lowering.tape import Value
 from cg_ir import SourceError
 
-__all__ = ["Attributes", "Operation", "attributes_of", "newest_opset", "output_types", "schema_of"]
-
 _DEFAULT_DOMAINS = ("", "ai.onnx")
 _READABLE = {
     onnx.AttributeProto.FLOAT: float, onnx.AttributeProto.INT: int, onnx.AttributeProto.STRING: bytes,

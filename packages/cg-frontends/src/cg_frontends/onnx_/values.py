@@ -17,8 +17,6 @@ from cg_frontends.onnx_.operation import dtype_name
 from cg_frontends.onnx_.parameters import Roles
 from cg_ir import SourceError
 
-__all__ = ["LARGE", "Parts", "Values", "elements", "is_float"]
-
 _FLOATS = {"float32", "float64", "float16", "bfloat16"}
 _INTEGERS = {"int8", "uint8", "int16", "uint16", "int32", "int4", "uint4"}
 #: Elements of a tensor that are looked at; larger ones are weights, whose elements say nothing of the network.

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["CHECKS", "DEVICE_MOVES", "FILLS", "ONE_DEVICE", "READS", "RECURRENT", "SHAPE_ONLY", "UNSET"]
-
 
 def _aten(names: str) -> set[str]:
     return {f"aten::{name}" for name in names.split()}

@@ -14,8 +14,6 @@ from torch import Tensor
 from cg_frontends.pytorch.lowerings.arguments import each, filled
 from cg_ir.operators import FUNCTIONS, OPERATORS
 
-__all__ = ["quick_result"]
-
 
 def quick_result(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor | None:
     """The operator's result, without elements; None where torch has to say."""

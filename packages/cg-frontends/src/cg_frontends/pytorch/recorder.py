@@ -22,8 +22,6 @@ from cg_frontends.pytorch.kinds import CHECKS, DEVICE_MOVES, FILLS, ONE_DEVICE, 
 from cg_frontends.pytorch.shapes import ShapeMemory, recurrent_outputs
 from cg_frontends.pytorch.views import scatter
 
-__all__ = ["Recorder"]
-
 
 class _Info:
     """What a schema says about one overload."""

@@ -24,8 +24,6 @@ from cg_frontends.pytorch.entry import from_module
 from cg_ir import CgError, Graph, SourceError
 from cg_ir.trust import require_python
 
-__all__ = ["convert", "count", "default_inputs", "read_inputs"]
-
 _T = TypeVar("_T")
 _INPUT = re.compile(r"(?P<shape>\d+([x,]\d+)*|scalar)(:(?P<dtype>\w+))?")
 _KNOWN = "float32 float64 float16 bfloat16 int64 int32 int16 int8 uint8 bool complex64"

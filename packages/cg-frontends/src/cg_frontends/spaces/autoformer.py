@@ -13,8 +13,6 @@ from cg_frontends.spaces.fragments import FragmentCache, Piece, Shape, chain
 from cg_frontends.spaces.options import read_choice, read_object
 from cg_ir import ArchError, Graph, GraphBuilder
 
-__all__ = ["CLASSES", "AutoFormer", "Transformer"]
-
 #: Classes of the data sets that the networks were trained on.
 CLASSES = {"imagenet": 1000, "cifar100": 100, "flowers": 102, "chaoyang": 4}
 

@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["CategoricalSpace"]
-
 
 class CategoricalSpace(ABC):
     """A product of finite sets.

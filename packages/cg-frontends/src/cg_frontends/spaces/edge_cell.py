@@ -5,8 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 
-__all__ = ["EDGES", "reaching", "wire"]
-
 #: The edges (source, target) of a cell, in the order of the architecture strings.
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 

@@ -22,17 +22,6 @@ from cg_frontends import __version__
 from cg_ir import Graph, GraphBuilder
 from cg_ir.signature import SignatureTable, shared_table
 
-__all__ = [
-    "PRODUCER",
-    "Assembly",
-    "Fragment",
-    "FragmentCache",
-    "Piece",
-    "Shape",
-    "capture",
-    "chain",
-]
-
 Shape = tuple[int, ...]
 PRODUCER = {"name": "cg-frontends", "version": __version__}
 

@@ -14,8 +14,6 @@ from cg_frontends.spaces.blocks import conv
 from cg_frontends.spaces.fragments import FragmentCache, Shape, chain
 from cg_ir import ArchError, Graph, GraphBuilder
 
-__all__ = ["MAX_LAYERS", "MetaQnn"]
-
 #: Convolutions, poolings and fully connected layers of a network, at most.
 MAX_LAYERS = 18
 

@@ -15,8 +15,6 @@ from cg_frontends.spaces.fragments import FragmentCache, Piece, chain
 from cg_frontends.spaces.options import read_integer, read_object
 from cg_ir import ArchError, Graph, GraphBuilder
 
-__all__ = ["RESOLUTIONS", "MobileNetV3", "SubNetwork"]
-
 #: Image sizes that the supernet was trained for.
 RESOLUTIONS = tuple(range(128, 225, 4))
 

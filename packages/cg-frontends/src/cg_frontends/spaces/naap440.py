@@ -12,8 +12,6 @@ from cg_frontends.spaces.blocks import classifier, conv_bn
 from cg_frontends.spaces.fragments import FragmentCache, chain
 from cg_ir import ArchError, Graph, GraphBuilder
 
-__all__ = ["Layer", "Naap440"]
-
 _SIDE, _CLASSES = 32, 10
 _LAYER = re.compile(r"k(\d)w(\d{1,3})s(\d)r([01])")
 _FORM = "layers such as k3w12s2r0;k3w16s2r0;k1w16s1r1"

@@ -22,8 +22,6 @@ from cg_frontends.spaces.nb101_cell import (
 )
 from cg_ir import ArchError, Graph, GraphBuilder
 
-__all__ = ["NasBench101", "vertex_channels"]
-
 _CHANNELS = (128, 256, 512)
 _MODULES = 3
 _RESOLUTION = 32

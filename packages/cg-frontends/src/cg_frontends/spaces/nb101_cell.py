@@ -18,8 +18,6 @@ from numpy.typing import NDArray
 
 from cg_ir import ArchError
 
-__all__ = ["MAX_EDGES", "MAX_VERTICES", "OPERATIONS", "Cell", "cells", "module_hash", "pairs", "read_cell"]
-
 #: The operators of inner vertices; a digit of the text is a position in this tuple.
 OPERATIONS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
 MAX_VERTICES = 7

@@ -24,8 +24,6 @@ from cg_frontends.spaces.nb301_genotype import NODES, OPERATIONS, Edges, Genotyp
 from cg_frontends.spaces.options import read_integer
 from cg_ir import Graph, GraphBuilder
 
-__all__ = ["NasBench301"]
-
 _RESOLUTION, _CLASSES = 32, 10
 _STEM_MULTIPLIER = 3
 

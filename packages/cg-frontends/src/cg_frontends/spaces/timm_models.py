@@ -12,8 +12,6 @@ import numpy as np
 from cg_frontends.spaces.options import read_integer
 from cg_ir import ArchError, CgError, Graph, MissingExtra
 
-__all__ = ["TimmModels"]
-
 _ARCH = re.compile(r"(?P<name>[A-Za-z0-9_]+)(?:@(?P<height>\d{1,4})(?:x(?P<width>\d{1,4}))?)?")
 _FORM = "a name, and perhaps the resolution, such as resnet50@288"
 _RESOLUTIONS = range(32, 2049)

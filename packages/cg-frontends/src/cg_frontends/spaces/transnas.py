@@ -15,8 +15,6 @@ from cg_frontends.spaces.fragments import Assembly, FragmentCache, Piece, Shape,
 from cg_frontends.spaces.options import read_choice
 from cg_ir import ArchError, Graph, GraphBuilder
 
-__all__ = ["CLASSES", "LEVELS", "TransNasBench101"]
-
 #: Classes of the tasks that end in a classifier.
 CLASSES = {"object": 75, "scene": 47, "jigsaw": 1000}
 #: Cells (micro) on one skeleton; skeletons (macro) of one block.

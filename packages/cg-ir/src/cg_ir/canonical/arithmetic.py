@@ -8,8 +8,6 @@ from cg_ir.canonical.rewriting import Pass, Rule, make
 from cg_ir.operators import OPERATORS
 from cg_ir.records import Record
 
-__all__ = ["ARITHMETIC"]
-
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #: Activations that are x times functions of x, by these.
 _GATED = {operator.gate: operator.name for operator in OPERATORS.values() if operator.gate}

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from cg_ir.canonical.rewriting import Pass, Rule, make
 from cg_ir.records import Record
 
-__all__ = ["LAYOUT", "if_same_shape", "reshape_name"]
-
 _RESHAPES = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze"})
 
 

@@ -8,8 +8,6 @@ from typing import Any
 from cg_ir.operators import OPERATORS
 from cg_ir.records import Record
 
-__all__ = ["Pass", "Rule", "make"]
-
 _CHAINS = frozenset({"Add", "Max", "Min"})
 
 

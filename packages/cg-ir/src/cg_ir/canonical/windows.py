@@ -7,8 +7,6 @@ from cg_ir.canonical.rewriting import Pass, Rule, make
 from cg_ir.operators import OPERATORS
 from cg_ir.records import Record
 
-__all__ = ["WINDOWS"]
-
 #: Pads of at most this much count as minus infinity, which JSON cannot write.
 _LOWEST = -3.4e38
 

@@ -11,8 +11,6 @@ from cg_ir.operators import OPERATORS, Plan, plan, selected_axis
 from cg_ir.operators.torch_text import Call
 from cg_ir.signature import Signature
 
-__all__ = ["ends", "expression", "plain_numbers", "plans"]
-
 _WHOLE = 2**24  # float32 holds every integer up to here
 
 

@@ -20,8 +20,6 @@ from cg_ir.operators import OPERATORS, Plan
 from cg_ir.operators.torch_text import Elements
 from cg_ir.signature import Signature
 
-__all__ = ["NetworkModule"]
-
 _PREPARED = ("_steps", "_inputs", "_outputs", "_numbers", "_drops")
 
 

@@ -16,8 +16,6 @@ from cg_ir.onnx_export.weights import Weights
 from cg_ir.operators import OPERATORS
 from cg_ir.operators.shapes import positions
 
-__all__ = ["DOMAIN", "Emitter", "export"]
-
 _OPSET = 20
 _IR_VERSION = 9
 #: Of operators that ONNX has no counterpart for.

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from cg_ir.graph import Graph
 from cg_ir.operators import OPERATORS
 
-__all__ = ["Weights", "module_weights", "random_weights"]
-
 #: For each node that has some, its tensors by PyTorch's names; a bare parameter is called ``value``.
 Weights = dict[int, "dict[str, NDArray[Any]]"]
 

@@ -12,8 +12,6 @@ from cg_ir.operators.operator import Emitter, Node, Operator
 from cg_ir.operators.shapes import Attrs, PartialShape, Shape, same, same_with_axis
 from cg_ir.operators.torch_text import Call, Number
 
-__all__ = ["ACTIVATIONS"]
-
 
 def prelu_shape(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
     """The input's shape; one slope, or one a channel of axis 1."""

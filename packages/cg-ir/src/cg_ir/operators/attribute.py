@@ -9,11 +9,6 @@ from typing import Any
 
 from cg_ir.errors import GraphError
 
-__all__ = [
-    *("AXIS", "BIAS", "DILATIONS", "DTYPE", "DTYPES", "KERNEL", "PADS", "RANGES", "REQUIRED", "STRIDES"),
-    *("AttrValue", "Attribute"),
-]
-
 AttrValue = bool | int | float | str | tuple[int, ...] | tuple[float, ...] | None
 
 #: Marks an attribute without a default.

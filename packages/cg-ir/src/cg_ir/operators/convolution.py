@@ -12,8 +12,6 @@ from cg_ir.operators.operator import Emitter, Node, Operator
 from cg_ir.operators.shapes import Attrs, PartialShape, Shape, need_rank, windows
 from cg_ir.operators.torch_text import Call, Number, Template, flag, is_even, listed, optional, padded
 
-__all__ = ["CONVOLUTIONS"]
-
 
 def conv_shape(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
     """Convolution: spatial sizes follow from kernel, strides, pads and dilations; channels are stated."""

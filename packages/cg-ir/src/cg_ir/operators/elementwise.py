@@ -14,8 +14,6 @@ from cg_ir.operators.operator import Emitter, Node, Operator
 from cg_ir.operators.shapes import Attrs, PartialShape, Shape, broadcast, same, same_with_axis
 from cg_ir.operators.torch_text import Call, tensor
 
-__all__ = ["ELEMENTWISE", "chain_onnx"]
-
 
 def matrices(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
     """The shape of an input whose last two axes are a matrix."""

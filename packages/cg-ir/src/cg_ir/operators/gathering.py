@@ -28,8 +28,6 @@ from cg_ir.operators.shapes import (
 )
 from cg_ir.operators.torch_text import Call, is_even, listed, padded, tuple_text
 
-__all__ = ["GATHERING"]
-
 
 def gather_shape(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
     """Rows of ``axis`` named by the second input."""

@@ -14,8 +14,6 @@ from cg_ir.operators.operator import Emitter, Node, Operator
 from cg_ir.operators.shapes import Attrs, PartialShape, Shape, broadcast, need_axis, need_rank, slice_shape
 from cg_ir.operators.torch_text import Call, tuple_text
 
-__all__ = ["LAYOUT", "cuts"]
-
 
 def concat_shape(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
     """Joined along ``axis``; the other axes agree."""

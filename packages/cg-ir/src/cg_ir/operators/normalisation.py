@@ -15,8 +15,6 @@ from cg_ir.operators.operator import Emitter, Node, Operator
 from cg_ir.operators.shapes import Attrs, PartialShape, Shape, need_axis, same_with_axis
 from cg_ir.operators.torch_text import Call, Number, Template, axis_count, flag
 
-__all__ = ["NORMALISATIONS"]
-
 
 def channels_first_shape(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
     """A normalisation over channels, axis 1."""

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 else:  # above the catalogue: names in its annotations alone
     Node = Emitter = Any
 
-__all__ = ["AttrItems", "Operator"]
-
 #: The non-default attributes of a node in canonical order: what is stored, hashed and written.
 AttrItems = tuple[tuple[str, AttrValue], ...]
 

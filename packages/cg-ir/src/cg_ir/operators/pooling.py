@@ -13,8 +13,6 @@ from cg_ir.operators.resampling import averages
 from cg_ir.operators.shapes import Attrs, PartialShape, Shape, positions, windows
 from cg_ir.operators.torch_text import Call, axis_count, is_even, listed, padded, tuple_text
 
-__all__ = ["POOLING"]
-
 
 def pool_shape(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
     """Pooling over windows; leading axes are kept."""

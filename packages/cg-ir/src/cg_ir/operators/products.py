@@ -16,8 +16,6 @@ from cg_ir.operators.operator import Emitter, Node, Operator
 from cg_ir.operators.shapes import Attrs, PartialShape, Shape, broadcast
 from cg_ir.operators.torch_text import Call, Number, Template, flag
 
-__all__ = ["PRODUCTS"]
-
 
 def gemm_shape(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
     """Affine map of the last axis."""

@@ -14,8 +14,6 @@ from cg_ir.operators.operator import Emitter, Node, Operator
 from cg_ir.operators.shapes import Attrs, PartialShape, Shape, need_axis, positions
 from cg_ir.operators.torch_text import Call, tuple_text
 
-__all__ = ["REDUCTIONS"]
-
 
 def reduce_shape(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
     """Reduction over ``axes``; none means all."""

@@ -15,8 +15,6 @@ from cg_ir.operators.operator import Emitter, Node, Operator
 from cg_ir.operators.shapes import Attrs, PartialShape, Shape, need_rank, stated
 from cg_ir.operators.torch_text import Call, padded, torch_pads, tuple_text
 
-__all__ = ["RESAMPLING", "averages"]
-
 
 def pad_shape(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
     """``pads``: begins of all axes, then ends; negative numbers crop."""

@@ -17,8 +17,6 @@ from cg_ir.operators.operator import Emitter, Node, Operator
 from cg_ir.operators.shapes import Attrs, CostRule, PartialShape, Shape, TensorRule
 from cg_ir.operators.torch_text import Call, Number, Template, flag
 
-__all__ = ["SEQUENCES", "embedding_shape"]
-
 
 def recurrent_shape(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
     """The sequence of the last layer's outputs, (batch, time, features) or (time, batch, features).

@@ -15,8 +15,6 @@ from cg_ir.operators.operator import Emitter, Node, Operator
 from cg_ir.operators.shapes import Attrs, PartialShape, Shape, same, stated
 from cg_ir.operators.torch_text import Elements, Template, tuple_text
 
-__all__ = ["SOURCES"]
-
 
 def constant_shape(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
     """A stated shape, with as many elements as are recorded: all, one for all, or none."""

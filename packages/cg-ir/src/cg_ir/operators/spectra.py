@@ -12,8 +12,6 @@ from cg_ir.operators.operator import Emitter, Node, Operator
 from cg_ir.operators.shapes import Attrs, PartialShape, Shape
 from cg_ir.operators.torch_text import Call
 
-__all__ = ["SPECTRA"]
-
 
 def dft_shape(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
     """Pairs in the input's shape; one-sided n/2 + 1 of them for n real numbers, and back n numbers, n as the node says."""

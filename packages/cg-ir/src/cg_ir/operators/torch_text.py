@@ -8,23 +8,6 @@ from typing import Any
 
 from cg_ir.errors import GraphError
 
-__all__ = [
-    *(
-        "Call",
-        "Elements",
-        "Number",
-        "Template",
-        "axis_count",
-        "flag",
-        "is_even",
-        "is_number",
-        "listed",
-        "optional",
-        "padded",
-    ),
-    *("tensor", "torch_pads", "tuple_text"),
-]
-
 Shape = tuple[int, ...]
 
 

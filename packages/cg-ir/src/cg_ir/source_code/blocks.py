@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from cg_ir.drawing.regions import region_order, region_paths, region_runs
 from cg_ir.graph import Graph
 
-__all__ = ["Block", "block_tree"]
-
 
 @dataclass(eq=False)
 class Block:

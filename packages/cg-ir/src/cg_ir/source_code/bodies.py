@@ -17,8 +17,6 @@ from cg_ir.operators import OPERATORS
 from cg_ir.operators.torch_text import Number, Template
 from cg_ir.source_code.blocks import Block
 
-__all__ = ["TAKEN", "Body", "Child", "Writer", "letters"]
-
 _NAMES = ("x", "y", "z", "u", "v", "w", "a", "b", "c", "d", "e", "f", "g", "h")
 
 

@@ -11,8 +11,6 @@ from cg_ir.source_code.bodies import Body, Child, Writer
 from cg_ir.source_code.classes import Classes
 from cg_ir.text import printable
 
-__all__ = ["Source", "write_program"]
-
 
 @dataclass(frozen=True)
 class Source:

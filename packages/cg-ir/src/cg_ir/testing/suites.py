@@ -25,16 +25,6 @@ from cg_ir.plugin_registry import get_space, registry
 from cg_ir.plugins import Benchmark, BenchmarkTable, Evaluator, Fits, Frontend, Scorer, SearchSpace, Suggests
 from cg_ir.serialization import from_json
 
-__all__ = [
-    "BenchmarkSuite",
-    "EvaluatorSuite",
-    "FrontendSuite",
-    "ScorerSuite",
-    "SpaceSuite",
-    "assert_valid",
-    "sample_graphs",
-]
-
 _FOREIGN: tuple[Any, ...] = (None, 0, "", "no such source", object(), b"\x00", [], {"op": "Conv"})
 _BAD_ARCHS = ("", "?", "no such architecture", "\u2603", "[" * 2000, "{}", "null", "0" * 5000)
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["axes_of", "axis_of", "each", "filled"]
-
 
 def each(value: int | Sequence[int], count: int) -> tuple[int, ...]:
     """A number for each of ``count`` spatial axes; ATen lets one stand for all."""

@@ -10,8 +10,6 @@ from cg_frontends.lowering.tape import CONSTANT, TRACED, WEIGHT, Value
 from cg_frontends.pytorch.lowerings.arguments import axes_of, axis_of
 from cg_frontends.pytorch.lowerings.arithmetic import broadcast
 
-__all__ = ["column", "joined", "scaled"]
-
 Outputs = Sequence[Any]
 Shape = tuple[int, ...]
 #: Real and imaginary part; None where it is 0.

@@ -13,8 +13,6 @@ from typing import Any
 from cg_frontends.lowering.lowering import Lowering, lowers
 from cg_frontends.lowering.tape import TRACED, WEIGHT, Value
 
-__all__ = ["expert_einsum", "expert_product"]
-
 Outputs = Sequence[Any]
 _CASTS = frozenset({"aten::to", "aten::_to_copy", "aten::float", "aten::int"})
 
