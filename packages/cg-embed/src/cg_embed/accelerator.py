@@ -37,9 +37,7 @@ def device_named(name: str) -> torch.device:
 
 def moved(batch: T, device: torch.device) -> T:
     """The batch with all its tensors on the device; dataclasses, tuples and mappings are searched."""
-    if device.type == "cpu":
-        return batch
-    return _moved(batch, device)
+    return batch if device.type == "cpu" else _moved(batch, device)
 
 
 def _moved(x: Any, device: torch.device) -> Any:
