@@ -362,10 +362,7 @@ def _pairs(t: _Totals) -> Floats:
         stand_in = np.arange(n_nodes)
         at = np.flatnonzero(looked_through & (np.diff(indptr) > 0))
         stand_in[at] = source[indptr[at]]
-        while True:
-            further = stand_in[stand_in]
-            if np.array_equal(further, stand_in):
-                break
+        while not np.array_equal(further := stand_in[stand_in], stand_in):
             stand_in = further
         keep = ~looked_through[target]
         source, target = stand_in[source[keep]], target[keep]

@@ -30,17 +30,9 @@ _BUILT_IN = (
 
 #: Commands that sibling packages bring, for the hint when one is not installed.
 _ELSEWHERE = {
-    "rank": "cg-predict",
-    "fit": "cg-predict",
-    "bench": "cg-bench",
-    "latency": "cg-predict",
-    "explain": "cg-predict",
-    "improve": "cg-predict",
-    "embed": "cg-embed",
-    "pretrain": "cg-embed",
-    "search": "cg-evolve",
-    "report": "cg-evolve",
-}
+    "rank": "cg-predict", "fit": "cg-predict", "latency": "cg-predict", "explain": "cg-predict", "improve": "cg-predict", "bench": "cg-bench",
+    "embed": "cg-embed", "pretrain": "cg-embed", "search": "cg-evolve", "report": "cg-evolve",
+}  # fmt: skip
 
 #: A group without a command shows its help; before click 8.2 that was no error.
 _HELP: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())

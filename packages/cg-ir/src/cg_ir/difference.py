@@ -7,6 +7,7 @@ is a change.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
@@ -85,17 +86,15 @@ class Difference:
         if self.equal:
             return "\n".join([*lines, "the graphs are equal"]) + "\n"
         lines += [f"{sign} {text}" for sign, text in self._entries()]
-        lines.append(
-            f"{len(self.unchanged)} operators unchanged, {len(self.changed)} changed, {len(self.removed)} removed, {len(self.added)} added"
-        )
+        same, changed, removed, added = map(len, (self.unchanged, self.changed, self.removed, self.added))
+        lines.append(f"{same} operators unchanged, {changed} changed, {removed} removed, {added} added")
         return "\n".join(lines) + "\n"
 
     def _entries(self) -> list[tuple[str, str]]:
         """Sign and text of every operator that differs, in the order of the first graph."""
         entries = [(n.index, 0, "-", _line(n)) for n in self.removed]
-        anchors = sorted(
-            [*((y, x) for x, y in self.unchanged), *((c.after.index, c.before.index) for c in self.changed)]
-        )
+        moved = [(c.after.index, c.before.index) for c in self.changed]
+        anchors = sorted([*((y, x) for x, y in self.unchanged), *moved])
         entries += [(_before(anchors, n.index), 1, "+", _line(n)) for n in self.added]
         for c in self.changed:
             what = "; ".join(f"{key} {_show(x)} -> {_show(y)}" for key, (x, y) in c.fields.items())
@@ -132,12 +131,8 @@ def diff(a: Graph, b: Graph) -> Difference:
     hit = set(matched.values())
     removed = tuple(node for node in nodes_a if node.index not in matched)
     added = tuple(node for node in nodes_b if node.index not in hit)
-    costs = {
-        "parameters": (a.params, b.params),
-        "MACs": (a.macs, b.macs),
-        "nodes": (len(a), len(b)),
-        "depth": (a.depth, b.depth),
-    }
+    sizes = [{"parameters": g.params, "MACs": g.macs, "nodes": len(g), "depth": g.depth} for g in (a, b)]
+    costs = {name: (size, sizes[1][name]) for name, size in sizes[0].items()}
     return Difference(a, b, equal(a, b), tuple(unchanged), tuple(changed), removed, added, costs)
 
 
@@ -226,11 +221,8 @@ def _aligned(a: Graph, b: Graph, left: list[int], right: list[int], labels: list
 
 
 def _fields(before: Node, after: Node, matched: dict[int, int], commutes: bool) -> dict[str, tuple[Any, Any]]:
-    result: dict[str, tuple[Any, Any]] = {}
-    attrs = after.attrs
-    for key, value in before.attrs.items():
-        if value != attrs.get(key):
-            result[key] = (value, attrs.get(key))
+    old, new = before.attrs, after.attrs
+    result: dict[str, tuple[Any, Any]] = {key: (old[key], new.get(key)) for key in old if old[key] != new.get(key)}
     if before.shape != after.shape:
         result["shape"] = (before.shape, after.shape)
     if (before.weights is None) != (after.weights is None):
@@ -238,8 +230,8 @@ def _fields(before: Node, after: Node, matched: dict[int, int], commutes: bool) 
     wired = [matched.get(i, -1) for i in before.inputs]
     there = list(after.inputs)
     if (sorted(wired) != sorted(there)) if commutes else (wired != there):
-        old, new = ([f"{node.graph.nodes[i].op} {i}" for i in node.inputs] for node in (before, after))
-        result["inputs"] = (old, new)
+        reads = [[f"{node.graph.nodes[i].op} {i}" for i in node.inputs] for node in (before, after)]
+        result["inputs"] = (reads[0], reads[1])
     return result
 
 
@@ -281,7 +273,5 @@ def _line(node: Node) -> str:
 
 def _before(anchors: list[tuple[int, int]], index: int) -> int:
     """Where an added node belongs among the nodes of the first graph."""
-    from bisect import bisect_left
-
     place = bisect_left(anchors, (index, -1))
     return anchors[place - 1][1] if place else -1

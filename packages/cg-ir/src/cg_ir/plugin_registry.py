@@ -19,17 +19,10 @@ from cg_ir.plugins import PROJECT
 
 #: Hook of each kind, and the kind in words.
 KINDS = {
-    "frontend": "cg_frontends",
-    "space": "cg_spaces",
-    "benchmark": "cg_benchmarks",
-    "scorer": "cg_scorers",
-    "evaluator": "cg_evaluators",
-    "listener": "cg_run_events",
-    "command": "cg_commands",
-    "bench target": "cg_bench_targets",
-    "bench method": "cg_bench_methods",
+    "frontend": "cg_frontends", "space": "cg_spaces", "benchmark": "cg_benchmarks", "scorer": "cg_scorers", "evaluator": "cg_evaluators",
+    "listener": "cg_run_events", "command": "cg_commands", "bench target": "cg_bench_targets", "bench method": "cg_bench_methods",
     "bench metric": "cg_bench_metrics",
-}
+}  # fmt: skip
 _WORDS = {"space": "search space", "listener": "listener to runs"}
 
 

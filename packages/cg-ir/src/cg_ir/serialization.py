@@ -28,6 +28,9 @@ FORMAT_VERSION = (1, 0)
 _SIZE_LIMIT = 2**31
 _RANK_LIMIT = 32
 _SET_LIMIT = 2**32  # bytes of a set once decompressed
+_KINDS: dict[type, str] = {
+    dict: "an object", list: "a list", str: "a string", bool: "true or false", int: "a number", float: "a number", type(None): "null",
+}  # fmt: skip
 #: Objects and lists in a document of the size limit; a node has about five, in a hundred bytes.
 _BYTES_A_BRACKET = 32
 _TOP_FIELDS = frozenset({"cg_ir", "opset", "name", "nodes", "producer", "extras"})
@@ -247,15 +250,7 @@ def _object(value: Any, where: str) -> dict[str, Any]:
 
 
 def _kind(value: Any) -> str:
-    kinds: dict[type, str] = {
-        dict: "an object",
-        list: "a list",
-        str: "a string",
-        bool: "true or false",
-        int: "a number",
-        float: "a number",
-    }
-    return kinds.get(type(value), "null" if value is None else type(value).__name__)
+    return _KINDS.get(type(value), type(value).__name__)
 
 
 def from_dict(document: Any) -> Graph:
@@ -356,12 +351,8 @@ class _NodeReader:
         op: Any = node.get("op")
         operator = OPERATORS.get(op) if type(op) is str else None
         if operator is None:
-            what = (
-                f"operator {op!r:.60} is not in opset {OPSET}"
-                if type(op) is str
-                else f"should be an operator name, not {_kind(op)}"
-            )
-            raise GraphError(what, "op")
+            unknown = f"operator {op!r:.60} is not in opset {OPSET}"
+            raise GraphError(unknown if type(op) is str else f"should be an operator name, not {_kind(op)}", "op")
         shape = self._shape(node.get("shape"))
         inputs = node.get("inputs", ())
         if type(inputs) is not list and inputs != ():
@@ -404,9 +395,8 @@ class _NodeReader:
 
     def _shape(self, value: Any) -> tuple[int, ...]:
         if type(value) is not list:
-            raise GraphError(
-                "is missing" if value is None else f"should be a list of sizes, not {_kind(value)}", "shape"
-            )
+            wrong = "is missing" if value is None else f"should be a list of sizes, not {_kind(value)}"
+            raise GraphError(wrong, "shape")
         if len(value) > _RANK_LIMIT:
             raise GraphError(f"has {len(value)} axes; at most {_RANK_LIMIT} are allowed", "shape")
         for position, size in enumerate(value):
@@ -427,9 +417,8 @@ class _NodeReader:
         owner = self.weight_owner.setdefault(key, index)
         first = self.table.rows[self.codes[owner]]
         if (first.op, first.params) != (row.op, row.params):
-            raise GraphError(
-                f"key {key!r:.60} is shared with node {owner}, which has another operator or size", "weights"
-            )
+            other = f"node {owner}, which has another operator or size"
+            raise GraphError(f"key {key!r:.60} is shared with {other}", "weights")
         self.weight_keys[index] = key
 
     def check_whole(self) -> None:

@@ -26,20 +26,9 @@ from cg_ir.operators.sources import SOURCES
 from cg_ir.operators.spectra import SPECTRA
 
 __all__ = [
-    "FUNCTIONS",
-    "OPERATORS",
-    "OPERATOR_NAMES",
-    "OPSET",
-    "REQUIRED",
-    "AttrItems",
-    "AttrValue",
-    "Attribute",
-    "Operator",
-    "Plan",
-    "operator_code",
-    "plan",
-    "selected_axis",
-]
+    "FUNCTIONS", "OPERATORS", "OPERATOR_NAMES", "OPSET", "REQUIRED", "AttrItems", "AttrValue",
+    "Attribute", "Operator", "Plan", "operator_code", "plan", "selected_axis",
+]  # fmt: skip
 
 #: The version of this table; a document states the one it was written for.
 OPSET = 1
