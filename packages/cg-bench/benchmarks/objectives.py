@@ -4,7 +4,9 @@ Families are split in two halves; an encoder that is trained on one half is judg
 Judged is Spearman's correlation from 20 and from 50 labels by a Gaussian process, on the vectors alone and beside descriptors, minus the same
 with the weights that training began with. The page is ``objectives.md``. A run that was stopped goes on.
 
-    python packages/cg-bench/benchmarks/objectives.py --data FOLDER -o FOLDER [--half 0|1] [--graphs FILE] [--seeds 3] [--claim-seeds 5]
+    python packages/cg-bench/benchmarks/objectives.py --data FOLDER -o FOLDER [--half 0|1] [--graphs FILE] [--seeds 3] [--claim-seeds 5] [--row NAME ...]
+
+``--half 1 --seeds 0`` trains and judges on the other half what words rest on (`CLAIMS`) alone.
 """
 
 from __future__ import annotations
@@ -396,14 +398,14 @@ class Study:
     def _pool(self, family: str, graphs: list[Graph], labels: NDArray[Any]) -> Judged:
         return Judged(family, graphs, labels, _views(Descriptors().encode(graphs), "descriptors", "components"))
 
-    def run(self, seeds: int, claim_seeds: int, say: Callable[[str], None]) -> None:
-        """All rows that are missing, seed by seed; those of `CLAIMS` have more seeds than the others."""
+    def run(self, seeds: int, claim_seeds: int, only: Sequence[str], say: Callable[[str], None]) -> None:
+        """All rows that are missing, or those of the given names, seed by seed; those of `CLAIMS` have more seeds than the others."""
         for seed in range(max(seeds, claim_seeds)):
             if seed < seeds:
                 self._judge("descriptors", seed, lambda pool: None, (BESIDE,))
                 for name, columns in BESIDE_UNTRAINED.items():
                     self._judge(name, seed, partial(_Beside, seed, columns), (ALONE,))
-            for row in ROWS if seed < seeds else CLAIMS:
+            for row in [r for r in (ROWS if seed < seeds else CLAIMS) if not only or r.name in only]:
                 begin = time.perf_counter()
                 self._judge(f"{row.twin}, untrained", seed, lambda pool, r=row, s=seed: untrained(r, s))  # type: ignore[misc]
                 self._judge(row.name, seed, _once(partial(train, row, seed, self.batches)))
@@ -446,22 +448,21 @@ def main() -> None:
     parser.add_argument("--graphs", type=Path, help="graph documents of timm, for its transformers")
     parser.add_argument("--seeds", type=int, default=3, help="of weights and batches")
     parser.add_argument("--claim-seeds", type=int, default=5, help="likewise, for the rows that the guide speaks of")
+    parser.add_argument("--row", action="append", default=[], help="only the trainings of these names")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     arguments.output.mkdir(parents=True, exist_ok=True)
     for half in arguments.half or (0,):
         Study(half, arguments.data, arguments.output, arguments.graphs).run(
-            arguments.seeds, arguments.claim_seeds, lambda line: print(line, flush=True)
+            arguments.seeds, arguments.claim_seeds, arguments.row, lambda line: print(line, flush=True)
         )
-    trained_on = " or ".join(", ".join(HALVES[half]) for half in arguments.half or (0,))
     settings = (
-        f"Trained on {trained_on}: {TRAINED_ON} networks of each, {STEPS} steps of {BATCH} networks, Adam at {Row.rate:g}. Judged on {JUDGED} networks of "
-        f"each table, with {DRAWS} draws of labels of its own for each seed."
+        f"{TRAINED_ON} networks of each family, {STEPS} steps of {BATCH} networks, Adam at {Row.rate:g} unless a row says otherwise. Judged on {JUDGED} "
+        f"networks of each table, with {DRAWS} draws of labels of its own for each seed."
     )
-    pairs = [(row.name, f"{row.twin}, untrained") for row in ROWS]
-    write_report(
-        arguments.output, [(name, f"{Row(()).twin}, untrained") for name in BESIDE_UNTRAINED] + pairs, settings
-    )
+    pairs = [(name, f"{Row(()).twin}, untrained") for name in BESIDE_UNTRAINED]
+    pairs += [(row.name, f"{row.twin}, untrained") for row in ROWS]
+    write_report(arguments.output, pairs, [", ".join(half) for half in HALVES], settings)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
 A table whose networks have values after several numbers of epochs is searched with trainings that are compared before they end, in several
 ways. How soon each comes to the best network of the table, and the rank of what it has found on the way, is counted in whole trainings. The
-seeds are not those of `cg bench search`.
+digits have no table: their networks are trained. The seeds are not those of `cg bench search`.
 
-    python packages/cg-bench/benchmarks/short_trainings.py --data FOLDER [--task nb101] [--seeds 101 107] -o OUTPUT
+    python packages/cg-bench/benchmarks/short_trainings.py [--data FOLDER] [--task nb101] [--seeds 101 107] -o OUTPUT
 
 Rows are kept in `OUTPUT/short-trainings.jsonl`, with which a second run goes on; `OUTPUT/short-trainings.md` is the page.
 """
@@ -12,8 +12,10 @@ Rows are kept in `OUTPUT/short-trainings.jsonl`, with which a second run goes on
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -26,9 +28,13 @@ from scipy.stats import norm
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.model_selection import cross_val_predict
 
+from cg_bench.search import training
 from cg_bench.search.tables import TASKS, Table
 from cg_evolve.algorithms.halving import SuccessiveHalving, Training, standard
+from cg_evolve.evaluators import make_evaluator
+from cg_evolve.graph_space import GraphSpace
 from cg_evolve.search import Search
+from cg_evolve.steps import Progress
 from cg_evolve.surrogate import make_scorer
 from cg_ir.files import write_text
 from cg_predict.metrics import spearman
@@ -187,6 +193,86 @@ def searched(table: Table, way: Way, seed: int) -> dict[str, Any]:
     return row
 
 
+# --- digits, whose networks are trained --------------------------------------------------------------------------------
+
+#: Networks that are trained whole to see what each epoch says.
+DRAWN = 60
+#: Epochs at which trainings are compared, and what by, as the page names it.
+DIGITS = {
+    "1, 4, 12 epochs, by accuracy": ((1, 4, 12), ""),
+    "1, 4, 12 epochs, by loss": ((1, 4, 12), "train_loss:min"),
+    "4, 12 epochs, by accuracy": ((4, 12), ""),
+    "4, 12 epochs, by loss": ((4, 12), "train_loss:min"),
+}
+
+
+def digits_space(folder: str) -> GraphSpace:
+    """The space of `cg bench search`."""
+    file = Path(folder) / "digits.cg.json"
+    training.start_network().save(file)
+    return GraphSpace(str(file))
+
+
+def digits_told(seed: int) -> Iterable[dict[str, Any]]:
+    """How accuracy and loss after each epoch go with the accuracy at the end, over networks drawn at random."""
+    evaluator = make_evaluator(training.EVALUATOR)
+    curves = []
+    with tempfile.TemporaryDirectory() as folder:
+        space, rng = digits_space(folder), np.random.default_rng(seed)
+        for number, arch in enumerate(dict.fromkeys(space.sample(rng) for _ in range(DRAWN))):
+            state, curve = Path(folder) / str(number), []
+            for epoch in range(1, training.STEPS[-1] + 1):
+                metrics = evaluator.evaluate(arch, space.graph(arch), seed, Progress(epoch, state))
+                curve.append((metrics["accuracy"], -metrics["train_loss"]))
+            curves.append(curve)
+    values = np.array(curves)
+    end = values[:, -1, 0]
+    for epoch in range(values.shape[1]):
+        by = {name: spearman(values[:, epoch, i], end) for i, name in enumerate(("accuracy", "loss"))}
+        yield {"kind": "told", "task": training.TASK, "epochs": epoch + 1, "networks": len(values), **by}
+
+
+def digits_searched(way: str, seed: int) -> dict[str, Any]:
+    """One search: the best accuracy after some numbers of whole trainings."""
+    steps, compare = DIGITS[way]
+    with tempfile.TemporaryDirectory() as folder:
+        trainings = training.Trainings(make_evaluator(training.EVALUATOR), seed, Path(folder))
+        algorithm = SuccessiveHalving(steps, SCORER, compare=compare)
+        row = training.search_with(digits_space(folder), algorithm, steps, trainings, training.BUDGET // 2)
+    best = {p: row.get(f"best_{p}") for p in (8, 16)} | {"end": row["accuracy"]}
+    return {"kind": "search", "task": training.TASK, "way": way, "seed": seed, "best": best}
+
+
+def _digits_page(rows: Sequence[dict[str, Any]]) -> list[str]:
+    told = [row for row in rows if row["kind"] == "told"]
+    searches = [row for row in rows if row["kind"] == "search"]
+    lines: list[str] = []
+    if told:
+        lines += [
+            f"Rank correlation of accuracy, and of training loss, after so many epochs with the accuracy after {training.STEPS[-1]}, over",
+            f"{told[0]['networks']} networks drawn from the space of `cg bench search --task digits` and trained.",
+            "",
+            "| epochs | " + " | ".join(str(row["epochs"]) for row in told) + " |",
+            "|---|" + "---|" * len(told),
+            *(f"| {name} | " + " | ".join(f"{row[name]:.2f}" for row in told) + " |" for name in ("accuracy", "loss")),
+            "",
+        ]
+    if searches:
+        lines += [
+            f"Searches of `halving` with the epochs of {training.BUDGET // 2} whole trainings: the mean of the best accuracy after those of 8",
+            "and of 16, and at the end.",
+            "",
+            "| compared after | seeds | 8 | 16 | end |",
+            "|---|---|---|---|---|",
+        ]
+    for way in DIGITS:
+        own = [row["best"] for row in searches if row["way"] == way]
+        if own:
+            means = [f"{np.mean([float(best[p]) for best in own]):.1f}" for p in ("8", "16", "end")]
+            lines.append("| " + " | ".join([way, str(len(own)), *means]) + " |")
+    return [*lines, ""]
+
+
 # --- rows and page ----------------------------------------------------------------------------------------------------
 
 
@@ -200,6 +286,9 @@ def page(rows: Sequence[dict[str, Any]]) -> str:
     ]
     for task in dict.fromkeys(row["task"] for row in rows):
         mine = [row for row in rows if row["task"] == task]
+        if task == training.TASK:
+            lines += [f"## {task}", "", *_digits_page(mine)]
+            continue
         lines += [f"## {task}", "", *_told([row for row in mine if row["kind"] == "told"])]
         lines += _searches([row for row in mine if row["kind"] == "search"])
     return "\n".join(lines).rstrip() + "\n"
@@ -251,8 +340,10 @@ def _searches(rows: Sequence[dict[str, Any]]) -> list[str]:
 def main() -> None:
     """Make the rows that are missing, and the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--task", action="append", choices=[task.name for task in TASKS if task.curve])
+    parser.add_argument("--data", type=Path)
+    parser.add_argument(
+        "--task", action="append", choices=[*(task.name for task in TASKS if task.curve), training.TASK]
+    )
     parser.add_argument("--seeds", type=int, nargs=2, default=(101, 107), metavar=("FIRST", "END"))
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
@@ -261,6 +352,7 @@ def main() -> None:
     rows = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
 
     def add(row: dict[str, Any]) -> None:
+        row = json.loads(json.dumps(row))
         rows.append(row)
         with kept.open("a") as file:
             file.write(json.dumps(row) + "\n")
@@ -268,6 +360,8 @@ def main() -> None:
     for task in TASKS:
         if not task.curve or (options.task and task.name not in options.task):
             continue
+        if options.data is None:
+            parser.error(f"{task.name} needs --data")
         table = Table.read(task, options.data)
         if not any(row["kind"] == "told" and row["task"] == task.name for row in rows):
             for row in list(told(table)):
@@ -278,6 +372,13 @@ def main() -> None:
                     (row["task"], row.get("way"), row.get("seed")) == (task.name, way.name, seed) for row in rows
                 ):
                     add(searched(table, way, seed))
+    if not options.task or training.TASK in options.task:
+        if not any(row["kind"] == "told" and row["task"] == training.TASK for row in rows):
+            for row in list(digits_told(options.seeds[0])):
+                add(row)
+        for seed, way in itertools.product(range(*options.seeds), DIGITS):
+            if not any((row["task"], row.get("way"), row.get("seed")) == (training.TASK, way, seed) for row in rows):
+                add(digits_searched(way, seed))
     write_text(options.output / "short-trainings.md", page(rows))
 
 

@@ -4,11 +4,14 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from toy_plugin import worth
 
 from cg_evolve.commands import search
+from cg_evolve.errors import SearchError
+from cg_evolve.runs import Config, Run
 from cg_ir import CgError, load
 
 
@@ -111,6 +114,34 @@ def test_failed_evaluations_are_tried_again(tmp_path: Path, monkeypatch: pytest.
     assert "--retry-failed tries the failed ones again" in result.stderr
     document = invoke("--resume", "--retry-failed", "-o", run)
     assert (document["evaluations"], document["failed"]) == (4, 0)
+
+
+def test_trainings_are_compared_by_a_metric_that_the_command_names(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(
+        "def train(graph):\n    for step in (1, 2):\n        yield {'value': float(step == 2), 'loss': 1e6 / graph.params}\n"
+    )
+    new = (
+        "toy",
+        "--evaluator",
+        f"{tmp_path}/own.py:train",
+        "--algorithm",
+        "random",
+        "--steps",
+        "1,2",
+        "--budget",
+        "8",
+        "-o",
+        str(tmp_path / "run"),
+    )
+    result = CliRunner().invoke(search, [*new, "--compare", "loss:min"], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert Config.read(tmp_path / "run" / "config.json").compare == "loss:min"
+    with Run.open(tmp_path / "run", resume=True, allow_python=True) as run:
+        begun = {row.hash: row.metrics["loss"] for row in run.search.history if row.candidate.step == 1}
+        ended = [begun[row.hash] for row in run.search.history if row.candidate.step == 2]
+    assert np.mean(ended) < np.mean(list(begun.values()))
+    with pytest.raises(SearchError, match="has compare 'loss:min', not ''"):
+        CliRunner().invoke(search, [*new, "--resume", "--compare", ""], catch_exceptions=False)
 
 
 def test_a_run_with_steps_says_what_it_has(tmp_path: Path) -> None:

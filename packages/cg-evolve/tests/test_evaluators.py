@@ -248,7 +248,7 @@ def test_a_training_in_steps_is_the_whole_training(tmp_path: Path) -> None:
     progress = Progress(3, tmp_path / "state")
     assert again.evaluate("", graph, 1, progress) == whole
     assert list(progress.curve) == [1, 2, 3]
-    assert progress.curve[1] == first
+    assert progress.curve[1] == {"train_loss": first["train_loss"]}
     assert again.evaluate("", graph, 1, Progress(3, tmp_path / "state")) == whole  # nothing is left to do
     with pytest.raises(SearchError, match="the steps end at 3, the training at 4 epochs"):
         make_evaluator("train:digits?epochs=4", steps=3)

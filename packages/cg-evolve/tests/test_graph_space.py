@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cg_evolve.graph_space import GraphSpace
-from cg_ir import ArchError, Graph, GraphBuilder, SourceError, get_space
+from cg_ir import ArchError, Graph, GraphBuilder, OptionError, SourceError, get_space, graph_of
 
 
 def conv(b: GraphBuilder, x: int, channels: int, kernel: int = 3, **attrs: object) -> int:
@@ -327,6 +327,16 @@ def test_mistakes(tmp_path: Path) -> None:
     residual_network().save(tmp_path / "net.cg.json")
     with pytest.raises(SourceError, match="edits should be a number"):
         GraphSpace(str(tmp_path / "net.cg.json"), edits="many")
+    for text, message in (
+        ("graph?fil=net.cg.json", "there is no 'fil', did you mean 'file'"),
+        ("graph?file=own.py:make?width=8&depth=1", "there is no 'depth', .*'&' ends the option 'file'"),
+    ):
+        with pytest.raises(OptionError, match=message):
+            get_space(text)
+    with pytest.raises(
+        SourceError, match=r"a search space and no network of it; the network itself is own\.py:make\?width=8&depth=1"
+    ):
+        graph_of("graph?file=own.py:make?width=8&depth=1")
     b = GraphBuilder("fixed")
     b.output(b.add("Exp", b.input((1, 3))))
     b.build().save(tmp_path / "fixed.cg.json")
@@ -353,3 +363,18 @@ def test_variants_run(space: GraphSpace) -> None:
 def test_edits_are_a_positive_number(tmp_path, edits):
     with pytest.raises(SourceError, match="edits should be"):
         get_space(f"graph?file={tmp_path / 'net.cg.json'}&edits={edits}")
+
+
+def test_more_heads_than_any_option_are_no_site(tmp_path: Path) -> None:
+    b = GraphBuilder("many heads")
+    x = b.add("Conv", b.input((1, 3, 16, 16)), channels=256, kernel_shape=(4, 4), strides=(4, 4), bias=True)
+    x = b.add("Transpose", b.add("Reshape", x, shape=(1, 256, 16)), perm=(0, 2, 1))
+    y = b.add("Attention", *heads_of(b, b.add("LayerNormalization", x, axis=2), 128))
+    b.output(mlp(b, b.add("Add", x, projected(b, y))))
+    b.build().save(tmp_path / "net.cg.json")
+    space = GraphSpace(str(tmp_path / "net.cg.json"))
+    assert all(len(options) > 1 for options in space.sites.values())
+    assert not [name for name in space.sites if name[0] == "h"]
+    rng = np.random.default_rng(0)
+    for _ in range(20):  # every kind of site is drawn
+        space.mutate("base", rng)

@@ -56,6 +56,42 @@ def test_a_projection_is_exact_where_curves_are_lines() -> None:
     assert projected([[0.3], [0.5]], 3) == pytest.approx([0.3, 0.5])
 
 
+def test_a_projection_to_other_units_waits_for_three_trainings() -> None:
+    losses = np.linspace(-3, -1, 200)
+    ends = 80.0 + 5.0 * losses
+    two = [[v, e] if i < 2 else [v] for i, (v, e) in enumerate(zip(losses, ends, strict=True))]
+    assert projected(two, 2, alike=False) == pytest.approx(losses)
+    assert projected(
+        [[v, e] if i % 2 else [v] for i, (v, e) in enumerate(zip(losses, ends, strict=True))], 2, alike=False
+    ) == pytest.approx(ends)
+    alike = [[v, 50.0] for v in losses[:5]]  # ends that do not differ say nothing about the others
+    assert np.isfinite(projected([*alike, [-2.0]], 2, alike=False)).all()
+
+
+@pytest.mark.parametrize("algorithm", ["random", "bayesian"])
+@pytest.mark.parametrize("broken", [False, True])
+def test_trainings_are_compared_by_another_metric_until_they_end(algorithm: str, broken: bool) -> None:
+    """The value of an unfinished training is the same for all, its loss tells how it ends; some losses are no numbers."""
+    found = Search("toy", algorithm, scorer=ToyScorer(), steps=(2, 9), pool=POOL, q=1, compare="loss:min")
+    while found.spent < 10 * 9:
+        candidate = found.ask()[0]
+        bad = broken and candidate.id % 5 == 0
+        loss = float("nan") if bad else 100.0 - 7.0 * worth(candidate.arch)
+        value = worth(candidate.arch) if candidate.step == 9 else 0.0
+        found.tell(candidate, {"value": value, "loss": loss})
+    begun = {row.hash: worth(row.arch) for row in found.history if row.candidate.step == 2}
+    ended = {row.hash for row in found.history if row.candidate.step == 9}
+    rest = [value for digest, value in begun.items() if digest not in ended]
+    assert np.mean([begun[digest] for digest in ended]) > np.mean(rest) + 1.0
+
+
+def test_a_metric_to_compare_by_that_there_is_not_is_named() -> None:
+    found = Search("toy", "random", steps=(1, 3), pool=POOL, q=1, compare="los:min")
+    found.tell(found.ask()[0], {"value": 1.0, "loss": 0.5})
+    with pytest.raises(SearchError, match="compared by 'los', which the evaluator does not give; it gives value, loss"):
+        found.ask()
+
+
 @pytest.mark.parametrize("algorithm", ["random", "bayesian"])
 def test_one_in_eta_goes_on_with_its_own_seed(algorithm: str) -> None:
     found = search(12, algorithm=algorithm, scorer=ToyScorer())

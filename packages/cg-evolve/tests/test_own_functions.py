@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Literal
@@ -161,19 +162,25 @@ def reporting(model, start, checkpoint, report):
         report(step, value)
 
 
+class Watched(Progress):
+    """Notes the steps that are made."""
+
+    def report(self, step: int, metrics: Mapping[str, float]) -> None:
+        self.seen = [*getattr(self, "seen", []), step]
+        super().report(step, metrics)
+
+
 @pytest.mark.parametrize("function", [yielding, reporting])
 def test_a_training_stops_at_a_step_and_goes_on(function, tmp_path: Path) -> None:
     graph = get_space("toy").graph("cccccc")
     evaluator = FunctionEvaluator(function)
     assert evaluator.evaluate("", graph, 0) == {"value": 0.5, "steps": 5.0}
-    seen: list[int] = []
     for stop, expected in ((2, [1, 2]), (2, []), (4, [3, 4]), (None, [5])):
-        progress = Progress(stop, tmp_path / "state", lambda step, metrics: seen.append(step))
+        progress = Watched(stop, tmp_path / "state")
         result = evaluator.evaluate("", graph, 0, progress)
-        assert seen == expected
+        assert getattr(progress, "seen", []) == expected
         assert result == {"value": (stop or 5) / 10, "steps": float(stop or 5)}
         assert sorted(progress.curve) == list(range(1, (stop or 5) + 1))
-        seen.clear()
     assert [p.name for p in (tmp_path / "state").glob("step-*")] == ["step-5"]
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cg_ir.calls import arguments_of, expand, is_call, parameters_of, value_of, with_arguments, yields
+from cg_ir.calls import arguments_of, expand, is_call, parameters_of, unknown_argument, value_of, with_arguments, yields
 from cg_ir.errors import SourceError
 
 VALUES = st.one_of(
@@ -71,6 +71,26 @@ def test_parameters_are_read_without_running(tmp_path: Path):
     assert parameters_of(f"{file}:Net") == ["kernel"]
     assert parameters_of(f"{file}:other") == []
     assert parameters_of("json.decoder:JSONDecoder")[:1] == ["object_hook"]
+
+
+@pytest.mark.parametrize(
+    ("given", "fixed", "message"),
+    [
+        ({"width": 1, "layers": 2}, (), ""),
+        ({"wdth": 1}, (), "there is no 'wdth', did you mean 'width'?"),
+        ({"width": 1, "x": 2}, (), "there is no 'x', there are: width, layers"),
+        ({"layers": 1}, ("layers",), "there is no 'layers', there are: width"),
+    ],
+)
+def test_an_argument_that_there_is_not_is_named(given, fixed, message):
+    def make(width, *, layers=1):
+        raise AssertionError("it should not be called")
+
+    assert unknown_argument(make, given, fixed) == message
+
+
+def test_a_callable_that_takes_anything_has_no_unknown_argument():
+    assert unknown_argument(lambda **options: None, {"x": 1}) == ""
 
 
 def test_the_bare_command_shows_its_help(capsys: pytest.CaptureFixture[str]):

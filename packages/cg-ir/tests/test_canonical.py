@@ -419,6 +419,97 @@ RULES = {
         lambda b, x: b.add("SliceScatter", x, b.add("Tanh", x), starts=(0,) * 4, ends=IMAGE, steps=(1,) * 4),
         ["Tanh"],
     ),
+    "replacing everything turned round stays": (
+        lambda b, x: b.add(
+            "SliceScatter", x, b.add("Tanh", x), starts=(0, 3, 0, 0), ends=(1, -1, 6, 6), steps=(1, -1, 1, 1)
+        ),
+        ["Tanh", "SliceScatter"],
+    ),
+    "concat of two stays": (lambda b, x: b.add("Concat", x, x, axis=1), ["Concat"]),
+    "gelu by a root in single precision": (
+        lambda b, x: gelu(b, x, b.add("Erf", b.add("Div", x, b.constant((), [1.4142135381698608])))),
+        ["Gelu"],
+    ),
+    "gelu by a rough root stays": (
+        lambda b, x: gelu(b, x, b.add("Erf", b.add("Div", x, b.constant((), [1.41422])))),
+        ["Mul", "Div", "Erf", "Add", "Mul"],
+    ),
+    "hard sigmoid by a sixth in single precision": (
+        lambda b, x: b.add("Mul", hard(b, x), b.constant((), [0.1666666716337204])),
+        ["HardSigmoid"],
+    ),
+    "hard sigmoid by a rough sixth stays": (
+        lambda b, x: b.add("Mul", hard(b, x), b.constant((), [0.16667])),
+        ["Add", "Clip", "Mul"],
+    ),
+    "hard sigmoid of a sum that broadcasts stays": (
+        lambda b, x: b.add(
+            "Div",
+            b.add("Clip", b.add("Add", x, b.constant((2, 4, 6, 6), [3.0])), min=0.0, max=6.0),
+            b.constant((), [6.0]),
+        ),
+        ["Add", "Clip", "Div"],
+    ),
+    "softsign that broadcasts stays": (
+        lambda b, x: (lambda m: b.add("Div", m, b.add("Add", b.add("Abs", x), b.constant((), [1.0]))))(
+            b.add("ReduceMax", x, axes=(1,))
+        ),
+        ["ReduceMax", "Abs", "Add", "Div"],
+    ),
+    "sums in two steps without kept axes": (
+        lambda b, x: b.add("ReduceSum", b.add("ReduceSum", x, axes=(1,), keepdims=False), axes=(2,), keepdims=False),
+        ["ReduceSum"],
+    ),
+    "pad that another reads": (
+        lambda b, x: (lambda y: (conv(b, y), y))(b.add("Pad", x, pads=(0, 0, 1, 1, 0, 0, 1, 1))),
+        ["Pad", "Conv"],
+    ),
+    "pad of the batch stays": (
+        lambda b, x: conv(b, b.add("Pad", x, pads=(1, 0, 0, 0, 0, 0, 0, 0))),
+        ["Pad", "Conv"],
+    ),
+    "pad at the end of channels stays": (
+        lambda b, x: conv(b, b.add("Pad", x, pads=(0, 0, 0, 0, 0, 1, 0, 0))),
+        ["Pad", "Conv"],
+    ),
+    "pad before a max that has pads of its own": (
+        lambda b, x: b.add(
+            "MaxPool",
+            b.add("Pad", b.add("Relu", x), pads=(0, 0, 1, 0, 0, 0, 0, 1)),
+            kernel_shape=(4, 4),
+            pads=(2, 2, 1, 1),
+        ),
+        ["Relu", "MaxPool"],
+    ),
+    "windows of its own padding and the pad's stay": (
+        lambda b, x: b.add(
+            "MaxPool",
+            b.add("Pad", b.add("Relu", x), pads=(0, 0, 2, 0, 0, 0, 0, 0)),
+            kernel_shape=(3, 3),
+            pads=(1, 1, 1, 1),
+        ),
+        ["Relu", "Pad", "MaxPool"],
+    ),
+    "pad before max of pooled positives with pads stays": (
+        lambda b, x: b.add(
+            "MaxPool",
+            b.add(
+                "Pad",
+                b.add("MaxPool", b.add("Relu", x), kernel_shape=(3, 3), pads=(1, 1, 1, 1)),
+                pads=(0, 0, 1, 1, 0, 0, 1, 1),
+            ),
+            kernel_shape=(3, 3),
+        ),
+        ["Relu", "MaxPool", "Pad", "MaxPool"],
+    ),
+    "slices turned round twice with steps": (
+        lambda b, x: slice_(b, slice_(b, x, 2, 5, -1, -2), 2, 2, -1, -1),
+        ["Slice"],
+    ),
+    "transposed and reshaped stay": (
+        lambda b, x: b.add("Transpose", b.add("Reshape", x, shape=(1, 6, 4, 6)), perm=(0, 2, 1, 3)),
+        ["Reshape", "Transpose"],
+    ),
 }
 
 
@@ -566,6 +657,98 @@ def test_kernels_are_owned():
     graph = build(lambda b, x: b.add("Conv", x, b.parameter((8, 2, 3, 3)), kernel_shape=(3, 3), group=2))
     canonical = check(graph)
     assert [n.op for n in canonical.nodes] == ["Input", "Conv", "Output"]
+
+
+@pytest.mark.parametrize("op", ["Relu", "Sigmoid", "HardSigmoid", "Softmax", "Softplus", "Abs", "Exp"])
+def test_zeros_are_nothing_beside_what_is_never_negative(op):
+    def pooled(function):
+        def make(b, x):
+            y = b.add(
+                "MaxPool", b.add(function, x, **({"axis": 1} if function == "Softmax" else {})), kernel_shape=(2, 2)
+            )
+            return b.add("MaxPool", b.add("Pad", y, pads=(0, 0, 1, 1, 0, 0, 1, 1)), kernel_shape=(3, 3))
+
+        return ops(check(build(make)))
+
+    assert pooled(op) == [op, "MaxPool", "MaxPool"]
+    assert pooled("Tanh") == ["Tanh", "MaxPool", "Pad", "MaxPool"]
+
+
+@pytest.mark.parametrize(
+    ("weights", "expected"),
+    [
+        (lambda b: b.parameter((6, 3)), ["Gemm"]),
+        (lambda b: b.parameter((4, 6, 3)), ["MatMul"]),
+        (lambda b: b.add("Tanh", b.parameter((6, 3))), ["Tanh", "MatMul"]),
+    ],
+    ids=["matrix", "three axes", "function"],
+)
+def test_products_own_a_matrix_and_nothing_else(weights, expected):
+    assert ops(check(build(lambda b, x: b.add("MatMul", x, weights(b))), weights_move=True)) == expected
+
+
+def test_products_with_shared_weights_do_not_own_them():
+    def make(b, x):
+        plain, turned = b.parameter((6, 6), weights="w"), b.parameter((6, 6), weights="w")
+        return b.add("MatMul", b.add("MatMul", x, plain), b.add("Transpose", turned, perm=(1, 0)))
+
+    assert ops(check(build(make), weights_move=True)) == ["MatMul", "Transpose", "MatMul"]
+
+
+def test_a_shared_vector_is_nobodys_bias():
+    def make(b, x):
+        y = b.add("Add", b.add("Gemm", x, channels=6), b.parameter((6,), weights="v"))
+        return b.add("Add", b.add("Gemm", y, channels=6), b.parameter((6,), weights="v"))
+
+    assert ops(check(build(make), weights_move=True)) == ["Gemm", "Add", "Gemm", "Add"]
+
+
+def test_a_transposed_matrix_that_others_read_stays():
+    def make(b, x):
+        matrix = b.add("Transpose", b.parameter((6, 6)), perm=(1, 0))
+        return b.add("MatMul", x, matrix), matrix
+
+    assert ops(check(build(make), weights_move=True)) == ["Transpose", "MatMul"]
+
+
+def test_a_matrix_before_the_product_stays():
+    assert ops(check(build(lambda b, x: b.add("MatMul", b.parameter((6, 6)), x)))) == ["MatMul"]
+
+
+@pytest.mark.parametrize("op", ["Conv", "ConvTranspose"])
+def test_kernels_that_are_shared_or_computed_stay(op):
+    def readers(kernel):
+        """How many inputs the convolutions have in the end."""
+
+        def make(b, x):
+            for _ in range(2):
+                x = b.add(op, x, kernel(b), kernel_shape=(3, 3), pads=(1, 1, 1, 1))
+            return x
+
+        return [len(node.inputs) for node in check(build(make)).nodes if node.op == op]
+
+    assert readers(lambda b: b.parameter((4, 4, 3, 3))) == [1, 1]
+    assert readers(lambda b: b.parameter((4, 4, 3, 3), weights="k")) == [2, 2]
+    assert readers(lambda b: b.add("Tanh", b.parameter((4, 4, 3, 3)))) == [2, 2]
+
+
+def test_the_usual_scale_of_attention_may_be_rounded():
+    def scaled(by):
+        return canonicalize(build(lambda b, x: b.add("Attention", x, x, x, scale=6**-0.5 * by))).nodes[1].attrs["scale"]
+
+    assert scaled(1 + 9e-7) is None
+    assert scaled(1 - 9e-7) is None
+    assert scaled(1 + 1.1e-6) == 6**-0.5 * (1 + 1.1e-6)
+
+
+def test_what_stands_for_a_node_lies_in_its_region():
+    b = GraphBuilder(canonical=False)
+    x = b.input(IMAGE)
+    y = b.add("Mul", x, b.add("Sigmoid", x, region="gate"), region="block.act")
+    y = b.add("ReduceMean", y, axes=(2, 3), keepdims=False, region="head")
+    b.output(b.add("Clip", y, min=0.0, region="end"))
+    regions = {n.op: n.region for n in check(b.build()).nodes if n.op not in ("Input", "Output")}
+    assert regions == {"Silu": "block.act", "GlobalAveragePool": "head", "Flatten": "head", "Relu": "end"}
 
 
 def test_a_parameter_that_others_read_stays():

@@ -137,6 +137,23 @@ def test_edges_run_through_no_box_and_no_region(show):
     assert wrong == []
 
 
+def test_a_module_that_is_used_twice_is_two_regions_and_every_edge_goes_down(show):
+    builder = GraphBuilder("twice")
+    x = builder.input((1, 8))
+    for region in ("encoder", "", "encoder", ""):
+        for op in ("Relu", "Sigmoid")[: 2 if region else 1]:
+            x = builder.add(op if region else "Tanh", x, region=region)
+    builder.output(x)
+    browser = show(builder.build(), width=1280, height=2400, mobile=False)  # one column
+    assert labels(browser, ".region.open") == ["encoder, unfolded region encoder"] * 2
+    ends = browser.execute_script(
+        """return [...document.querySelectorAll('.edges path')].map((path) =>
+             [path.getPointAtLength(0).y, path.getPointAtLength(path.getTotalLength()).y]);"""
+    )
+    assert len(ends) > 7
+    assert all(start < end for start, end in ends)
+
+
 @pytest.mark.parametrize(("width", "least"), [(1280, 6.5), (390, 3.2)])
 def test_a_long_network_is_readable_as_a_whole(show, width, least):
     """A chain of 122 nodes is broken into columns: its captions have a size that can be read, where one column would be 2 % of the page wide."""

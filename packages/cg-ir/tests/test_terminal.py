@@ -15,6 +15,7 @@ import pytest
 
 from cg_ir import GraphBuilder
 from cg_ir.doctor import examine
+from cg_ir.terminal import plain_table, table_console
 
 NOISY = """
 import logging, warnings
@@ -216,3 +217,13 @@ def test_a_full_disk_is_one_line(arguments):
         )
     assert child.returncode == 2
     assert child.stderr == "cg: error: No space left on device\n"
+
+
+def test_a_plain_table_shows_text_as_it_is(capsys):
+    rows = [("[bold]a[/bold] \x1b[31m", "1"), ("word " * 30, "1,000")]
+    table_console().print(plain_table(("name", "count"), rows, left=("name",), title="[red]title"))
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert lines[:2] == ["[red]title", "name" + " " * (len(lines[1]) - 9) + "count"]
+    assert lines[2].startswith("[bold]a[/bold] \\x1b[31m ")
+    assert lines[2].endswith(" 1")
+    assert {len(line) for line in lines[1:4]} == {len(lines[1])}

@@ -22,10 +22,9 @@ import cg_ir
 from cg_ir import Graph, hash_all
 from cg_ir.errors import CgError
 from cg_ir.plugin_registry import registry
+from cg_ir.trust import command_line
 
 from .random_networks import random_network
-
-__all__ = ["MUTATIONS", "RANDOM", "TORCHVISION", "Corpus", "known_sources"]
 
 #: Sources that are no search space.
 MUTATIONS, RANDOM, TORCHVISION = "mutations", "random", "torchvision"
@@ -35,8 +34,8 @@ SHARES = {MUTATIONS: 0.3, RANDOM: 0.2}
 _CHUNK = 64
 #: A source is retired after so many draws in a row that gave nothing new.
 _PATIENCE = 400
-#: Networks that are kept to be mutated, and mutations that are drawn from each before another is chosen.
-_BASES, _MUTANTS = 2000, 12
+#: Networks that are kept to be mutated; walks of mutations from each before another is chosen, and their steps.
+_BASES, _WALKS, _STEPS = 2000, 2, 6
 #: Networks of more nodes are left out.
 LARGEST = 5000
 
@@ -69,7 +68,7 @@ class Corpus:
 
     Attributes:
         counts: distinct graphs of each source so far.
-        drawn: draws so far, duplicates included.
+        draws: draws of each source so far, duplicates included.
 
     Raises:
         CgError: there is no source, or a name is unknown.
@@ -79,7 +78,7 @@ class Corpus:
     seed: int = 0
     report: Callable[[str], None] = lambda line: None
     counts: dict[str, int] = field(default_factory=dict)
-    drawn: int = 0
+    draws: dict[str, int] = field(default_factory=dict)
     _bases: list[Graph] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -91,7 +90,7 @@ class Corpus:
     def graphs(self, count: int) -> Iterator[Graph]:
         """Distinct graphs, ``count`` of them, or as many as the sources have."""
         self.counts = dict.fromkeys(self.sources, 0)
-        self.drawn = 0
+        self.draws = dict.fromkeys(self.sources, 0)
         self._bases = []
         streams = {name: self._stream(name) for name in self.sources}
         idle = dict.fromkeys(self.sources, 0)
@@ -99,8 +98,11 @@ class Corpus:
         seen: set[bytes] = set()
         while streams and sum(self.counts.values()) < count:
             for name, graph, key in self._chunk(streams, rng):
+                if len(seen) == count:
+                    break
+                self.draws[name] += 1
                 idle[name] += 1
-                if key in seen or len(seen) == count:
+                if key in seen:
                     continue
                 seen.add(key)
                 idle[name] = 0
@@ -127,7 +129,6 @@ class Corpus:
                 del streams[name]
             elif len(graph) <= LARGEST:
                 found.append((name, graph))
-        self.drawn += len(found)
         keys = hash_all([graph for _, graph in found])
         for (name, graph), key in zip(found, keys, strict=True):
             yield name, graph, key.encode()
@@ -156,14 +157,15 @@ class Corpus:
                 models = importlib.import_module("torchvision.models")
             except (ImportError, OSError, RuntimeError) as error:  # built for another torch, for one
                 raise CgError(f"torchvision cannot be imported ({error}); leave it out") from None
-            return self._listed(name, [f"torchvision.models:{model}" for model in models.list_models(models)], rng)
+            names = [f"torchvision.models:{model}" for model in models.list_models(models)]
+            return self._listed(name, names, rng, _of_torchvision)
         space = cg_ir.get_space(name)
         if name.partition("?")[0] in ("timm", "graphs"):  # few, and slow to build or to tell apart: each once
             return self._listed(name, list(space.enumerate()), rng, space.graph)  # type: ignore[attr-defined]
         return _endless(lambda: space.graph(space.sample(rng)))
 
     def _listed(
-        self, name: str, archs: Sequence[str], rng: np.random.Generator, build: Callable[[str], Graph] = cg_ir.graph_of
+        self, name: str, archs: Sequence[str], rng: np.random.Generator, build: Callable[[str], Graph]
     ) -> Iterator[Graph]:
         """Networks by name, each once, in a random order; those that cannot be built are told and left out."""
         for place in rng.permutation(len(archs)).tolist():
@@ -173,7 +175,7 @@ class Corpus:
                 self.report(f"{name}: left out {archs[place]}: {error}")
 
     def _mutations(self, rng: np.random.Generator) -> Iterator[Graph]:
-        """Networks drawn before, changed at a few places; where there is none yet, random ones stand in."""
+        """Networks drawn before, changed at one to six places; where there is none yet, random ones stand in."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "base.cg.json"
             while True:
@@ -183,10 +185,25 @@ class Corpus:
                 try:
                     self._bases[int(rng.integers(len(self._bases)))].save(path)
                     space = cg_ir.get_space("graph", file=str(path))
-                    mutants = [space.graph(space.sample(rng)) for _ in range(_MUTANTS)]
+                    mutants = [graph for _ in range(_WALKS) for graph in _walk(space, rng)]
                 except CgError:  # nothing in it can be changed
                     continue
                 yield from mutants
+
+
+def _walk(space: Any, rng: np.random.Generator) -> list[Graph]:
+    """Networks one change away from each other, beginning beside the one that the space is around."""
+    arch, found = "base", []
+    for _ in range(_STEPS):
+        arch = space.mutate(arch, rng)
+        found.append(space.graph(arch))
+    return found
+
+
+def _of_torchvision(model: str) -> Graph:
+    """A model by its SOURCE, which names torchvision's Python as the source of the corpus does."""
+    with command_line([model]):
+        return cg_ir.graph_of(model)
 
 
 def _endless(draw: Callable[[], Graph]) -> Iterator[Graph]:

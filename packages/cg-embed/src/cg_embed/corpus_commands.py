@@ -52,10 +52,12 @@ def corpus(
     begin = time.monotonic()
     cg_ir.save_set(_counted(made.graphs(count), count), output)
     seconds = time.monotonic() - begin
-    total = sum(made.counts.values())
-    shares = ", ".join(f"{name.rpartition('/')[2]} {n:,}" for name, n in made.counts.items())
-    text = f"{total:,} distinct networks of {made.drawn:,} drawn, {total / seconds:.0f} a second: {shares}"
-    say_written(output, text, as_json, networks=total, drawn=made.drawn, seconds=seconds, sources=made.counts)
+    total, drawn = sum(made.counts.values()), sum(made.draws.values())
+    shares = ", ".join(f"{name.rpartition('/')[2]} {n:,} of {made.draws[name]:,}" for name, n in made.counts.items())
+    text = f"{total:,} distinct networks of {drawn:,} drawn, {total / seconds:.0f} a second: {shares}"
+    say_written(
+        output, text, as_json, networks=total, drawn=drawn, seconds=seconds, sources=made.counts, draws=made.draws
+    )
 
 
 def _counted(graphs: Iterable[Graph], count: int) -> Iterator[Graph]:

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import html
+import io
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cg_ir.drawing.svg import escape
 from cg_ir.errors import CgError, MissingExtra
 from cg_ir.files import write_text
 
-__all__ = ["EmbeddingMap", "embedding_map"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Floats = NDArray[np.float64]
-
-#: Colours from low to high, evenly spaced (viridis: equal steps look equal, also without colour vision).
-_SCALE = np.array([(68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37)], dtype=float)
-_STYLE = (
-    ".cg-map{max-width:100%;height:auto;font:12px system-ui,sans-serif}.cg-map text{fill:currentColor}"
-    ".cg-map circle{stroke:#8886;stroke-width:.6}.cg-map circle:hover{stroke:currentColor;stroke-width:2}"
-    ".cg-map .frame{fill:none;stroke:#8888}"
-)
-_WIDTH, _HEIGHT, _MARGIN, _FOOT = 640.0, 440.0, 34.0, 54.0
 
 
 @dataclass(frozen=True, repr=False)
@@ -47,82 +42,73 @@ class EmbeddingMap:
     method: str
     explained: tuple[float, float] | None
 
+    def figure(self) -> Figure:
+        """The map as a matplotlib figure, whose scatter is called ``networks``; hollow points have no value.
+
+        Raises:
+            MissingExtra: matplotlib is not installed.
+        """
+        try:
+            from matplotlib import colormaps
+            from matplotlib.figure import Figure
+        except ImportError:
+            raise MissingExtra("cg-embed", "maps", "drawing a map") from None
+        count = len(self.positions)
+        colours = np.zeros(count) if self.values is None else np.where(np.isfinite(self.values), self.values, np.nan)
+        size = 30.0 if count < 300 else 14.0 if count < 2000 else 6.0
+        figure = Figure(figsize=(6.4, 4.4), layout="constrained")
+        axes = figure.add_subplot(xticks=[], yticks=[])
+        x, y = self.positions.T
+        scale = colormaps["viridis"].with_extremes(bad=(0, 0, 0, 0))
+        points = axes.scatter(x, y, size, colours, cmap=scale, plotnonfinite=True, linewidths=0.4, edgecolors="#888888")
+        points.set_gid("networks")
+        if self.values is not None:
+            figure.colorbar(points).set_label(self.label, parse_math=False)
+        shares = f": {self.explained[0]:.0%} and {self.explained[1]:.0%} of the variance" if self.explained else ""
+        axes.set_xlabel(self.method.upper() + shares)
+        return figure
+
     def to_svg(self) -> str:
-        """The map as an SVG picture; hovering names a point."""
-        low, high = self.positions.min(axis=0), self.positions.max(axis=0)
-        span = np.where(high > low, high - low, 1.0)
-        places = (self.positions - low) / span * (_WIDTH - 2 * _MARGIN, _FOOT + _MARGIN - _HEIGHT)
-        places += (_MARGIN, _HEIGHT - _FOOT)
-        radius = 5.0 if len(places) < 300 else 3.4 if len(places) < 2000 else 2.2
-        points = []
-        for i, ((x, y), name) in enumerate(zip(places.tolist(), self.names, strict=True)):
-            said = name if self.values is None else f"{name}: {self.label} {self.values[i]:.6g}"
-            points.append(
-                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius}" fill="{self._colour(i)}">'
-                f"<title>{html.escape(said)}</title></circle>"
-            )
-        about = html.escape(f"Map of {len(places)} networks by {self.method.upper()}")
+        """The map as an SVG picture; hovering names a point.
+
+        Raises:
+            MissingExtra: matplotlib is not installed.
+        """
+        figure = self.figure()
+        from matplotlib import rc_context
+
+        written = io.StringIO()
+        with rc_context({"svg.hashsalt": "cg", "svg.fonttype": "none"}):
+            figure.savefig(written, format="svg", metadata={"Date": None, "Title": repr(self)[1:-1]})
+        values = [""] * len(self.names) if self.values is None else [f": {self.label} {v:.6g}" for v in self.values]
+        titles = (escape(name + value) for name, value in zip(self.names, values, strict=True))
+        before, group, points = written.getvalue().partition('<g id="networks">')
+        use = re.compile(r"(<use [^>]*)/>")
         return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" class="cg-map" viewBox="0 0 {_WIDTH:.0f} {_HEIGHT:.0f}" '
-            f'width="{_WIDTH:.0f}" height="{_HEIGHT:.0f}" role="img" aria-label="{about}"><style>{_STYLE}</style>'
-            f'<rect class="frame" x="14" y="14" width="{_WIDTH - 28:.0f}" height="{_HEIGHT - 48:.0f}" rx="6"/>'
-            f"{''.join(points)}{self._axes()}{self._legend()}</svg>"
+            before[before.index("<svg") :]
+            + group
+            + use.sub(lambda m: f"{m[1]}><title>{next(titles)}</title></use>", points, len(values))
         )
 
     def __repr__(self) -> str:
         return f"<Map of {len(self.positions)} networks by {self.method.upper()}>"
 
     def _repr_html_(self) -> str:
-        return self.to_svg()
+        try:
+            return self.to_svg()
+        except MissingExtra:
+            return escape(repr(self))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the picture, ``.svg``; the file appears whole or not at all.
+        """Write the picture, ``.svg``; the file appears whole or not at all. (``figure().savefig`` writes other formats.)
 
         Raises:
             CgError: another ending, or the file cannot be written.
+            MissingExtra: matplotlib is not installed.
         """
         if not os.fspath(path).endswith(".svg"):
             raise CgError(f"{os.fspath(path)}: the name should end in .svg")
         write_text(path, self.to_svg() + "\n")
-
-    def _colour(self, index: int) -> str:
-        if self.values is None:
-            return "#3b76c4"
-        value = self.values[index]
-        if not np.isfinite(value):
-            return "none"
-        finite = self.values[np.isfinite(self.values)]
-        span = float(finite.max() - finite.min()) or 1.0
-        return _colour_of((value - float(finite.min())) / span)
-
-    def _axes(self) -> str:
-        if self.explained is None:
-            text = self.method.upper()
-        else:
-            text = f"PCA: {self.explained[0]:.0%} and {self.explained[1]:.0%} of the variance"
-        return f'<text x="16" y="{_HEIGHT - 12:.0f}">{text}</text>'
-
-    def _legend(self) -> str:
-        if self.values is None:
-            return ""
-        finite = self.values[np.isfinite(self.values)]
-        steps = "".join(
-            f'<rect x="{_WIDTH - 190 + 4 * i}" y="{_HEIGHT - 22:.0f}" width="4.5" height="12" fill="{_colour_of(i / 19)}"/>'
-            for i in range(20)
-        )
-        y = _HEIGHT - 12
-        low, high = (f"{finite.min():.4g}", f"{finite.max():.4g}") if len(finite) else ("", "")
-        return (
-            f'<text x="{_WIDTH - 196:.0f}" y="{y:.0f}" text-anchor="end">{html.escape(self.label)} {low}</text>'
-            f'{steps}<text x="{_WIDTH - 104:.0f}" y="{y:.0f}">{high}</text>'
-        )
-
-
-def _colour_of(share: float) -> str:
-    place = min(max(share, 0.0), 1.0) * (len(_SCALE) - 1)
-    left = min(int(place), len(_SCALE) - 2)
-    mixed = _SCALE[left] + (place - left) * (_SCALE[left + 1] - _SCALE[left])
-    return "#" + "".join(f"{round(channel):02x}" for channel in mixed)
 
 
 def embedding_map(

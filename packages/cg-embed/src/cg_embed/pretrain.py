@@ -32,8 +32,6 @@ from .kgnn import flip_signs, graph_batch, prepare_graph
 from .path_encoder import PathConfig, PathEncoder
 from .path_layer import PathModule, path_batch
 
-__all__ = ["TrainingConfig", "read_config", "run", "sample_families", "train"]
-
 Families = Mapping[str, Sequence[Any]]
 ENCODERS = ("path", "contrastive")
 
@@ -269,7 +267,7 @@ def train(
             raise TrainingError(f"options: {str(error).split(') ')[-1]}") from None
     device = device_named(config.device)
     learner.to(device)
-    optimizer = torch.optim.Adam(learner.parameters(), lr=config.learning_rate)
+    optimizer = optimizer_of(learner, config)
     first = _restore(config, learner, optimizer, directory) if resume and directory is not None else 0
     names = sorted(families)
     graphs = {name: list(families[name]) for name in names}
@@ -298,6 +296,12 @@ def train(
         if directory is not None and ((step + 1) % config.save_every == 0 or step + 1 == config.steps):
             _save(config, learner, optimizer, directory, step + 1)
     return learner.encoder()
+
+
+def optimizer_of(learner: nn.Module, config: TrainingConfig) -> torch.optim.Adam:
+    """Adam; on a processor, where each of many small weights costs more than its arithmetic, in one pass over all of them."""
+    on_processor = all(parameter.device.type == "cpu" for parameter in learner.parameters())
+    return torch.optim.Adam(learner.parameters(), lr=config.learning_rate, fused=on_processor)
 
 
 def _distances(x: NDArray[np.float64]) -> Tensor:

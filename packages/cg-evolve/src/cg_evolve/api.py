@@ -98,8 +98,8 @@ def run(
         input: of networks in PyTorch, the shape of each input without the batch, ``(3, 32, 32)`` or ``"3x32x32"``.
         on_result: called after every evaluation.
         check: do one evaluation again at the end; ``result.repeat`` says whether the same arguments gave the same result.
-        options: ``objectives``, ``constraints``, ``algorithm``, ``seed``, ``exclude``, ``scorer``, ``pool``, ``q``, ``retries``, ``give_up`` as of
-            :class:`cg_evolve.config.Config`.
+        options: ``objectives``, ``constraints``, ``algorithm``, ``seed``, ``exclude``, ``scorer``, ``pool``, ``q``, ``steps``, ``eta``, ``compare``,
+            ``retries``, ``give_up`` as of :class:`cg_evolve.config.Config`.
 
     Raises:
         SearchError: the options do not fit, the folder holds another run, or evaluations fail again and again.

@@ -68,6 +68,12 @@ def _read_steps(context: click.Context, parameter: click.Parameter, value: str |
     help="Compare trainings after so many steps, such as 1,3,9: the evaluator yields a value after each; --budget counts whole trainings.",
 )
 @click.option("--eta", type=int, default=3, show_default=True, help="With --steps: one training in so many goes on.")
+@click.option(
+    "--compare",
+    default="",
+    metavar="METRIC[:min|:max]",
+    help="With --steps: compare by this metric, such as loss:min, until they end.  [default: the evaluator's, or the objective]",
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option(
     "-q",

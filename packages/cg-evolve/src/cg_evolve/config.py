@@ -32,6 +32,7 @@ class Config:
         input: shapes of the inputs without the batch, where a callable makes the networks.
         steps: numbers of steps at which trainings are compared; the budget then counts whole trainings, of the last of these numbers.
         eta: one training in so many goes on.
+        compare: metric by which trainings are compared before they end, such as ``train_loss:min``; the objective where the evaluator names none.
         retries: further tries of an evaluation that failed.
         give_up: failures of one kind, one after another, at which the run stops; 0 goes on whatever happens.
     """
@@ -50,6 +51,7 @@ class Config:
     input: tuple[str, ...] = ()
     steps: tuple[int, ...] = ()
     eta: int = 3
+    compare: str = ""
     retries: int = 1
     give_up: int = 5
 

@@ -226,7 +226,7 @@ class Sites:
         self._add(*self._widths(), *self._heads(), *self._depths(), *self._skips())
 
     def _add(self, *sites: Site) -> None:
-        self.by_name.update({site.name: site for site in sites})
+        self.by_name.update({site.name: site for site in sites if len(site.options) > 1})
 
     def _widths(self) -> Iterator[Site]:
         """Free factors that are a whole axis of the node that makes them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from typing import Any
 
 from cg_ir.plugins import LazyCommand, hookimpl
@@ -15,9 +16,17 @@ class _Lazy:
         self.name = name
         self.target = target
 
-    def __call__(self, **options: Any) -> Any:
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return inspect.signature(self._made)
+
+    @property
+    def _made(self) -> Any:
         module, _, attribute = self.target.partition(":")
-        return getattr(importlib.import_module(module), attribute)(**options)
+        return getattr(importlib.import_module(module), attribute)
+
+    def __call__(self, **options: Any) -> Any:
+        return self._made(**options)
 
 
 @hookimpl

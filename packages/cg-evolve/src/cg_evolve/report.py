@@ -132,6 +132,7 @@ def run_facts(run: Read) -> dict[str, Any]:
         "seed": config.seed,
         "budget": config.budget,
         "steps": list(config.steps),
+        "compare": config.compare,
         "objectives": [{"metric": o.metric, "maximize": o.maximize} for o in run.problem.objectives],
         "constraints": [str(c) for c in run.problem.constraints],
         "lower": sorted({*COSTS, "latency", *run.problem.predicted}),

@@ -401,4 +401,5 @@ def _search(config: Config, space: Any, evaluator: Any) -> Search:
         q=config.q,
         steps=config.steps,
         eta=config.eta,
+        compare=config.compare or getattr(evaluator, "compare", ""),
     )

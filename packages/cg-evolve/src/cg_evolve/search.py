@@ -53,6 +53,7 @@ class Search:
         steps: numbers of steps at which trainings are compared, upwards, the last of which is a whole training. Proposals then are trainings that begin and
             trainings that go on, to ``candidate.step`` (:class:`cg_evolve.algorithms.halving.SuccessiveHalving`); ``best`` is among whole trainings.
         eta: with ``steps``: one training in so many goes on.
+        compare: with ``steps``: metric by which trainings are compared before they end, such as ``train_loss:min``; the objective by default.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Search:
         q: int | None = None,
         steps: Sequence[int] = (),
         eta: int = 3,
+        compare: str = "",
     ) -> None:
         if q is not None and q < 1:
             raise SearchError(f"q should be at least 1, not {q}")
@@ -89,12 +91,14 @@ class Search:
         self._is_named = False
         self.steps = tuple(steps)
         if self.steps:
-            algorithm = self._halving(algorithm, scorer, tuple(exclude), eta)
+            algorithm = self._halving(algorithm, scorer, tuple(exclude), eta, compare)
         self.algorithm = (
             make_algorithm(algorithm, scorer, tuple(exclude), self.problem) if isinstance(algorithm, str) else algorithm
         )
 
-    def _halving(self, algorithm: str | Algorithm, scorer: str | Any, exclude: tuple[str, ...], eta: int) -> Algorithm:
+    def _halving(
+        self, algorithm: str | Algorithm, scorer: str | Any, exclude: tuple[str, ...], eta: int, compare: str
+    ) -> Algorithm:
         """What proposes where trainings are divided into steps."""
         if not isinstance(algorithm, str):
             return algorithm
@@ -108,7 +112,7 @@ class Search:
 
         there = not isinstance(scorer, str) or scorer.partition("?")[0] in registry().entries("scorer")
         guided = algorithm == "bayesian" or (algorithm == "auto" and there)
-        return SuccessiveHalving(self.steps, scorer if guided else None, exclude, eta)
+        return SuccessiveHalving(self.steps, scorer if guided else None, exclude, eta, compare)
 
     # --- ask ----------------------------------------------------------------------------------------------------------
 

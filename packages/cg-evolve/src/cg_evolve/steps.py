@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,12 +29,10 @@ class Progress:
     Args:
         stop: step at which to stop; none trains to the end.
         folder: of this training's states.
-        on_step: called with number and metrics of each finished step.
     """
 
     stop: int | None = None
     folder: Path | None = None
-    on_step: Callable[[int, Mapping[str, float]], None] | None = None
     curve: dict[int, dict[str, float]] = field(default_factory=dict)
 
     def begin(self, keeps_state: bool) -> None:
@@ -92,7 +90,5 @@ class Progress:
             if before is not None and before != after:
                 shutil.rmtree(before, ignore_errors=True)
             shutil.copytree(after, self.work)
-        if self.on_step is not None:
-            self.on_step(step, metrics)
         if self.done:
             raise Enough

@@ -111,6 +111,23 @@ def test_open_sizes_and_given_ones():
         from_onnx(model, inputs=["3x2x2", "4"])
 
 
+@pytest.mark.parametrize(
+    ("op", "weight", "group", "fits"),
+    [
+        ("Conv", (8, 1, 3, 3), 1, 1),
+        ("Conv", (8, 1, 3, 3), 4, 4),
+        ("ConvTranspose", (6, 2, 3, 3), 1, 6),
+        ("ConvTranspose", (6, 2, 3, 3), 2, 6),
+    ],
+)
+def test_weights_that_do_not_fit_the_input_are_refused(op, weight, group, fits):
+    nodes = [helper.make_node(op, ["x", "w"], ["y"], group=group)]
+    model = model_of(nodes, [("x", ["n", None, "h", "w"])], [("y", None)], [("w", floats(*weight))])
+    assert from_onnx(model, inputs=[f"{fits}x8x8"]).params == np.prod(weight)
+    with pytest.raises(SourceError, match=f"a convolution are for {fits} channels, but its input has 3"):
+        from_onnx(model, inputs=["3x8x8"])
+
+
 def test_control_flow_is_refused():
     branch = helper.make_graph(
         [helper.make_node("Relu", ["x"], ["r"])], "b", [], [helper.make_tensor_value_info("r", 1, [1, 4])]

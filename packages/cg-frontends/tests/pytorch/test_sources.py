@@ -91,6 +91,7 @@ def test_module_path(frontend):
         ("Net", {"input": ["3x32x32:float"]}, "float32"),
         ("Net", {"input": ["3x0x32"]}, "sizes"),
         ("Net", {"args": "{"}, "JSON"),
+        ("Net", {"args": '{"wide": 3}'}, "among its arguments there is no 'wide'"),
         ("Net", {"wide": 3}, "no option 'wide'"),
     ],
 )

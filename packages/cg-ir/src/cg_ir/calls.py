@@ -8,12 +8,14 @@ Values are JSON where they can be (``3``, ``true``, ``[1,2]``, ``"a,b"``), other
 from __future__ import annotations
 
 import ast
+import difflib
+import inspect
 import itertools
 import json
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -128,6 +130,27 @@ def parameters_of(base: str) -> list[str]:
         return []
     names = [a.arg for a in (*tree.args.posonlyargs, *tree.args.args, *tree.args.kwonlyargs)]
     return [n for n in names if n != "self"]
+
+
+def unknown_argument(function: Callable[..., Any], given: Collection[str], fixed: Collection[str] = ()) -> str:
+    """What to say of the first argument that a function does not take: its name and what would be right; empty where it takes all, or does not say.
+
+    Args:
+        function: a function or a class.
+        given: names of arguments.
+        fixed: further ones that are not the user's to name.
+    """
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return ""
+    takes = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and p.name not in fixed]
+    unknown = [name for name in given if name not in takes]
+    if not unknown or any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return ""
+    near = difflib.get_close_matches(unknown[0], takes, n=1)
+    there = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(takes) or 'none'}"
+    return f"there is no '{unknown[0]}', {there}"
 
 
 def yields(source: str) -> bool:

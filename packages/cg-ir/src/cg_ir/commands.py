@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import asdict
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ from cg_ir.memory import in_bytes, memory_of
 from cg_ir.operators import OPERATORS
 from cg_ir.output_formats import endings, write
 from cg_ir.plugin_registry import KINDS, registry
-from cg_ir.sources import graph_of
-from cg_ir.terminal import complete_source, json_option, one_line, say_written, table_console
+from cg_ir.sources import Reading, graph_of
+from cg_ir.terminal import complete_source, json_option, one_line, plain_table, say_written, table_console
 from cg_ir.text import printable
 
 
@@ -36,6 +37,16 @@ def source_options(function: Any) -> Any:
     for option in reversed(options):
         function = option(function)
     return function
+
+
+def reading_options(function: Any) -> Any:
+    """The same options, which the command takes as one argument, ``reading``."""
+
+    @wraps(function)
+    def command(*, inputs: tuple[str, ...], arguments: str | None, strict: bool, **options: Any) -> Any:
+        return function(reading=Reading(None, inputs, arguments, strict), **options)
+
+    return source_options(command)
 
 
 @click.command()
@@ -142,23 +153,18 @@ def info(
 
 def _show_layers(source: str, found: list[Layer]) -> None:
     """The layers for people; a share below a thousandth is left out."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(title=Text(printable(f"Layers of {source}")), title_justify="left", box=None, pad_edge=False)
-    for place, heading in enumerate(("layer", "operator", "output", "parameters", "MACs", "%")):
-        table.add_column(heading, justify="left" if place < 3 else "right", no_wrap=place > 0, overflow="fold")
-    for layer in found:
-        share = f"{100 * layer.share:.1f}" if layer.share >= 0.001 else ""
-        counts = (f"{count:,}" if count else "" for count in (layer.params, layer.macs))
-        table.add_row(
-            Text("  " * layer.depth + printable(layer.name)),
-            Text(printable(layer.operator)),
+    rows = [
+        (
+            "  " * layer.depth + layer.name,
+            layer.operator,
             "x".join(map(str, layer.shape)),
-            *counts,
-            share,
+            *(f"{count:,}" if count else "" for count in (layer.params, layer.macs)),
+            f"{100 * layer.share:.1f}" if layer.share >= 0.001 else "",
         )
-    table_console().print(table)
+        for layer in found
+    ]
+    headings = ("layer", "operator", "output", "parameters", "MACs", "%")
+    table_console().print(plain_table(headings, rows, headings[:3], ("layer",), f"Layers of {source}"))
 
 
 def _experts(costs: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import pluggy
 
 from cg_ir import plugins
+from cg_ir.calls import unknown_argument
 from cg_ir.errors import OptionError, PluginError
 from cg_ir.plugins import PROJECT
 
@@ -167,7 +168,14 @@ def _get(kind: str, name: str, options: dict[str, Any]) -> Any:
         return make(**{**given, **options})
     except TypeError as error:
         if given or options:
-            raise OptionError(f"{_WORDS.get(kind, kind)} '{base}' does not take these options: {error}") from None
+            reason = unknown_argument(make, given, fixed=options) or error
+            nested = [
+                f"; '&' ends the option '{key}', behind whose '?' one argument fits"
+                for key in given
+                if "?" in given[key]
+            ]
+            message = f"{_WORDS.get(kind, kind)} '{base}' does not take these options: {reason}{''.join(nested)}"
+            raise OptionError(message) from None
         raise
 
 

@@ -90,6 +90,9 @@ def graph_of(source: str, *, space: str | None = None, **options: Any) -> Graph:
         return load(source)
     prefix, colon, arch = source.partition(":")
     if colon and split_options(prefix)[0] in registry().entries("space"):
+        if prefix.endswith(".py"):
+            network = f"{prefix.rpartition('=')[2]}:{arch if '?' in arch else arch.partition('&')[0]}"
+            raise SourceError(f"'{source}' names a search space and no network of it; the network itself is {network}")
         return get_space(prefix).graph(arch)
     near = _space_like(prefix) if colon else None
     given = {key: value for key, value in options.items() if value not in (None, (), False)}

@@ -12,7 +12,7 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,13 @@ from cg_ir.text import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
+#: What options name: files and folders to read, and those to write.
+EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+EXISTING_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+NEW_FILE = click.Path(dir_okay=False, path_type=Path)
+NEW_FOLDER = click.Path(file_okay=False, path_type=Path)
 #: Columns of a table that goes to a file or another program, unless COLUMNS says otherwise.
 _PIPED_WIDTH = 240
 #: Columns of names are folded to this width before others are left out.
@@ -143,6 +149,34 @@ def table_console(wide: bool = False) -> Console:
 
     piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
     return Console(highlight=False, width=_PIPED_WIDTH if piped or wide else None)
+
+
+def plain_table(
+    headings: Sequence[str],
+    rows: Iterable[Iterable[str]],
+    left: Container[str] = (),
+    folded: Container[str] | None = None,
+    title: str = "",
+) -> Table:
+    """A table without lines, of text that is shown as it is.
+
+    Args:
+        headings: of the columns.
+        rows: their cells.
+        left: headings of columns that stand left; the others stand right.
+        folded: headings of columns whose cells may take several lines; all, if absent.
+        title: above.
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(printable(title)) if title else None, title_justify="left", box=None, pad_edge=False)
+    for heading in headings:
+        whole = folded is not None and heading not in folded
+        table.add_column(heading, justify="left" if heading in left else "right", no_wrap=whole, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    return table
 
 
 def fitting(columns: Sequence[tuple[str, Sequence[str]]], width: int, folded: Sequence[str], always: int) -> int:

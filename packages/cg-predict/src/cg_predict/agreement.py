@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["agreement_weights"]
-
 Floats = NDArray[np.float64]
 _ROUNDS = 100
 #: Bounds of a ranking's squared correlation with the truth, between which the fit stays.

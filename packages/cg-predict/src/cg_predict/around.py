@@ -12,8 +12,6 @@ from cg_ir.bypass import Bypass, bypasses
 from cg_ir.errors import ArchError, CgError, PluginError, SourceError
 from cg_ir.graph import Graph
 
-__all__ = ["Narrower", "space_around"]
-
 
 def space_around(graph: Graph) -> Any:
     """The space of networks that differ from a given one in kernels, widths, depth and the like.

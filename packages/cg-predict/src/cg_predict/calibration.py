@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-__all__ = ["QuantileMap", "expectation"]
-
 Floats = NDArray[np.float64]
+#: Standard deviations on either side of the mean that hold nine of ten normal variables.
+NINE_OF_TEN = 1.6449
 #: Scores at which the distribution of the pool is evaluated.
 _GRID = 401
 

@@ -13,25 +13,46 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from cg_ir import get_scorer, get_space
+from cg_ir import get_space
 from cg_ir.calls import arguments_of, is_call
-from cg_ir.commands import source_options
+from cg_ir.commands import reading_options
 from cg_ir.errors import CgError, SourceError
 from cg_ir.files import write_text
 from cg_ir.graph import Graph
+from cg_ir.scoring import scorer_without
 from cg_ir.sources import Reading
-from cg_ir.terminal import json_option, say_written, table_console
+from cg_ir.terminal import EXISTING_FILE, EXISTING_FOLDER, NEW_FILE, NEW_FOLDER, json_option, say_written, table_console
 from cg_predict.labels import Labels, callable_of, read_labels, sources_in
 
 if TYPE_CHECKING:
     from cg_predict.ranking import Ranked, Ranking
 
-__all__ = ["fit", "rank"]
-
 #: Networks sampled from a named space to make a pool.
 _SAMPLED = 256
 #: File in a saved model that says how its networks were read.
 _READING = "reading.json"
+
+scorer_option = click.option(
+    "--scorer", default="predictor", show_default=True, help="What scores; 'cg plugins' lists them."
+)
+exclude_option = click.option(
+    "--exclude", multiple=True, metavar="FAMILY", help="Family that must not have been learned from."
+)
+_metric_option = click.option("--metric", help="Column of the labels; the first one that holds numbers if absent.")
+
+
+def scorer_named(name: str, exclude: Sequence[str], warn: bool = False) -> Any:
+    """A scorer by name that did not learn from some families, which are told where the predictor never learned from them."""
+    if name != "predictor":
+        return scorer_without(name, exclude)
+    from cg_predict.predictor import Predictor
+
+    made = Predictor(exclude=tuple(exclude), warn=warn)
+    unknown = made.knowledge.unknown(exclude)
+    if unknown:
+        known = ", ".join((*made.sources, *made.knowledge.excluded))
+        click.echo(f"cg: warning: the prior never learned from {', '.join(unknown)} (it knows {known})", err=True)
+    return made
 
 
 @click.command()
@@ -40,31 +61,24 @@ _READING = "reading.json"
 @click.option(
     "--from",
     "from_file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=EXISTING_FILE,
     help="More SOURCEs: one a line, or a CSV with a column 'arch' or with the arguments of the SOURCEs' callable.",
 )
 @click.option(
     "--labels",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=EXISTING_FILE,
     help="CSV with a column 'arch', or the arguments of the SOURCEs' callable, and one for each metric.",
 )
-@click.option("--metric", help="Column of the labels; the first one that holds numbers if absent.")
-@click.option(
-    "--model", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Predictor saved by 'cg fit'."
-)
-@click.option("--scorer", default="predictor", show_default=True, help="What scores; 'cg plugins' lists them.")
-@click.option("--exclude", multiple=True, metavar="FAMILY", help="Family that must not have been learned from.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="File to write the ranking to as well: .csv, .json or .parquet.",
-)
+@_metric_option
+@click.option("--model", type=EXISTING_FOLDER, help="Predictor saved by 'cg fit'.")
+@scorer_option
+@exclude_option
+@click.option("-o", "--output", type=NEW_FILE, help="File to write the ranking to as well: .csv, .json or .parquet.")
 @click.option("--all", "everything", is_flag=True, help="Rank every network of --space, in parts, on all cores.")
 @click.option("--top", type=click.IntRange(min=1), help="Only the best so many; with --all 20 unless said otherwise.")
 @click.option("--wide", is_flag=True, help="All columns, however narrow the terminal.")
 @json_option
-@source_options
+@reading_options
 def rank(
     sources: tuple[str, ...],
     space: str | None,
@@ -79,9 +93,7 @@ def rank(
     top: int | None,
     wide: bool,
     as_json: bool,
-    inputs: tuple[str, ...],
-    arguments: str | None,
-    strict: bool,
+    reading: Reading,
 ) -> None:
     """Rank networks, best first: from other families alone, or with labels of some.
 
@@ -97,7 +109,7 @@ def rank(
         raise CgError("--model brings its own labels and families; leave --labels and --exclude out")
     if everything and (space is None or sources or from_file is not None):
         raise CgError("--all ranks the networks of a space: give --space NAME and no SOURCEs")
-    reading = Reading(space, inputs, arguments, strict)
+    reading = replace(reading, space=space)
     if model is not None:
         reading = _as_in(model, reading)
     names = [] if everything else _names(sources, from_file, reading)
@@ -228,11 +240,7 @@ def _scorer(model: Path | None, scorer: str, exclude: tuple[str, ...], labelled:
 
     if model is not None:
         return Predictor.load(model)
-    if scorer == "predictor":
-        made: Any = Predictor(exclude=exclude, warn=False)
-        _check_excluded(made, exclude)
-    else:
-        made = get_scorer(scorer, exclude=exclude) if exclude else get_scorer(scorer)
+    made = scorer_named(scorer, exclude)
     if labelled and not hasattr(made, "fit"):
         raise CgError(f"the scorer '{scorer}' learns nothing from labels; leave --labels out or use --scorer predictor")
     return made
@@ -295,16 +303,14 @@ def _row(row: Ranked) -> dict[str, Any]:
 @click.option(
     "--labels",
     required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=EXISTING_FILE,
     help="CSV with a column 'arch', or the arguments of SOURCE, and one for each metric.",
 )
-@click.option("--metric", help="Column of the labels; the first one that holds numbers if absent.")
-@click.option("--exclude", multiple=True, metavar="FAMILY", help="Family that must not have been learned from.")
-@click.option(
-    "-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder to write."
-)
+@_metric_option
+@exclude_option
+@click.option("-o", "--output", required=True, type=NEW_FOLDER, help="Folder to write.")
 @json_option
-@source_options
+@reading_options
 def fit(
     source: str | None,
     space: str | None,
@@ -313,19 +319,14 @@ def fit(
     exclude: tuple[str, ...],
     output: Path,
     as_json: bool,
-    inputs: tuple[str, ...],
-    arguments: str | None,
-    strict: bool,
+    reading: Reading,
 ) -> None:
     """Fit a predictor to labels and save it for 'cg rank --model', which reads its networks as the labelled ones were read.
 
     SOURCE, such as file.py:make, is the callable whose arguments are columns of the labels; a column 'arch' needs none.
     """
-    from cg_predict.predictor import Predictor
-
-    reading = Reading(space, inputs, arguments, strict)
-    predictor = Predictor(exclude=exclude)
-    _check_excluded(predictor, exclude)
+    reading = replace(reading, space=space)
+    predictor = scorer_named("predictor", exclude, warn=True)
     known = read_labels(labels, metric, reading, None if source is None else callable_of([source]))
     predictor.fit(known.graphs, known.values)
     predictor.save(output)
@@ -355,13 +356,6 @@ def _as_in(model: Path, given: Reading) -> Reading:
     return replace(
         given, input=given.input or there.input, args=given.args or there.args, strict=given.strict or there.strict
     )
-
-
-def _check_excluded(predictor: Any, exclude: Sequence[str]) -> None:
-    unknown = predictor.knowledge.unknown(exclude)
-    if unknown:
-        known = ", ".join((*predictor.sources, *predictor.knowledge.excluded))
-        click.echo(f"cg: warning: the prior never learned from {', '.join(unknown)} (it knows {known})", err=True)
 
 
 @dataclass(frozen=True)

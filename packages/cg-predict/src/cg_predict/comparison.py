@@ -20,8 +20,6 @@ from cg_predict.gp import AveragedGaussianProcess
 from cg_predict.posterior import Calibrated, FewLabels, NoLabels, Posterior
 from cg_predict.predictor import Predictor
 
-__all__ = ["probabilities_better", "probability_better"]
-
 Floats = NDArray[np.float64]
 Views = dict[str, NDArray[Any]]
 

@@ -10,34 +10,18 @@ from numpy.typing import NDArray
 
 from cg_ir.graph import Graph
 
-__all__ = ["Depth", "Macs", "Params"]
 
+class Cost:
+    """A cost of the operators that reach the output.
 
-class Params:
-    """Logarithm of the number of parameters of the operators that reach the output."""
+    Args:
+        kind: ``params`` or ``macs``, whose logarithm is the score, or ``depth``, operators on the longest path.
+    """
 
-    name = "params"
-
-    def predict(self, graphs: Sequence[Graph], return_std: bool = False) -> NDArray[np.floating[Any]]:
-        """Scores, (n,); they know no standard deviation."""
-        return np.log1p([float(g.params) for g in graphs])
-
-
-class Macs:
-    """Logarithm of the multiply-accumulates of one forward pass."""
-
-    name = "macs"
+    def __init__(self, kind: str) -> None:
+        self.name = kind
 
     def predict(self, graphs: Sequence[Graph], return_std: bool = False) -> NDArray[np.floating[Any]]:
         """Scores, (n,); they know no standard deviation."""
-        return np.log1p([float(g.macs) for g in graphs])
-
-
-class Depth:
-    """Operators on the longest path."""
-
-    name = "depth"
-
-    def predict(self, graphs: Sequence[Graph], return_std: bool = False) -> NDArray[np.floating[Any]]:
-        """Scores, (n,); they know no standard deviation."""
-        return np.array([float(g.depth) for g in graphs])
+        costs = np.array([float(getattr(graph, self.name)) for graph in graphs])
+        return costs if self.name == "depth" else np.log1p(costs)

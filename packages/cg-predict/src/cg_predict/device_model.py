@@ -15,11 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cg_predict.roofline import COLUMNS
+from cg_predict.roofline import COLUMNS, sums
 from cg_predict.time_sum import fit_coefficients
 from cg_predict.trees import Forest
-
-__all__ = ["DeviceModel"]
 
 Floats = NDArray[np.float64]
 
@@ -96,15 +94,6 @@ class DeviceModel:
         """Half the width of the interval, (n,), in logarithms: it grows with the distance to what was measured."""
         return max(self.spread, _LEAST_SPREAD) + _PER_EFOLD * self.beyond(columns)
 
-    def shares(self, columns: Floats) -> dict[str, Floats]:
-        """What part of the time by the roofline each kind of operator takes, (n,) each; overheads are ``rest``."""
-        parts = columns * self.coefficients / self.computed(columns)[:, None]
-        result: dict[str, Floats] = {}
-        for name, part in zip(COLUMNS, parts.T, strict=True):
-            kind = name.partition("/")[2] or "rest"
-            result[kind] = result.get(kind, np.zeros(len(columns))) + part
-        return {kind: share for kind, share in result.items() if share.any()}
-
     # --- files --------------------------------------------------------------------------------------------------------
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
@@ -167,7 +156,4 @@ def _features(columns: Floats, coefficients: Floats) -> NDArray[np.float32]:
 
 def _extent(columns: Floats) -> Floats:
     """Logarithms of MACs, elements moved, weights and launches, (n, 4)."""
-    sums = [
-        columns[:, [i for i, name in enumerate(COLUMNS) if name.startswith(prefix)]].sum(axis=1) for prefix in _EXTENT
-    ]
-    return np.log1p(np.stack(sums, axis=1))
+    return np.log1p(sums(columns, _EXTENT))

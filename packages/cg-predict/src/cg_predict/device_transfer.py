@@ -11,17 +11,15 @@ Two views of the machine are weighed against each other by how far off they are 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve, solve_triangular
 
+from cg_predict.calibration import NINE_OF_TEN
 from cg_predict.time_sum import fit_coefficients, left_out
-
-__all__ = ["DeviceTransfer", "NearMachine"]
 
 Floats = NDArray[np.float64]
 
@@ -40,27 +38,16 @@ _CANDIDATES = 2000
 _BOTH, _POWER = 4, 4.0
 #: No view is known to be better than this, in logarithms.
 _LEAST_ERROR = 0.005
-#: Standard deviations on either side of the mean that hold nine of ten.
-_NINE_OF_TEN = 1.6449
 
 
-@dataclass(frozen=True)
-class _Combination:
-    """One row of the grid.
-
-    Args:
-        base: column of the machine that is taken as the mean.
-        slope, smooth, length, noise: see the grid.
-    """
+class _Combination(NamedTuple):
+    """One row of the grid: the column of the machine that is taken as the mean, and the rest as above."""
 
     base: int
     slope: float
     smooth: float
     length: float
     noise: float
-
-    def mean(self, known: Floats) -> Floats:
-        return np.asarray(known[:, self.base])
 
 
 class NearMachine:
@@ -92,26 +79,20 @@ class NearMachine:
         self._solved = []
         for combination in self.combinations:
             factor = np.linalg.cholesky(full(combination) + combination.noise**2 * np.eye(len(measured)))
-            rest = self._measured - combination.mean(self._known)
+            rest = self._measured - self._known[:, combination.base]
             self._solved.append((factor, cho_solve((factor, True), rest)))
-
-    def nearest(self) -> NDArray[np.float64]:
-        """The weight of each machine as the mean, (columns,)."""
-        result = np.zeros(self._known.shape[1])
-        for weight, combination in zip(self.weights, self.combinations, strict=True):
-            result[combination.base] += weight
-        return result
 
     def predict(self, known: Floats) -> tuple[Floats, Floats]:
         """Mean and standard deviation of the logarithm of a measurement, (n,) each."""
         known = np.asarray(known, dtype=np.float64)
-        across, own = _Kernels(known, self._known), _Kernels(known, None)
+        across, size = _Kernels(known, self._known), (known**2).mean(axis=1)
         first, second = np.zeros(len(known)), np.zeros(len(known))
         for weight, combination, (factor, solution) in zip(self.weights, self.combinations, self._solved, strict=True):
             k = across(combination)
-            mean = combination.mean(known) + k @ solution
+            mean = known[:, combination.base] + k @ solution
             half = solve_triangular(factor, k.T, lower=True)
-            variance = np.maximum(own(combination) - (half**2).sum(axis=0), 0.0) + combination.noise**2
+            own = _CONSTANT**2 + combination.slope**2 * size + combination.smooth**2
+            variance = np.maximum(own - (half**2).sum(axis=0), 0.0) + combination.noise**2
             first += weight * mean
             second += weight * (variance + mean**2)
         return first, np.sqrt(np.maximum(second - first**2, 1e-12))
@@ -123,10 +104,6 @@ class NearMachine:
             inverse = cho_solve((factor, True), np.eye(len(result)))
             result += weight * (self._measured - solution / np.diag(inverse))
         return result
-
-    def suggest(self, known: Floats, k: int) -> list[int]:
-        """Which networks to measure next: see `most_telling`."""
-        return most_telling(known, k, self._known, self.combinations[int(self.weights.argmax())])
 
 
 class DeviceTransfer:
@@ -151,7 +128,7 @@ class DeviceTransfer:
         off = np.abs(_log(left_out(machines, ms)) - measured)
         errors = [np.median(rest) + _LEAST_ERROR for rest in (off, np.abs(self.near.left_out() - measured))]
         self.share = float(1.0 / (1.0 + (errors[0] / errors[1]) ** _POWER))
-        self._deviation = float(np.quantile(off, 0.9)) / _NINE_OF_TEN
+        self._deviation = float(np.quantile(off, 0.9)) / NINE_OF_TEN
 
     def predict(self, known: Floats) -> tuple[Floats, Floats]:
         """Mean and standard deviation of the logarithm of a measurement, (n,) each."""
@@ -165,7 +142,8 @@ class DeviceTransfer:
 
     def suggest(self, known: Floats, k: int) -> list[int]:
         """Which networks to measure next: see `most_telling`."""
-        return self.near.suggest(known, k)
+        near = self.near
+        return most_telling(known, k, near._known, near.combinations[int(near.weights.argmax())])
 
 
 def _machines(known: Floats) -> Floats:
@@ -193,11 +171,7 @@ def most_telling(
         k: how many.
         measured: the same of networks measured already, (m, columns).
     """
-    rows = (
-        np.arange(len(known))
-        if len(known) <= max(_CANDIDATES, k)
-        else np.linspace(0, len(known) - 1, max(_CANDIDATES, k)).astype(int)
-    )
+    rows = np.linspace(0, len(known) - 1, min(len(known), max(_CANDIDATES, k))).astype(int)
     covariance = _Kernels(known[rows], known[rows])(combination)
     if measured is not None:
         across = _Kernels(measured, known[rows])(combination)
@@ -218,22 +192,16 @@ def most_telling(
 
 
 class _Kernels:
-    """Covariances between two sets of networks, or with None of one with itself, by combination.
+    """Covariances between two sets of networks, by combination.
 
     Args:
         a: what other machines say, (n, machines).
         b: the same, (m, machines).
     """
 
-    def __init__(self, a: Floats, b: Floats | None) -> None:
-        machines = a.shape[1]
-        if b is None:
-            self._linear, self._distance = (a**2).sum(axis=1) / machines, np.zeros(len(a))
-        else:
-            self._linear = a @ b.T / machines
-            self._distance = np.maximum(
-                (a**2).mean(axis=1)[:, None] + (b**2).mean(axis=1) - 2 * a @ b.T / machines, 0.0
-            )
+    def __init__(self, a: Floats, b: Floats) -> None:
+        self._linear = a @ b.T / a.shape[1]
+        self._distance = np.maximum((a**2).mean(axis=1)[:, None] + (b**2).mean(axis=1) - 2 * self._linear, 0.0)
 
     def __call__(self, c: _Combination) -> Floats:
         smooth = c.smooth**2 * np.exp(-0.5 * self._distance / c.length**2)
@@ -242,7 +210,7 @@ class _Kernels:
 
 def _evidence(c: _Combination, kernels: _Kernels, known: Floats, measured: Floats) -> float:
     """Logarithm of the marginal likelihood, up to a constant."""
-    rest: Any = measured - c.mean(known)
+    rest: Any = measured - known[:, c.base]
     factor = np.linalg.cholesky(kernels(c) + c.noise**2 * np.eye(len(rest)))
     half = solve_triangular(factor, rest, lower=True)
     return float(-0.5 * half @ half - np.log(np.diag(factor)).sum())

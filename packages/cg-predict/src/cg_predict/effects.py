@@ -22,8 +22,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Effects", "common_effects", "family_effects"]
-
 Floats = NDArray[np.float64]
 #: Variance of the noise of a family's effects, t^2 = 1.
 NOISE = 0.1

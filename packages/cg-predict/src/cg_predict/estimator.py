@@ -7,8 +7,6 @@ from typing import Any, TypeVar
 
 from cg_ir.errors import CgError
 
-__all__ = ["Estimator"]
-
 _Self = TypeVar("_Self", bound="Estimator")
 
 

@@ -13,8 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
-from math import factorial
+from itertools import combinations, permutations
 from typing import Any
 
 import numpy as np
@@ -24,8 +23,6 @@ from cg_ir.bypass import Bypass, bypass, bypasses
 from cg_ir.errors import CgError
 from cg_ir.graph import Graph
 from cg_predict.around import Narrower
-
-__all__ = ["Explanation", "explain", "explain_narrower", "explain_parts", "operator_falls", "shapley"]
 
 Floats = NDArray[np.float64]
 _EXACT = 8
@@ -131,10 +128,10 @@ def explain_parts(
             found[blind] = min(lowest) - (float(np.std(lowest)) or 1.0)
         return found
 
-    scores = _Scores(values, len(names))
-    contributions, errors = _shared(scores, seed)
-    whole, nothing = scores.of([0, (1 << len(names)) - 1]).tolist()
-    together, left = _lowest(scores)
+    known = _Values(values, len(names))
+    contributions, errors = known.shapley(seed)
+    whole, nothing = known.of([0, (1 << len(names)) - 1]).tolist()
+    together, left = known.lowest()
     told = tuple(names[i] for i in together)
     return Explanation(whole, nothing, tuple(names), contributions, errors, told, whole - left)
 
@@ -147,7 +144,7 @@ def shapley(values: Callable[[Sequence[Sequence[int]]], Floats], n: int, seed: i
         n: how many parts there are.
         seed: of the orders, beyond eight parts.
     """
-    return _shared(_Scores(values, n), seed)
+    return _Values(values, n).shapley(seed)
 
 
 def operator_falls(
@@ -170,7 +167,17 @@ def operator_falls(
     return dict(zip(able, (scores[0] - scores[1:]).tolist(), strict=True))
 
 
-class _Scores:
+def _sees_its_input(graph: Graph) -> bool:
+    """Whether any path from an input to an output passes no product with 0."""
+    sees = [node.op == "Input" for node in graph.nodes]
+    zero = [node.op == "Constant" and not any(node.attrs["value"]) for node in graph.nodes]
+    for node in graph.nodes:
+        if node.op != "Mul" or not any(zero[i] for i in node.inputs):
+            sees[node.index] |= any(sees[i] for i in node.inputs)
+    return any(sees[node.index] for node in graph.nodes if node.op == "Output")
+
+
+class _Values:
     """Values without some of the parts, many at once, each once.
 
     Args:
@@ -194,62 +201,36 @@ class _Scores:
         """The parts of a mask."""
         return [i for i in range(self.parts) if mask >> i & 1]
 
+    def shapley(self, seed: int) -> tuple[Floats, Floats]:
+        """See `shapley`."""
+        n = self.parts
+        if n <= _EXACT:
+            return self._falls(np.array(list(permutations(range(n))))).mean(axis=0), np.zeros(n)
+        rng = np.random.default_rng(seed)
+        drawn = np.array([rng.permutation(n) for _ in range(_ORDERS // 2)])
+        falls = np.mean(np.split(self._falls(np.concatenate([drawn, drawn[:, ::-1]])), 2), axis=0)
+        return falls.mean(axis=0), falls.std(axis=0, ddof=1) / np.sqrt(len(falls))
 
-def _shared(scores: _Scores, seed: int) -> tuple[Floats, Floats]:
-    return _all_subsets(scores, scores.parts) if scores.parts <= _EXACT else _orders(scores, scores.parts, seed)
+    def _falls(self, orders: NDArray[np.integer]) -> Floats:
+        """How much the value falls with each part, where parts are left out in these orders, (orders, n)."""
+        bits = np.array([1 << i for i in range(self.parts)], dtype=np.int64 if self.parts < 63 else object)
+        taken = np.cumsum(bits[orders], axis=1)
+        masks, place = np.unique(np.insert(taken, 0, 0, axis=1), return_inverse=True)
+        values = self.of(masks.tolist())[place.reshape(len(orders), -1)]
+        falls = np.zeros(orders.shape)
+        np.put_along_axis(falls, orders, values[:, :-1] - values[:, 1:], axis=1)
+        return falls
 
-
-def _sees_its_input(graph: Graph) -> bool:
-    """Whether any path from an input to an output passes no product with 0."""
-    sees = [node.op == "Input" for node in graph.nodes]
-    zero = [node.op == "Constant" and not any(node.attrs["value"]) for node in graph.nodes]
-    for node in graph.nodes:
-        if node.op != "Mul" or not any(zero[i] for i in node.inputs):
-            sees[node.index] |= any(sees[i] for i in node.inputs)
-    return any(sees[node.index] for node in graph.nodes if node.op == "Output")
-
-
-def _lowest(scores: _Scores) -> tuple[list[int], float]:
-    """The few parts whose joint absence leaves the lowest score, and that score."""
-    n = scores.parts
-    count = min(_TOGETHER, max(1, n // 2))
-    if n <= _TRIED:
-        masks = [sum(1 << i for i in chosen) for chosen in combinations(range(n), count)]
-        values = scores.of(masks)
-        mask = masks[int(values.argmin())]
-    else:
-        mask = 0
-        for _ in range(count):
-            masks = [mask | 1 << i for i in range(n) if not mask >> i & 1]
-            mask = masks[int(scores.of(masks).argmin())]
-    return scores.members(mask), float(scores.of([mask])[0])
-
-
-def _all_subsets(scores: _Scores, n: int) -> tuple[Floats, Floats]:
-    masks = np.arange(1 << n)
-    values = scores.of(masks.tolist())
-    sizes = np.array([int(mask).bit_count() for mask in masks])
-    result = np.zeros(n)
-    for i in range(n):
-        without = masks[(masks >> i & 1) == 0]
-        weights = np.array([factorial(int(s)) * factorial(n - 1 - int(s)) / factorial(n) for s in sizes[without]])
-        result[i] = (weights * (values[without] - values[without | 1 << i])).sum()
-    return result, np.zeros(n)
-
-
-def _orders(scores: _Scores, n: int, seed: int) -> tuple[Floats, Floats]:
-    rng = np.random.default_rng(seed)
-    drawn = [rng.permutation(n) for _ in range(_ORDERS // 2)]
-    pairs = [[order, order[::-1]] for order in drawn]
-    chains = [
-        np.concatenate([[0], np.cumsum([1 << int(i) for i in order])]).astype(object)
-        for pair in pairs
-        for order in pair
-    ]
-    scores.of([int(mask) for chain in chains for mask in chain])
-    falls = np.zeros((len(pairs), n))
-    for k, pair in enumerate(pairs):
-        for order, chain in zip(pair, chains[2 * k : 2 * k + 2], strict=True):
-            values = scores.of([int(mask) for mask in chain])
-            falls[k, order] += (values[:-1] - values[1:]) / 2
-    return falls.mean(axis=0), falls.std(axis=0, ddof=1) / np.sqrt(len(pairs))
+    def lowest(self) -> tuple[list[int], float]:
+        """The few parts whose joint absence leaves the lowest value, and that value."""
+        n = self.parts
+        count = min(_TOGETHER, max(1, n // 2))
+        if n <= _TRIED:
+            masks = [sum(1 << i for i in chosen) for chosen in combinations(range(n), count)]
+            mask = masks[int(self.of(masks).argmin())]
+        else:
+            mask = 0
+            for _ in range(count):
+                masks = [mask | 1 << i for i in range(n) if not mask >> i & 1]
+                mask = masks[int(self.of(masks).argmin())]
+        return self.members(mask), float(self.of([mask])[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 import re
 import warnings
 from collections.abc import Callable, Sequence
@@ -13,27 +14,14 @@ import click
 import numpy as np
 
 from cg_ir import get_scorer
-from cg_ir.commands import source_options
+from cg_ir.commands import reading_options
 from cg_ir.errors import CgError, SourceError
 from cg_ir.graph import Graph
 from cg_ir.sources import Reading
-from cg_ir.terminal import json_option, say_written, table_console
-
-__all__ = ["explain", "improve"]
+from cg_ir.terminal import NEW_FILE, NEW_FOLDER, json_option, plain_table, say_written, table_console
+from cg_predict.commands import exclude_option, scorer_named, scorer_option
 
 _BOUND = re.compile(r"\s*([\w@.]+)\s*(<=|<)\s*(\S+)\s*")
-
-
-def _scorer(name: str, exclude: tuple[str, ...]) -> Any:
-    if name == "predictor":
-        return get_scorer(name, exclude=exclude, warn=False)
-    return get_scorer(name, exclude=exclude) if exclude else get_scorer(name)
-
-
-_scorer_option = click.option("--scorer", "scorer_name", default="predictor", show_default=True, help="What scores.")
-_exclude_option = click.option(
-    "--exclude", multiple=True, metavar="FAMILY", help="Family that must not have been learned from."
-)
 
 
 # --- explain -------------------------------------------------------------------------------------------------------------
@@ -45,23 +33,21 @@ _exclude_option = click.option(
 @click.option(
     "-o",
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NEW_FILE,
     help="Page (.html) with the drawings, painted by what regions and operators contribute.",
 )
-@_scorer_option
-@_exclude_option
+@scorer_option
+@exclude_option
 @json_option
-@source_options
+@reading_options
 def explain(
     source: str,
     against: str | None,
     output: Path | None,
-    scorer_name: str,
+    scorer: str,
     exclude: tuple[str, ...],
     as_json: bool,
-    inputs: tuple[str, ...],
-    arguments: str | None,
-    strict: bool,
+    reading: Reading,
 ) -> None:
     """Share the score of SOURCE out among its regions: how much it falls when an identity takes a region's place, or the region with half its width.
 
@@ -69,15 +55,15 @@ def explain(
     """
     if output is not None and output.suffix != ".html":
         raise SourceError(f"{output}: the name should end in .html")
-    reading, scorer = Reading(None, inputs, arguments, strict), _scorer(scorer_name, exclude)
+    made = scorer_named(scorer, exclude)
     names = [source] if against is None else [source, against]
     graphs = [reading.graph(name) for name in names]
     document: dict[str, Any] = {
-        "scorer": scorer_name,
-        "networks": [_explained(n, g, scorer, output is not None) for n, g in zip(names, graphs, strict=True)],
+        "scorer": scorer,
+        "networks": [_explained(n, g, made, output is not None) for n, g in zip(names, graphs, strict=True)],
     }
     if against is not None:
-        document["comparison"] = _compared(graphs, scorer)
+        document["comparison"] = _compared(graphs, made)
     if output is not None:
         from cg_predict.explanation_page import save_explanation
 
@@ -143,11 +129,8 @@ def _compared(graphs: Sequence[Graph], scorer: Any) -> dict[str, Any]:
     from cg_predict.predictor import Predictor
     from cg_predict.properties import difference_by_property
 
-    rows = {
-        "parameters": [g.params for g in graphs],
-        "MACs": [g.macs for g in graphs],
-        "depth": [g.depth for g in graphs],
-    }
+    names = {"parameters": "params", "MACs": "macs", "depth": "depth"}
+    costs = {name: [getattr(graph, cost) for graph in graphs] for name, cost in names.items()}
     latency = {d: LatencyPredictor(d).predict(graphs).tolist() for d in LatencyPredictor().devices}
     try:
         probability: float | None = probability_better(scorer, graphs[0], graphs[1])
@@ -158,24 +141,21 @@ def _compared(graphs: Sequence[Graph], scorer: Any) -> dict[str, Any]:
         {"property": s.name, "contribution": s.contribution, "error": s.error, "first": s.first, "second": s.second}
         for s in shares
     ]
-    return {
-        "probability_first_is_better": probability,
-        "properties": properties,
-        "costs": rows,
-        "latency_ms": latency,
-    }
+    found = {"probability_first_is_better": probability, "properties": properties}
+    return {**found, "costs": costs, "latency_ms": latency}
 
 
 def _print(row: dict[str, Any]) -> None:
     widths = row["rest_narrower"] is not None
     heads = ("region", *(["half its width"] if widths else []), "contribution", "±", "")
-    table = _new_table(f"{row['source']}: score {row['score']:.3f}", heads, ("region", ""))
     largest = max(abs(part["contribution"]) for part in row["regions"]) or 1.0
+    lines = []
     for part in row["regions"]:
         half = [f"{-part['narrower']:+.3f}" if "narrower" in part else ""] if widths else []
-        table.add_row(part["region"], *half, *_told(part, largest))
-    table.add_row("everything else", *([""] if widths else []), f"{row['rest']:+.3f}", "", "")
-    table_console().print(table)
+        lines.append((part["region"], *half, *_told(part, largest)))
+    lines.append(("everything else", *([""] if widths else []), f"{row['rest']:+.3f}", "", ""))
+    title = f"{row['source']}: score {row['score']:.3f}"
+    table_console().print(plain_table(heads, lines, ("region", ""), title=title))
     click.echo(f"together most: {', '.join(row['together'])} ({-row['fall']:+.3f} without them)")
     for near in row.get("nearest", ())[:1]:
         differs = "; ".join(
@@ -186,32 +166,18 @@ def _print(row: dict[str, Any]) -> None:
 
 
 def _print_comparison(found: dict[str, Any], names: Sequence[str]) -> None:
-    table = _new_table("side by side", ("", "first", "second"), ("",))
-    for name, (a, b) in found["costs"].items():
-        table.add_row(name, f"{a:,}", f"{b:,}")
-    for name, (a, b) in found["latency_ms"].items():
-        table.add_row(f"ms on {name}", f"{a:.3g}", f"{b:.3g}")
-    table_console().print(table)
+    lines = [(name, f"{a:,}", f"{b:,}") for name, (a, b) in found["costs"].items()]
+    lines += [(f"ms on {name}", f"{a:.3g}", f"{b:.3g}") for name, (a, b) in found["latency_ms"].items()]
+    table_console().print(plain_table(("", "first", "second"), lines, ("",), title="side by side"))
     if shares := found["properties"]:
-        total = sum(share["contribution"] for share in shares)
+        title = f"what makes the difference of {sum(share['contribution'] for share in shares):+.3f}"
         heads = ("property", "first", "second", "contribution", "±", "")
-        table = _new_table(f"what makes the difference of {total:+.3f}", heads, ("property", "first", "second", ""))
         largest = abs(shares[0]["contribution"]) or 1.0
-        for share in shares:
-            table.add_row(share["property"], share["first"], share["second"], *_told(share, largest))
-        table_console().print(table)
+        rows = [(share["property"], share["first"], share["second"], *_told(share, largest)) for share in shares]
+        table_console().print(plain_table(heads, rows, ("property", "first", "second", ""), title=title))
     probability = found["probability_first_is_better"]
     if probability is not None:
         click.echo(f"the first, {names[0]}, is the better one with probability {probability:.2f}")
-
-
-def _new_table(title: str, headings: Sequence[str], left: Sequence[str]) -> Any:
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for heading in headings:
-        table.add_column(heading, justify="left" if heading in left else "right", overflow="fold")
-    return table
 
 
 def _told(part: dict[str, Any], largest: float) -> tuple[str, str, str]:
@@ -237,55 +203,50 @@ def _told(part: dict[str, Any], largest: float) -> tuple[str, str, str]:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=NEW_FOLDER,
     help="Folder for a page (index.html) with the list, and the drawing of every network on it.",
 )
-@_scorer_option
-@_exclude_option
+@scorer_option
+@exclude_option
 @json_option
-@source_options
+@reading_options
 def improve(
     source: str,
     constraints: tuple[str, ...],
     show: int,
     output: Path | None,
-    scorer_name: str,
+    scorer: str,
     exclude: tuple[str, ...],
     as_json: bool,
-    inputs: tuple[str, ...],
-    arguments: str | None,
-    strict: bool,
+    reading: Reading,
 ) -> None:
     """List the best single changes to SOURCE, by predicted gain, among those within the constraints.
 
     Changes are those of the space graph?file=..., whose notation is listed: kernels (k), widths (w), groups (g), activations (a), depth (d), skips (s).
     """
     bounds = [_bound(text) for text in constraints]
-    graph = Reading(None, inputs, arguments, strict).graph(source)
-    scorer = _scorer(scorer_name, exclude)
+    graph = reading.graph(source)
+    made = scorer_named(scorer, exclude)
     changes = _changes(graph)
     kept = [change for change in changes if all(bound.holds(change.graph) for bound in bounds)]
     if not kept:
         raise CgError(f"none of the {len(changes)} single changes is within {', '.join(constraints)}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        scores = np.asarray(scorer.predict([graph, *(change.graph for change in kept)]), dtype=float)
+        scores = np.asarray(made.predict([graph, *(change.graph for change in kept)]), dtype=float)
     best = np.argsort(-scores[1:], kind="stable")[:show].tolist()
     latencies = [bound for bound in bounds if bound.metric.startswith("latency@")]
-    rows = [
-        {
-            "change": kept[j].arch,
-            "what": kept[j].what,
-            "gain": float(scores[1 + j] - scores[0]),
-            "score": float(scores[1 + j]),
-            "parameters": kept[j].graph.params,
-            "macs": kept[j].graph.macs,
-            **{bound.metric: bound.cost(kept[j].graph) for bound in latencies},
-        }
-        for j in best
-    ]
-    own = {"parameters": graph.params, "macs": graph.macs, **{bound.metric: bound.cost(graph) for bound in latencies}}
-    document = {"source": source, "score": float(scores[0]), **own, "considered": len(kept), "changes": rows}
+
+    def costs(network: Graph) -> dict[str, float]:
+        own = {bound.metric: bound.cost(network) for bound in latencies}
+        return {"parameters": network.params, "macs": network.macs, **own}
+
+    rows = []
+    for change, score in ((kept[j], float(scores[1 + j])) for j in best):
+        gain = {"gain": score - float(scores[0]), "score": score}
+        rows.append({"change": change.arch, "what": change.what, **gain, **costs(change.graph)})
+    head = {"source": source, "score": float(scores[0]), **costs(graph)}
+    document = {**head, "considered": len(kept), "changes": rows}
     if output is not None:
         from cg_predict.explanation_page import save_changes
 
@@ -301,15 +262,16 @@ def _print_changes(document: dict[str, Any]) -> None:
     costs = [name for name in document if name in ("parameters", "macs") or name.startswith("latency@")]
     heads = {"parameters": "parameters", "macs": "MACs"}
     told = [f"{document[name]:,} {heads[name]}" if name in heads else f"{document[name]:.3g} ms" for name in costs]
-    table = _new_table("", ("change", "gain", *(heads.get(name, "ms") for name in costs), "what"), ("change", "what"))
+    rows = []
     for row in document["changes"]:
         cells = [
             f"{100 * (row[name] / max(1, document[name]) - 1):+.1f} %" if name in heads else f"{row[name]:.3g}"
             for name in costs
         ]
-        table.add_row(row["change"], f"{row['gain']:+.3f}", *cells, row["what"])
+        rows.append((row["change"], f"{row['gain']:+.3f}", *cells, row["what"]))
     click.echo(f"{document['source']}: score {document['score']:.3f}, {', '.join(told)}")
-    table_console().print(table)
+    headings = ("change", "gain", *(heads.get(name, "ms") for name in costs), "what")
+    table_console().print(plain_table(headings, rows, ("change", "what")))
 
 
 class _Change(NamedTuple):
@@ -327,14 +289,7 @@ class _Change(NamedTuple):
 
 
 #: What the letters of sites change.
-_WORDS = {
-    "k": "kernel",
-    "w": "width times",
-    "g": "groups",
-    "a": "activation",
-    "h": "heads",
-    "d": "depth",
-}
+_WORDS = {"k": "kernel", "w": "width times", "g": "groups", "a": "activation", "h": "heads", "d": "depth"}
 
 
 def _changes(graph: Graph) -> list[_Change]:
@@ -379,18 +334,14 @@ def _bound(text: str) -> _Bound:
     try:
         if match is None:
             raise ValueError
-        metric, relation, bound = match[1], match[2], float(match[3])
+        metric, relation, bound = match[1], {"<": operator.lt, "<=": operator.le}[match[2]], float(match[3])
     except ValueError:
         raise CgError(f"a constraint looks like 'macs<600e6' or 'latency@rtx4090<3', not '{text}'") from None
-    if metric.startswith("latency@"):
-        scorer = get_scorer(metric)
-
-        def cost(graph: Graph) -> float:
-            return -float(scorer.predict([graph])[0])
-    elif metric in ("params", "macs", "depth"):
-
-        def cost(graph: Graph) -> float:
-            return float(getattr(graph, metric))
-    else:
+    latency = get_scorer(metric) if metric.startswith("latency@") else None
+    if latency is None and metric not in ("params", "macs", "depth"):
         raise CgError(f"a constraint is on params, macs, depth or latency@DEVICE, not '{metric}'")
-    return _Bound(metric, cost, lambda graph: cost(graph) < bound or (relation == "<=" and cost(graph) == bound))
+
+    def cost(graph: Graph) -> float:
+        return float(getattr(graph, metric)) if latency is None else -float(latency.predict([graph])[0])
+
+    return _Bound(metric, cost, lambda graph: relation(cost(graph), bound))

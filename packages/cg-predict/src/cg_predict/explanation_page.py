@@ -13,8 +13,6 @@ from cg_ir.graph import Graph
 from cg_ir.page.graph import GRAPH_SCRIPTS, graph_data, graph_styles, save_html
 from cg_ir.page.shell import asset, page
 
-__all__ = ["explanation_page", "save_changes", "save_explanation"]
-
 
 def explanation_page(document: Mapping[str, Any], graphs: Sequence[Graph]) -> str:
     """A self-contained HTML page.

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from cg_predict.settings import Settings
 
-__all__ = ["Familiarity", "UnfamiliarWarning"]
-
 
 class UnfamiliarWarning(UserWarning):
     """A pool on which the ranking without labels is expected to tell little."""

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+import cg_embed
+from cg_embed.checkpoint import shipped_directory
 from cg_ir import identity
 from cg_ir.graph import Graph
 from cg_predict.targets import check_graphs
-
-__all__ = ["CachedEncoder", "Encoder", "descriptors", "distinct", "fingerprint", "neighbourhoods", "path_vectors"]
 
 #: Vectors kept, at about 2 kB each.
 CAPACITY = 150_000
@@ -46,18 +46,12 @@ class CachedEncoder:
         if not len(graphs):
             return np.zeros((0, len(self.encoder)), dtype=np.float32)  # type: ignore[arg-type]
         graphs, place = distinct(graphs)
-        keys = [graph.hash for graph in graphs]
-        missing = {key: graph for key, graph in zip(keys, graphs, strict=True) if key not in self._memory}
-        rows: dict[str, NDArray[np.float32]] = {}
-        if missing:
-            rows = dict(zip(missing, self.encoder.encode(list(missing.values())), strict=True))
-        for key in keys:
-            if key in self._memory:
-                rows[key] = self._memory[key]
-                self._memory.move_to_end(key)
-        result = np.stack([rows[key] for key in keys])
-        for key in missing:
-            self._memory[key] = rows[key].copy()
+        missing = [graph for graph in graphs if graph.hash not in self._memory]
+        for graph, row in zip(missing, self.encoder.encode(missing) if missing else (), strict=True):
+            self._memory[graph.hash] = row.copy()
+        result = np.stack([self._memory[graph.hash] for graph in graphs])
+        for graph in graphs:
+            self._memory.move_to_end(graph.hash)
         while len(self._memory) > self.capacity:
             self._memory.popitem(last=False)
         return result if len(place) == len(result) else result[place]
@@ -73,33 +67,26 @@ def distinct(graphs: Sequence[Graph]) -> tuple[list[Graph], NDArray[np.intp]]:
 _CACHED: dict[str, CachedEncoder] = {}
 
 
+def _shared(name: str, make: Callable[[], Encoder]) -> CachedEncoder:
+    if name not in _CACHED:
+        _CACHED[name] = CachedEncoder(make())
+    return _CACHED[name]
+
+
 def descriptors() -> CachedEncoder:
     """The descriptors of cg-embed, shared by all predictors of the process."""
-    if "descriptors" not in _CACHED:
-        from cg_embed import Descriptors
-
-        _CACHED["descriptors"] = CachedEncoder(Descriptors())
-    return _CACHED["descriptors"]
+    return _shared("descriptors", lambda: cg_embed.Descriptors())
 
 
 def neighbourhoods() -> CachedEncoder:
     """The neighbourhood counts of cg-embed, shared by all predictors of the process."""
-    if "neighbourhoods" not in _CACHED:
-        from cg_embed import Neighbourhoods
-
-        _CACHED["neighbourhoods"] = CachedEncoder(Neighbourhoods())
-    return _CACHED["neighbourhoods"]
+    return _shared("neighbourhoods", lambda: cg_embed.Neighbourhoods())
 
 
 def path_vectors() -> CachedEncoder:
     """The path-weighted encoder of cg-embed: the shipped one, or its untrained weights in a build without a checkpoint."""
-    if "path" not in _CACHED:
-        from cg_embed import PathEncoder
-        from cg_embed.checkpoint import shipped_directory
-
-        shipped = (shipped_directory("path") / "config.json").is_file()
-        _CACHED["path"] = CachedEncoder(PathEncoder.shipped() if shipped else PathEncoder())
-    return _CACHED["path"]
+    shipped = (shipped_directory("path") / "config.json").is_file()
+    return _shared("path", cg_embed.PathEncoder.shipped if shipped else cg_embed.PathEncoder)
 
 
 def fingerprint(encoder: Any) -> str:

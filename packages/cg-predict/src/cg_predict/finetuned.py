@@ -7,6 +7,7 @@ squared error, without the contrastive stage."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     Prepared = tuple[Any, NDArray[Any]]
     Batch = tuple[GraphBatch, Tensor]
     Scale = tuple[Tensor, Tensor]
-
-__all__ = ["FineTunedPredictor", "KGNNPredictor"]
 
 Sources = Mapping[str, tuple[Sequence[Graph], ArrayLike]]
 
@@ -69,7 +68,7 @@ TUNINGS = ("all", "process", "both")
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"ranking": ranking_loss, "squared": squared_loss}
 
 
-class _Scorer(nn.Module):
+class _Scorer(nn.Module, ABC):
     """A readout, standardised, and a perceptron on it.
 
     Args:
@@ -82,9 +81,9 @@ class _Scorer(nn.Module):
         self.messages = messages
         self.head = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1))
 
+    @abstractmethod
     def readout(self, batch: GraphBatch) -> Tensor:
         """A vector for every graph, (G, width)."""
-        raise NotImplementedError
 
     def score(self, readout: Tensor, scale: Scale) -> Tensor:
         """Scores of readouts (G, width), (G,)."""
@@ -125,7 +124,7 @@ class _KGNN(_Scorer):
         return class_means(convolve(self.layers, self.embed(batch.x), batch), batch)
 
 
-class _Network:
+class _Network(ABC):
     """Training and prediction that both references share."""
 
     name = ""
@@ -133,14 +132,15 @@ class _Network:
 
     def __init__(
         self,
-        epochs: int,
-        tuning: str,
-        tuning_epochs: int,
-        batch_size: int,
-        rate: float,
-        tuning_rate: float,
-        loss: str,
-        seed: int,
+        *,
+        epochs: int = 5,
+        tuning: str = "all",
+        tuning_epochs: int = 120,
+        batch_size: int = 48,
+        rate: float = 1e-3,
+        tuning_rate: float = 1e-3,
+        loss: str = "ranking",
+        seed: int = 0,
     ) -> None:
         for name, value, known in (("loss", loss, LOSSES), ("tuning", tuning, TUNINGS)):
             if value not in known:
@@ -159,11 +159,11 @@ class _Network:
         self._process: tuple[ReadoutProcess, _Scorer] | None = None
         self._source_state: dict[str, Tensor] | None = None
 
-    def _build(self) -> _Scorer:
-        raise NotImplementedError
+    @abstractmethod
+    def _build(self) -> _Scorer: ...
 
-    def _batch(self, prepared: Sequence[Prepared]) -> GraphBatch:
-        raise NotImplementedError
+    @abstractmethod
+    def _batch(self, prepared: Sequence[Prepared]) -> GraphBatch: ...
 
     def pretrain(self, sources: Sources) -> Any:
         """Train on labelled families; the target's must not be among them.
@@ -239,8 +239,7 @@ class _Network:
             pool: networks of the target's family over which the encoder's readout is standardised. If absent, those of `fit`, or, without labels, ``graphs``.
                 A process keeps to those of `fit`.
         """
-        if self._module is None:
-            raise NotFitted(f"{self.name} needs labels: pretrain on other families or fit first")
+        trained = self._trained
         if not len(graphs):
             return np.zeros(0)
         told = None
@@ -255,7 +254,7 @@ class _Network:
         else:
             scale = self._scale or scale_of(readout)
         with torch.no_grad():
-            score = self._module.score(readout, scale).numpy().astype(np.float64)
+            score = trained.score(readout, scale).numpy().astype(np.float64)
         return score if told is None else (score + told) / 2
 
     def readouts(self, graphs: Sequence[Graph]) -> NDArray[np.float32]:
@@ -264,16 +263,18 @@ class _Network:
         Raises:
             NotFitted: neither `pretrain` nor `fit` was called.
         """
-        if self._module is None:
-            raise NotFitted(f"{self.name} needs labels: pretrain on other families or fit first")
         found: NDArray[np.float32] = self._readouts(check_graphs(graphs)).numpy()
         return found
 
+    @property
+    def _trained(self) -> _Scorer:
+        if self._module is None:
+            raise NotFitted(f"{self.name} needs labels: pretrain on other families or fit first")
+        return self._module
+
     def _readouts(self, graphs: Sequence[Graph], module: _Scorer | None = None) -> Tensor:
         """The encoder's readout, (n, width), that of the present module unless said otherwise."""
-        module = module or self._module
-        assert module is not None
-        module.eval()
+        module = (module or self._trained).eval()
         parts = []
         with torch.no_grad():
             for begin in range(0, len(graphs), 128):
@@ -342,34 +343,15 @@ class FineTunedPredictor(_Network):
     Args:
         encoder: contrastively pre-trained; a randomly initialised one of ``config`` if absent.
         config: shape of a new encoder.
-        epochs: on the sources; more make it forget what families share.
-        tuning: ``all``, as in the paper; ``process``, a Gaussian process on the readout of the encoder that the sources have trained
-            (`cg_predict.readout_process`), which needs no gradient; or ``both``, their mean.
-        tuning_epochs: of ``all`` and ``both``, on the target's labels.
-        batch_size: on the sources.
-        rate: of Adam, on the sources.
-        tuning_rate: of Adam, on the target.
-        loss: ``ranking`` or ``squared``.
-        seed: of everything random.
+        training: as for `KGNNPredictor`.
     """
 
     name = "fine-tuned"
 
     def __init__(
-        self,
-        encoder: ContrastiveEncoder | None = None,
-        *,
-        config: ContrastiveConfig | None = None,
-        epochs: int = 5,
-        tuning: str = "all",
-        tuning_epochs: int = 120,
-        batch_size: int = 48,
-        rate: float = 1e-3,
-        tuning_rate: float = 1e-3,
-        loss: str = "ranking",
-        seed: int = 0,
+        self, encoder: ContrastiveEncoder | None = None, *, config: ContrastiveConfig | None = None, **training: Any
     ) -> None:
-        super().__init__(epochs, tuning, tuning_epochs, batch_size, rate, tuning_rate, loss, seed)
+        super().__init__(**training)
         self.encoder = encoder
         self.config = encoder.config if encoder is not None else config or ContrastiveConfig()
         self.positions = self.config.positions
@@ -379,10 +361,7 @@ class FineTunedPredictor(_Network):
         fresh = ContrastiveEncoder(self.config)
         if self.encoder is not None:
             fresh.module.load_state_dict(self.encoder.module.state_dict())
-        module = _PerceptronOnEncoder(fresh)
-        for parameter in module.parameters():
-            parameter.requires_grad_(True)
-        return module
+        return _PerceptronOnEncoder(fresh).requires_grad_(True)
 
     def _batch(self, prepared: Sequence[Prepared]) -> GraphBatch:
         return graph_batch(prepared, self.config.rich, self.config.layers, self.config.both_ways)
@@ -394,8 +373,9 @@ class KGNNPredictor(_Network):
     The rates and losses of that code (Adam at 1e-4, squared error) leave it undertrained on 50 labels.
 
     Args:
-        epochs: on the sources.
-        tuning: ``all``, ``process`` or ``both``, see `FineTunedPredictor`.
+        epochs: on the sources; more make it forget what families share.
+        tuning: ``all``, as in the paper; ``process``, a Gaussian process on the readout of the encoder that the sources have trained
+            (`cg_predict.readout_process`), which needs no gradient; or ``both``, their mean.
         tuning_epochs: of ``all`` and ``both``, on the target's labels.
         batch_size: on the sources.
         rate: of Adam, on the sources.
@@ -405,20 +385,6 @@ class KGNNPredictor(_Network):
     """
 
     name = "k-GNN"
-
-    def __init__(
-        self,
-        *,
-        epochs: int = 5,
-        tuning: str = "all",
-        tuning_epochs: int = 120,
-        batch_size: int = 48,
-        rate: float = 1e-3,
-        tuning_rate: float = 1e-3,
-        loss: str = "ranking",
-        seed: int = 0,
-    ) -> None:
-        super().__init__(epochs, tuning, tuning_epochs, batch_size, rate, tuning_rate, loss, seed)
 
     def _build(self) -> _Scorer:
         return _KGNN()

@@ -14,8 +14,6 @@ from cg_ir.errors import CgError, SourceError
 from cg_ir.graph import Graph
 from cg_ir.sources import Reading
 
-__all__ = ["Labels", "callable_of", "read_labels", "sources_in"]
-
 _SPREADSHEETS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # .xlsx and .ods, .xls
 
 
@@ -55,10 +53,7 @@ def _table(path: Path) -> _Table:
     try:
         reader = csv.reader(text.splitlines(), strict=True)
         header = [name.strip() for name in next(reader, [])]
-        rows = []
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                rows.append((reader.line_num, cells))
+        rows = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
     except csv.Error as error:
         raise SourceError(f"{path}: is no CSV text file: {error}") from None
     if len(header) == 1:

@@ -18,6 +18,7 @@ from cg_embed.checkpoint import CheckpointError, read_checkpoint, write_checkpoi
 from cg_embed.pretrained import Pretrained
 from cg_ir.errors import CgError
 from cg_ir.graph import Graph
+from cg_predict.calibration import NINE_OF_TEN
 from cg_predict.device_model import DeviceModel
 from cg_predict.device_transfer import DeviceTransfer, most_telling
 from cg_predict.estimator import Estimator
@@ -26,13 +27,10 @@ from cg_predict.roofline import IDEAL, ideal, roofline
 from cg_predict.targets import check_graphs, check_labels
 from cg_predict.threads import single_threaded
 
-__all__ = ["LatencyPredictor", "LatencyScorer", "known_devices"]
-
 Floats = NDArray[np.float64]
-#: Standard deviations on either side of the mean that hold nine of ten.
-_NINE_OF_TEN = 1.6449
 #: Logarithms of milliseconds that any machine and network have.
 _LARGEST_LOG = 100.0
+_DEVICES = {device.name: device for device in DEVICES}
 
 
 def shipped_directory() -> Path:
@@ -102,18 +100,24 @@ class LatencyPredictor(Pretrained, Estimator):
                 f"nothing is known of the device '{self.device}': fit it to measurements (cg latency --measure), or choose from "
                 + (", ".join(self.devices) or "none")
             )
-        found = next(d for d in DEVICES if d.name == self.device)
+        found = _DEVICES[self.device]
         if self.batch is not None and not found.smallest <= self.batch <= found.largest:
             sizes = "1" if found.largest == 1 else f"{found.smallest} to {found.largest}"
             raise CgError(f"'{self.device}' was measured at batch {sizes}, not {self.batch}")
         return found
+
+    def _columns(self, graphs: Sequence[Graph]) -> Floats:
+        """Of the roofline at the batch, for one example."""
+        known = self._known()
+        size = self.batch or known.batch
+        return roofline(graphs, size) / size
 
     def _others(self, graphs: Sequence[Graph]) -> Floats:
         """Logarithms of what every known machine needs, and then the ideal ones, (n, columns)."""
         names = self.devices
         if not names:
             raise CgError("no known device is left to start from; exclude less")
-        known = [next(d for d in DEVICES if d.name == name) for name in names]
+        known = [_DEVICES[name] for name in names]
         columns = {size: roofline(graphs, size) / size for size in {1, *(d.batch for d in known)}}
         told = [np.log(known_devices()[d.name].predict(columns[d.batch])) for d in known]
         return np.concatenate([np.stack(told, axis=1), ideal(columns[1])], axis=1)
@@ -154,24 +158,16 @@ class LatencyPredictor(Pretrained, Estimator):
             return (np.zeros(0), np.zeros(0), np.zeros(0)) if return_interval else np.zeros(0)
         if hasattr(self, "_transfer"):
             mean, deviation = self._transfer.predict(self._others(graphs))
-            half = _NINE_OF_TEN * deviation
+            half = NINE_OF_TEN * deviation
         else:
-            size = self.batch or self._known().batch
-            self._known()
-            columns, model = roofline(graphs, size) / size, known_devices()[self.device]
+            columns, model = self._columns(graphs), known_devices()[self.device]
             mean, half = np.log(model.predict(columns)), model.half_width(columns)
         ms = np.exp(mean)
         return (ms, np.exp(mean - half), np.exp(mean + half)) if return_interval else ms
 
     def beyond(self, graphs: Sequence[Graph]) -> Floats:
         """How far networks lie outside those that were measured on a known device, (n,), in e-folds of MACs, traffic, weights and launches."""
-        size = self.batch or self._known().batch
-        return known_devices()[self.device].beyond(roofline(list(graphs), size) / size)
-
-    def shares(self, graphs: Sequence[Graph]) -> dict[str, Floats]:
-        """What part of the time each kind of operator takes on a known device by its roofline, (n,) each."""
-        size = self.batch or self._known().batch
-        return known_devices()[self.device].shares(roofline(list(graphs), size) / size)
+        return known_devices()[self.device].beyond(self._columns(list(graphs)))
 
     def score(self, graphs: Sequence[Graph], ms: ArrayLike) -> float:
         """Minus the median relative error."""
@@ -201,15 +197,10 @@ class LatencyPredictor(Pretrained, Estimator):
         """
         if not hasattr(self, "_transfer"):
             raise CgError("there is nothing to save before fit: the known devices ship with the package")
-        config = {
-            "device": self.device,
-            "exclude": list(self.exclude),
-            "batch": self.batch,
-            "devices": list(self.devices),
-        }
-        write_checkpoint(
-            directory, "latency of a device", {**config, "scorer": "latency"}, {"others": self._others_measured, "log_ms": self._log_measured}
-        )  # fmt: skip
+        settings = {"device": self.device, "exclude": list(self.exclude), "batch": self.batch}
+        config = {**settings, "devices": list(self.devices), "scorer": "latency"}
+        arrays = {"others": self._others_measured, "log_ms": self._log_measured}
+        write_checkpoint(directory, "latency of a device", config, arrays)
 
     @classmethod
     def load(cls, directory: str | Path) -> LatencyPredictor:
@@ -219,13 +210,11 @@ class LatencyPredictor(Pretrained, Estimator):
             CheckpointError: it cannot be read; CgError: this release knows other devices.
         """
         config, arrays = read_checkpoint(directory, "latency of a device")
-        device: Any = config.get("device")
-        exclude: Any = config.get("exclude")
-        batch: Any = config.get("batch")
+        settings: dict[str, Any] = {name: config.get(name) for name in ("device", "exclude", "batch")}
         others, log_ms = arrays.get("others", np.zeros(0)), arrays.get("log_ms", np.zeros(0))
-        if not _settings_fit(device, exclude, batch) or not _measurements_fit(others, log_ms):
+        if not _settings_fit(**settings) or not _measurements_fit(others, log_ms):
             raise CheckpointError(f"{directory} is no saved latency predictor: its settings or measurements are none")
-        result = cls(device, tuple(exclude), batch=batch)
+        result = cls(settings["device"], tuple(settings["exclude"]), batch=settings["batch"])
         if list(result.devices) != config.get("devices") or others.shape[1] != len(result.devices) + len(IDEAL):
             raise CgError(f"{directory} starts from other known devices than this release has; fit it again")
         result._others_measured, result._log_measured = others, log_ms
@@ -274,4 +263,4 @@ class LatencyScorer:
         if not return_std:
             return -self._predictor.predict(graphs)
         ms, low, high = self._predictor.predict(graphs, return_interval=True)
-        return -ms, (high - low) / (2 * _NINE_OF_TEN)
+        return -ms, (high - low) / (2 * NINE_OF_TEN)

@@ -11,15 +11,13 @@ from typing import Any
 import click
 import numpy as np
 
-from cg_ir.commands import source_options
+from cg_ir.commands import reading_options
 from cg_ir.errors import CgError
 from cg_ir.files import write_text
 from cg_ir.graph import Graph
 from cg_ir.measurement import RUNTIMES, measure
 from cg_ir.sources import Reading
-from cg_ir.terminal import json_option, say_written, table_console
-
-__all__ = ["latency"]
+from cg_ir.terminal import EXISTING_FILE, NEW_FILE, json_option, plain_table, say_written, table_console
 
 #: What one's own machine is called.
 _OWN = "this machine"
@@ -35,16 +33,11 @@ _OWN = "this machine"
 @click.option(
     "--runtime", type=click.Choice(list(RUNTIMES)), default="torch", show_default=True, help="What runs them."
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="CSV for the measurements, with columns arch and ms.",
-)
+@click.option("-o", "--output", type=NEW_FILE, help="CSV for the measurements, with columns arch and ms.")
 @click.option(
     "--fit",
     "fitted",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=EXISTING_FILE,
     metavar="CSV",
     help="Measurements of a device of one's own, with columns arch and ms: predict for it.",
 )
@@ -56,7 +49,7 @@ _OWN = "this machine"
 )
 @click.option("--exclude", multiple=True, metavar="NAME", help="Table or device that must not have been learned from.")
 @json_option
-@source_options
+@reading_options
 def latency(
     sources: tuple[str, ...],
     devices: tuple[str, ...],
@@ -68,9 +61,7 @@ def latency(
     suggest: int | None,
     exclude: tuple[str, ...],
     as_json: bool,
-    inputs: tuple[str, ...],
-    arguments: str | None,
-    strict: bool,
+    reading: Reading,
 ) -> None:
     """Predict or measure how long networks take, in milliseconds an example.
 
@@ -84,7 +75,6 @@ def latency(
         raise CgError("-o is where measurements go; give --measure as well")
     if fitted is not None and devices:
         raise CgError("--fit predicts for the device that was measured; leave --device out")
-    reading = Reading(None, inputs, arguments, strict)
     sources = tuple(reading.expand(sources))
     graphs = [reading.graph(source) for source in sources]
     if measured:
@@ -114,35 +104,23 @@ def _fitted(path: Path, exclude: tuple[str, ...], reading: Reading) -> Any:
 def _predict(sources: tuple[str, ...], graphs: list[Graph], predictors: list[Any], as_json: bool, own: bool) -> None:
     rows = []
     for predictor in predictors:
-        ms, low, high = predictor.predict(graphs, return_interval=True)
+        predicted = predictor.predict(graphs, return_interval=True)
         beyond = np.zeros(len(graphs)) if own else predictor.beyond(graphs)
-        for i, source in enumerate(sources):
-            rows.append(
-                {
-                    "source": source,
-                    "device": predictor.device,
-                    "conditions": predictor.conditions,
-                    "ms": float(ms[i]),
-                    "interval": [float(low[i]), float(high[i])],
-                    "beyond": float(beyond[i]),
-                }
-            )
+        for source, ms, low, high, far in zip(sources, *predicted, beyond, strict=True):
+            machine = {"device": predictor.device, "conditions": predictor.conditions}
+            times = {"ms": float(ms), "interval": [float(low), float(high)], "beyond": float(far)}
+            rows.append({"source": source, **machine, **times})
     if as_json:
         click.echo(json.dumps({"latency": rows}, indent=1))
         return
-    from rich.table import Table
-
-    console = table_console()
+    headings = ("device", "ms", "90 %", "", "measured as")
     for source in sources:
-        own_rows = [row for row in rows if row["source"] == source]
-        table = Table(title=source, title_justify="left", box=None, pad_edge=False)
-        for heading, left in (("device", True), ("ms", False), ("90 %", False), ("", True), ("measured as", True)):
-            table.add_column(heading, justify="left" if left else "right", no_wrap=heading != "measured as")
-        for row in own_rows:
-            low, high = row["interval"]
-            far = "!" if row["beyond"] > 0 else ""
-            table.add_row(row["device"], _ms(row["ms"]), f"{_ms(low)} … {_ms(high)}", far, row["conditions"])
-        console.print(table)
+        cells = [
+            (row["device"], _ms(row["ms"]), _span(row["interval"]), "!" if row["beyond"] > 0 else "", row["conditions"])
+            for row in rows
+            if row["source"] == source
+        ]
+        table_console().print(plain_table(headings, cells, ("device", "", "measured as"), ("measured as",), source))
     if any(row["beyond"] > 0 for row in rows):
         click.echo(
             "cg: warning: ! marks networks that are larger or smaller than all that were measured on the device: there the estimate rests on work and "
@@ -154,11 +132,10 @@ def _predict(sources: tuple[str, ...], graphs: list[Graph], predictors: list[Any
 def _measure(
     sources: tuple[str, ...], graphs: list[Graph], runtime: str, batch: int, output: Path | None, as_json: bool
 ) -> None:
-    timings = [measure(graph, runtime, batch) for graph in graphs]
-    rows = [
-        {"source": source, "ms": t.median, "interval": [t.low, t.high], "passes": t.passes}
-        for source, t in zip(sources, timings, strict=True)
-    ]
+    rows: list[dict[str, Any]] = []
+    for source, graph in zip(sources, graphs, strict=True):
+        t = measure(graph, runtime, batch)
+        rows.append({"source": source, "ms": t.median, "interval": [t.low, t.high], "passes": t.passes})
     if output is not None:
         stream = io.StringIO()
         writer = csv.writer(stream, lineterminator="\n")
@@ -172,19 +149,19 @@ def _measure(
     if as_json:
         click.echo(json.dumps({"runtime": runtime, "batch": batch, "measured": rows}, indent=1))
         return
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for heading in ("network", "ms", "10 … 90 % of passes", "passes"):
-        table.add_column(heading, justify="left" if heading == "network" else "right", overflow="fold")
-    for source, t in zip(sources, timings, strict=True):
-        table.add_row(source, _ms(t.median), f"{_ms(t.low)} … {_ms(t.high)}", str(t.passes))
-    table_console().print(table)
+    cells = [(row["source"], _ms(row["ms"]), _span(row["interval"]), str(row["passes"])) for row in rows]
+    headings = ("network", "ms", "10 … 90 % of passes", "passes")
+    table_console().print(plain_table(headings, cells, ("network",)))
 
 
 def _suggest(sources: tuple[str, ...], graphs: list[Graph], predictor: Any, count: int, as_json: bool) -> None:
     chosen = [sources[i] for i in predictor.suggest(graphs, count)]
     click.echo(json.dumps({"measure": chosen}, indent=1) if as_json else "\n".join(chosen))
+
+
+def _span(interval: list[float]) -> str:
+    low, high = interval
+    return f"{_ms(low)} … {_ms(high)}"
 
 
 def _ms(value: float) -> str:

@@ -21,10 +21,8 @@ from numpy.typing import NDArray
 from cg_ir import ArchError, get_benchmark, get_space, hash_all, load_set, save_set
 from cg_ir.errors import CgError
 from cg_ir.graph import Graph
-from cg_ir.plugins import BenchmarkTable, SearchSpace
+from cg_ir.plugins import BenchmarkTable
 from cg_predict.roofline import COLUMNS, roofline
-
-__all__ = ["DEVICES", "Device", "Measured", "read_measured"]
 
 Floats = NDArray[np.float64]
 TIMM, CELLS = "timm_latency.csv.gz", "nb201_hardware_cifar10.csv.gz"
@@ -209,19 +207,15 @@ def _made(keys: Sequence[Key], progress: Callable[[str], None]) -> dict[Key, Gra
     spaces = {merged: get_space("timm", merged=int(merged)) for merged in (False, True)}
     made = {}
     for i, (arch, size, merged) in enumerate(keys, 1):
-        graph = _timm_graph(spaces[merged], arch, size)
+        try:
+            graph: Graph | None = spaces[merged].graph(f"{arch}@{size}")
+        except ArchError:
+            graph = None
         told = f"{arch} at {size}{', merged' * merged}{', not built' * (graph is None)}"
         progress(f"{i} of {len(keys)} timm models: {told}")
         if graph is not None:
             made[arch, size, merged] = graph
     return made
-
-
-def _timm_graph(space: SearchSpace, arch: str, size: int) -> Graph | None:
-    try:
-        return space.graph(f"{arch}@{size}")
-    except ArchError:
-        return None
 
 
 # --- NAS-Bench-201 ----------------------------------------------------------------------------------------------------

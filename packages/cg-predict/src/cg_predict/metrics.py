@@ -7,10 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = [
-    "calibration_error", "coverage", "kendall", "precision_at_top", "rank_of_best", "regret", "spearman", "spearman_in_top",
-]  # fmt: skip
-
 Floats = NDArray[np.floating[Any]]
 
 

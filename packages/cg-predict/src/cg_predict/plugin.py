@@ -23,6 +23,7 @@ class _Lazy:
         return getattr(importlib.import_module(module), attribute)(**self._fixed, **options)
 
 
+_COSTS = {"params": "Parameters.", "macs": "Multiply-accumulates.", "depth": "Operators on the longest path."}
 _PROXIES = {
     "synflow": "Synaptic flow: sum of weight times gradient in the linearised network.",
     "jacov": "Correlation of the input gradients of a batch.",
@@ -48,18 +49,13 @@ def cg_scorers() -> Iterable[Any]:
         _Lazy(
             "predictor", "cg_predict.predictor:Predictor", "Prior from other families and Gaussian process on labels."
         ),
-        _Lazy("params", "cg_predict.costs:Params", "Parameters."),
-        _Lazy("macs", "cg_predict.costs:Macs", "Multiply-accumulates."),
-        _Lazy("depth", "cg_predict.costs:Depth", "Operators on the longest path."),
+        *[_Lazy(name, "cg_predict.costs:Cost", doc, kind=name) for name, doc in _COSTS.items()],
         *[_Lazy(name, "cg_predict.proxies:Proxy", doc, kind=name) for name, doc in _PROXIES.items()],
         *[
             _Lazy(
-                f"latency@{device}",
-                "cg_predict.latency:LatencyScorer",
-                f"Minus the milliseconds on {device}.",
-                device=device,
+                f"latency@{name}", "cg_predict.latency:LatencyScorer", f"Minus the milliseconds on {name}.", device=name
             )
-            for device in _DEVICES
+            for name in _DEVICES
         ],
     ]
 

@@ -318,7 +318,8 @@ class PooledPrior:
         sizes = [view for name, view in views.items() if name.startswith("size ")]
         if len(sizes) < 2:
             return 0.0
-        return float(np.corrcoef(sizes)[np.triu_indices(len(sizes), 1)].mean())
+        correlations = np.atleast_2d(np.corrcoef(sizes))
+        return float(correlations[np.triu_indices(len(sizes), 1)].mean())
 
     def _by_agreement(self, views: Mapping[str, Floats], kin: Mapping[str, str]) -> dict[str, float]:
         """Weights by agreement: experts on ranks of related families speak as one, for they would agree whatever is true."""

@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
 
 from cg_ir.errors import CgError
-from cg_ir.terminal import json_option, say_written
-
-__all__ = ["fit_prior"]
+from cg_ir.terminal import EXISTING_FILE, EXISTING_FOLDER, NEW_FOLDER, json_option, say_written
 
 
 @click.command("fit-prior")
 @click.option(
-    "--source", "own", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    "--source", "own", multiple=True, type=EXISTING_FILE,
     help="A family of your own: labelled graph documents, one a line (see the guide on labels).",
 )  # fmt: skip
+@click.option("--data", type=EXISTING_FOLDER, help="Folder with the open tables that the shipped prior learns from.")
 @click.option(
-    "--data",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder with the open tables that the shipped prior learns from.",
-)
-@click.option(
-    "--graphs", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    "--graphs", type=EXISTING_FILE,
     help="Graph documents whose ids are architectures of the tables, for those that take long to build or need a library (timm).",
 )  # fmt: skip
 @click.option("--exclude", multiple=True, metavar="FAMILY", help="Family to leave out, with its relatives.")
 @click.option("--seed", default=0, show_default=True, help="Of samples and trees.")
-@click.option(
-    "-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder to write."
-)
+@click.option("-o", "--output", required=True, type=NEW_FOLDER, help="Folder to write.")
 @json_option
 def fit_prior(
     own: tuple[Path, ...],
@@ -54,9 +47,7 @@ def fit_prior(
             "nothing to learn from: give --source FILE with labelled graphs, or --data DIR with the open tables"
         )
 
-    def progress(line: str) -> None:
-        click.echo(line, err=True)
-
+    progress = partial(click.echo, err=True)
     sources = read_sources(data, own, graphs, exclude, seed, progress)
     encoder = descriptors().encoder
     config, arrays = train(sources, encoder.names, encoder.groups, seed, progress)  # type: ignore[attr-defined]

@@ -23,8 +23,6 @@ from cg_predict.features import descriptors
 from cg_predict.posterior import NoLabels
 from cg_predict.predictor import Predictor
 
-__all__ = ["Relative", "Share", "difference_by_property", "nearest_known", "property_of", "property_values"]
-
 Floats = NDArray[np.float64]
 
 #: Properties by patterns of the descriptors' names; the first that fits holds.
@@ -160,42 +158,30 @@ def difference_by_property(
     context, posterior = predictor._posterior(list(pool) if pool is not None and len(pool) else None)
     networks = predictor._encoded([a, b], kernels=not isinstance(posterior, NoLabels))
     names = np.array([property_of(name) for name in predictor.knowledge.names])
-    told = [(name, names == name) for name in dict.fromkeys(names.tolist())]
-    first, second = networks.descriptors
-    differing = [(name, columns) for name, columns in told if (first[columns] != second[columns]).any()]
-    others = [
-        (name, rows) for name, rows in ((_VECTORS, networks.vectors), (_COUNTS, networks.neighbourhoods))
-        if rows is not None and (rows[0] != rows[1]).any()
-    ]  # fmt: skip
-    labels = [name for name, _ in (*differing, *others)]
-    if not labels:
+    read = {field: getattr(networks, field) for field in ("descriptors", "vectors", "neighbourhoods")}
+    read = {field: matrix for field, matrix in read.items() if matrix is not None}
+    parts: list[tuple[str, str, Any]] = [(name, "descriptors", names == name) for name in dict.fromkeys(names.tolist())]
+    parts += [(_VECTORS, "vectors", slice(None)), (_COUNTS, "neighbourhoods", slice(None))]
+    differing = [p for p in parts if p[1] in read and (read[p[1]][0, p[2]] != read[p[1]][1, p[2]]).any()]
+    if not differing:
         return []
 
     def values(changed: Sequence[Sequence[int]]) -> Floats:
-        rows = np.repeat(first[None], len(changed), axis=0)
-        parts = {name: np.repeat(matrix[:1], len(changed), axis=0) for name, matrix in others}
+        rows: dict[str, Any] = {field: np.repeat(matrix[:1], len(changed), axis=0) for field, matrix in read.items()}
         for row, members in enumerate(changed):
-            for i in members:
-                if i < len(differing):
-                    rows[row, differing[i][1]] = second[differing[i][1]]
-                else:
-                    name, matrix = others[i - len(differing)]
-                    parts[name][row] = matrix[1]
+            for _, field, columns in (differing[i] for i in members):
+                rows[field][row, columns] = read[field][1, columns]
         unknown = [f"{a.hash} {b.hash} {list(members)}" for members in changed]
-        vectors, counts = (
-            parts.get(name, None if matrix is None else np.repeat(matrix[:1], len(changed), axis=0))
-            for name, matrix in ((_VECTORS, networks.vectors), (_COUNTS, networks.neighbourhoods))
-        )
-        mixed = Encodings(unknown, rows, vectors, counts)
+        mixed = Encodings(unknown, **rows)
         if isinstance(posterior, NoLabels):
             return posterior.predict({}, context.scores(mixed))[0]
         return posterior.predict(*context.views(mixed))[0]
 
-    contributions, errors = shapley(values, len(labels), seed)
+    contributions, errors = shapley(values, len(differing), seed)
     one, two = map(property_values, descriptors().encode([a, b]))
     shares = [
         Share(name, float(value), float(error), one.get(name, ""), two.get(name, ""))
-        for name, value, error in zip(labels, contributions, errors, strict=True)
+        for (name, _, _), value, error in zip(differing, contributions, errors, strict=True)
     ]
     return sorted(shares, key=lambda share: -abs(share.contribution))
 

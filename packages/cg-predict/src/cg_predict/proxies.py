@@ -26,11 +26,10 @@ try:
 except ImportError:  # pragma: no cover - the tests of this package alone run without torch
     raise MissingExtra("cg-predict", "torch", "zero-cost proxies") from None
 
-__all__ = ["KINDS", "Proxy"]
-
 #: Elements of a batch of inputs: 32 CIFAR images, 2 of ImageNet's size at least.
 _ELEMENTS = 32 * 3 * 32 * 32
 _WEIGHTED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
+_NORMALISATIONS = nn.modules.batchnorm._BatchNorm
 
 
 class Proxy:
@@ -84,7 +83,7 @@ def _output(network: nn.Module, inputs: Sequence[Tensor]) -> Tensor:
 
 
 def _loss(network: nn.Module, inputs: Sequence[Tensor]) -> Tensor:
-    out = _output(network, inputs)
+    out = _output(network.train(), inputs)
     labels = torch.randint(out.shape[1], (len(out),))
     return nn.functional.cross_entropy(out, labels)
 
@@ -93,14 +92,15 @@ def _weights(network: nn.Module) -> list[Tensor]:
     return [m.weight for m in network.modules() if isinstance(m, _WEIGHTED)]
 
 
+def _saliency(weights: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> float:
+    """Sum of |weight x gradient|."""
+    return sum(float((w * g).detach().abs().sum()) for w, g in zip(weights, gradients, strict=True) if g is not None)
+
+
 @contextmanager
-def _without_normalisation(network: nn.Module) -> Iterator[None]:
-    """Batch normalisations let everything through."""
-    handles = [
-        m.register_forward_hook(lambda _module, args, _out: args[0])
-        for m in network.modules()
-        if isinstance(m, nn.modules.batchnorm._BatchNorm)
-    ]
+def _hooked(network: nn.Module, kinds: Any, hook: Callable[[nn.Module, Any, Tensor], Any]) -> Iterator[None]:
+    """Modules of some kinds call ``hook`` with themselves, their arguments and their output; what it returns takes the output's place."""
+    handles = [m.register_forward_hook(hook) for m in network.modules() if isinstance(m, kinds)]
     try:
         yield
     finally:
@@ -115,25 +115,44 @@ def synflow(network: nn.Module, inputs: Sequence[Tensor]) -> float:
         for parameter in network.parameters():
             parameter.abs_()
     ones = [torch.ones_like(x[:1], dtype=torch.float64) for x in inputs]
-    with _without_normalisation(network):
+    with _hooked(network, _NORMALISATIONS, lambda _module, args, _out: args[0]):
         out = _output(network.eval(), ones)
     weights = _weights(network)
-    gradients = torch.autograd.grad(out.sum(), weights, allow_unused=True)
-    total = sum(float((w * g).detach().abs().sum()) for w, g in zip(weights, gradients, strict=True) if g is not None)
+    total = _saliency(weights, torch.autograd.grad(out.sum(), weights, allow_unused=True))
     return math.log(total) if total > 0 else -math.inf
 
 
 def snip(network: nn.Module, inputs: Sequence[Tensor]) -> float:
     """Sum of |weight x gradient of the loss|."""
     weights = _weights(network)
-    gradients = torch.autograd.grad(_loss(network.train(), inputs), weights, allow_unused=True)
-    return sum(float((w * g).detach().abs().sum()) for w, g in zip(weights, gradients, strict=True) if g is not None)
+    return _saliency(weights, torch.autograd.grad(_loss(network, inputs), weights, allow_unused=True))
 
 
 def grad_norm(network: nn.Module, inputs: Sequence[Tensor]) -> float:
     """Sum over layers of the norm of the gradient of the loss."""
-    gradients = torch.autograd.grad(_loss(network.train(), inputs), _weights(network), allow_unused=True)
+    gradients = torch.autograd.grad(_loss(network, inputs), _weights(network), allow_unused=True)
     return sum(float(g.detach().norm()) for g in gradients if g is not None)
+
+
+#: Rectifiers are functions in a network module, so they are watched where they are called.
+_ACTIVATIONS = {
+    torch.relu, torch.Tensor.relu, torch.clamp, nn.functional.relu, nn.functional.relu6, nn.functional.hardswish, nn.functional.silu,
+    nn.functional.gelu, nn.functional.elu, nn.functional.leaky_relu,
+}  # fmt: skip
+
+
+class _Watched(torch.overrides.TorchFunctionMode):
+    """Shows every activation's output to ``see``."""
+
+    def __init__(self, see: Callable[[Tensor], None]) -> None:
+        super().__init__()
+        self._see = see
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = function(*args, **(kwargs or {}))
+        if function in _ACTIVATIONS and isinstance(out, Tensor):
+            self._see(out)
+        return out
 
 
 class _TwiceDifferentiable(torch.overrides.TorchFunctionMode):
@@ -149,7 +168,7 @@ def grasp(network: nn.Module, inputs: Sequence[Tensor]) -> float:
     """Minus the sum of weight x (Hessian x gradient)."""
     weights = _weights(network)
     with _TwiceDifferentiable():
-        loss = _loss(network.train(), inputs)
+        loss = _loss(network, inputs)
     gradients = torch.autograd.grad(loss, weights, create_graph=True, allow_unused=True)
     product = sum(((g.detach() * g).sum() for g in gradients if g is not None), torch.zeros(()))
     if not product.requires_grad:
@@ -161,14 +180,8 @@ def grasp(network: nn.Module, inputs: Sequence[Tensor]) -> float:
 def fisher(network: nn.Module, inputs: Sequence[Tensor]) -> float:
     """Sum over the channels of every layer of half the mean square of activation x gradient."""
     activations: list[Tensor] = []
-    handles = [
-        m.register_forward_hook(lambda _module, _args, out: activations.append(out))
-        for m in network.modules()
-        if isinstance(m, _WEIGHTED)
-    ]
-    loss = _loss(network.train(), inputs)
-    for handle in handles:
-        handle.remove()
+    with _hooked(network, _WEIGHTED, lambda _module, _args, out: activations.append(out)):
+        loss = _loss(network, inputs)
     gradients = torch.autograd.grad(loss, activations, allow_unused=True)
     total = 0.0
     for activation, gradient in zip(activations, gradients, strict=True):
@@ -201,7 +214,7 @@ def naswot(network: nn.Module, inputs: Sequence[Tensor]) -> float:
             active = (out.flatten(1) > 0).double()
             counts.add_(active @ active.T + (1.0 - active) @ (1.0 - active).T)
 
-    with torch.no_grad(), _watched(network, add):
+    with torch.no_grad(), _Watched(add):
         network.train()(*inputs)
     sign, value = torch.linalg.slogdet(counts)
     return float(value) if float(sign) > 0 else -math.inf
@@ -221,55 +234,14 @@ def zen(network: nn.Module, inputs: Sequence[Tensor]) -> float:
                 nn.init.normal_(module.weight)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
-        network.train()
-        norms = [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
-        handles = [m.register_forward_hook(scale) for m in norms]
-        first = _output(network, inputs)
-        for handle in handles:
-            handle.remove()
+        with _hooked(network.train(), _NORMALISATIONS, scale):
+            first = _output(network, inputs)
         second = _output(network, [x + 0.01 * torch.randn_like(x) for x in inputs])
     change = float((first - second).abs().sum(1).mean())
     return math.log(change) + sum(scales) if change > 0 else -math.inf
 
 
-@contextmanager
-def _watched(network: nn.Module, see: Callable[[Tensor], None]) -> Iterator[None]:
-    """Show every activation's output to ``see``: rectifiers are functions in a network module, so they are watched where they are called."""
-    relu = torch.relu
-
-    class Watch(torch.overrides.TorchFunctionMode):
-        def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            out = function(*args, **(kwargs or {}))
-            if function in _ACTIVATIONS and isinstance(out, Tensor):
-                see(out)
-            return out
-
-    _ACTIVATIONS.add(relu)
-    with Watch():
-        yield
-
-
-_ACTIVATIONS: set[Any] = {
-    torch.relu,
-    torch.Tensor.relu,
-    torch.clamp,
-    nn.functional.relu,
-    nn.functional.relu6,
-    nn.functional.hardswish,
-    nn.functional.silu,
-    nn.functional.gelu,
-    nn.functional.elu,
-    nn.functional.leaky_relu,
-}
-
 #: The proxies by name.
 KINDS: dict[str, Callable[[nn.Module, Sequence[Tensor]], float]] = {
-    "synflow": synflow,
-    "jacov": jacov,
-    "snip": snip,
-    "grasp": grasp,
-    "fisher": fisher,
-    "grad_norm": grad_norm,
-    "naswot": naswot,
-    "zen": zen,
+    f.__name__: f for f in (synflow, jacov, snip, grasp, fisher, grad_norm, naswot, zen)
 }

@@ -11,17 +11,20 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cg_ir import scoring
 from cg_ir.errors import CgError, MissingExtra, SourceError
-from cg_ir.files import write_text
+from cg_ir.files import atomic_path, write_text
 from cg_ir.graph import Graph
 from cg_ir.plugins import Prediction
-from cg_ir.terminal import fitting
+from cg_ir.terminal import fitting, plain_table
+from cg_predict.calibration import NINE_OF_TEN
 from cg_predict.metrics import spearman
+from cg_predict.targets import merge_duplicates
 
 if TYPE_CHECKING:
     import pandas
@@ -29,11 +32,6 @@ if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
     from cg_ir.plugins import Scorer
-
-__all__ = ["Ranked", "Ranking", "left_out_correlation", "pool_weight", "rank", "scores_of"]
-
-#: Half the width of the interval that holds nine of ten normal variables, in standard deviations.
-NINE_OF_TEN = 1.6449
 
 #: Columns of text, and those that may be broken over several lines.
 _LEFT = ("#", "network", "nearest family", "nearest known network")
@@ -127,8 +125,7 @@ class Ranking(Sequence[Ranked]):
             import pandas
         except ImportError:
             raise MissingExtra("cg-predict", "tables", "a data frame") from None
-        columns = list(Ranked.__dataclass_fields__)
-        return pandas.DataFrame(self.to_records(), columns=columns)
+        return pandas.DataFrame(self.to_records(), columns=list(Ranked.__dataclass_fields__))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the table as ``.csv``, ``.json`` or ``.parquet``; the file appears whole or not at all.
@@ -148,10 +145,6 @@ class Ranking(Sequence[Ranked]):
                 writer.writerow(record | {name: "; ".join(record[name]) for name in _LISTS})
             write_text(path, stream.getvalue())
         elif name.endswith(".parquet"):
-            from pathlib import Path
-
-            from cg_ir.files import atomic_path
-
             frame = self.to_dataframe()
             try:
                 import pyarrow  # noqa: F401
@@ -185,19 +178,9 @@ class Ranking(Sequence[Ranked]):
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RichTable]:
         """The table for a terminal: the columns that fit."""
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(box=None, pad_edge=False)
-        columns = self.columns()
-        columns = columns[: self.fitting(options.max_width)]
-        for heading, _ in columns:
-            left = heading in _LEFT
-            folded = heading in _FOLDED
-            table.add_column(heading, justify="left" if left else "right", no_wrap=not folded, overflow="fold")
-        for cells in zip(*(cells for _, cells in columns), strict=True):
-            table.add_row(*map(Text, cells))
-        yield table
+        columns = self.columns()[: self.fitting(options.max_width)]
+        rows = zip(*(cells for _, cells in columns), strict=True)
+        yield plain_table([heading for heading, _ in columns], rows, _LEFT, _FOLDED)
 
     def fitting(self, width: int) -> int:
         """How many of `columns` fit a terminal."""
@@ -333,26 +316,21 @@ def left_out_correlation(
     Returns:
         nothing where there are fewer than two different networks a fold, or labels that are all alike.
     """
-    labels: dict[str, list[float]] = {}
-    networks: dict[str, Graph] = {}
-    for graph, value in zip(graphs, values, strict=True):
-        labels.setdefault(graph.hash, []).append(value)
-        networks[graph.hash] = graph
-    order = sorted(labels)
+    kept, labels = merge_duplicates([graph.hash for graph in graphs], np.asarray(values, dtype=np.float64))
+    order = sorted(range(len(kept)), key=lambda i: graphs[kept[i]].hash)
     if len(order) > _CHECKED:
         order = [order[i] for i in np.linspace(0, len(order) - 1, _CHECKED).astype(int)]
-    y = np.array([np.mean(labels[h]) for h in order])
+    networks, y = [graphs[kept[i]] for i in order], labels[order]
     if len(order) < 2 * folds or np.ptp(y) == 0:
         return None
-    scores = np.zeros(len(order))
-    for fold in range(folds):
-        out = list(range(fold, len(order), folds))
-        rest = [i for i in range(len(order)) if i % folds != fold]
+    scores, fold = np.zeros(len(order)), np.arange(len(order)) % folds
+    for k in range(folds):
+        rest, out = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
         fitted = copy.deepcopy(scorer)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # labels that happen to be alike in one fold
-            fitted.fit([networks[order[i]] for i in rest], y[rest])
-            scores[out] = np.asarray(fitted.predict([networks[order[i]] for i in out]))
+            fitted.fit([networks[i] for i in rest], y[rest])
+            scores[out] = np.asarray(fitted.predict([networks[i] for i in out]))
     return spearman(scores, y), len(order)
 
 

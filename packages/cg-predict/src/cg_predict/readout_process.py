@@ -11,8 +11,6 @@ from cg_predict.gp import AveragedGaussianProcess, Structure
 from cg_predict.kernels import Whitening
 from cg_predict.pool import PoolScale
 
-__all__ = ["ReadoutProcess"]
-
 
 class ReadoutProcess:
     """A Gaussian process on half-whitened principal components of readouts: averaged over those of message passing and those of all columns.

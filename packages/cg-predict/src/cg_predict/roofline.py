@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +25,6 @@ from cg_ir import batch as make_batch
 from cg_ir.batching import Batch, ranges
 from cg_ir.graph import Graph
 from cg_ir.operators import OPERATORS, operator_code
-
-__all__ = ["COLUMNS", "IDEAL", "KINDS", "ideal", "roofline"]
 
 Floats = NDArray[np.float64]
 
@@ -120,12 +118,6 @@ def _rounding(channels: int) -> float:
     return -(-channels // _TILE) * _TILE / max(1, channels)
 
 
-def _by_kind(graph: NDArray[Any], kind: NDArray[np.int64], values: Floats, n: int) -> Floats:
-    """Sums by graph and kind, (n, kinds)."""
-    flat = np.bincount(graph * len(KINDS) + kind, weights=values, minlength=n * len(KINDS))
-    return np.asarray(flat.reshape(n, len(KINDS)), dtype=np.float64)
-
-
 def roofline(graphs: Sequence[Graph], batch: int = 1) -> Floats:
     """Work, traffic and launches of one forward pass, float64 (len(graphs), len(COLUMNS)), in MACs, elements and counts.
 
@@ -138,16 +130,18 @@ def roofline(graphs: Sequence[Graph], batch: int = 1) -> Floats:
     joined = make_batch(graphs)
     rows = joined.signatures.column(_row, np.float64)[joined.codes]
     kind = rows[:, 0].astype(np.int64)
-    walk = _walk(joined, np.where(kind < _MOVING, rows[:, 6], 0.0))
-    grows = np.where(walk.grows, float(batch), 1.0)
-    macs, tiled, read, written = (rows[:, k] * grows for k in (1, 2, 4, 5))
+    paths, grows = _walk(joined, np.where(kind < _MOVING, rows[:, 6], 0.0))
+    macs, tiled, read, written = (rows[:, k] * np.where(grows, float(batch), 1.0) for k in (1, 2, 4, 5))
     weights, launches = rows[:, 3], rows[:, 6]
     graph, n = joined.graph_index, len(graphs)
-    fused_in = _fused_edges(joined, kind)
-    spared_read, spared_write = _spared(joined, fused_in, written)
+    sources, readers = _fused_edges(joined, kind)
+    spared = np.bincount(np.concatenate([readers, sources]), np.tile(written[sources], 2), len(kind))
+    into = np.isin(np.arange(len(kind)), readers)
 
     def total(values: Floats) -> Floats:
-        return _by_kind(graph, kind, values, n)
+        """Sums by graph and kind, (n, kinds)."""
+        flat = np.bincount(graph * len(KINDS) + kind, weights=values, minlength=n * len(KINDS))
+        return np.asarray(flat.reshape(n, len(KINDS)), dtype=np.float64)
 
     def summed(values: Floats, where: NDArray[np.bool_]) -> Floats:
         return np.asarray(np.bincount(graph[where], weights=values[where], minlength=n)[:, None], dtype=np.float64)
@@ -156,18 +150,18 @@ def roofline(graphs: Sequence[Graph], batch: int = 1) -> Floats:
     alone = weights + read + written
     bounds = [total(np.maximum(macs / balance, alone))[:, :worked] for balance in BALANCES]
     levels = np.zeros(n)
-    np.maximum.at(levels, graph, walk.levels)
+    np.maximum.at(levels, graph, paths)
     columns = [
         total(macs)[:, :worked],
         total(tiled)[:, :worked],
         total(weights)[:, :worked],
         np.stack(bounds, axis=2).reshape(n, -1),
         total(read + written)[:, :_MOVING],
-        total(np.maximum(read + written - spared_read - spared_write, 0.0))[:, :_MOVING],
+        total(np.maximum(read + written - spared, 0.0))[:, :_MOVING],
         total(launches)[:, :_MOVING],
-        summed(read + written, ~walk.grows & moving),
-        summed(launches, ~walk.grows & moving),
-        summed(launches, ~fused_in.any_into & moving),
+        summed(read + written, ~grows & moving),
+        summed(launches, ~grows & moving),
+        summed(launches, ~into & moving),
         levels[:, None],
         np.ones((n, 1)),
     ]
@@ -184,64 +178,32 @@ def ideal(columns: Floats) -> Floats:
     Args:
         columns: of `roofline`, (n, d).
     """
-    sums = [
-        columns[:, [i for i, name in enumerate(COLUMNS) if name.startswith(prefix)]].sum(axis=1) for prefix in IDEAL
-    ]
-    return np.log(np.maximum(np.stack(sums, axis=1), 1.0))
+    return np.log(np.maximum(sums(columns, IDEAL), 1.0))
 
 
-class _FusedEdges:
-    """Edges over which nothing is moved, because the reader runs in the pass of the writer.
+def sums(columns: Floats, prefixes: Sequence[str]) -> Floats:
+    """Sums of the columns whose names begin alike, (n, len(prefixes))."""
+    chosen = ([i for i, name in enumerate(COLUMNS) if name.startswith(prefix)] for prefix in prefixes)
+    return np.stack([columns[:, places].sum(axis=1) for places in chosen], axis=1)
 
-    Attributes:
-        edge: of each edge, whether it is one, (edges,).
-        reader: of each edge, (edges,).
-        any_into: of each node, whether it reads over one, (nodes,).
+
+def _fused_edges(joined: Batch, kind: NDArray[np.int64]) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
+    """Sources and readers of the edges over which nothing is moved, because the reader runs in the pass of the source.
+
+    These are the first edge into every pointwise operator whose source has no other reader and is no source or view.
     """
-
-    def __init__(self, edge: NDArray[np.bool_], reader: NDArray[np.int64], nodes: int) -> None:
-        self.edge, self.reader = edge, reader
-        self.any_into = np.zeros(nodes, dtype=bool)
-        self.any_into[reader[edge]] = True
-
-
-def _fused_edges(joined: Batch, kind: NDArray[np.int64]) -> _FusedEdges:
-    """The first edge into every pointwise operator whose source has no other reader and is no source or view."""
     nodes = len(kind)
     reader = np.repeat(np.arange(nodes), np.diff(joined.indptr))
     readers = np.bincount(joined.indices, minlength=nodes)
     pointwise = np.isin(kind, [_KIND[k] for k in _FUSED])
     candidate = pointwise[reader] & (readers[joined.indices] == 1) & (kind[joined.indices] < _KIND["permute"])
-    edge = np.zeros(len(reader), dtype=bool)
     places = np.flatnonzero(candidate)
-    _, first = np.unique(reader[places], return_index=True)
-    edge[places[first]] = True
-    return _FusedEdges(edge, reader, nodes)
+    found, first = np.unique(reader[places], return_index=True)
+    return joined.indices[places[first]], found
 
 
-def _spared(joined: Batch, fused: _FusedEdges, written: Floats) -> tuple[Floats, Floats]:
-    """Elements that each node need not read, and need not write, (nodes,) each."""
-    sources, readers = joined.indices[fused.edge], fused.reader[fused.edge]
-    nodes = len(written)
-    return (
-        np.bincount(readers, weights=written[sources], minlength=nodes).astype(np.float64),
-        np.bincount(sources, weights=written[sources], minlength=nodes).astype(np.float64),
-    )
-
-
-class _Walk(NamedTuple):
-    """What paths into each node tell.
-
-    Attributes:
-        levels: launches on the longest path to it, (nodes,): what no parallelism shortens.
-        grows: whether an input leads to it, (nodes,).
-    """
-
-    levels: Floats
-    grows: NDArray[np.bool_]
-
-
-def _walk(joined: Batch, launches: Floats) -> _Walk:
+def _walk(joined: Batch, launches: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """Of each node: launches on the longest path to it, which no parallelism shortens, and whether an input leads to it, (nodes,) each."""
     levels = np.zeros(len(launches))
     grows = joined.signatures.op_codes[joined.codes] == operator_code("Input")
     starts, ends = joined.indptr[:-1], joined.indptr[1:]
@@ -250,4 +212,4 @@ def _walk(joined: Batch, launches: Floats) -> _Walk:
         first = np.cumsum(ends[nodes] - starts[nodes]) - (ends[nodes] - starts[nodes])
         levels[nodes] = np.maximum.reduceat(levels[sources], first) + launches[nodes]
         grows[nodes] = np.logical_or.reduceat(grows[sources], first)
-    return _Walk(levels, grows)
+    return levels, grows

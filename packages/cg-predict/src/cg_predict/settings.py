@@ -37,7 +37,7 @@ class Settings:
     nearness_weight: float = 18.0
     nearness_limit: float = 1.0
     zoo_weight: float = 60.0
-    accord_weight: float = 1.0
+    accord_weight: float = 2.0
     size_weight: float = 0.4
     relevance_temperature: float = 0.1
     prior_labels: float = 3.0

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from cg_predict.gp import Structure
 
-__all__ = ["SELECTED", "STRUCTURES"]
-
 #: Kernels that are averaged over: descriptors weighted by what mattered in other families, their half-whitened components, counts of neighbourhoods, vectors of
 #: the encoder; with the score without labels as a mean and without it, for it may mislead.
 STRUCTURES = (

@@ -20,8 +20,6 @@ from cg_ir.graph import Graph
 from cg_predict.context import SAMPLE
 from cg_predict.ranking import Ranking, rank, scores_of
 
-__all__ = ["rank_space", "representatives"]
-
 #: Networks that are in memory at a time in each process.
 _PART = 4096
 #: Parts that wait for a process, so that a long list of architectures is not read ahead.

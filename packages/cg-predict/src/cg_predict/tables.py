@@ -13,8 +13,6 @@ from cg_ir import get_benchmark, get_space
 from cg_ir.errors import CgError
 from cg_ir.graph import Graph
 
-__all__ = ["FAMILIES", "SPACES", "Family", "LabelledFamily", "family_named", "read_family", "relatives_of"]
-
 
 @dataclass(frozen=True)
 class Family:

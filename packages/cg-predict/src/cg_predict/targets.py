@@ -12,8 +12,6 @@ from scipy.special import ndtri
 from cg_ir.errors import CgError
 from cg_ir.graph import Graph
 
-__all__ = ["LabelError", "check_graphs", "check_labels", "merge_duplicates", "normal_scores"]
-
 
 class LabelError(CgError, ValueError):
     """Labels from which nothing can be learned."""

@@ -8,8 +8,6 @@ from typing import ParamSpec, TypeVar
 
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["single_threaded"]
-
 P = ParamSpec("P")
 R = TypeVar("R")
 

@@ -10,8 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-__all__ = ["fit_coefficients", "left_out"]
-
 Floats = NDArray[np.float64]
 
 _REWEIGHTINGS = 12

@@ -13,11 +13,10 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from cg_ir.terminal import EXISTING_FOLDER, NEW_FILE
 from cg_predict.device_model import DeviceModel
 from cg_predict.latency import shipped_directory
 from cg_predict.latency_tables import Measured, read_measured
-
-__all__ = ["folds", "left_out", "train"]
 
 Floats = NDArray[np.float64]
 #: Networks of NAS-Bench-201 that a device learns from.
@@ -85,16 +84,11 @@ def model_card(config: Mapping[str, Any], tables: Sequence[Measured]) -> str:
 
 
 @click.command()
-@click.option(
-    "--data",
-    required=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder with the tables.",
-)
+@click.option("--data", required=True, type=EXISTING_FOLDER, help="Folder with the tables.")
 @click.option(
     "--graphs",
     required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NEW_FILE,
     help="File of the timm models' graphs (.jsonl.gz); made with timm and torch where it is not there.",
 )
 @click.option("--seed", default=0, show_default=True, help="Seed of the folds and trees.")

@@ -25,7 +25,7 @@ TRAIN_METHODS = ("random", "bayesian")
 GUIDED = ("guided", "gp", "bayesian")
 
 
-def make_method(name: str, scorer: str, exclude: tuple[str, ...], steps: Sequence[int] = ()) -> Any:
+def make_method(name: str, scorer: str, exclude: tuple[str, ...], steps: Sequence[int] = (), compare: str = "") -> Any:
     """An algorithm.
 
     Args:
@@ -33,11 +33,12 @@ def make_method(name: str, scorer: str, exclude: tuple[str, ...], steps: Sequenc
         scorer: the predictor of ``guided`` and ``bayesian``.
         exclude: families whose labels it must not have learned from.
         steps: epochs at which those of ``HALVING`` compare trainings.
+        compare: metric by which they compare them before the last of these.
     """
     if name == "hyperband":
-        return Hyperband(steps)
+        return Hyperband(steps, compare=compare)
     if name in HALVING:
-        return SuccessiveHalving(steps, scorer if name == "halving" else None, exclude)
+        return SuccessiveHalving(steps, scorer if name == "halving" else None, exclude, compare=compare)
     if name == "gp":
         return BayesianSearch(
             get_scorer("predictor", use_prior=False, embedding=False), design=InitialDesign(chosen=False)

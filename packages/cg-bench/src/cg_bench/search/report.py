@@ -11,6 +11,7 @@ from cg_bench.search import fronts, overhead, training
 from cg_bench.search.methods import FRONT_METHODS, HALVING, TABLE_METHODS, TRAIN_METHODS
 from cg_bench.search.rows import POINTS, Row
 from cg_bench.search.tables import LABELS, PLACED, TASKS, Task
+from cg_evolve.evaluators.train import TrainEvaluator
 from cg_ir.files import atomic_path, write_text
 
 __all__ = ["write_report"]
@@ -218,15 +219,36 @@ def _training_in_steps(rows: Sequence[Row]) -> list[str]:
             values = [float(row[f"best_{p}"] or "nan") for row in own]
             cells.append("" if np.isnan(values).any() else _quartiles(values, 1))
         cells += [_quartiles([float(row[name]) for row in own], 1) for name in ("accuracy", "test_accuracy")]
-        body.append(cells)
-    head = ["method", "seeds", "budget", *(f"after {p}" for p in points), "in the end", "test accuracy"]
+        body.append([*cells, _ahead(rows, method)])
+    head = [
+        "method",
+        "seeds",
+        "budget",
+        *(f"after {p}" for p in points),
+        "in the end",
+        "test accuracy",
+        "`halving` ahead",
+    ]
     steps = ", ".join(map(str, training.STEPS))
     return [
-        f"Trainings compared after {steps} epochs, of which one in three goes on; epochs are counted in whole trainings. The best accuracy among whole",
-        "trainings after the epochs of so many; the methods that compare have half of the budget of those that end every training.",
+        f"Trainings compared after {steps} epochs, before the last by the training loss (`{TrainEvaluator.compare}`); one in three goes on.",
+        "Epochs are counted in whole trainings: the best accuracy among whole trainings after the epochs of so many; the methods that compare have half of",
+        "the budget of those that end every training. The last column counts the seeds with which `halving` ended higher, equal ones by half, and the p-value",
+        "of Wilcoxon's signed-rank test.",
         "",
         *_table(head, body),
     ]
+
+
+def _ahead(rows: Sequence[Row], method: str) -> str:
+    """With how many seeds ``halving`` ended higher than another method."""
+    found = {(row["method"], row["seed"]): float(row["accuracy"]) for row in rows}
+    pairs = [(found["halving", s], value) for (m, s), value in found.items() if m == method and ("halving", s) in found]
+    if method == "halving" or not pairs:
+        return ""
+    count = sum((ours > other) + 0.5 * (ours == other) for ours, other in pairs)
+    ours, others = ([pair[i] for pair in pairs] for i in (0, 1))
+    return f"{count:g}/{len(pairs)} (p {training.p_value(ours, others):.2g})"
 
 
 def _overhead(rows: Sequence[Row]) -> list[str]:

@@ -24,12 +24,15 @@ class Hyperband:
     Args:
         steps: of the rungs, upwards.
         eta: one in so many goes on.
+        compare: a metric by which trainings are compared before the last rung; the objective by default.
     """
 
     name = "hyperband"
 
-    def __init__(self, steps: Sequence[int], eta: int = 3) -> None:
-        self.brackets = {steps[rung]: SuccessiveHalving(steps[rung:], eta=eta) for rung in range(len(steps))}
+    def __init__(self, steps: Sequence[int], eta: int = 3, compare: str = "") -> None:
+        self.brackets = {
+            steps[rung]: SuccessiveHalving(steps[rung:], eta=eta, compare=compare) for rung in range(len(steps))
+        }
 
     def propose(self, view: View) -> Proposal:
         begun: dict[str, int] = {}

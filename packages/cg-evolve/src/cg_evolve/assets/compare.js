@@ -47,8 +47,8 @@
     return [tools, legend, frame];
   }
 
-  const SETTINGS = ["space", "evaluator", "algorithm", "scorer", "exclude", "constraints", "steps", "budget", "seed"];
-  const text = (value) => (Array.isArray(value) ? value.join(", ") || "–" : String(value));
+  const SETTINGS = ["space", "evaluator", "algorithm", "scorer", "exclude", "constraints", "steps", "compare", "budget", "seed"];
+  const text = (value) => (Array.isArray(value) ? value.join(", ") : String(value)) || "–";
   const differ = SETTINGS.filter((name) => new Set(runs.map((run) => text(run.facts[name]))).size > 1);
   const same = SETTINGS.filter((name) => !differ.includes(name) && text(runs[0].facts[name]) !== "–");
 

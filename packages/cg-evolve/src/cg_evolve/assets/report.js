@@ -33,7 +33,7 @@
         ["Space", run.space], ["Algorithm", run.algorithm], ["Evaluator", run.evaluator],
         ["Objectives", run.objectives.map((one) => `${one.maximize ? "more" : "less"} ${one.metric}`).join(", ")],
         run.constraints.length && ["Constraints", run.constraints.join(", ")],
-        ["Predictor", run.scorer], run.steps.length && ["Trainings compared after", `${run.steps.join(", ")} steps; only whole trainings are in the charts`], run.exclude.length && ["Not learned from", run.exclude.join(", ")], ["Seed", String(run.seed)],
+        ["Predictor", run.scorer], run.steps.length && ["Trainings compared after", `${run.steps.join(", ")} steps${run.compare ? ` by ${run.compare}` : ""}; only whole trainings are in the charts`], run.exclude.length && ["Not learned from", run.exclude.join(", ")], ["Seed", String(run.seed)],
       ])),
     ];
   }

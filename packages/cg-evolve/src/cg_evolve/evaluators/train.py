@@ -43,6 +43,8 @@ class TrainEvaluator:
 
     name = "train"
     keeps_state = True
+    #: The loss tells sooner than the accuracy, which rests on few images, how a training will end.
+    compare = "train_loss:min"
 
     def __init__(
         self,
@@ -103,7 +105,7 @@ class TrainEvaluator:
             torch.set_num_threads(before)
 
     def _in_steps(self, training: Training, progress: Progress) -> dict[str, float]:
-        """Train to the step at which to stop, measured after every epoch."""
+        """Train to the step at which to stop, and measure there."""
         progress.begin(keeps_state=True)
         if progress.start:
             training.load(progress.work / _STATE)
@@ -112,8 +114,8 @@ class TrainEvaluator:
                 training.advance()
                 if progress.folder is not None:
                     training.save(progress.work / _STATE)
-                progress.report(training.epoch, training.metrics())
-        return progress.curve[progress.start]
+                progress.report(training.epoch, {"train_loss": training.loss})
+        return training.metrics()
 
     def _input(self, graph: Graph) -> tuple[int, ...]:
         inputs = [node.shape for node in graph.nodes if node.op == "Input"]

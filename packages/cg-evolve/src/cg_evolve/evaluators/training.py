@@ -94,6 +94,11 @@ class Training:
         done = max(0, self._step - self._warm) / max(1, self._total - self._warm)
         return self._lr * min((self._step + 1) / self._warm, 0.5 * (1 + math.cos(math.pi * done)))
 
+    @property
+    def loss(self) -> float:
+        """The mean loss of the epoch that ended last, a large one where the training diverged."""
+        return self._limit if self.diverged else self._loss_sum / len(self._x)
+
     def metrics(self) -> dict[str, float]:
         """What the network has reached: ``accuracy``, ``test_accuracy`` (percent), ``train_loss`` and ``diverged``."""
         parts = ((self._images.valid, self._images.valid_labels), (self._images.test, self._images.test_labels))
@@ -109,7 +114,7 @@ class Training:
         return {
             "accuracy": accuracies[0],
             "test_accuracy": accuracies[1],
-            "train_loss": self._limit if self.diverged else self._loss_sum / len(self._x),
+            "train_loss": self.loss,
             "diverged": float(self.diverged),
         }
 

@@ -22,6 +22,7 @@ from cg_frontends.pytorch.convert import name_of
 from cg_frontends.pytorch.decoding import Decoding
 from cg_frontends.pytorch.entry import from_module
 from cg_ir import CgError, Graph, SourceError
+from cg_ir.calls import unknown_argument
 from cg_ir.trust import require_python
 
 _T = TypeVar("_T")
@@ -226,6 +227,9 @@ def _build(source: str, found: Any, positional: list[Any], named: dict[str, Any]
         return found
     if not callable(found):
         raise SourceError(f"{source} is {type(found).__name__}, not a callable that returns an nn.Module")
+    unknown = unknown_argument(found, named)
+    if unknown:
+        raise SourceError(f"{source}: among its arguments {unknown}")
 
     def make() -> Any:
         made = found(*positional, **named)

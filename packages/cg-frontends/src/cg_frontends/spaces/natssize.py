@@ -9,13 +9,13 @@ from typing import Any
 from cg_frontends.spaces.blocks import batchnorm_relu, classifier, conv, conv_bn, relu_conv_bn, residual_block
 from cg_frontends.spaces.categorical import CategoricalSpace
 from cg_frontends.spaces.fragments import FragmentCache, chain
+from cg_frontends.spaces.nb201 import DATASETS
 from cg_frontends.spaces.options import read_choice
 from cg_ir import ArchError, Graph, GraphBuilder
 
 #: The widths that a layer can have.
 WIDTHS = (8, 16, 24, 32, 40, 48, 56, 64)
 
-_DATASETS = {"cifar10": (32, 10), "cifar100": (32, 100), "ImageNet16-120": (16, 120)}
 _NAMES = ("stem", "stage_1.cell", "stage_2.residual", "stage_2.cell", "stage_3.residual", "stage_3.cell", "head")
 _FORM = "five widths such as 8:16:24:32:40"
 
@@ -37,8 +37,8 @@ class NatsBenchSize(CategoricalSpace):
     choices = (WIDTHS,) * 5
 
     def __init__(self, dataset: str = "cifar10") -> None:
-        self.dataset = read_choice(self.name, "dataset", dataset, _DATASETS)
-        self.resolution, self.classes = _DATASETS[self.dataset]
+        self.dataset = read_choice(self.name, "dataset", dataset, DATASETS)
+        self.resolution, self.classes = DATASETS[self.dataset]
         self._cache = FragmentCache()
 
     def parse(self, arch: Any) -> tuple[int, ...]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from cg_frontends.spaces.blocks import (
@@ -17,30 +18,25 @@ from cg_frontends.spaces.blocks import (
     zero,
 )
 from cg_frontends.spaces.categorical import CategoricalSpace
-from cg_frontends.spaces.edge_cell import EDGES, reaching, wire
-from cg_frontends.spaces.fragments import Assembly, FragmentCache, Piece, Shape, chain
+from cg_frontends.spaces.edge_cell import EDGES, pruned, wire
+from cg_frontends.spaces.fragments import Fragment, FragmentCache, Shape, chain
 from cg_frontends.spaces.options import read_choice, read_flag
 from cg_ir import ArchError, Graph
 from cg_ir.identity import Interned
 
-__all__ = ["EDGES", "OPERATIONS", "NasBench201"]
-
 #: The operators of an edge, in the benchmark's order.
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+#: Resolution and number of classes of each dataset.
+DATASETS = {"cifar10": (32, 10), "cifar100": (32, 100), "ImageNet16-120": (16, 120)}
 
-_OPERATION_SET = frozenset(OPERATIONS)
-_CHANNELS = (16, 32, 64)
-_CELLS = 5
-_DATASETS = {"cifar10": (32, 10), "cifar100": (32, 100), "ImageNet16-120": (16, 120)}
+_CELLS = tuple(f"cell_{i}" for i in range(1, 6))
+_STAGES = {1: _CELLS, 2: ("residual", *_CELLS), 3: ("residual", *_CELLS)}
+_NAMES = ("stem", *(f"stage_{i}.{part}" for i, parts in _STAGES.items() for part in parts), "head")
 _STRING = re.compile(r"\|([^|~]+)~0\|\+\|([^|~]+)~0\|([^|~]+)~1\|\+\|([^|~]+)~0\|([^|~]+)~1\|([^|~]+)~2\|")
-_FORM = "|op~0|+|op~0|op~1|+|op~0|op~1|op~2|"
+_FORM = "a nb201 cell should look like |op~0|+|op~0|op~1|+|op~0|op~1|op~2|"
 
-_STAGE = tuple(f"cell_{i}" for i in range(1, _CELLS + 1))
-_STAGES = (_STAGE, ("residual", *_STAGE), ("residual", *_STAGE))
-_NAMES = ("stem", *(f"stage_{i}.{part}" for i, parts in enumerate(_STAGES, 1) for part in parts), "head")
-
-#: Building block of each operator and of sums of 2, 3 and 4 terms; ``skip_connect`` needs none.
-_BLOCKS: dict[str, Callable[..., int]] = {
+#: Building blocks of the operators and of sums; ``skip_connect`` needs none.
+_BLOCKS = {
     "none": zero,
     "nor_conv_1x1": lambda b, x: relu_conv_bn(b, x, b.shape(x)[1], 1),
     "nor_conv_3x3": lambda b, x: relu_conv_bn(b, x, b.shape(x)[1], 3),
@@ -73,12 +69,10 @@ class NasBench201(CategoricalSpace):
 
     def __init__(self, pruned: bool | str = True, dataset: str = "cifar10") -> None:
         self.pruned = read_flag(self.name, "pruned", pruned)
-        self.dataset = read_choice(self.name, "dataset", dataset, _DATASETS)
-        self.resolution, self.classes = _DATASETS[self.dataset]
+        self.dataset = read_choice(self.name, "dataset", dataset, DATASETS)
+        self.resolution, self.classes = DATASETS[self.dataset]
         self._cache = FragmentCache()
         self._networks = Interned()  # cells that differ in operators without influence share them
-
-    # --- notation -----------------------------------------------------------------------------------------------------
 
     def parse(self, arch: Any) -> tuple[str, ...]:
         """The operators of the six edges, in the order of ``EDGES``.
@@ -95,20 +89,16 @@ class NasBench201(CategoricalSpace):
         if isinstance(arch, Sequence) and len(arch) == 3:
             arch = _read_genotype(arch)
         if not isinstance(arch, Sequence) or len(arch) != 6 or not all(isinstance(op, str) for op in arch):
-            raise ArchError(f"a nb201 cell should look like {_FORM} or be six operator names, not {arch!r:.120}")
-        if not _OPERATION_SET.issuperset(arch):
-            op, (source, target) = next(
-                (op, edge) for op, edge in zip(arch, EDGES, strict=True) if op not in OPERATIONS
-            )
-            known = ", ".join(OPERATIONS)
-            raise ArchError(f"nb201 has no operator {op!r:.60} (edge {source}-{target}); it has {known}")
+            raise ArchError(f"{_FORM} or be six operator names, not {arch!r:.120}")
+        for op, (source, target) in zip(arch, EDGES, strict=True):
+            if op not in OPERATIONS:
+                known = ", ".join(OPERATIONS)
+                raise ArchError(f"nb201 has no operator {op!r:.60} (edge {source}-{target}); it has {known}")
         return tuple(arch)
 
     def format(self, genes: Sequence[str]) -> str:
         """The official string of six operators in the order of ``EDGES``."""
         return "|{}~0|+|{}~0|{}~1|+|{}~0|{}~1|{}~2|".format(*genes)
-
-    # --- networks -----------------------------------------------------------------------------------------------------
 
     def graph(self, arch: Any) -> Graph:
         """The network of a cell.
@@ -118,35 +108,26 @@ class NasBench201(CategoricalSpace):
         """
         ops = self.parse(arch)
         name = f"{self.name}/{self.format(ops)}"
-        if self.pruned:
-            used = reaching(tuple([op != "none" for op in ops]))
-            ops = tuple([op if keep else "none" for op, keep in zip(ops, used)])  # noqa: B905 - both have six
-        return self._networks.get(ops, name, lambda: self._build(ops, name))
+        used = pruned(ops, "none") if self.pruned else ops
+        return self._networks.get(used, name, lambda: self._build(used, name))
 
     def _build(self, ops: tuple[str, ...], name: str) -> Graph:
         table, get, side = self._cache.begin(), self._cache.get, self.resolution
-        pieces = [get("stem", lambda b: conv_bn(b, b.input((1, 3, side, side)), _CHANNELS[0], 3)).piece]
-        shape: Shape = ()
-        for stage, width in enumerate(_CHANNELS):
-            if stage:
-                block = get(("residual", stage), lambda b, x, width=width: residual_block(b, x, width), shape)
-                pieces.append(block.piece)
+        names = {"skip_connect": "", "none": None if self.pruned else "none"}
+        blocks = [names.get(op, op) for op in ops]
+        pieces = [get("stem", lambda b: conv_bn(b, b.input((1, 3, side, side)), 16, 3)).piece]
+        for stage, width in enumerate((16, 32, 64)):
             shape = (1, width, side >> stage, side >> stage)
-            pieces += [self._cell(ops, shape)] * _CELLS
+            if stage:
+                before = (1, width // 2, 2 * shape[2], 2 * shape[3])
+                block = get(("residual", stage), lambda b, x, width=width: residual_block(b, x, width), before)
+                pieces.append(block.piece)
+            pieces += [wire(blocks, "none", partial(self._block, shape)).piece] * len(_CELLS)
         pieces.append(get("head", lambda b, x: classifier(b, batchnorm_relu(b, x), self.classes), shape).piece)
         return chain(pieces, _NAMES, table, name)
 
-    def _cell(self, ops: Sequence[str], shape: Shape) -> Piece:
-        """The cell at a stage's shape."""
-        cell = Assembly()
-
-        def add(block: str, edge: int, *inputs: int) -> int:
-            shapes = [shape] * len(inputs)
-            return cell.append(self._cache.get((block, shape), _BLOCKS[block], *shapes), *inputs)
-
-        names = {"skip_connect": "", "none": None if self.pruned else "none"}
-        output = wire([names.get(op, op) for op in ops], add)
-        return cell.finish(add("none", -1, ~0) if output is None else output).piece
+    def _block(self, shape: Shape, block: str, edge: int, inputs: int) -> Fragment:
+        return self._cache.get((block, shape), _BLOCKS[block], *[shape] * inputs)
 
 
 def _read_json(text: str) -> Any:
@@ -155,17 +136,17 @@ def _read_json(text: str) -> Any:
             return json.loads(text.replace("(", "[").replace(")", "]").replace("'", '"').replace(",]", "]"))
     except (ValueError, RecursionError):
         pass
-    raise ArchError(f"a nb201 cell should look like {_FORM}, not {text.strip()!r:.120}")
+    raise ArchError(f"{_FORM}, not {text.strip()!r:.120}")
 
 
 def _read_genotype(nodes: Sequence[Any]) -> list[Any]:
     """The operators of the official code's genotype."""
-    found = {}
-    for target, edges in enumerate(nodes, 1):
-        for edge in edges if isinstance(edges, Sequence) and not isinstance(edges, str) else ():
-            if not isinstance(edge, Sequence) or len(edge) != 2 or (edge[1], target) not in EDGES:
-                raise ArchError(f"node {target} of a nb201 genotype holds pairs (operator, source), not {edge!r:.80}")
-            found[edge[1], target] = edge[0]
+    try:
+        found = {(source, target): op for target, edges in enumerate(nodes, 1) for op, source in edges}
+    except (TypeError, ValueError):
+        found = {(None, 0): None}
+    if not found.keys() <= set(EDGES):
+        raise ArchError(f"the nodes of a nb201 genotype hold pairs (operator, source), not {nodes!r:.120}")
     missing = ", ".join(f"{i}-{j}" for i, j in EDGES if (i, j) not in found)
     if missing:
         raise ArchError(f"the nb201 genotype has no operator for the edges {missing}")

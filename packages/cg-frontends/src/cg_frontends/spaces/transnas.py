@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from cg_frontends.spaces.blocks import classifier, conv_bn, conv_bn_relu, relu_conv_bn, zero
-from cg_frontends.spaces.edge_cell import EDGES, reaching, wire
-from cg_frontends.spaces.fragments import Assembly, FragmentCache, Piece, Shape, chain
+from cg_frontends.spaces.edge_cell import EDGES, pruned, wire
+from cg_frontends.spaces.fragments import Fragment, FragmentCache, Piece, Shape, chain
 from cg_frontends.spaces.options import read_choice
 from cg_ir import ArchError, Graph, GraphBuilder
 
@@ -198,24 +198,19 @@ class TransNasBench101:
             return found.piece
         same = stride == 1 and width == shape[1]
         inner = (1, width, shape[2] // stride, shape[3] // stride)
-        cell = Assembly()
 
-        def add(block: str, edge: int, *inputs: int) -> int:
-            if edge >= 0 and EDGES[edge][0] == 0:
-                part = self._cache.get(
-                    (block, shape, width), lambda b, x: _OPERATORS[block](b, x, width, stride), shape
-                )
-            elif edge >= 0:
-                part = self._cache.get((block, inner, width), lambda b, x: _OPERATORS[block](b, x, width, 1), inner)
-            else:
-                part = self._cache.get((block, inner), lambda b, *xs: b.add("Add", *xs), *[inner] * len(inputs))
-            return cell.append(part, *inputs)
+        def part(block: str, edge: int, inputs: int) -> Fragment:
+            get = self._cache.get
+            if block == "cut":
+                return get(("cut", shape, width), lambda b, x: _cut(b, x, width, stride), shape)
+            if edge < 0:
+                return get((block, inner), lambda b, *xs: b.add("Add", *xs), *[inner] * inputs)
+            if EDGES[edge][0] == 0:
+                return get((block, shape, width), lambda b, x: _OPERATORS[block](b, x, width, stride), shape)
+            return get((block, inner, width), lambda b, x: _OPERATORS[block](b, x, width, 1), inner)
 
-        output = wire([_block(op, same or source > 0) for op, (source, _) in zip(ops, EDGES, strict=True)], add)
-        if output is None:
-            cut = self._cache.get(("cut", shape, width), lambda b, x: _cut(b, x, width, stride), shape)
-            output = cell.append(cut, ~0)
-        return self._cache.put(key, cell.finish(output)).piece
+        blocks = [_block(op, same or source > 0) for op, (source, _) in zip(ops, EDGES, strict=True)]
+        return self._cache.put(key, wire(blocks, "cut", part)).piece
 
 
 #: Blocks of the operators on an edge, by digit.
@@ -237,8 +232,7 @@ def _kept(cell: str) -> str:
     """The digits of a cell, 0 for operators that cannot influence its output."""
     if cell == _BASIC:
         return cell
-    used = reaching(tuple(op != "0" for op in cell))
-    return "".join(op if keep else "0" for op, keep in zip(cell, used, strict=True))
+    return "".join(pruned(cell, "0"))
 
 
 def _replaced(text: str, digits: str) -> Iterator[str]:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cg_ir.drawing.labels import costs, kind, label, printable, shape_text
-from cg_ir.drawing.regions import region_paths
 from cg_ir.drawing.style import HUES
 from cg_ir.files import write_text
 from cg_ir.graph import Graph
+from cg_ir.region_tree import region_paths
 
 if TYPE_CHECKING:
     import os
-
-__all__ = ["save_dot", "to_dot"]
 
 
 def _quote(text: str) -> str:

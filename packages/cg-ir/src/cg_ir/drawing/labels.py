@@ -9,8 +9,6 @@ from typing import Any
 from cg_ir.graph import Node
 from cg_ir.operators import OPERATORS
 
-__all__ = ["costs", "count", "describe", "kind", "label", "printable", "shape_text", "text_width"]
-
 _SHORT = {
     "BatchNormalization": "BatchNorm",
     "LayerNormalization": "LayerNorm",
@@ -29,13 +27,13 @@ def count(value: int) -> str:
     """A count in three digits: 950, 1.23k, 45.6M."""
     if value < 1000:
         return str(value)
-    size, number = value / 1000.0, ""
+    size = float(value)
     for unit in "kMGTPE":
+        size /= 1000.0
         number = f"{size:.3g}"
         if float(number) < 1000:
             return number + unit
-        size /= 1000.0
-    return number + "Z"
+    return f"{size / 1000.0:.3g}Z"
 
 
 def costs(params: int, macs: int) -> str:

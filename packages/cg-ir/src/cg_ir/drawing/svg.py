@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING
 
 from cg_ir.drawing.labels import count, kind, printable, text_width
 from cg_ir.drawing.layered import Edge, Item, Layout, layered
-from cg_ir.drawing.regions import Box, Frame, region_depth, stacks
+from cg_ir.drawing.stacks import Box, Frame, stacks
 from cg_ir.drawing.style import KINDS, stylesheet
 from cg_ir.errors import CgError
 from cg_ir.files import write_text
 from cg_ir.graph import Graph
+from cg_ir.region_tree import region_depth
 
 if TYPE_CHECKING:
     import os
-
-__all__ = ["save_svg", "to_svg"]
 
 _ROW = 21.0
 _TITLE = 20.0

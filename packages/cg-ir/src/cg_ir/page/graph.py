@@ -12,8 +12,7 @@ from cg_ir.files import write_text
 from cg_ir.graph import Graph, Node
 from cg_ir.operators import OPERATORS
 from cg_ir.page.shell import asset, page
-
-__all__ = ["GRAPH_SCRIPTS", "graph_data", "graph_page", "graph_styles", "save_html"]
+from cg_ir.region_tree import Region, region_order, region_paths, region_tree
 
 #: Assets of the graph view, in the order in which a page needs them.
 GRAPH_SCRIPTS = (
@@ -63,6 +62,25 @@ def _signature_data(node: Node) -> dict[str, Any]:
     }
 
 
+def _regions(graph: Graph) -> tuple[list[tuple[str, int]], list[int]]:
+    """Name and place of the surrounding region of each region that can be folded, the whole first, and the region of each node."""
+    paths = region_paths(graph)
+    found: list[tuple[str, int]] = []
+    home = [0] * len(paths)
+
+    def add(region: Region, around: int) -> None:
+        here = len(found)
+        found.append((".".join(region.path), around))
+        for item in region.items:
+            if isinstance(item, Region):
+                add(item, here)
+            else:
+                home[item] = here
+
+    add(region_tree(region_order(graph.input_lists(), paths), paths), 0)
+    return found, home
+
+
 def graph_data(graph: Graph, depth: int | None = None) -> dict[str, Any]:
     """What the graph view reads: JSON values; nodes refer to distinct signatures, so repetitive networks stay small.
 
@@ -75,6 +93,7 @@ def graph_data(graph: Graph, depth: int | None = None) -> dict[str, Any]:
     for index, code in enumerate(codes):
         first.setdefault(code, index)
     local = {code: number for number, code in enumerate(first)}
+    tree, home = _regions(graph)
     producer = " ".join(str(graph.producer[key]) for key in ("name", "version") if key in graph.producer)
     return {
         "name": graph.name,
@@ -89,6 +108,8 @@ def graph_data(graph: Graph, depth: int | None = None) -> dict[str, Any]:
         "inputs": graph.input_lists(),
         "regions": list(graph.region_names),
         "region": graph.region_codes.tolist(),
+        "tree": tree,
+        "home": home,
         "weights": {str(index): key for index, key in graph.weight_keys.items()},
     }
 

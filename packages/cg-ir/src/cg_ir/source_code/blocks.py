@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from cg_ir.drawing.regions import region_order, region_paths, region_runs
 from cg_ir.graph import Graph
+from cg_ir.region_tree import Region, region_order, region_paths, region_tree
 
 
 @dataclass(eq=False)
@@ -39,7 +39,7 @@ def block_tree(graph: Graph, leave_out: set[int]) -> Block:
         elif node.op in ("Input", "Output"):
             paths[node.index] = ()
     order = [i for i in region_order(inputs, paths) if i not in leave_out]
-    root = _grouped(order, (), paths)
+    root = _block(region_tree(order, paths))
     readers: list[list[int]] = [[] for _ in inputs]
     for i, ins in enumerate(inputs):
         for j in ins:
@@ -48,16 +48,8 @@ def block_tree(graph: Graph, leave_out: set[int]) -> Block:
     return root
 
 
-def _grouped(members: list[int], path: tuple[str, ...], paths: list[tuple[str, ...]]) -> Block:
-    block = Block(path)
-    for own, run in region_runs(members, len(path), paths):
-        if len(run) == 1:
-            block.items.append(run[0])
-        else:
-            inner = _grouped(run, own, paths)
-            # a region that only holds another one is that one
-            block.items.append(inner.items[0] if len(inner.items) == 1 else inner)
-    return block
+def _block(region: Region) -> Block:
+    return Block(region.path, [_block(item) if isinstance(item, Region) else item for item in region.items])
 
 
 def _boundaries(block: Block, inputs: list[list[int]], readers: list[list[int]], leave_out: set[int]) -> None:

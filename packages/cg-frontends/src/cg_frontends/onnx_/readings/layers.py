@@ -10,6 +10,7 @@ from cg_frontends.lowering.tape import WEIGHT, Value
 from cg_frontends.onnx_.importer import Importer, reads
 from cg_frontends.onnx_.operation import Operation
 from cg_frontends.onnx_.readings.windows import window_attrs
+from cg_ir import SourceError
 
 
 @reads("Conv", "ConvTranspose")
@@ -20,11 +21,13 @@ def conv(im: Importer, o: Operation) -> Any:
     group = int(o.attrs.get("group", 1))
     o.attrs.get("kernel_shape")  # the weight's
     attrs = {**window_attrs(o.attrs, shape, kernel), "group": group}
-    channels = im.shape(weight)[0]
+    channels, taken = im.shape(weight)[0], im.shape(weight)[1] * group
     if o.op == "ConvTranspose":
-        channels = im.shape(weight)[1] * group
+        channels, taken = taken, channels
         attrs["output_padding"] = [int(p) for p in o.attrs.get("output_padding", (0,) * dims)]
         attrs |= _transposed_pads(o, shape[2:], attrs)
+    if shape[1] != taken:
+        raise SourceError(f"the weights of a convolution are for {taken} channels, but its input has {shape[1]}")
     if isinstance(bias, Value) and bias.fill == 0.0:
         bias = None
     owned = im.owned(weight)

@@ -6,35 +6,28 @@
  * @returns {{nodes, root, regions, params, macs}} nodes and regions are both "items": {key, parent, caption, ...}.
  */
 cg.graphModel = function (data) {
-  const DEEPEST = 40;
-  const regions = new Map();
-  const root = region("", "", null);
+  const regions = [];
+  data.tree.forEach(([path, around], i) => {
+    const parent = i ? regions[around] : null;
+    regions.push({ key: "r:" + i, isRegion: true, path, name: within(path, parent), parent, regions: [], nodes: [] });
+    parent?.regions.push(regions[i]);
+  });
+  const root = regions[0];
 
-  function region(path, name, parent) {
-    const made = { key: "r:" + regions.size, isRegion: true, path, name, parent, regions: [], nodes: [], first: Infinity };
-    regions.set(path, made);
-    return made;
-  }
-
-  function regionAt(path) {
-    let found = regions.get(path);
-    if (!found) {
-      const dot = path.lastIndexOf(".");
-      const parent = regionAt(dot < 0 ? "" : path.slice(0, dot));
-      found = region(path, path.slice(dot + 1), parent);
-      parent.regions.push(found);
-    }
-    return found;
+  /** What a name says beyond that of the region around. */
+  function within(path, parent) {
+    return parent?.path && (path + ".").startsWith(parent.path + ".") ? path.slice(parent.path.length + 1) : path;
   }
 
   const nodes = data.codes.map((code, index) => {
     const signature = data.signatures[code];
     const path = data.regions[data.region[index]];
+    const parent = regions[data.home[index]];
     const node = {
-      key: "n:" + index, isRegion: false, index, signature, path, name: "", parent: regionAt(path.split(".", DEEPEST).join(".")), first: index,
+      key: "n:" + index, isRegion: false, index, signature, path, name: within(path, parent), parent, first: index,
       inputs: data.inputs[index], outputs: [], weights: data.weights[index] || null, caption: signature.caption,
     };
-    node.parent.nodes.push(node);
+    parent.nodes.push(node);
     node.words = [
       signature.op, signature.caption, signature.kind, path, signature.shape.join("x"),
       ...signature.attrs.map(([name, value]) => name + "=" + value), node.weights || "",
@@ -46,37 +39,6 @@ cg.graphModel = function (data) {
   }
   nodes.forEach((node) => { node.outputs = [...new Set(node.outputs)]; });
 
-  // A region around one node says nothing that the node does not; one around a single region joins it.
-  // One whose nodes are not joined (a module used in several places) is no place either.
-  function isLoose(child) {
-    const own = new Set(child.nodes.map((node) => node.index));
-    return child.regions.length === 0 && !child.nodes.some((node) => node.inputs.some((source) => own.has(source)));
-  }
-  function compress(parent) {
-    const kept = [];
-    for (let child of parent.regions) {
-      compress(child);
-      if (child.nodes.length === 0 && child.regions.length === 1) {
-        const only = child.regions[0];
-        only.name = child.name + "." + only.name;
-        only.parent = parent;
-        child = only;
-      }
-      if (isLoose(child)) {
-        for (const node of child.nodes) {
-          node.name = node.name ? child.name + "." + node.name : child.name;
-          node.parent = parent;
-          parent.nodes.push(node);
-        }
-      } else {
-        kept.push(child);
-      }
-    }
-    parent.regions = kept;
-  }
-  compress(root);
-
-  const inTree = [];
   function total(item) {
     // A number says little without what it counts.
     item.caption = !item.parent ? data.name || "network" : /^\d/.test(item.name) && item.parent.parent ? item.parent.caption + "." + item.name : item.name;
@@ -84,14 +46,13 @@ cg.graphModel = function (data) {
     item.first = item.all.length ? item.all[0].index : Infinity;
     item.items = [...item.nodes, ...item.regions].sort((a, b) => a.first - b.first);
     Object.assign(item, cg.costs(item.all));
-    inTree.push(item);
     return item.all;
   }
   total(root);
   const paint = data.paint || { name: "", regions: {}, nodes: {} };
   const most = (values) => Math.max(1e-12, ...Object.values(values).map(Math.abs));
   paint.most = { regions: most(paint.regions), nodes: most(paint.nodes) };
-  return { paint, name: data.name, hash: data.hash, depth: data.depth, producer: data.producer, nodes, root, regions: inTree, params: data.params, macs: data.macs };
+  return { paint, name: data.name, hash: data.hash, depth: data.depth, producer: data.producer, nodes, root, regions, params: data.params, macs: data.macs };
 };
 
 /** Parameters (shared weights once) and MACs of some nodes. */

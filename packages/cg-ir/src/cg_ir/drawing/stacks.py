@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-import heapq
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from cg_ir.drawing.labels import costs, describe, kind, label, shape_text
 from cg_ir.graph import Graph
 from cg_ir.operators import OPERATORS
+from cg_ir.region_tree import Path, Region, region_order, region_paths, region_tree
 
-__all__ = [
-    "Box",
-    "Frame",
-    "Row",
-    "region_depth",
-    "region_order",
-    "region_path",
-    "region_paths",
-    "region_runs",
-    "stacks",
-]
-
-Path = tuple[str, ...]
 #: Longest column of operators in one box.
 _MAX_ROWS = 18
-#: Levels of regions that are told apart.
-_MAX_LEVELS = 64
 
 
 @dataclass
@@ -80,76 +64,6 @@ class Frame:
     tip: str = ""
 
 
-def region_path(name: str) -> Path:
-    """The parts of a region's name; those below 64 levels stay one part."""
-    parts = [part for part in name.split(".", 2 * _MAX_LEVELS) if part]
-    return (*parts[: _MAX_LEVELS - 1], *[".".join(parts[_MAX_LEVELS - 1 :])][: len(parts) >= _MAX_LEVELS])
-
-
-def region_paths(graph: Graph) -> list[Path]:
-    """The region of each node."""
-    known = [region_path(name) for name in graph.region_names]
-    return [known[code] for code in graph.region_codes.tolist()]
-
-
-def region_depth(graph: Graph) -> int:
-    """Levels of the deepest region."""
-    return max((len(path) for path in region_paths(graph)), default=0)
-
-
-def region_order(inputs: list[list[int]], paths: list[Path]) -> list[int]:
-    """A topological order that leaves a region only when nothing in it is ready."""
-    n = len(inputs)
-    waiting = [len(set(ins)) for ins in inputs]
-    consumers: list[list[int]] = [[] for _ in range(n)]
-    for i, ins in enumerate(inputs):
-        for j in set(ins):
-            consumers[j].append(i)
-    ready: dict[Path, list[int]] = {}
-
-    def push(i: int) -> None:
-        # a node is looked for under its region and every region above
-        for depth in range(len(paths[i]) + 1):
-            heapq.heappush(ready.setdefault(paths[i][:depth], []), i)
-
-    for i in range(n):
-        if waiting[i] == 0:
-            push(i)
-    done = [False] * n
-    result: list[int] = []
-    here: Path = ()
-    while len(result) < n:
-        found = None
-        for depth in range(len(here), -1, -1):
-            heap = ready.get(here[:depth], [])
-            while heap and done[heap[0]]:
-                heapq.heappop(heap)
-            if heap:
-                found = heapq.heappop(heap)
-                break
-        assert found is not None
-        done[found] = True
-        here = paths[found]
-        result.append(found)
-        for c in consumers[found]:
-            waiting[c] -= 1
-            if waiting[c] == 0:
-                push(c)
-    return result
-
-
-def region_runs(members: list[int], level: int, paths: list[Path]) -> Iterator[tuple[Path, list[int]]]:
-    """Nodes of a region cut into runs that share a region of the next level, with that; one that lies in none is a run of its own."""
-    start = 0
-    while start < len(members):
-        own = paths[members[start]][: level + 1]
-        end = start + 1
-        while len(own) > level and end < len(members) and paths[members[end]][: level + 1] == own:
-            end += 1
-        yield own, members[start:end]
-        start = end
-
-
 def stacks(graph: Graph, depth: int) -> tuple[Frame, dict[int, Box]]:
     """The drawing's boxes in their frames, and the box of each node that is drawn.
 
@@ -176,35 +90,33 @@ class _Stacker:
 
     def run(self) -> tuple[Frame, dict[int, Box]]:
         order = [i for i in region_order(self.inputs, self.paths) if i not in self.numbers]
-        return Frame("", self.fill(order, (), ())), self.home
+        return Frame("", self.fill(region_tree(order, self.paths), ())), self.home
 
-    def fill(self, members: list[int], path: Path, shown: Path) -> list[Box | Frame]:
-        """What a region holds; runs of one inner region become a frame, or a box where it is folded.
+    def fill(self, region: Region, shown: Path) -> list[Box | Frame]:
+        """What a region holds; a region inside becomes a frame, or a box where it is folded or holds a single chain.
 
         ``shown`` is the region whose frame is around, which names inside it leave out.
         """
         children: list[Box | Frame] = []
-        for own, run in region_runs(members, len(path), self.paths):
-            if len(run) == 1:
-                self.extend(children, run[0])
-            elif len(path) >= self.depth:
-                children.append(self.folded(run, ".".join(own[len(shown) :])))
+        for item in region.items:
+            if not isinstance(item, Region):
+                self.extend(children, item)
+            elif len(item.path) > self.depth:
+                children.append(self.folded(list(item.nodes()), ".".join(item.path[len(shown) : self.depth + 1])))
             else:
-                children.append(self.region(run, own, shown))
+                children.append(self.framed(item, ".".join(item.path[len(shown) :])))
         return children
 
-    def region(self, run: list[int], path: Path, shown: Path) -> Box | Frame:
-        """A region in a frame; without one where it only holds another region or a single chain."""
-        if all(self.paths[i][: len(path) + 1] == self.paths[run[0]][: len(path) + 1] != path for i in run):
-            return self.fill(run, path, shown)[0]
-        inner = self.fill(run, path, path)
-        title = ".".join(path[len(shown) :])
+    def framed(self, region: Region, title: str) -> Box | Frame:
+        """A region in a frame; without one where it holds a single chain."""
+        inner = self.fill(region, region.path)
+        members = list(region.nodes())
+        total = self.total(members)
         if len(inner) == 1 and isinstance(inner[0], Box) and not inner[0].title:
             inner[0].title = title
-            inner[0].cost = self.total(run)
+            inner[0].cost = total
             return inner[0]
-        total = self.total(run)
-        tip = "\n".join([".".join(path), f"{len(run)} operators", total]).strip()
+        tip = "\n".join([".".join(region.path), f"{len(members)} operators", total]).strip()
         return Frame(title, inner, total, tip)
 
     def extend(self, children: list[Box | Frame], i: int) -> None:
