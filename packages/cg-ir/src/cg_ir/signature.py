@@ -86,6 +86,9 @@ class SignatureTable:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def __getitem__(self, code: int) -> Signature:
+        return self.rows[code]
+
     def __reduce__(self) -> tuple[Any, ...]:
         raise TypeError("a SignatureTable is not pickled; pickle graphs")
 
