@@ -46,7 +46,7 @@ def test_what_is_to_be_expected_falls_far_from_all_that_is_known():
     transformers = sampled("autoformer", 100)
     known = Predictor().expected_correlation(transformers)
     assert known > 0.7
-    assert Predictor(exclude=("autoformer", "timm")).expected_correlation(transformers) < known - 0.1
+    assert Predictor(exclude=("autoformer", "timm")).expected_correlation(transformers) < known - 0.05
     mixed = [network for name in ("nb301", "nb101") for network in sampled(name, 30)]
     far = Predictor(exclude=("timm", "nb101", "nb301"))
     with pytest.warns(UnfamiliarWarning, match=r"rank correlation of about 0\.[0-5]"):
