@@ -5,16 +5,9 @@ from __future__ import annotations
 import networkx
 import numpy as np
 import pytest
-from scipy.spatial.distance import cdist
 
 import cg_ir
-from cg_embed.spectrum import (
-    SpectrumCache,
-    laplacian_spectrum,
-    normalized_laplacian,
-    spectral_distances,
-    spectrum_vectors,
-)
+from cg_embed.spectrum import SpectrumCache, laplacian_spectrum, normalized_laplacian, spectrum_vectors
 
 
 def undirected(graph: cg_ir.Graph) -> networkx.Graph:
@@ -71,8 +64,3 @@ def test_cache(networks, tmp_path, monkeypatch):
     np.testing.assert_array_equal(again(networks), first)
     assert len(SpectrumCache(k=5, path=tmp_path / "spectra.npz")) == 0
     assert [p.name for p in tmp_path.iterdir()] == ["spectra.npz"]
-
-
-def test_distances():
-    x = np.random.default_rng(0).random((7, 5))
-    np.testing.assert_allclose(spectral_distances(x), cdist(x, x), atol=1e-12)

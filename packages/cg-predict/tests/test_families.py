@@ -17,11 +17,11 @@ from cg_predict.tables import FAMILIES, read_family
 #: Least correlation without labels, without labels or a pool, and with 50 labels: what was measured on these 400 networks, less 0.04.
 LEAST = {
     "nb101": (0.60, 0.50, 0.86),
-    "nb201": (0.80, 0.79, 0.91),
-    "nb301": (0.61, 0.41, 0.78),
+    "nb201": (0.85, 0.79, 0.91),
+    "nb301": (0.72, 0.41, 0.78),
     "mobilenetv3": (0.94, 0.94, 0.94),
     "mnasnet": (0.86, 0.80, 0.91),
-    "natssize": (0.77, 0.73, 0.91),
+    "natssize": (0.80, 0.73, 0.91),
 }
 
 
@@ -46,7 +46,7 @@ def test_what_is_to_be_expected_falls_far_from_all_that_is_known():
     transformers = sampled("autoformer", 100)
     known = Predictor().expected_correlation(transformers)
     assert known > 0.7
-    assert Predictor(exclude=("autoformer", "timm")).expected_correlation(transformers) < known - 0.1
+    assert Predictor(exclude=("autoformer", "timm")).expected_correlation(transformers) < known - 0.05
     mixed = [network for name in ("nb301", "nb101") for network in sampled(name, 30)]
     far = Predictor(exclude=("timm", "nb101", "nb301"))
     with pytest.warns(UnfamiliarWarning, match=r"rank correlation of about 0\.[0-5]"):

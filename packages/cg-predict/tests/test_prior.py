@@ -308,11 +308,13 @@ def test_a_checkpoint_holds_what_is_read_from_it() -> None:
     assert load_prior(directory=shipped_directory()).sources == prior.sources
 
 
-@pytest.mark.parametrize("damage", ["a table is missing", "no list of tables"])
+@pytest.mark.parametrize("damage", ["a table is missing", "no list of tables", "signs of another release"])
 def test_damaged_checkpoints_are_refused(damage: str, tmp_path: Any) -> None:
     config, arrays = read_checkpoint(shipped_directory(), "prior")
     if damage == "a table is missing":
         arrays = {k: v for k, v in arrays.items() if not k.startswith("nb201/")}
+    elif damage == "signs of another release":
+        config = {**config, "trust": [row[:-1] for row in config["trust"]]}
     else:
         config = {**config, "tables": None}
     write_checkpoint(tmp_path, "prior", config, dict(arrays), "")

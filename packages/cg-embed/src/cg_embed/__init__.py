@@ -34,18 +34,8 @@ _WHERE = {
 
 __all__ = [  # noqa: RUF022 - grouped by concept
     "__version__",
-    # numbers with a meaning
-    "Descriptors",
-    "GROUPS",
-    "Neighbourhoods",
-    "laplacian_spectrum",
-    "SpectrumCache",
-    # learned vectors
-    "shipped_encoder",
-    "PathEncoder",
-    "PathConfig",
-    "ContrastiveEncoder",
-    "ContrastiveConfig",
-]
+    "Descriptors", "GROUPS", "Neighbourhoods", "laplacian_spectrum", "SpectrumCache",  # numbers with a meaning
+    "shipped_encoder", "PathEncoder", "PathConfig", "ContrastiveEncoder", "ContrastiveConfig",  # learned vectors
+]  # fmt: skip
 
 __getattr__, __dir__ = lazy_names(__name__, _WHERE)

@@ -12,8 +12,6 @@ from torch import Tensor
 
 from cg_ir.errors import CgError
 
-__all__ = ["PRECISIONS", "device_named", "moved", "precision_on"]
-
 #: Of the arithmetic; weights and optimiser stay in single precision.
 PRECISIONS = ("auto", "float32", "bfloat16")
 
@@ -39,9 +37,7 @@ def device_named(name: str) -> torch.device:
 
 def moved(batch: T, device: torch.device) -> T:
     """The batch with all its tensors on the device; dataclasses, tuples and mappings are searched."""
-    if device.type == "cpu":
-        return batch
-    return _moved(batch, device)
+    return batch if device.type == "cpu" else _moved(batch, device)
 
 
 def _moved(x: Any, device: torch.device) -> Any:

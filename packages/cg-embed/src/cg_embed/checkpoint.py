@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 from cg_ir.errors import CgError
 from cg_ir.files import atomic_path
 
-__all__ = ["CheckpointError", "checkpoint_kind", "read_checkpoint", "shipped_directory", "write_checkpoint"]
-
 FORMAT = 1
 
 

@@ -12,6 +12,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+import cg_embed
 import cg_ir
 from cg_ir.commands import source_options
 from cg_ir.errors import CgError, MissingExtra, SourceError
@@ -19,7 +20,7 @@ from cg_ir.files import atomic_path
 from cg_ir.sources import Reading
 from cg_ir.terminal import json_option, say_written
 
-__all__ = ["embed", "pretrain"]
+from .checkpoint import checkpoint_kind, shipped_directory
 
 _SUFFIXES = (".parquet", ".csv", ".npz")
 
@@ -100,28 +101,17 @@ def _read(file: Path, reading: Reading) -> tuple[list[str], list[Any]]:
 
 
 def _encoder(name: str) -> Any:
-    if name == "descriptors":
-        from .descriptors import Descriptors
-
-        return Descriptors()
-    if name == "neighbourhoods":
-        from .neighbourhoods import Neighbourhoods
-
-        return Neighbourhoods()
+    if name in ("descriptors", "neighbourhoods"):
+        return getattr(cg_embed, name.capitalize())()
     if name != "path" and not Path(name).is_dir():
         raise SourceError(
             f"'{name}' is no encoder: expected descriptors, neighbourhoods, path or a checkpoint's directory"
         )
-    from .checkpoint import checkpoint_kind, shipped_directory
-    from .contrastive_encoder import ContrastiveEncoder
-    from .path_encoder import PathEncoder
-
     directory = shipped_directory(name) if name == "path" else Path(name)
-    kinds: dict[str, Callable[[Path], Any]] = {"path": PathEncoder.load, "contrastive": ContrastiveEncoder.load}
     kind = checkpoint_kind(directory)
-    if kind not in kinds:
+    if kind not in ("path", "contrastive"):
         raise SourceError(f"{directory} holds no encoder but a {kind} checkpoint")
-    return kinds[kind](directory)
+    return (cg_embed.PathEncoder if kind == "path" else cg_embed.ContrastiveEncoder).load(directory)
 
 
 def _writer(output: Path) -> Callable[[list[str], list[str], NDArray[np.float32]], None]:
@@ -153,13 +143,9 @@ def _writer(output: Path) -> Callable[[list[str], list[str], NDArray[np.float32]
 @click.command()
 @click.argument("config", type=click.Path(dir_okay=False, path_type=Path), metavar="CONFIG.yaml")
 @click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="DIR",
+    "-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
     help="Where the checkpoint goes.",
-)
+)  # fmt: skip
 @click.option("--resume", is_flag=True, help="Go on with the run in DIR, or start one.")
 @json_option
 def pretrain(config: Path, output: Path, resume: bool, as_json: bool) -> None:

@@ -25,8 +25,6 @@ from .spectrum import SpectrumCache
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["POSITIVES", "contrastive_loss", "functional_features", "soft_targets", "spectral_features"]
-
 Features = Callable[[Sequence[Any]], NDArray[np.float64]]
 
 

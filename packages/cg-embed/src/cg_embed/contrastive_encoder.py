@@ -17,8 +17,6 @@ from .pretrained import Pretrained
 if TYPE_CHECKING:
     from .kgnn import GraphEncoder
 
-__all__ = ["ContrastiveConfig", "ContrastiveEncoder"]
-
 
 @dataclass(frozen=True)
 class ContrastiveConfig:
@@ -71,8 +69,8 @@ class ContrastiveEncoder(Pretrained):
         if weights is not None:
             expected = self.module.state_dict()
             for name, value in expected.items():
-                if name not in weights or tuple(weights[name].shape) != tuple(value.shape):
-                    found = "nothing" if name not in weights else str(tuple(weights[name].shape))
+                found = tuple(weights[name].shape) if name in weights else "nothing"
+                if found != tuple(value.shape):
                     raise ValueError(f"weight {name} should have shape {tuple(value.shape)}, found {found}")
             self.module.load_state_dict({name: torch.from_numpy(np.array(weights[name])) for name in expected})
         self.module.eval()
@@ -87,12 +85,12 @@ class ContrastiveEncoder(Pretrained):
 
     def encode(self, graphs: Sequence[Any], projected: bool = False, batch_size: int = 128) -> NDArray[np.float32]:
         """Vectors of the graphs: float32 (len(graphs), 2 * width), or with ``projected`` what the loss compares, on the unit sphere."""
-        width = self.config.projection if projected else len(self)
-        out = np.zeros((len(graphs), width), dtype=np.float32)
-        for begin in range(0, len(graphs), batch_size):
-            part = graphs[begin : begin + batch_size]
-            out[begin : begin + batch_size] = self.encode_prepared(self.prepare(part), projected, batch_size)
-        return out
+        return np.concatenate(
+            [
+                self.encode_prepared(self.prepare(graphs[begin : begin + batch_size]), projected, batch_size)
+                for begin in range(0, max(1, len(graphs)), batch_size)
+            ]
+        )
 
     def prepare(self, graphs: Sequence[Any]) -> list[Any]:
         """What `encode_prepared` needs of the graphs: the same for all weights, and slower to find than the vectors are."""
@@ -114,10 +112,7 @@ class ContrastiveEncoder(Pretrained):
             for begin in range(0, len(prepared), batch_size):
                 part = prepared[begin : begin + batch_size]
                 batch = graph_batch(part, self.config.rich, self.config.layers, self.config.both_ways)
-                if projected:
-                    z = torch.nn.functional.normalize(self.module(batch), dim=1)
-                else:
-                    z = self.module.readout(batch)
+                z = torch.nn.functional.normalize(self.module(batch)) if projected else self.module.readout(batch)
                 out[begin : begin + batch_size] = z.numpy()
         return out
 
@@ -129,10 +124,8 @@ class ContrastiveEncoder(Pretrained):
         from .pretrain import TrainingConfig, train
 
         encoder = config or ContrastiveConfig()
-        training = TrainingConfig(
-            **{"encoder": "contrastive", "options": asdict(encoder), "positives": "spectral", **options}
-        )
-        result = train(training, {name: list(graphs) for name, graphs in families.items()})
+        settings = {"encoder": "contrastive", "options": asdict(encoder), "positives": "spectral", **options}
+        result = train(TrainingConfig(**settings), {name: list(graphs) for name, graphs in families.items()})
         assert isinstance(result, cls)
         return result
 

@@ -26,8 +26,6 @@ from cg_ir.trust import command_line
 
 from .random_networks import random_network
 
-__all__ = ["MUTATIONS", "RANDOM", "TORCHVISION", "Corpus", "known_sources"]
-
 #: Sources that are no search space.
 MUTATIONS, RANDOM, TORCHVISION = "mutations", "random", "torchvision"
 #: Share of draws that go to mutations and to random networks while they last; all other sources share the rest alike.

@@ -14,8 +14,6 @@ from cg_ir import Graph
 from cg_ir.errors import SourceError
 from cg_ir.terminal import json_option, say_written
 
-__all__ = ["corpus"]
-
 #: Seconds between two lines of progress where standard error is no terminal.
 _PAUSE = 30.0
 
@@ -30,11 +28,9 @@ _PAUSE = 30.0
     help="Only these: a search space with its options, 'graphs?file=FILE', 'torchvision', 'random' or 'mutations'; may be repeated.",
 )  # fmt: skip
 @click.option(
-    "--leave-out",
-    multiple=True,
-    metavar="NAME",
+    "--leave-out", multiple=True, metavar="NAME",
     help="A source not to use, such as a family to be judged on; may be repeated.",
-)
+)  # fmt: skip
 @click.option(
     "-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
     help="Graphs as JSON Lines, .jsonl or .jsonl.gz.",

@@ -29,9 +29,7 @@ from cg_ir import batch as make_batch
 from .passes import WEIGHTINGS, Passes, run_passes
 from .plan import Plan, at_once, compile_plan
 from .scratch import Scratch
-from .signature_features import CLASSES, PAIR_CLASSES, PATH_COUNTS, SignatureFeatures, signature_features
-
-__all__ = ["GROUPS", "Descriptors"]
+from .signature_features import CLASSES, PAIR_CLASSES, PATH_COUNTS, signature_features
 
 Floats = NDArray[np.float64]
 GROUPS = ("plain", "paths", "signal", "stages", "pairs")
@@ -81,29 +79,10 @@ class Descriptors:
         out = np.zeros((len(graphs), len(self.names)), dtype=np.float32)
         scratch = Scratch()
         for part in at_once(graphs):
-            out[part] = self._encode(graphs[part], scratch)
+            totals = _Totals(graphs[part], scratch)
+            values = np.concatenate([_COMPUTED[group](totals) for group in self._selected], axis=1)
+            out[part] = np.clip(np.nan_to_num(values, nan=0.0, posinf=1e6, neginf=-1e6), -1e6, 1e6)
         return out
-
-    def _encode(self, graphs: Sequence[Any], scratch: Scratch) -> Floats:
-        batch = make_batch(graphs)
-        features = signature_features(batch.signatures)
-        totals = _Totals(batch, graphs, features)
-        parts = []
-        plan = compile_plan(batch, features.is_input > 0)
-        passes = run_passes(plan, features, scratch)
-        for group in self._selected:
-            if group == "plain":
-                parts.append(_plain(totals, plan, passes))
-            elif group == "paths":
-                parts.append(_paths(totals, passes))
-            elif group == "signal":
-                parts.append(_signal(totals, passes, features))
-            elif group == "stages":
-                parts.append(_stages(totals, plan, passes, features))
-            else:
-                parts.append(_pairs(batch, features))
-        values = np.concatenate(parts, axis=1)
-        return np.clip(np.nan_to_num(values, nan=0.0, posinf=1e6, neginf=-1e6), -1e6, 1e6)
 
 
 def _one_hot(index: NDArray[Any], n: int) -> Floats:
@@ -116,10 +95,14 @@ def _ratio(a: Floats, b: Floats) -> Floats:
 
 
 class _Totals:
-    """Sums over the nodes of each graph."""
+    """Sums over the nodes of each graph, and what runs along their paths."""
 
-    def __init__(self, batch: Any, graphs: Sequence[Any], f: SignatureFeatures) -> None:
+    def __init__(self, graphs: Sequence[Any], scratch: Scratch) -> None:
         self.n = len(graphs)
+        self.batch = batch = make_batch(graphs)
+        self.f = f = signature_features(batch.signatures)
+        self.plan: Plan = compile_plan(batch, f.is_input > 0)
+        self.p: Passes = run_passes(self.plan, f, scratch)
         codes, offsets = np.asarray(batch.codes), np.asarray(batch.node_offsets)
         used, local = np.unique(codes, return_inverse=True)
         self.nodes = np.diff(offsets).astype(np.float64)
@@ -146,17 +129,12 @@ class _Totals:
             "params": f.params[used],
             "macs": f.macs[used],
         }
-        names = list(columns)
-        table = np.concatenate(
-            [np.stack([columns[k] for k in names], axis=1), _one_hot(f.kind[used], len(CLASSES))], axis=1
-        )
-        sums = self.incidence @ table
-        self.sum = {k: sums[:, i] for i, k in enumerate(names)}
-        self.classes = sums[:, len(names) :]
+        sums = self.incidence @ np.column_stack([*columns.values(), _one_hot(f.kind[used], len(CLASSES))])
+        self.sum = {name: sums[:, i] for i, name in enumerate(columns)}
+        self.classes = sums[:, len(columns) :]
         for i, graph in enumerate(graphs):
             if graph.weight_keys:  # shared weights count once
                 self.sum["params"][i] = graph.params
-        # extremes over weighted operators
         self.max_width = self._extreme(np.where(w > 0, width, -np.inf))
         self.min_width = -self._extreme(np.where(w > 0, -width, -np.inf))
         self.max_extent = self._extreme(np.where(f.is_input[used] > 0, np.log(f.extent[used]), -np.inf))
@@ -180,18 +158,14 @@ _PLAIN = (
 )  # fmt: skip
 
 
-def _plain(t: _Totals, plan: Plan, p: Passes) -> Floats:
-    s, w = t.sum, t.sum["weighted"]
+def _plain(t: _Totals) -> Floats:
+    s, w, plan = t.sum, t.sum["weighted"], t.plan
     longest = np.zeros((t.n, 3))
-    np.maximum.at(longest, plan.graph[plan.sinks], p.longest[plan.sinks] + [0, 0, 1e9])
+    np.maximum.at(longest, plan.graph[plan.sinks], t.p.longest[plan.sinks] + [0, 0, 1e9])
     join, branch = plan.indegree > 1, plan.outdegree > 1
-
-    def count(mask: NDArray[Any], weights: NDArray[Any] | None = None) -> Floats:
-        return np.bincount(plan.graph[mask], weights=None if weights is None else weights[mask], minlength=t.n).astype(
-            np.float64
-        )
-
-    joins, branches = count(join), count(branch)
+    joins, joined, branches, branched = (
+        _by_graph(plan.graph, count, t.n) for count in (join, join * plan.indegree, branch, branch * plan.outdegree)
+    )
     mean_width, mean_log = _ratio(s["width"], w), _ratio(s["log_macs"], w)
     columns = [
         np.log(t.nodes), np.log1p(t.edges), t.edges / t.nodes, np.log1p(longest[:, 1]), np.log1p(longest[:, 0]),
@@ -201,7 +175,7 @@ def _plain(t: _Totals, plan: Plan, p: Passes) -> Floats:
         t.min_width, t.max_width, _ratio(s["kernel"], s["conv"]), np.log1p(s["strided"]), _ratio(s["dilation"], s["conv"]),
         _ratio(s["groups"], s["conv"]), _ratio(s["fan_in"], w), mean_log,
         np.sqrt(np.maximum(_ratio(s["log_macs2"], w) - mean_log**2, 0)), t.max_extent, _ratio(joins, w),
-        _ratio(count(join, plan.indegree), joins), _ratio(branches, w), _ratio(count(branch, plan.outdegree), branches),
+        _ratio(joined, joins), _ratio(branches, w), _ratio(branched, branches),
         np.log1p(np.bincount(plan.graph, minlength=t.n)),
     ]  # fmt: skip
     counted = t.classes[:, [_CLASS[c] for c in _COUNTED]]
@@ -213,9 +187,15 @@ def _plain(t: _Totals, plan: Plan, p: Passes) -> Floats:
 
 _COUNT_COLUMNS = len(PATH_COUNTS) - 2  # the last two are costs, taken relative to the whole graph
 _PATH_SHARES = ("conv1", "convk", "depthwise", "activation", "pool")
+_PATH_COLUMNS = (
+    *(f"{statistic}_{c}" for statistic in ("mean", "spread") for c in PATH_COUNTS), *(f"share_{c}" for c in _PATH_SHARES),
+    "entropy", "log_weight_per_weighted",
+)  # fmt: skip
+_LOG_WEIGHTS = ("uniform", "variance", "flow")
 
 
-def _paths(t: _Totals, p: Passes) -> Floats:
+def _paths(t: _Totals) -> Floats:
+    p = t.p
     total = np.ones((t.n, len(PATH_COUNTS)))
     total[:, -2], total[:, -1] = np.maximum(t.sum["macs"], 1), np.maximum(t.sum["params"], 1)
     mean = p.graph_mean / total[:, None, :]
@@ -227,28 +207,30 @@ def _paths(t: _Totals, p: Passes) -> Floats:
         columns += [np.log1p(spread[:, k, :_COUNT_COLUMNS]), spread[:, k, _COUNT_COLUMNS:]]
         columns += [_ratio(mean[:, k, [PATH_COUNTS.index(c)]], weighted[:, None]) for c in _PATH_SHARES]
         columns += [p.entropy[:, [k]], (p.final[:, k] / np.maximum(weighted, 1))[:, None]]
-    columns.append(p.final[:, [WEIGHTINGS.index(w) for w in ("uniform", "variance", "flow")]])
+    columns.append(p.final[:, [WEIGHTINGS.index(w) for w in _LOG_WEIGHTS]])
     return np.concatenate(columns, axis=1)
 
 
 # --- signal -----------------------------------------------------------------------------------------------------------
 
 _SIGNALS = ("log_variance", "log_gradient", "log_weight_gradient", "log_gradient_per_weight")
+_KERNEL = (
+    "log_kernel_trace", "log_kernel_per_weight", "log_kernel_per_operator", "log_variance_gradient_params", "kernel_entropy",
+)  # fmt: skip
 
 
-def _signal(t: _Totals, p: Passes, f: SignatureFeatures) -> Floats:
+def _signal(t: _Totals) -> Floats:
     """Over the weighted operators: log variance of the input, log energy of the gradient at the output, log energy of the
     gradient of the weights (energy x input variance x fan-in: every output element's gradient multiplies fan-in
     inputs), and that per weight.
     """
-    order = np.argsort(p.inner.graph, kind="stable")
-    graph, code = p.inner.graph[order], p.inner.code[order]
-    variance, energy = p.inner.variance[order], p.inner.energy[order]
+    f, inner = t.f, t.p.inner
+    order = np.argsort(inner.graph, kind="stable")
+    graph, code = inner.graph[order], inner.code[order]
+    variance, energy = inner.variance[order], inner.energy[order]
     size = np.log(np.maximum(f.params[code], 1))
     weight = variance + energy + f.fan_in[code]
-    columns = []
-    for values in (variance, energy, weight, weight - size):
-        columns += _statistics(graph, values, t.n)
+    columns = [c for values in (variance, energy, weight, weight - size) for c in _statistics(graph, values, t.n)]
     kernel = _graph_log_sum_exp(graph, weight, t.n)
     columns += [kernel, kernel - np.log1p(t.sum["params"]), kernel - np.log1p(t.sum["weighted"])]
     columns.append(_graph_log_sum_exp(graph, variance + energy + size, t.n))
@@ -258,7 +240,7 @@ def _signal(t: _Totals, p: Passes, f: SignatureFeatures) -> Floats:
     return np.stack(columns, axis=1)
 
 
-def _by_graph(graph: NDArray[np.int64], values: Floats, n: int) -> Floats:
+def _by_graph(graph: NDArray[np.int64], values: NDArray[Any], n: int) -> Floats:
     """Sum of the values of each graph."""
     return np.bincount(graph, weights=values, minlength=n).astype(np.float64, copy=False)
 
@@ -286,19 +268,15 @@ def _graph_log_sum_exp(graph: NDArray[np.int64], values: Floats, n: int) -> Floa
 
 # --- stages -----------------------------------------------------------------------------------------------------------
 
+_STAGE_WEIGHTINGS = ("uniform", "variance")
 _STAGE_COLUMNS = (
-    *(f"log_{c}" for c in _STAGE_CLASSES),
-    "params_share",
-    "macs_share",
-    "mean_width",
-    *(f"uniform_{c}" for c in _STAGE_PATHS),
-    *(f"variance_{c}" for c in _STAGE_PATHS),
-    "kernel_share",
-)
+    *(f"log_{c}" for c in _STAGE_CLASSES), "params_share", "macs_share", "mean_width",
+    *(f"{weighting}_{c}" for weighting in _STAGE_WEIGHTINGS for c in _STAGE_PATHS), "kernel_share",
+)  # fmt: skip
 
 
-def _stages(t: _Totals, plan: Plan, p: Passes, f: SignatureFeatures) -> Floats:
-    used = t.used
+def _stages(t: _Totals) -> Floats:
+    f, used, inner = t.f, t.used, t.p.inner
     extent = np.clip(np.rint(np.log2(f.extent)), 0, _EXTENTS - 1).astype(np.int64)
     kind = f.kind[used].astype(np.int64)
     dense = (kind == _CLASS["linear"]) | (kind == _CLASS["mixer"])
@@ -318,8 +296,7 @@ def _stages(t: _Totals, plan: Plan, p: Passes, f: SignatureFeatures) -> Floats:
     table = np.stack(base, axis=1).astype(np.float64)[:, None, :] * where[:, :, None]
     sums = (t.incidence @ table.reshape(len(used), -1)).reshape(t.n, n_extents, len(base))
 
-    on_paths = _on_paths(plan, p, f, t.n, at, spatial, n_extents)
-    inner = p.inner
+    on_paths = _on_paths(t, at, spatial, n_extents)
     weight = inner.variance + inner.energy + f.fan_in[inner.code]
     kernel = _graph_log_sum_exp(inner.graph, weight, t.n)
     cell = inner.graph * n_extents + at[inner.code]
@@ -350,37 +327,30 @@ def _stages(t: _Totals, plan: Plan, p: Passes, f: SignatureFeatures) -> Floats:
     return np.concatenate([stages[:, None], columns.reshape(t.n, -1)], axis=1)
 
 
-def _on_paths(
-    plan: Plan, p: Passes, f: SignatureFeatures, n: int, at: NDArray[np.int64], spatial: Floats, n_extents: int
-) -> list[Floats]:
+def _on_paths(t: _Totals, at: NDArray[np.int64], spatial: Floats, n_extents: int) -> list[Floats]:
     """What paths meet at each extent, by the occupancy of segment types: for two weightings (n, extents, counts).
 
-    Args:
-        plan, p, f: of the graphs, n of them.
-        n: graphs.
-        at: place of each signature's extent.
-        spatial: 1 for signatures with positions.
-        n_extents: places.
+    ``at`` is the place of each signature's extent, ``spatial`` 1 for those with positions.
     """
-    chosen = [PATH_COUNTS.index(c) for c in _STAGE_PATHS]
+    plan, chosen = t.plan, [PATH_COUNTS.index(c) for c in _STAGE_PATHS]
     types = np.zeros((len(plan.sequence), n_extents, len(chosen)))
     for _, rows, codes in plan.along():
-        types[rows, at[codes]] += f.path_counts[codes][:, chosen] * spatial[codes, None]
-    flat = types.reshape(len(types), -1)
+        types[rows, at[codes]] += t.f.path_counts[codes][:, chosen] * spatial[codes, None]
     found = []
     by_graph = np.argsort(plan.graph, kind="stable")
-    kinds, first = plan.type[by_graph], np.searchsorted(plan.graph[by_graph], np.arange(n + 1))
-    for weighting in ("uniform", "variance"):
-        weight = p.occupancy[by_graph, WEIGHTINGS.index(weighting)]
-        incidence = csr_array((weight, kinds, first), shape=(n, len(types)))
-        found.append((incidence @ flat).reshape(n, n_extents, len(chosen)))
+    kinds, first = plan.type[by_graph], np.searchsorted(plan.graph[by_graph], np.arange(t.n + 1))
+    for weighting in _STAGE_WEIGHTINGS:
+        weight = t.p.occupancy[by_graph, WEIGHTINGS.index(weighting)]
+        incidence = csr_array((weight, kinds, first), shape=(t.n, len(types)))
+        found.append((incidence @ types.reshape(len(types), -1)).reshape(t.n, n_extents, len(chosen)))
     return found
 
 
 # --- pairs ------------------------------------------------------------------------------------------------------------
 
 
-def _pairs(batch: Any, f: SignatureFeatures) -> Floats:
+def _pairs(t: _Totals) -> Floats:
+    batch, f = t.batch, t.f
     codes = np.asarray(batch.codes)
     n_nodes, n, c = len(codes), len(batch.node_offsets) - 1, len(PAIR_CLASSES)
     indptr = np.asarray(batch.indptr, dtype=np.int64)
@@ -392,10 +362,7 @@ def _pairs(batch: Any, f: SignatureFeatures) -> Floats:
         stand_in = np.arange(n_nodes)
         at = np.flatnonzero(looked_through & (np.diff(indptr) > 0))
         stand_in[at] = source[indptr[at]]
-        while True:
-            further = stand_in[stand_in]
-            if np.array_equal(further, stand_in):
-                break
+        while not np.array_equal(further := stand_in[stand_in], stand_in):
             stand_in = further
         keep = ~looked_through[target]
         source, target = stand_in[source[keep]], target[keep]
@@ -409,32 +376,14 @@ def _pairs(batch: Any, f: SignatureFeatures) -> Floats:
     return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
 
+_COMPUTED = {"plain": _plain, "paths": _paths, "signal": _signal, "stages": _stages, "pairs": _pairs}
 _NAMES: dict[str, tuple[str, ...]] = {
     "plain": (*_PLAIN, *(f"log_{c}" for c in _COUNTED), *(f"share_{c}" for c in _COUNTED)),
     "paths": (
-        *(
-            f"{weighting}/{name}"
-            for weighting in WEIGHTINGS
-            for name in (
-                *(f"mean_{c}" for c in PATH_COUNTS),
-                *(f"spread_{c}" for c in PATH_COUNTS),
-                *(f"share_{c}" for c in _PATH_SHARES),
-                "entropy",
-                "log_weight_per_weighted",
-            )
-        ),
-        "uniform/log_weight",
-        "variance/log_weight",
-        "flow/log_weight",
+        *(f"{weighting}/{name}" for weighting in WEIGHTINGS for name in _PATH_COLUMNS),
+        *(f"{weighting}/log_weight" for weighting in _LOG_WEIGHTS),
     ),
-    "signal": (
-        *(f"{name}/{statistic}" for name in _SIGNALS for statistic in ("mean", "std", "min", "max")),
-        "log_kernel_trace",
-        "log_kernel_per_weight",
-        "log_kernel_per_operator",
-        "log_variance_gradient_params",
-        "kernel_entropy",
-    ),
+    "signal": (*(f"{name}/{statistic}" for name in _SIGNALS for statistic in ("mean", "std", "min", "max")), *_KERNEL),
     "stages": ("log_stages", *(f"stage{stage}/{name}" for stage in range(_STAGES) for name in _STAGE_COLUMNS)),
     "pairs": tuple(f"{a}>{b}" for a in PAIR_CLASSES for b in PAIR_CLASSES),
 }

@@ -19,8 +19,6 @@ from cg_ir.files import write_text
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["EmbeddingMap", "embedding_map"]
-
 Floats = NDArray[np.float64]
 
 

@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cg_ir.errors import CgError, MissingExtra
 from cg_ir.graph import Graph
 
 if TYPE_CHECKING:
     import pandas
-    from numpy.typing import NDArray
-
-__all__ = ["Encoder", "to_dataframe"]
 
 
 class Encoder(Protocol):
@@ -23,11 +21,9 @@ class Encoder(Protocol):
     @property
     def names(self) -> Sequence[str]:
         """Names of the numbers, (d,)."""
-        ...
 
     def encode(self, graphs: Sequence[Graph]) -> NDArray[np.float32]:
         """Vectors, (n, d)."""
-        ...
 
 
 def to_dataframe(graphs: Sequence[Graph], encoder: Encoder, names: Sequence[str] | None = None) -> pandas.DataFrame:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-__all__ = ["exponentials"]
-
 
 def exponentials(terms: list[Any], xp: Any) -> tuple[Any, Any]:
     """The greatest term of every row and the sum of ``exp(term - greatest)``; the terms become those exponentials, in place.

@@ -30,17 +30,6 @@ from .path_encoder import N_FEATURES, NUMBERS, node_features
 from .signature_features import CLASSES, signature_features
 from .spectrum import spectrum_vectors
 
-__all__ = [
-    "GraphBatch",
-    "GraphEncoder",
-    "class_means",
-    "convolve",
-    "flip_signs",
-    "graph_batch",
-    "n_node_features",
-    "prepare_graph",
-]
-
 # columns of `path_encoder.node_features` that the paper's node features lack
 _BEYOND_PAPER = ("stride", "dilation", "groups", "gain", "moment", "macs", "params")
 

@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cg_ir.batching import ranges
 from cg_ir.hashing import splitmix64
-
-__all__ = ["Round", "merge"]
 
 Ints = NDArray[np.int64]
 Words = NDArray[np.uint64]
@@ -76,10 +75,8 @@ def merge(kind: Ints, indptr: NDArray[Any], indices: NDArray[Any], rounds: int, 
 
 def _edges(example: Ints, first: Ints, neighbour: Ints, node: Ints) -> Ints:
     """Edges of the examples: from the classes of their neighbours to the examples' numbers."""
-    count = first[example + 1] - first[example]
-    total = int(count.sum())
-    at = np.repeat(first[example] - np.cumsum(count) + count, count) + np.arange(total)
-    return np.stack([node[neighbour[at]], np.repeat(np.arange(len(example)), count)])
+    begin, end = first[example], first[example + 1]
+    return np.stack([node[neighbour[ranges(begin, end)]], np.repeat(np.arange(len(example)), end - begin)])
 
 
 def _sums(values: Words, first: Ints) -> Words:

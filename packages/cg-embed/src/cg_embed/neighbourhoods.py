@@ -11,8 +11,6 @@ from cg_ir import batch
 from cg_ir.batch_hashing import neighbourhood_colours
 from cg_ir.graph import Graph
 
-__all__ = ["Neighbourhoods"]
-
 _AT_ONCE = 2048
 
 
@@ -53,9 +51,8 @@ class Neighbourhoods:
             begin = np.flatnonzero(first)
             counts = np.diff(begin, append=len(colour))
             sign = np.where(colour[begin] >> np.uint64(63), -1.0, 1.0)
-            place = graph[begin].astype(np.int64) * self.dimensions + (
-                colour[begin] % np.uint64(self.dimensions)
-            ).astype(np.int64)
+            coordinate = (colour[begin] % np.uint64(self.dimensions)).astype(np.int64)
+            place = graph[begin].astype(np.int64) * self.dimensions + coordinate
             sums = np.bincount(place, weights=sign * np.log1p(counts), minlength=len(union) * self.dimensions)
             result[start : start + len(union)] = sums.reshape(len(union), self.dimensions)
         return result

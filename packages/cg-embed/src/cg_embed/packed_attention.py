@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from torch import Tensor, cat, nn
 from torch.nn import functional as F
 
-__all__ = ["transformer_layer"]
-
 
 def transformer_layer(
     layer: nn.TransformerEncoderLayer, x: Tensor, sizes: Sequence[tuple[int, int]], joint: Tensor | None = None

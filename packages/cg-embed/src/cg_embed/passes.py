@@ -30,8 +30,6 @@ from .plan import Plan
 from .scratch import Scratch
 from .signature_features import JOIN_RULES, PATH_COUNTS, SignatureFeatures
 
-__all__ = ["WEIGHTINGS", "Inner", "Passes", "run_passes"]
-
 Floats = NDArray[np.float64]
 WEIGHTINGS = ("uniform", "walk", "variance", "flow")
 _UNIFORM, _WALK, _VARIANCE, _FLOW = range(4)

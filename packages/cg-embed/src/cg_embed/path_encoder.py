@@ -35,8 +35,6 @@ from .pretrained import Pretrained
 from .scratch import Scratch
 from .signature_features import CLASSES, SignatureFeatures, signature_features
 
-__all__ = ["DIRECTIONS", "PathConfig", "PathEncoder", "node_features", "random_weights"]
-
 Array = NDArray[Any]
 DIRECTIONS = ("along", "against")
 _PARTS = ("a", "b", "g", "phi")

@@ -24,8 +24,6 @@ from .path_encoder import DIRECTIONS, N_FEATURES, PathConfig, PathEncoder, node_
 from .plan import Flow, Plan, Step, compile_plan
 from .signature_features import SignatureFeatures, signature_features
 
-__all__ = ["PathBatch", "PathLayer", "PathModule", "PathPass", "path_batch"]
-
 
 @dataclass(frozen=True)
 class Route:

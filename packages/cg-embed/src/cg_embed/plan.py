@@ -28,8 +28,6 @@ from numpy.typing import NDArray
 
 from cg_ir.hashing import splitmix64
 
-__all__ = ["Plan", "Step", "at_once", "compile_plan"]
-
 _NODES_AT_ONCE = 100_000
 
 Ints = NDArray[np.int64]

@@ -32,8 +32,6 @@ from .kgnn import flip_signs, graph_batch, prepare_graph
 from .path_encoder import PathConfig, PathEncoder
 from .path_layer import PathModule, path_batch
 
-__all__ = ["TrainingConfig", "read_config", "run", "sample_families", "train"]
-
 Families = Mapping[str, Sequence[Any]]
 ENCODERS = ("path", "contrastive")
 

@@ -15,8 +15,6 @@ from cg_ir.errors import MissingExtra
 
 from .checkpoint import CheckpointError
 
-__all__ = ["Pretrained", "checkpoint_directory"]
-
 _FILES = ["config.json", "model.safetensors", "README.md"]
 #: ``owner/name`` as the hub admits it.
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")

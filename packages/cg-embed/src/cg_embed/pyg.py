@@ -10,13 +10,10 @@ from cg_ir.errors import MissingExtra
 from cg_ir.operators import OPERATOR_NAMES
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from torch_geometric.data import Data
 
     from cg_ir.graph import Graph
     from cg_ir.signature import Signature
-
-__all__ = ["FEATURES", "to_data"]
 
 #: Names of the columns of ``Data.x``: sizes and attributes, logarithms to base 2 of 1 + value.
 FEATURES = (
@@ -38,17 +35,10 @@ def _features(signature: Signature) -> tuple[float, ...]:
     return tuple(float(np.log2(1.0 + float(value))) for value in values)
 
 
-def _table(graph: Graph) -> NDArray[np.float32]:
-    return np.asarray(graph.signatures.column(_features), dtype=np.float32)
-
-
 def to_data(graph: Graph) -> Data:
     """A network as PyTorch Geometric sees graphs.
 
     Nodes keep their order, so topological order holds; edges run from producer to consumer.
-
-    Args:
-        graph: the network.
 
     Returns:
         ``Data`` with
@@ -71,7 +61,7 @@ def to_data(graph: Graph) -> Data:
     targets = np.repeat(np.arange(len(graph), dtype=np.int64), degrees)
     positions = np.arange(len(sources), dtype=np.int64) - np.repeat(graph.indptr[:-1].astype(np.int64), degrees)
     return Data(
-        x=torch.from_numpy(_table(graph)[graph.codes]),
+        x=torch.from_numpy(graph.signatures.column(_features).astype(np.float32)[graph.codes]),
         op=torch.from_numpy(graph.op_codes.astype(np.int64)),
         edge_index=torch.from_numpy(np.stack([sources, targets])),
         edge_position=torch.from_numpy(positions),

@@ -19,8 +19,6 @@ import numpy as np
 
 from cg_ir import Graph, GraphBuilder
 
-__all__ = ["random_network"]
-
 _SIDES = (32, 48, 64, 96, 128, 160, 192, 224, 256)
 _WIDTHS = (8, 12, 16, 24, 32, 40, 48, 64, 96, 128)
 _CLASSES = (10, 16, 100, 120, 1000)

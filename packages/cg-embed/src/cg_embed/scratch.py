@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-__all__ = ["Scratch"]
-
 
 class Scratch:
     """Uninitialised arrays by name. Asking for a name again gives the same memory again, so that what was there is lost."""

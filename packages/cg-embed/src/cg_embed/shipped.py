@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from .path_encoder import PathEncoder
 
-__all__ = ["shipped_encoder"]
-
 
 def shipped_encoder(trained: bool = True) -> PathEncoder:
     """The learned encoder that ships with this release, or its untrained twin.

@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 
 from cg_ir.operators import OPERATORS
 
-__all__ = ["CLASSES", "JOIN_RULES", "PAIR_CLASSES", "PATH_COUNTS", "SignatureFeatures", "signature_features"]
-
 CLASSES = (
     "conv1",  # convolution with a 1x1 kernel
     "convk",  # convolution with a larger kernel, grouped ones included
@@ -46,8 +44,7 @@ PATH_COUNTS = (
     "conv1", "convk", "depthwise", "linear", "mixer", "norm", "activation", "pool", "weighted", "field", "macs", "params",
 )  # fmt: skip
 """Quantities that add up along a path. ``weighted``: operators with a weight matrix; ``field``: growth of the
-receptive field as a share of the
-extent of the operator's input, (kernel - 1) * dilation / extent; ``macs``, ``params``: of the operator."""
+receptive field as a share of the extent of the operator's input, (kernel - 1) * dilation / extent; ``macs``, ``params``: of the operator."""
 
 JOIN_RULES = ("sum", "concat", "product", "mean")
 """How an operator with several data inputs joins their signals."""
@@ -73,14 +70,11 @@ _FIELDS = (
 class SignatureFeatures:
     """Columns over the rows of a signature table; every attribute is a float64 array (rows,).
 
-    ``kind``, ``pair``, ``rule``: indices into CLASSES, PAIR_CLASSES, JOIN_RULES. ``gain``: log factor on the signal
-    variance. ``normalises``: output
-    variance is 1 whatever the input. ``saturates``: output variance is ``exp(moment)`` whatever the input.
-    ``fan_in``: log of the inputs to one output of
-    a weighted operator. ``extent``: square root of the number of positions of the output (pixels, tokens), 1
-    without. ``width``: log channels.
-    ``kernel``: log kernel area. ``stride``, ``dilation``, ``groups``: log2. ``numel``: elements of the output.
-    ``path_counts``: (rows, PATH_COUNTS).
+    ``kind``, ``pair``, ``rule``: indices into CLASSES, PAIR_CLASSES, JOIN_RULES. ``gain``: log factor on the signal variance.
+    ``normalises``: output variance is 1 whatever the input. ``saturates``: output variance is ``exp(moment)`` whatever the input.
+    ``fan_in``: log of the inputs to one output of a weighted operator. ``extent``: square root of the number of positions of the
+    output (pixels, tokens), 1 without. ``width``: log channels. ``kernel``: log kernel area. ``stride``, ``dilation``, ``groups``:
+    log2. ``numel``: elements of the output. ``path_counts``: (rows, PATH_COUNTS).
     """
 
     def __init__(self, table: Any) -> None:
@@ -141,11 +135,10 @@ def _row(signature: Any) -> tuple[float, ...]:
     elif (factor := OPERATORS[op].gain) is not None:
         kind, gain = "activation", math.log(factor)
     elif kind == "pool":
-        averages = "Average" in op
         if not op.startswith(("MaxPool", "AveragePool", "LpPool")):
             side = max(1.0, in_extent / extent)
             kind = "global_pool" if extent == 1.0 else "pool"
-        gain = -math.log(side) if averages else 0.0
+        gain = -math.log(side) if "Average" in op else 0.0
     elif op == "ReduceMean":
         gain = -math.log(max(1.0, in_extent / extent))
     elif op in _SUMS:
@@ -158,14 +151,13 @@ def _row(signature: Any) -> tuple[float, ...]:
         fan_in > 0.0 or (params > 0 and kind in ("conv1", "convk", "depthwise", "linear", "mixer", "other"))
     )
     normalises, saturates = float(kind == "norm"), float(kind == "gate")
-    activation_elements = numel if kind in ("activation", "gate") else 0
+    acts = float(kind in ("activation", "gate"))
     rule = "concat" if op == "Concat" else "product" if op in _PRODUCTS else "mean" if op in _MEANS else "sum"
     field = sum((k - 1) * d for k, d in zip(kernel, dilations * len(kernel), strict=False)) / len(kernel) / in_extent
-    acts = float(kind in ("activation", "gate"))
     counts = [float(kind == c) for c in PATH_COUNTS[:6]]
     counts += [acts, float(kind == "pool"), weighted, min(field, 4.0), float(macs), float(params)]
     return (
         _CLASS[kind], _PAIR.get(kind, 7), JOIN_RULES.index(rule), gain, normalises, saturates, moment, fan_in, weighted, extent,
         math.log(width), math.log(area), math.log2(max(strides)), math.log2(max(dilations)), math.log2(groups), numel,
-        activation_elements, params, macs, op == "Input", kind == "layout", kind == "io", *counts,
+        acts * numel, params, macs, op == "Input", kind == "layout", kind == "io", *counts,
     )  # fmt: skip

@@ -1,10 +1,8 @@
 """Spectra of the normalised Laplacian, the paper's measure of how alike two networks are wired.
 
-For the undirected simple graph with adjacency A and degrees D, L = I - D^(-1/2) A D^(-1/2) has eigenvalues in [0, 2]
-(Chung, *Spectral Graph
-Theory*, 1997). Two computation graphs are compared by the Euclidean distance of their k smallest eigenvalues, k = 21 (Han et al., SDM 2023,
-arXiv 2302.10835). Computation graphs are long and narrow: in reverse Cuthill-McKee order L is a band of a few diagonals, which makes its
-eigenvalues cheap.
+For the undirected simple graph with adjacency A and degrees D, L = I - D^(-1/2) A D^(-1/2) has eigenvalues in [0, 2] (Chung, *Spectral Graph Theory*,
+1997). Two computation graphs are compared by the Euclidean distance of their k smallest eigenvalues, k = 21 (Han et al., SDM 2023, arXiv 2302.10835).
+Computation graphs are long and narrow: in reverse Cuthill-McKee order L is a band of a few diagonals, which makes its eigenvalues cheap.
 """
 
 from __future__ import annotations
@@ -20,8 +18,6 @@ from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import reverse_cuthill_mckee
 
 from cg_ir.files import atomic_path
-
-__all__ = ["SpectrumCache", "laplacian_spectrum", "normalized_laplacian", "spectral_distances", "spectrum_vectors"]
 
 Floats = NDArray[np.float64]
 SMALLEST = 21
@@ -85,12 +81,6 @@ def _solve(laplacian: csr_array, k: int, vectors: bool) -> tuple[Floats, Floats]
     if not vectors:
         return np.clip(values, 0, 2), np.zeros((n, 0))
     return np.clip(values[0], 0, 2), values[1][place]
-
-
-def spectral_distances(spectra: NDArray[Any]) -> Floats:
-    """Euclidean distances between rows, (n, n)."""
-    x = np.asarray(spectra, dtype=np.float64)
-    return np.sqrt(((x[:, None] - x[None]) ** 2).sum(axis=-1))
 
 
 class SpectrumCache:

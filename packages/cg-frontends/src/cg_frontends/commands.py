@@ -14,8 +14,6 @@ from cg_frontends.benchmarks.progress import progress
 from cg_ir import CgError, SourceError, get_benchmark, get_space
 from cg_ir.terminal import json_option, say_written
 
-__all__ = ["collect"]
-
 
 @click.command()
 @click.argument("table", metavar="BENCHMARK=PATH")

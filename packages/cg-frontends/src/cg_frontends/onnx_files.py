@@ -10,8 +10,6 @@ from cg_ir.errors import MissingExtra, SourceError
 if TYPE_CHECKING:
     from cg_ir import Graph
 
-__all__ = ["OnnxFrontend"]
-
 
 class OnnxFrontend:
     """Converts ``.onnx`` files and ``onnx.ModelProto`` objects; weights in external files are not read."""

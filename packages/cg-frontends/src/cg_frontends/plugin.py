@@ -33,22 +33,7 @@ def cg_benchmarks() -> list[Any]:
     """Readers of label tables."""
     from cg_frontends.benchmarks import readers
 
-    return [
-        readers.CsvLabels,
-        readers.NasBench101Labels,
-        readers.NasBench201Labels,
-        readers.NasBench301Labels,
-        readers.OnceForAllLabels,
-        readers.NatsSizeLabels,
-        readers.MnasNetLabels,
-        readers.TransNasLabels,
-        readers.AutoFormerLabels,
-        readers.MetaQnnLabels,
-        readers.Naap440Labels,
-        readers.TimmLabels,
-        readers.LabelledGraphs,
-        readers.AnalogNasBench,
-    ]
+    return [made for made in vars(readers).values() if hasattr(made, "reader") and hasattr(made, "name")]
 
 
 @hookimpl

@@ -14,8 +14,6 @@ from cg_ir.errors import MissingExtra, SourceError
 if TYPE_CHECKING:
     from cg_ir import Graph
 
-__all__ = ["PyTorchFrontend"]
-
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(#\d+)?")
 _FILE = re.compile(r".+\.py:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(#\d+)?", re.DOTALL)
 _UNREADABLE = {

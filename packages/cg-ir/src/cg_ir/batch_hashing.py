@@ -7,21 +7,17 @@ memory in that order, so that what happens at a place happens to neighbouring nu
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cg_ir.batching import Batch, batch, ranges
 from cg_ir.graph import COMMUTES, Graph
 from cg_ir.hashing import MULTIPLIERS, digest_sorted
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Ints = NDArray[np.int64]
-    Words = NDArray[np.uint64]
-
-__all__ = ["hash_all", "neighbourhood_colours"]
+Ints = NDArray[np.int64]
+Words = NDArray[np.uint64]
 
 _A, _B, _C = (np.uint64(m) for m in MULTIPLIERS)
 _ONE = np.uint64(1)

@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cg_ir.graph import Graph
 from cg_ir.signature import SignatureTable
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-__all__ = ["Batch", "batch", "ranges"]
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,6 @@ from cg_ir.graph import Graph
 from cg_ir.operators import OPERATORS
 from cg_ir.records import Record, Shape, assemble
 
-__all__ = ["GraphBuilder"]
-
 _SIZE_LIMIT = 2**31
 
 #: Spellings of operators that are others: PyTorch's names and true identities.

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from cg_ir.builder import GraphBuilder
 from cg_ir.errors import GraphError
-
-if TYPE_CHECKING:
-    from cg_ir.graph import Graph
-
-__all__ = ["Bypass", "bypass", "bypasses"]
+from cg_ir.graph import Graph
 
 #: A region of fewer operators is a layer, and leaving it out says little.
 _LEAST = 3

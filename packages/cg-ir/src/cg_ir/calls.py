@@ -23,19 +23,6 @@ from typing import Any
 from cg_ir.errors import SourceError
 from cg_ir.trust import may_run
 
-__all__ = [
-    "NETWORK_SUFFIXES",
-    "arguments_of",
-    "expand",
-    "is_call",
-    "parameters_of",
-    "split_values",
-    "unknown_argument",
-    "value_of",
-    "with_arguments",
-    "yields",
-]
-
 #: Endings of files that a folder of networks may hold.
 NETWORK_SUFFIXES = (".cg.json", ".cg.json.gz", ".onnx")
 _CALLABLE = re.compile(

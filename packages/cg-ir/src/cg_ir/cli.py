@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -17,8 +17,6 @@ from cg_ir.errors import CgError, PluginError
 from cg_ir.plugins import LazyCommand
 from cg_ir.terminal import add_manners, begin, one_line
 from cg_ir.trust import command_line
-
-__all__ = ["cg", "main"]
 
 _BUILT_IN = (
     LazyCommand("convert", "cg_ir.commands:convert", "Turn a SOURCE into a graph file."),
@@ -32,17 +30,9 @@ _BUILT_IN = (
 
 #: Commands that sibling packages bring, for the hint when one is not installed.
 _ELSEWHERE = {
-    "rank": "cg-predict",
-    "fit": "cg-predict",
-    "bench": "cg-bench",
-    "latency": "cg-predict",
-    "explain": "cg-predict",
-    "improve": "cg-predict",
-    "embed": "cg-embed",
-    "pretrain": "cg-embed",
-    "search": "cg-evolve",
-    "report": "cg-evolve",
-}
+    "rank": "cg-predict", "fit": "cg-predict", "latency": "cg-predict", "explain": "cg-predict", "improve": "cg-predict", "bench": "cg-bench",
+    "embed": "cg-embed", "pretrain": "cg-embed", "search": "cg-evolve", "report": "cg-evolve",
+}  # fmt: skip
 
 #: A group without a command shows its help; before click 8.2 that was no error.
 _HELP: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())
@@ -164,6 +154,11 @@ def cg() -> None:
 add_manners(cg)
 
 
+def _fail(message: str) -> NoReturn:
+    click.echo(f"cg: error: {message}", err=True)
+    sys.exit(2)
+
+
 def main(args: list[str] | None = None) -> Any:
     """Run the command line; the process's exit status is 0, or 2 after one line about bad input.
 
@@ -181,16 +176,13 @@ def main(args: list[str] | None = None) -> Any:
         message = one_line(error.format_message())
         context = getattr(error, "ctx", None)
         hint = f" (see '{context.command_path} --help')" if isinstance(error, click.UsageError) and context else ""
-        click.echo(f"cg: error: {message}{hint}", err=True)
-        sys.exit(2)
+        _fail(message + hint)
     except CgError as error:
-        click.echo(f"cg: error: {one_line(error)}", err=True)
-        sys.exit(2)
+        _fail(one_line(error))
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except MemoryError:
-        click.echo("cg: error: there is not enough memory", err=True)
-        sys.exit(2)
+        _fail("there is not enough memory")
     except (_ReaderLeft, BrokenPipeError):
         with contextlib.suppress(OSError, ValueError):  # what is still held goes nowhere
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -199,8 +191,7 @@ def main(args: list[str] | None = None) -> Any:
         with contextlib.suppress(OSError, ValueError):
             sys.stdout.close()  # what it still holds cannot be written
         place = f"{error.filename}:" if error.filename else ""
-        click.echo(f"cg: error: {one_line(f'{place} {error.strerror or error}')}", err=True)
-        sys.exit(2)
+        _fail(one_line(f"{place} {error.strerror or error}"))
     except (click.Abort, KeyboardInterrupt):
         if args is None:  # the next interrupts would only end the message in a traceback
             signal.signal(signal.SIGINT, signal.SIG_IGN)

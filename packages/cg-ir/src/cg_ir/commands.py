@@ -23,26 +23,18 @@ from cg_ir.sources import Reading, graph_of
 from cg_ir.terminal import complete_source, json_option, one_line, plain_table, say_written, table_console
 from cg_ir.text import printable
 
-__all__ = ["convert", "info", "plugins", "reading_options", "source_options", "validate"]
-
 
 def source_options(function: Any) -> Any:
     """The options that say how a SOURCE is read."""
-    for option in reversed(
-        (
-            click.option(
-                "--input",
-                "inputs",
-                multiple=True,
-                metavar="SHAPE",
-                help="Input shape without batch, such as 3x224x224 or 128:int64; once an input.",
-            ),
-            click.option(
-                "--args", "arguments", metavar="JSON", help="Arguments of the callable: a JSON list or object."
-            ),
-            click.option("--strict", is_flag=True, help="Fail on operators outside the vocabulary."),
-        )
-    ):
+    options = (
+        click.option(
+            "--input", "inputs", multiple=True, metavar="SHAPE",
+            help="Input shape without batch, such as 3x224x224 or 128:int64; once an input.",
+        ),
+        click.option("--args", "arguments", metavar="JSON", help="Arguments of the callable: a JSON list or object."),
+        click.option("--strict", is_flag=True, help="Fail on operators outside the vocabulary."),
+    )  # fmt: skip
+    for option in reversed(options):
         function = option(function)
     return function
 
@@ -198,30 +190,23 @@ def _show(rows: list[dict[str, Any]], as_json: bool) -> None:
         table = Table(title=Text(printable(str(row["name"] or row["source"]))), show_header=False, title_justify="left")
         table.add_column(style="bold")
         table.add_column(overflow="fold")
-        shapes = {key: ", ".join("x".join(map(str, shape)) for shape in row[key]) for key in ("inputs", "outputs")}
         operators = ", ".join(
             f"{count} {op}" for op, count in row["operators"].items() if OPERATORS[op].kind not in ("source", "sink")
         )
-        for key, text in (
-            (
-                "parameters",
-                f"{row['parameters']:,}"
-                + (f" (and {row['unused_parameters']:,} never used)" if row["unused_parameters"] else ""),
-            ),
-            ("MACs", f"{row['macs']:,} (FLOPs {row['flops']:,})"),
-            *((("experts", _experts(row["experts"])),) if row["experts"] else ()),
-            (
-                "memory",
-                f"{in_bytes(row['weight_bytes'])} weights, {in_bytes(row['peak_activation_bytes'])} activations at the peak "
-                f"({in_bytes(row['peak_activation_bytes_in_modules'])} in PyTorch's modules), float32",
-            ),
-            ("nodes", f"{row['nodes']:,} ({row['edges']:,} edges, depth {row['depth']:,})"),
-            ("inputs", shapes["inputs"]),
-            ("outputs", shapes["outputs"]),
-            ("operators", operators),
-            ("custom", ", ".join(f"{count} {name}" for name, count in row["custom"].items()) or "none"),
-            ("hash", row["hash"]),
-        ):
+        never = f" (and {row['unused_parameters']:,} never used)" if row["unused_parameters"] else ""
+        facts = {
+            "parameters": f"{row['parameters']:,}{never}",
+            "MACs": f"{row['macs']:,} (FLOPs {row['flops']:,})",
+            **({"experts": _experts(row["experts"])} if row["experts"] else {}),
+            "memory": f"{in_bytes(row['weight_bytes'])} weights, {in_bytes(row['peak_activation_bytes'])} activations at the peak "
+            f"({in_bytes(row['peak_activation_bytes_in_modules'])} in PyTorch's modules), float32",
+            "nodes": f"{row['nodes']:,} ({row['edges']:,} edges, depth {row['depth']:,})",
+            **{key: ", ".join("x".join(map(str, shape)) for shape in row[key]) for key in ("inputs", "outputs")},
+            "operators": operators,
+            "custom": ", ".join(f"{count} {name}" for name, count in row["custom"].items()) or "none",
+            "hash": row["hash"],
+        }
+        for key, text in facts.items():
             table.add_row(key, Text(printable(text)))
         console.print(table)
         return
@@ -252,15 +237,8 @@ def validate(files: tuple[Path, ...], as_json: bool) -> None:
         before = len(rows)
         for number, graph in enumerate(load_set(file) if whole else [load(file)], 1):
             place = {"line": number} if whole else {}
-            row = {
-                "file": str(file),
-                **place,
-                "valid": True,
-                "canonical": graph.canonicalize() is graph,
-                "hash": graph.hash,
-                "nodes": len(graph),
-            }
-            rows.append(row)
+            found = {"canonical": graph.canonicalize() is graph, "hash": graph.hash, "nodes": len(graph)}
+            rows.append({"file": str(file), **place, "valid": True, **found})
         if len(rows) == before:
             raise SourceError(f"{file}: holds no graph; a set has one document a line")
     if as_json:

@@ -7,6 +7,7 @@ is a change.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
@@ -15,8 +16,6 @@ from typing import Any
 from cg_ir.equality import equal
 from cg_ir.graph import COMMUTES, Graph, Node
 from cg_ir.notebook import html_table
-
-__all__ = ["Change", "Difference", "diff"]
 
 #: Operators that a notebook shows.
 _SHOWN = 100
@@ -87,17 +86,15 @@ class Difference:
         if self.equal:
             return "\n".join([*lines, "the graphs are equal"]) + "\n"
         lines += [f"{sign} {text}" for sign, text in self._entries()]
-        lines.append(
-            f"{len(self.unchanged)} operators unchanged, {len(self.changed)} changed, {len(self.removed)} removed, {len(self.added)} added"
-        )
+        same, changed, removed, added = map(len, (self.unchanged, self.changed, self.removed, self.added))
+        lines.append(f"{same} operators unchanged, {changed} changed, {removed} removed, {added} added")
         return "\n".join(lines) + "\n"
 
     def _entries(self) -> list[tuple[str, str]]:
         """Sign and text of every operator that differs, in the order of the first graph."""
         entries = [(n.index, 0, "-", _line(n)) for n in self.removed]
-        anchors = sorted(
-            [*((y, x) for x, y in self.unchanged), *((c.after.index, c.before.index) for c in self.changed)]
-        )
+        moved = [(c.after.index, c.before.index) for c in self.changed]
+        anchors = sorted([*((y, x) for x, y in self.unchanged), *moved])
         entries += [(_before(anchors, n.index), 1, "+", _line(n)) for n in self.added]
         for c in self.changed:
             what = "; ".join(f"{key} {_show(x)} -> {_show(y)}" for key, (x, y) in c.fields.items())
@@ -132,21 +129,11 @@ def diff(a: Graph, b: Graph) -> Difference:
         else:
             unchanged.append((x, y))
     hit = set(matched.values())
-    return Difference(
-        a,
-        b,
-        equal(a, b),
-        tuple(unchanged),
-        tuple(changed),
-        tuple(nodes_a[i] for i in range(len(a)) if i not in matched),
-        tuple(nodes_b[i] for i in range(len(b)) if i not in hit),
-        {
-            "parameters": (a.params, b.params),
-            "MACs": (a.macs, b.macs),
-            "nodes": (len(a), len(b)),
-            "depth": (a.depth, b.depth),
-        },
-    )
+    removed = tuple(node for node in nodes_a if node.index not in matched)
+    added = tuple(node for node in nodes_b if node.index not in hit)
+    sizes = [{"parameters": g.params, "MACs": g.macs, "nodes": len(g), "depth": g.depth} for g in (a, b)]
+    costs = {name: (size, sizes[1][name]) for name, size in sizes[0].items()}
+    return Difference(a, b, equal(a, b), tuple(unchanged), tuple(changed), removed, added, costs)
 
 
 # --- matching ---------------------------------------------------------------------------------------------------------
@@ -234,11 +221,8 @@ def _aligned(a: Graph, b: Graph, left: list[int], right: list[int], labels: list
 
 
 def _fields(before: Node, after: Node, matched: dict[int, int], commutes: bool) -> dict[str, tuple[Any, Any]]:
-    result: dict[str, tuple[Any, Any]] = {}
     old, new = before.attrs, after.attrs
-    for key in old:
-        if old[key] != new.get(key):
-            result[key] = (old[key], new.get(key))
+    result: dict[str, tuple[Any, Any]] = {key: (old[key], new.get(key)) for key in old if old[key] != new.get(key)}
     if before.shape != after.shape:
         result["shape"] = (before.shape, after.shape)
     if (before.weights is None) != (after.weights is None):
@@ -246,13 +230,9 @@ def _fields(before: Node, after: Node, matched: dict[int, int], commutes: bool) 
     wired = [matched.get(i, -1) for i in before.inputs]
     there = list(after.inputs)
     if (sorted(wired) != sorted(there)) if commutes else (wired != there):
-        sources = [[f"{graph_node.op} {graph_node.index}" for graph_node in _sources(n)] for n in (before, after)]
-        result["inputs"] = (sources[0], sources[1])
+        reads = [[f"{node.graph.nodes[i].op} {i}" for i in node.inputs] for node in (before, after)]
+        result["inputs"] = (reads[0], reads[1])
     return result
-
-
-def _sources(node: Node) -> list[Node]:
-    return [node.graph.nodes[i] for i in node.inputs]
 
 
 # --- words ------------------------------------------------------------------------------------------------------------
@@ -293,7 +273,5 @@ def _line(node: Node) -> str:
 
 def _before(anchors: list[tuple[int, int]], index: int) -> int:
     """Where an added node belongs among the nodes of the first graph."""
-    from bisect import bisect_left
-
     place = bisect_left(anchors, (index, -1))
     return anchors[place - 1][1] if place else -1

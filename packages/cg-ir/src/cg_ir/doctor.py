@@ -8,7 +8,7 @@ import platform
 import re
 import shutil
 import sys
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,6 @@ from cg_ir.errors import CgError
 from cg_ir.plugin_registry import KINDS, registry
 from cg_ir.terminal import json_option, table_console
 from cg_ir.text import printable
-
-__all__ = ["Finding", "doctor", "examine"]
 
 PACKAGES = ("cg-ir", "cg-frontends", "cg-embed", "cg-predict", "cg-evolve", "cg-bench")
 _REQUIREMENT = re.compile(r"^\s*([A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])?\s*([^;]*)(?:;(.*))?$")
@@ -47,12 +45,6 @@ class Finding:
     hint: str = ""
 
 
-@dataclass
-class _Extra:
-    present: list[str] = field(default_factory=list)
-    absent: list[str] = field(default_factory=list)
-
-
 def _version(name: str) -> str | None:
     try:
         return metadata.version(name)
@@ -67,43 +59,34 @@ def _packages() -> list[Finding]:
         if version is None:
             found.append(Finding("packages", package, "missing", "not installed", f"pip install {package}"))
             continue
-        required, extras = _requirements(package)
-        hint = f"pip install --upgrade {package}"
-        if required.absent:
+        required = _requirements(package)
+        absent = [name for name, there in required.pop("", {}).items() if not there]
+        text, hint = f"{version}, without {', '.join(absent)}", f"pip install --upgrade {package}"
+        found.append(
+            Finding("packages", package, "broken", text, hint)
+            if absent
+            else Finding("packages", package, "ok", version)
+        )
+        for extra, names in sorted(required.items()):
+            label, absent = f"{package}[{extra}]", [name for name, there in names.items() if not there]
+            text, hint = f"without {', '.join(absent)}", f"pip install '{label}'"
+            there = ", ".join(f"{name} {version}" for name, version in names.items())
             found.append(
-                Finding("packages", package, "broken", f"{version}, without {', '.join(required.absent)}", hint)
+                Finding("extras", label, "missing", text, hint) if absent else Finding("extras", label, "ok", there)
             )
-        else:
-            found.append(Finding("packages", package, "ok", version))
-        for name, extra in sorted(extras.items()):
-            label = f"{package}[{name}]"
-            if extra.absent:
-                text = f"without {', '.join(extra.absent)}"
-                found.append(Finding("extras", label, "missing", text, f"pip install '{label}'"))
-            else:
-                found.append(Finding("extras", label, "ok", ", ".join(extra.present)))
     return found
 
 
-def _requirements(package: str) -> tuple[_Extra, dict[str, _Extra]]:
-    """What a distribution requires, and what each of its extras does: what is there and what is not."""
-    required = _Extra()
-    extras: dict[str, _Extra] = {}
+def _requirements(package: str) -> dict[str, dict[str, str | None]]:
+    """What a distribution requires (under '') and what each of its extras does, with the versions that are there."""
+    found: dict[str, dict[str, str | None]] = {}
     for line in metadata.requires(package) or []:
         match = _REQUIREMENT.match(line)
-        if match is None:
-            continue
-        name, marker = match[1], match[3] or ""
-        extra = _EXTRA.search(marker)
-        if extra is None and marker:  # for another platform or Python, perhaps
-            continue
-        group = required if extra is None else extras.setdefault(extra[1], _Extra())
-        version = _version(name)
-        if version is None:
-            group.absent.append(name)
-        else:
-            group.present.append(f"{name} {version}")
-    return required, extras
+        if match is not None:
+            extra = _EXTRA.search(match[3] or "")
+            if extra is not None or not match[3]:  # else for another platform or Python, perhaps
+                found.setdefault(extra[1] if extra else "", {})[match[1]] = _version(match[1])
+    return found
 
 
 def _plugins() -> list[Finding]:
@@ -142,16 +125,9 @@ def _data() -> list[Finding]:
 
 def _terminal() -> list[Finding]:
     colour = "no colours (NO_COLOR)" if os.environ.get("NO_COLOR") else "colours" if sys.stdout.isatty() else "piped"
-    columns = shutil.get_terminal_size().columns
-    return [
-        Finding("terminal", "output", "note", f"{colour}, {columns} columns, {sys.stdout.encoding or 'no encoding'}"),
-        Finding(
-            "terminal",
-            "cores",
-            "note",
-            f"{os.cpu_count()}, OMP_NUM_THREADS {os.environ.get('OMP_NUM_THREADS', 'not set')}",
-        ),
-    ]
+    output = f"{colour}, {shutil.get_terminal_size().columns} columns, {sys.stdout.encoding or 'no encoding'}"
+    cores = f"{os.cpu_count()}, OMP_NUM_THREADS {os.environ.get('OMP_NUM_THREADS', 'not set')}"
+    return [Finding("terminal", "output", "note", output), Finding("terminal", "cores", "note", cores)]
 
 
 def _device(look: bool) -> list[Finding]:

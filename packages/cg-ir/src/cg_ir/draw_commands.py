@@ -14,8 +14,6 @@ from cg_ir.sources import graph_of
 from cg_ir.terminal import complete_source, json_option
 from cg_ir.text import printable
 
-__all__ = ["diff", "draw"]
-
 
 @click.command()
 @click.argument("source", shell_complete=complete_source)

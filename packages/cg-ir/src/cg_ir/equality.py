@@ -9,8 +9,6 @@ from cg_ir.graph import COMMUTES, Graph
 if TYPE_CHECKING:
     import networkx
 
-__all__ = ["equal"]
-
 
 def equal(a: Graph, b: Graph) -> bool:
     """Whether two graphs are isomorphic: a one-to-one map of nodes that keeps operators, attributes, shapes, weight sharing and inputs

@@ -2,17 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = [
-    "ArchError",
-    "CgError",
-    "GraphError",
-    "MissingExtra",
-    "NotFitted",
-    "OptionError",
-    "PluginError",
-    "SourceError",
-]
-
 
 class CgError(Exception):
     """Base of every error that a user can cause; the command line prints it as one line and exits with status 2."""

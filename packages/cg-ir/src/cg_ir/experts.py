@@ -9,8 +9,6 @@ from math import prod
 
 from cg_ir.graph import Graph, Node
 
-__all__ = ["ExpertCosts", "experts_of"]
-
 _MOVES = frozenset({"Cast", "Expand", "Flatten", "Gather", "Reshape", "Slice", "Squeeze", "Transpose", "Unsqueeze"})
 
 
@@ -57,14 +55,8 @@ def experts_of(graph: Graph) -> ExpertCosts | None:
             active_params -= node.params * (1 - Fraction(active, experts))
         if node.weights is not None:
             shared.add(node.weights)
-    return ExpertCosts(
-        tuple(e for e, _ in counts),
-        tuple(a for _, a in counts),
-        graph.params,
-        int(active_params),
-        graph.macs,
-        int(all_macs),
-    )
+    numbers, met = zip(*counts, strict=True)
+    return ExpertCosts(numbers, met, graph.params, int(active_params), graph.macs, int(all_macs))
 
 
 def _active(nodes: Sequence[Node], node: Node) -> int:

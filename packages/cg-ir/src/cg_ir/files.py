@@ -12,8 +12,6 @@ from typing import IO, Any, cast
 
 from cg_ir.errors import GraphError, SourceError
 
-__all__ = ["READ_LIMIT", "Bounded", "atomic_path", "open_bounded", "read_limit", "write_text"]
-
 #: Environment variable that says how many bytes a file may have once it is decompressed.
 READ_LIMIT = "CG_READ_LIMIT"
 _DEFAULT_LIMIT = 256 * 2**20

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from cg_ir.graph import Graph
 
-__all__ = ["Forms"]
-
 
 def _apply(target: str, *arguments: Any, **options: Any) -> Any:
     """Call ``module:function``."""

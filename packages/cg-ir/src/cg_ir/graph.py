@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     import networkx
     from numpy.typing import NDArray
 
-__all__ = ["Graph", "Node"]
-
 COMMUTES = np.array([OPERATORS[name].commutes for name in OPERATOR_NAMES])
 #: How keys of ``extras`` begin that belong to the document that the graph was read from; they name nodes by number, so a rewritten graph has none.
 RESERVED = "cg_ir."
@@ -141,19 +139,9 @@ class Graph(Forms):
     """
 
     __slots__ = (
-        "__dict__",
-        "__weakref__",
-        "codes",
-        "extras",
-        "indices",
-        "indptr",
-        "name",
-        "producer",
-        "region_codes",
-        "region_names",
-        "signatures",
-        "weight_keys",
-    )
+        "__dict__", "__weakref__", "codes", "extras", "indices", "indptr", "name", "producer", "region_codes", "region_names",
+        "signatures", "weight_keys",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -300,15 +288,8 @@ class Graph(Forms):
 
         result: networkx.MultiDiGraph = nx.MultiDiGraph(name=self.name)
         for node in self.nodes:
-            result.add_node(
-                node.index,
-                op=node.op,
-                shape="x".join(map(str, node.shape)),
-                attrs=json.dumps(dict(node.attrs)),
-                region=node.region,
-                params=node.params,
-                macs=node.macs,
-            )
+            texts = {"op": node.op, "shape": "x".join(map(str, node.shape)), "attrs": json.dumps(dict(node.attrs))}
+            result.add_node(node.index, **texts, region=node.region, params=node.params, macs=node.macs)
             for position, source in enumerate(node.inputs):
                 result.add_edge(source, node.index, key=position, position=position)
         return result

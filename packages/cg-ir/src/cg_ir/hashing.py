@@ -12,24 +12,10 @@ from __future__ import annotations
 import hashlib
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-__all__ = [
-    "HASH_VERSION",
-    "MULTIPLIERS",
-    "Wiring",
-    "digest",
-    "digest_sorted",
-    "refine",
-    "scale",
-    "splitmix64",
-    "wiring",
-]
+from numpy.typing import NDArray
 
 #: Prefix of every digest; changes with the algorithm.
 HASH_VERSION = "cg1"

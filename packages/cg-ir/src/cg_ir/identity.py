@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cg_ir.batch_hashing import hash_all
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from cg_ir.graph import Graph
-
-__all__ = ["Interned", "distinct"]
+from cg_ir.graph import Graph
 
 
 def _written(graph: Graph) -> tuple[Any, ...]:

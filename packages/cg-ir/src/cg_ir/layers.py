@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from cg_ir.graph import Graph
 from cg_ir.operators import OPERATORS
-
-if TYPE_CHECKING:
-    from cg_ir.graph import Graph
-
-__all__ = ["Layer", "layers"]
 
 
 @dataclass
@@ -54,7 +49,6 @@ def layers(graph: Graph, depth: int = 3) -> list[Layer]:
     """The layers in the order in which they first run.
 
     Args:
-        graph: the network.
         depth: levels of regions; those of the last level are folded into one row each.
     """
     root = _tree(graph)

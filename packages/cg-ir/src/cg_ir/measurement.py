@@ -5,16 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from cg_ir.errors import CgError, MissingExtra
-
-if TYPE_CHECKING:
-    from cg_ir.graph import Graph
-
-__all__ = ["RUNTIMES", "Timing", "measure"]
+from cg_ir.graph import Graph
 
 
 @dataclass(frozen=True)
@@ -39,12 +35,9 @@ def measure(
     """Time forward passes in evaluation mode, with random weights, after a warm-up.
 
     Args:
-        graph: the network.
         runtime: ``torch`` or ``onnxruntime``.
         batch: examples a pass.
-        passes: how many to time, fewer where they take longer than ``seconds`` together, three at least.
-        warm_up: passes before.
-        seconds: see ``passes``.
+        passes: how many to time, after those of ``warm_up``; fewer where they take longer than ``seconds`` together, three at least.
 
     Raises:
         CgError: no such runtime, or it cannot run the network; MissingExtra: it is not installed.

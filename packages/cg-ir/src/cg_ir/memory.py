@@ -12,15 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING
 
 from cg_ir.errors import CgError
+from cg_ir.graph import Graph, Node
 from cg_ir.operators import OPERATORS
-
-if TYPE_CHECKING:
-    from cg_ir.graph import Graph, Node
-
-__all__ = ["PRECISIONS", "Memory", "in_bytes", "memory_of"]
 
 _BYTES = {
     "float32": 4, "float64": 8, "float16": 2, "bfloat16": 2, "float8_e4m3fn": 1, "float8_e5m2": 1, "complex64": 8, "complex128": 16, "int64": 8,
@@ -57,7 +52,6 @@ def memory_of(graph: Graph, batch: int = 1, precision: str = "float32") -> Memor
     """Weights and the peak of the activations.
 
     Args:
-        graph: the network.
         batch: examples that run together; what depends on no input does not grow with it.
         precision: element type of weights and activations; integers and truth values keep their own.
 

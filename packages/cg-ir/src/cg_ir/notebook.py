@@ -5,17 +5,9 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Sequence
 
-__all__ = ["html_table"]
-
 
 def html_table(headings: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> str:
-    """An HTML table of text and numbers; numbers stand right.
-
-    Args:
-        headings: of the columns.
-        rows: cells; None is empty.
-        title: a line above.
-    """
+    """An HTML table of text and numbers; numbers stand right, None is empty, ``title`` is a line above."""
     head = "".join(f'<th style="text-align:left">{html.escape(name)}</th>' for name in headings)
     lines = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
     caption = f'<div style="overflow-wrap:anywhere">{html.escape(title)}</div>' if title else ""

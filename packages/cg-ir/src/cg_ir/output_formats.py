@@ -8,14 +8,10 @@ from __future__ import annotations
 import importlib
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cg_ir.errors import SourceError
-
-if TYPE_CHECKING:
-    from cg_ir.graph import Graph
-
-__all__ = ["FORMATS", "OutputFormat", "endings", "write"]
+from cg_ir.graph import Graph
 
 
 @dataclass(frozen=True)

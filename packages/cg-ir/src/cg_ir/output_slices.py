@@ -9,8 +9,6 @@ from typing import Any
 from cg_ir.operators import OPERATORS
 from cg_ir.records import Record
 
-__all__ = ["without_full_sorts", "without_splits"]
-
 
 def without_splits(records: Sequence[Record]) -> Sequence[Record]:
     """The parts of a Split are Slices: cutting an axis at once or piece by piece is the same."""
@@ -63,9 +61,8 @@ def without_full_sorts(records: Sequence[Record]) -> Sequence[Record]:
             assert sort is not None
             result.append(_first(record, records[sort].attrs["axis"], kept[sort]))
         elif record.op == "Slice" and outputs.get(record.inputs[0]) in kept:
-            result.append(
-                Record("Reshape", (), record.inputs, record.shape, record.region)
-            )  # to its own shape: nothing
+            # to its own shape: nothing
+            result.append(Record("Reshape", (), record.inputs, record.shape, record.region))
         else:
             result.append(record)
     return result

@@ -6,7 +6,7 @@ import contextlib
 import difflib
 import functools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any
@@ -18,40 +18,17 @@ from cg_ir.calls import unknown_argument
 from cg_ir.errors import OptionError, PluginError
 from cg_ir.plugins import PROJECT
 
-__all__ = [
-    "Registry",
-    "get_benchmark",
-    "get_evaluator",
-    "get_frontend",
-    "get_listener",
-    "get_scorer",
-    "get_space",
-    "registry",
-    "split_options",
-]
-
 #: Hook of each kind, and the kind in words.
 KINDS = {
-    "frontend": "cg_frontends",
-    "space": "cg_spaces",
-    "benchmark": "cg_benchmarks",
-    "scorer": "cg_scorers",
-    "evaluator": "cg_evaluators",
-    "listener": "cg_run_events",
-    "command": "cg_commands",
-    "bench target": "cg_bench_targets",
-    "bench method": "cg_bench_methods",
+    "frontend": "cg_frontends", "space": "cg_spaces", "benchmark": "cg_benchmarks", "scorer": "cg_scorers", "evaluator": "cg_evaluators",
+    "listener": "cg_run_events", "command": "cg_commands", "bench target": "cg_bench_targets", "bench method": "cg_bench_methods",
     "bench metric": "cg_bench_metrics",
-}
+}  # fmt: skip
 _WORDS = {"space": "search space", "listener": "listener to runs"}
 
 
 def _reason(error: BaseException) -> str:
-    """How code of a plugin ended, in one line.
-
-    Raises:
-        KeyboardInterrupt: it is the user's interrupt.
-    """
+    """How code of a plugin ended, in one line; the user's interrupt is raised again."""
     if isinstance(error, KeyboardInterrupt):
         raise error
     try:
@@ -163,11 +140,6 @@ class Registry:
         hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(sorted(entries)) or 'none'}"
         broken = f" (skipped plugins: {', '.join(sorted(self.errors))}; see 'cg plugins')" if self.errors else ""
         raise PluginError(f"no {word} is called '{name}'; {hint}{broken}")
-
-    def all(self) -> Iterator[Entry]:
-        """Every entry of every kind."""
-        for kind in KINDS:
-            yield from self.entries(kind).values()
 
 
 @functools.cache

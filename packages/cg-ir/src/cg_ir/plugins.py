@@ -18,90 +18,63 @@ if TYPE_CHECKING:
 
     from cg_ir.graph import Graph
 
-__all__ = [
-    "Benchmark",
-    "BenchmarkTable",
-    "Evaluator",
-    "Fits",
-    "Frontend",
-    "LazyCommand",
-    "Pooled",
-    "Prediction",
-    "Predicts",
-    "RunListener",
-    "Scorer",
-    "SearchSpace",
-    "Suggests",
-    "hookimpl",
-    "hookspec",
-]
-
 PROJECT = "cg"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
+# mypy: disable-error-code="empty-body"
 # --- hooks ------------------------------------------------------------------------------------------------------------
 
 
 @hookspec
 def cg_frontends() -> Iterable[Callable[..., Frontend]]:
     """Frontends: classes or factories with a ``name``."""
-    raise NotImplementedError
 
 
 @hookspec
 def cg_spaces() -> Iterable[Callable[..., SearchSpace]]:
     """Search spaces: classes or factories with a ``name``; keyword arguments are the space's options."""
-    raise NotImplementedError
 
 
 @hookspec
 def cg_benchmarks() -> Iterable[Callable[..., Benchmark]]:
     """Readers of label tables: classes or factories with a ``name``."""
-    raise NotImplementedError
 
 
 @hookspec
 def cg_scorers() -> Iterable[Callable[..., Scorer]]:
     """What scores graphs: classes or factories with a ``name``."""
-    raise NotImplementedError
 
 
 @hookspec
 def cg_evaluators() -> Iterable[Callable[..., Evaluator]]:
     """What measures an architecture in a search: classes or factories with a ``name``."""
-    raise NotImplementedError
 
 
 @hookspec
 def cg_run_events() -> Iterable[Callable[..., RunListener]]:
     """What listens to the runs of a search, such as an experiment tracker: classes or factories with a ``name`` and an argument ``target``."""
-    raise NotImplementedError
 
 
 @hookspec
 def cg_commands() -> Iterable[LazyCommand]:
     """Commands of the ``cg`` command line."""
-    raise NotImplementedError
 
 
 @hookspec
 def cg_bench_targets() -> Iterable[Any]:
     """What ``cg bench transfer`` ranks: instances of ``cg_bench.Target``."""
-    raise NotImplementedError
 
 
 @hookspec
 def cg_bench_methods() -> Iterable[Any]:
     """What it ranks them with: instances of ``cg_bench.Contender``, such as ``cg_bench.ScorerMethod("mine")``."""
-    raise NotImplementedError
 
 
 @hookspec
 def cg_bench_metrics() -> Iterable[Any]:
     """What the rankings are judged by: instances of ``cg_bench.Metric``."""
-    raise NotImplementedError
 
 
 # --- protocols --------------------------------------------------------------------------------------------------------
@@ -115,7 +88,6 @@ class Frontend(Protocol):
 
     def accepts(self, source: Any) -> bool:
         """Whether ``convert`` can take this source; cheap, imports nothing heavy, never raises."""
-        ...
 
     def convert(self, source: Any, **options: Any) -> Graph:
         """The graph of a source.
@@ -123,7 +95,6 @@ class Frontend(Protocol):
         Raises:
             SourceError: the source is not what it seemed, or an option does not fit.
         """
-        ...
 
 
 @runtime_checkable
@@ -140,19 +111,15 @@ class SearchSpace(Protocol):
 
     def sample(self, rng: np.random.Generator) -> str:
         """A random architecture."""
-        ...
 
     def mutate(self, arch: str, rng: np.random.Generator) -> str:
         """A random neighbour."""
-        ...
 
     def crossover(self, a: str, b: str, rng: np.random.Generator) -> str:
         """A child of two architectures."""
-        ...
 
     def neighbors(self, arch: str) -> list[str]:
         """All architectures one change away."""
-        ...
 
     def graph(self, arch: str) -> Graph:
         """The network.
@@ -160,7 +127,6 @@ class SearchSpace(Protocol):
         Raises:
             ArchError: the string names no member of the space.
         """
-        ...
 
 
 @runtime_checkable
@@ -172,11 +138,9 @@ class BenchmarkTable(Protocol):
 
     def archs(self) -> Iterator[str]:
         """The architectures in the table, in the space's notation."""
-        ...
 
     def query(self, arch: str, metric: str) -> float:
         """One label; KeyError where the table has none."""
-        ...
 
 
 @runtime_checkable
@@ -189,7 +153,6 @@ class Benchmark(Protocol):
 
     def open(self, path: str) -> BenchmarkTable:
         """The table in a file or folder."""
-        ...
 
 
 class Prediction(NamedTuple):
@@ -214,7 +177,6 @@ class Predicts(Protocol):
         Raises:
             NotFitted: it needs labels first.
         """
-        ...
 
 
 @runtime_checkable
@@ -223,7 +185,6 @@ class Fits(Protocol):
 
     def fit(self, graphs: Sequence[Graph], y: ArrayLike) -> Any:
         """Learn from the labels of graphs, (n,), in place of those of an earlier call."""
-        ...
 
 
 @runtime_checkable
@@ -232,7 +193,6 @@ class Suggests(Protocol):
 
     def suggest(self, graphs: Sequence[Graph], k: int) -> Sequence[int]:
         """Places of the ``k`` graphs whose labels say most about the others, most telling first."""
-        ...
 
 
 @runtime_checkable
@@ -262,7 +222,6 @@ class Evaluator(Protocol):
 
     def evaluate(self, arch: str, graph: Graph, seed: int) -> Mapping[str, float]:
         """Metrics by name; the same arguments give the same result."""
-        ...
 
 
 @runtime_checkable
@@ -279,11 +238,9 @@ class RunListener(Protocol):
                 (evaluations, failed, best).
             facts: JSON values.
         """
-        ...
 
     def close(self) -> None:
         """The run has ended, in whatever way."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,6 @@ from cg_ir.graph import Graph
 from cg_ir.operators import OPERATORS, AttrItems
 from cg_ir.signature import SignatureTable, shared_table
 
-__all__ = ["Record", "Shape", "assemble"]
-
 Shape = tuple[int, ...]
 
 
@@ -34,6 +32,10 @@ class Record:
         """Attributes, defaults filled in."""
         return OPERATORS[self.op].fill_attrs(self.items)
 
+    def reading(self, inputs: list[int]) -> Record:
+        """The same with other inputs."""
+        return Record(self.op, self.items, inputs, self.shape, self.region, self.weights)
+
 
 def assemble(
     records: Sequence[Record],
@@ -44,23 +46,32 @@ def assemble(
 ) -> Graph:
     """Arrays from records that are valid and in topological order."""
     table = shared_table() if table is None else table
-    codes = np.empty(len(records), dtype=np.int32)
-    indptr = np.zeros(len(records) + 1, dtype=np.int32)
-    indices: list[int] = []
+    codes: list[int] = []
+    indptr, indices = [0], []
     regions: dict[str, int] = {}
-    region_codes = np.empty(len(records), dtype=np.int32)
-    keys: dict[int, str] = {}
-    for i, record in enumerate(records):
+    for record in records:
         shapes = tuple([records[j].shape for j in record.inputs])
-        codes[i] = table.intern(record.op, record.items, record.shape, shapes)
+        codes.append(table.intern(record.op, record.items, record.shape, shapes))
         indices += record.inputs
-        indptr[i + 1] = len(indices)
-        region_codes[i] = regions.setdefault(record.region, len(regions))
-        if record.weights is not None:
-            keys[i] = record.weights
+        indptr.append(len(indices))
+    region_codes = [regions.setdefault(record.region, len(regions)) for record in records]
+    keys = {i: record.weights for i, record in enumerate(records) if record.weights is not None}
+    return from_lists(table, codes, indptr, indices, regions, region_codes, keys, name, producer, extras)
+
+
+def from_lists(
+    table: SignatureTable,
+    codes: Sequence[int],
+    indptr: Sequence[int],
+    indices: Sequence[int],
+    regions: Mapping[str, int],
+    region_codes: Sequence[int],
+    keys: Mapping[int, str],
+    *about: Any,
+) -> Graph:
+    """A graph from lists; the keys of weights that one node alone uses are left out. ``about``: name, producer and extras."""
     uses = Counter(keys.values())
-    keys = {i: key for i, key in keys.items() if uses[key] > 1}
-    small = region_codes.astype(np.uint8 if len(regions) < 256 else np.int32)
-    return Graph(
-        table, codes, indptr, np.array(indices, dtype=np.int32), tuple(regions), small, keys, name, producer, extras
-    )
+    shared = {i: key for i, key in keys.items() if uses[key] > 1}
+    arrays = [np.array(numbers, dtype=np.int32) for numbers in (codes, indptr, indices)]
+    numbers = np.array(region_codes, dtype=np.uint8 if len(regions) < 256 else np.int32)
+    return Graph(table, arrays[0], arrays[1], arrays[2], tuple(regions), numbers, shared, *about)

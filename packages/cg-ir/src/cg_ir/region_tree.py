@@ -9,8 +9,6 @@ from itertools import groupby
 
 from cg_ir.graph import Graph
 
-__all__ = ["Path", "Region", "region_depth", "region_order", "region_path", "region_paths", "region_tree"]
-
 Path = tuple[str, ...]
 #: Levels of regions that are told apart.
 _MAX_LEVELS = 64

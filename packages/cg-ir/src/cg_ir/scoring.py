@@ -8,21 +8,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from cg_ir.errors import OptionError, PluginError
+from cg_ir.graph import Graph
 from cg_ir.plugin_registry import get_scorer
-from cg_ir.plugins import Fits, Prediction
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-    from cg_ir.graph import Graph
-    from cg_ir.plugins import Predicts
-
-__all__ = ["check_sources", "fit", "predict", "scorer_without", "takes_pool"]
+from cg_ir.plugins import Fits, Prediction, Predicts
 
 
 def takes_pool(scorer: Any) -> bool:
@@ -47,9 +41,7 @@ def fit(scorer: Fits, graphs: Sequence[Graph], labels: ArrayLike, pool: Sequence
     """Fit a scorer to labels, in the pool in which it is asked next where it takes one.
 
     Args:
-        scorer: what learns.
-        graphs: the labelled networks.
-        labels: theirs, (n,), higher is better.
+        labels: of the graphs, (n,), higher is better.
         pool: the networks among which one will rank.
     """
     scorer.fit(graphs, labels, **_options(scorer, pool))
@@ -59,8 +51,6 @@ def predict(scorer: Predicts, graphs: Sequence[Graph], pool: Sequence[Graph] | N
     """Scores and standard deviations.
 
     Args:
-        scorer: what is asked.
-        graphs: the networks, n of them.
         pool: the networks among which one ranks; left out where the scorer takes none.
 
     Raises:

@@ -16,31 +16,21 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
 from cg_ir.errors import GraphError, SourceError
 from cg_ir.files import READ_LIMIT, atomic_path, open_bounded, read_limit
 from cg_ir.graph import RESERVED, Graph
 from cg_ir.operators import OPERATORS, OPSET
+from cg_ir.records import from_lists
 from cg_ir.signature import SignatureTable, shared_table
-
-__all__ = [
-    "FORMAT_VERSION",
-    "from_dict",
-    "from_json",
-    "load",
-    "load_set",
-    "save",
-    "save_set",
-    "to_dict",
-    "to_json",
-]
 
 FORMAT_VERSION = (1, 0)
 
 _SIZE_LIMIT = 2**31
 _RANK_LIMIT = 32
 _SET_LIMIT = 2**32  # bytes of a set once decompressed
+_KINDS: dict[type, str] = {
+    dict: "an object", list: "a list", str: "a string", bool: "true or false", int: "a number", float: "a number", type(None): "null",
+}  # fmt: skip
 #: Objects and lists in a document of the size limit; a node has about five, in a hundred bytes.
 _BYTES_A_BRACKET = 32
 _TOP_FIELDS = frozenset({"cg_ir", "opset", "name", "nodes", "producer", "extras"})
@@ -260,15 +250,7 @@ def _object(value: Any, where: str) -> dict[str, Any]:
 
 
 def _kind(value: Any) -> str:
-    kinds: dict[type, str] = {
-        dict: "an object",
-        list: "a list",
-        str: "a string",
-        bool: "true or false",
-        int: "a number",
-        float: "a number",
-    }
-    return kinds.get(type(value), "null" if value is None else type(value).__name__)
+    return _KINDS.get(type(value), type(value).__name__)
 
 
 def from_dict(document: Any) -> Graph:
@@ -369,12 +351,8 @@ class _NodeReader:
         op: Any = node.get("op")
         operator = OPERATORS.get(op) if type(op) is str else None
         if operator is None:
-            what = (
-                f"operator {op!r:.60} is not in opset {OPSET}"
-                if type(op) is str
-                else f"should be an operator name, not {_kind(op)}"
-            )
-            raise GraphError(what, "op")
+            unknown = f"operator {op!r:.60} is not in opset {OPSET}"
+            raise GraphError(unknown if type(op) is str else f"should be an operator name, not {_kind(op)}", "op")
         shape = self._shape(node.get("shape"))
         inputs = node.get("inputs", ())
         if type(inputs) is not list and inputs != ():
@@ -417,9 +395,8 @@ class _NodeReader:
 
     def _shape(self, value: Any) -> tuple[int, ...]:
         if type(value) is not list:
-            raise GraphError(
-                "is missing" if value is None else f"should be a list of sizes, not {_kind(value)}", "shape"
-            )
+            wrong = "is missing" if value is None else f"should be a list of sizes, not {_kind(value)}"
+            raise GraphError(wrong, "shape")
         if len(value) > _RANK_LIMIT:
             raise GraphError(f"has {len(value)} axes; at most {_RANK_LIMIT} are allowed", "shape")
         for position, size in enumerate(value):
@@ -440,9 +417,8 @@ class _NodeReader:
         owner = self.weight_owner.setdefault(key, index)
         first = self.table.rows[self.codes[owner]]
         if (first.op, first.params) != (row.op, row.params):
-            raise GraphError(
-                f"key {key!r:.60} is shared with node {owner}, which has another operator or size", "weights"
-            )
+            other = f"node {owner}, which has another operator or size"
+            raise GraphError(f"key {key!r:.60} is shared with {other}", "weights")
         self.weight_keys[index] = key
 
     def check_whole(self) -> None:
@@ -453,22 +429,8 @@ class _NodeReader:
                 raise GraphError(f"the indices of {name} nodes should count from 0 without gaps", "nodes")
 
     def graph(self, name: str, producer: Mapping[str, str], extras: Mapping[str, Any]) -> Graph:
-        counts: dict[str, int] = {}
-        for key in self.weight_keys.values():
-            counts[key] = counts.get(key, 0) + 1
-        regions = np.array(self.region_codes, dtype=np.uint8 if len(self.regions) < 256 else np.int32)
-        return Graph(
-            self.table,
-            np.array(self.codes, dtype=np.int32),
-            np.array(self.indptr, dtype=np.int32),
-            np.array(self.indices, dtype=np.int32),
-            tuple(self.regions),
-            regions,
-            {index: key for index, key in self.weight_keys.items() if counts[key] > 1},
-            name,
-            producer,
-            extras,
-        )
+        lists = self.codes, self.indptr, self.indices, self.regions, self.region_codes, self.weight_keys
+        return from_lists(self.table, *lists, name, producer, extras)
 
 
 def _bad_input(value: Any, index: int, count: int) -> str:

@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from operator import attrgetter
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cg_ir.errors import GraphError
 from cg_ir.hashing import scale
 from cg_ir.operators import OPERATOR_NAMES, OPERATORS, AttrItems, operator_code
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-__all__ = ["Signature", "SignatureTable", "shared_table"]
 
 Shape = tuple[int, ...]
 _COUNT_LIMIT = 2**62
@@ -68,16 +65,7 @@ def _label(signature: Signature) -> int:
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
 
 
-def _params(signature: Signature) -> int:
-    return signature.params
-
-
-def _macs(signature: Signature) -> int:
-    return signature.macs
-
-
-def _op_code(signature: Signature) -> int:
-    return operator_code(signature.op)
+_PARAMS, _MACS, _OP_CODE = attrgetter("params"), attrgetter("macs"), lambda row: operator_code(row.op)
 
 
 class SignatureTable:
@@ -151,17 +139,17 @@ class SignatureTable:
     @property
     def params(self) -> NDArray[np.int64]:
         """Parameters of each row."""
-        return self.column(_params, np.int64)
+        return self.column(_PARAMS, np.int64)
 
     @property
     def macs(self) -> NDArray[np.int64]:
         """Multiply-accumulates of each row."""
-        return self.column(_macs, np.int64)
+        return self.column(_MACS, np.int64)
 
     @property
     def op_codes(self) -> NDArray[np.int16]:
         """Operator code of each row, an index into ``cg_ir.operators.OPERATOR_NAMES``."""
-        return self.column(_op_code, np.int16)
+        return self.column(_OP_CODE, np.int16)
 
     def op(self, code: int) -> str:
         """Operator name of a row."""

@@ -7,8 +7,6 @@ import numpy as np
 from cg_ir.graph import Graph
 from cg_ir.operators import OPERATOR_NAMES, OPERATORS, operator_code
 
-__all__ = ["TRANSPARENT", "simplify"]
-
 #: By operator code: whether ``simplify`` looks through it.
 TRANSPARENT = np.array([OPERATORS[name].layout for name in OPERATOR_NAMES])
 TRANSPARENT[operator_code("Select")] = True
@@ -33,15 +31,9 @@ def simplify(graph: Graph) -> Graph:
             kept.append(index)
             indices += [place[i] for i in ins]
             indptr.append(len(indices))
+    weights = {place[index]: key for index, key in graph.weight_keys.items() if not gone[index]}
+    wires = np.array(indptr, dtype=np.int32), np.array(indices, dtype=np.int32)
+    regions = graph.region_names, graph.region_codes[kept]
     return Graph(
-        graph.signatures,
-        graph.codes[kept],
-        np.array(indptr, dtype=np.int32),
-        np.array(indices, dtype=np.int32),
-        graph.region_names,
-        graph.region_codes[kept],
-        {place[index]: key for index, key in graph.weight_keys.items() if not gone[index]},
-        graph.name,
-        graph.producer,
-        graph.extras,
+        graph.signatures, graph.codes[kept], *wires, *regions, weights, graph.name, graph.producer, graph.extras
     )

@@ -18,8 +18,6 @@ from cg_ir.plugin_registry import Entry, get_space, registry, split_options
 from cg_ir.plugins import Frontend, SearchSpace
 from cg_ir.serialization import load
 
-__all__ = ["GRAPH_SUFFIXES", "Reading", "graph_of"]
-
 #: File names that are graph documents.
 GRAPH_SUFFIXES = (".cg.json", ".cg.json.gz")
 
@@ -87,8 +85,7 @@ def graph_of(source: str, *, space: str | None = None, **options: Any) -> Graph:
         SourceError: nothing accepts the source; other ``CgError`` from what accepts it.
     """
     if space is not None:
-        graph = get_space(space).graph(source)
-        return graph
+        return get_space(space).graph(source)
     if source.endswith((*GRAPH_SUFFIXES, ".json", ".json.gz")) or (os.path.isfile(source) and source.endswith(".gz")):
         return load(source)
     prefix, colon, arch = source.partition(":")

@@ -27,22 +27,6 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-__all__ = [
-    "EXISTING_FILE",
-    "EXISTING_FOLDER",
-    "NEW_FILE",
-    "NEW_FOLDER",
-    "Manners",
-    "add_manners",
-    "begin",
-    "complete_source",
-    "json_option",
-    "one_line",
-    "plain_table",
-    "say_written",
-    "table_console",
-]
-
 #: What options name: files and folders to read, and those to write.
 EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 EXISTING_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -84,13 +68,7 @@ class Manners:
             logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(name)s: %(message)s")
 
     def warn(
-        self,
-        message: Warning | str,
-        category: type[Warning],
-        filename: str,
-        lineno: int,
-        file: TextIO | None = None,
-        line: str | None = None,
+        self, message: Warning | str, category: type[Warning], filename: str, lineno: int, *where: Any, **named: Any
     ) -> None:
         """Print a warning in one line; with ``--verbose`` its kind and place as well."""
         place = f" [{category.__name__}, {filename}:{lineno}]" if self.verbose else ""

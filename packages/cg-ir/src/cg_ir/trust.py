@@ -15,8 +15,6 @@ from dataclasses import dataclass
 
 from cg_ir.errors import SourceError
 
-__all__ = ["command_line", "may_run", "require_python"]
-
 _FILE_ENDS = re.compile(r"\.py(?=:)")
 _MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?=:[A-Za-z_])")
 #: What may stand before a file or module inside an argument: ``graph?file=net.py:make``, ``--option=net.py:make``.
@@ -25,13 +23,7 @@ _STARTS = re.compile(r"^|(?<=[=?&,:])")
 
 @dataclass
 class _Named:
-    """What the command line names.
-
-    Attributes:
-        files: real paths of Python files.
-        modules: names of modules.
-        everything: whether any Python may run.
-    """
+    """What the command line names: real paths of Python files, modules; ``everything``: any Python may run."""
 
     files: frozenset[str]
     modules: frozenset[str]
@@ -68,11 +60,7 @@ def may_run(place: str) -> bool:
 
 
 def require_python(source: str, place: str) -> None:
-    """See to it that Python may run.
-
-    Args:
-        source: the whole SOURCE, for the message.
-        place: the file or module that it names.
+    """See to it that the Python of a file or module, which a SOURCE names, may run.
 
     Raises:
         SourceError: a command runs whose command line does not name the place.

@@ -8,15 +8,10 @@ proves that there was one (VGG has biases and no normalisation of its own), so i
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING
 
 from cg_ir.builder import GraphBuilder
+from cg_ir.graph import Graph
 from cg_ir.operators import OPERATORS
-
-if TYPE_CHECKING:
-    from cg_ir.graph import Graph
-
-__all__ = ["folded_convolutions", "unfold"]
 
 _CONVOLUTIONS = frozenset({"Conv", "ConvTranspose"})
 #: Fewer convolutions than these are no evidence.

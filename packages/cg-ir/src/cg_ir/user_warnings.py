@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 import warnings
 
-__all__ = ["warn_user"]
-
 _OWN = ("cg_ir", "cg_frontends", "cg_embed", "cg_predict", "cg_evolve")
 
 

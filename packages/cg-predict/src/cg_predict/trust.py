@@ -38,10 +38,16 @@ class Trust:
 
     @classmethod
     def from_rows(cls, rows: Sequence[Sequence[Any]]) -> Trust:
-        """From rows of family, outcome and evidence."""
+        """From rows of family, outcome and evidence.
+
+        Raises:
+            ValueError: rows of another length, as other releases wrote them.
+        """
         if not rows:
             return cls()
         table = np.array([list(map(float, row[1:])) for row in rows])
+        if table.shape[1] != 1 + len(EVIDENCE):
+            raise ValueError(f"what was expected of pools is told by {table.shape[1] - 1} signs, not {len(EVIDENCE)}")
         return cls(tuple(str(row[0]) for row in rows), table[:, 1:], table[:, 0])
 
     def without(self, families: Sequence[str]) -> Trust:

@@ -10,8 +10,6 @@ from cg_frontends.benchmarks.pickles import Record, as_mapping, load_plain
 from cg_frontends.benchmarks.table import LabelTable, Rows
 from cg_ir import SourceError, get_space
 
-__all__ = ["read_analog"]
-
 _MODULE = "analognasbench.data"
 _RECORDS = ((_MODULE, "Architecture"), (_MODULE, "DriftMeasurement"))
 _OPERATORS = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")

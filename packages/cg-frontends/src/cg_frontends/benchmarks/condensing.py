@@ -13,8 +13,6 @@ from cg_frontends.benchmarks.pickles import PickleReader
 from cg_frontends.benchmarks.table import Rows
 from cg_ir import SourceError
 
-__all__ = ["CondensingReader", "add_condensed"]
-
 _LABELS = "labels"
 
 

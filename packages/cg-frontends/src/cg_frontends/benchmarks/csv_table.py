@@ -15,8 +15,6 @@ from cg_frontends.benchmarks.table import LabelTable, Rows
 from cg_ir import ArchError, SourceError, get_space
 from cg_ir.files import READ_LIMIT, open_bounded, read_limit
 
-__all__ = ["LAYOUTS", "Layout", "csv_rows", "open_text", "read_csv"]
-
 
 @dataclass(frozen=True)
 class Layout:
@@ -85,24 +83,28 @@ _BYTES_A_ROW = 128
 @contextmanager
 def csv_rows(path: Path) -> Iterator[tuple[list[str], Iterator[tuple[int, dict[str, str]]]]]:
     """The header of a CSV, and its rows with their line numbers."""
-    try:
-        with open_text(path) as file:
-            reader = csv.reader(file)
-            header = next(reader, [])
-            yield header, _read(reader, header, path)
-    except (OSError, EOFError, MemoryError, UnicodeDecodeError, csv.Error, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or str(error) or "there is not enough memory"
-        raise SourceError(f"{path}: cannot be read as a CSV table: {reason}") from None
+    with open_text(path, "a CSV table") as file:
+        reader = csv.reader(file)
+        header = next(reader, [])
+        yield header, _read(reader, header, path)
 
 
 @contextmanager
-def open_text(path: Path) -> Iterator[io.TextIOWrapper]:
-    """A text file, decompressed where it is compressed, up to the limit of `cg_ir.files`."""
-    with (
-        open_bounded(path) as stream,
-        io.TextIOWrapper(io.BufferedReader(stream, _PIECE), encoding="utf-8-sig", newline="") as file,
-    ):
-        yield file
+def open_text(path: Path, what: str) -> Iterator[io.TextIOWrapper]:
+    """A text file, decompressed where it is compressed, up to the limit of `cg_ir.files`.
+
+    Raises:
+        SourceError: it cannot be read, as what it should be.
+    """
+    try:
+        with (
+            open_bounded(path) as stream,
+            io.TextIOWrapper(io.BufferedReader(stream, _PIECE), encoding="utf-8-sig", newline="") as file,
+        ):
+            yield file
+    except (OSError, EOFError, MemoryError, UnicodeDecodeError, csv.Error, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or str(error) or "there is not enough memory"
+        raise SourceError(f"{path}: cannot be read as {what}: {reason}") from None
 
 
 def _read(reader: Iterator[list[str]], header: list[str], path: Path) -> Iterator[tuple[int, dict[str, str]]]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import gzip
 import json
 import math
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -21,8 +20,6 @@ from cg_frontends.benchmarks.csv_table import open_text
 from cg_frontends.benchmarks.table import LabelTable, Rows
 from cg_ir import CgError, Graph, SourceError, from_dict
 from cg_ir.files import atomic_path
-
-__all__ = ["GraphTable", "LabelledGraph", "collect", "read_graphs", "write_graphs"]
 
 
 @dataclass(frozen=True)
@@ -80,23 +77,18 @@ def read_graphs(path: Path) -> GraphTable:
 
 def _lines(path: Path) -> Iterator[LabelledGraph]:
     seen: set[str] = set()
-    number = 0
-    try:
-        with open_text(path) as file:
-            for line in file:
-                number += 1
-                if not line.strip():
-                    continue
+    with open_text(path, "labelled graphs") as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            try:
                 entry = _entry(line)
                 if entry.id in seen:
                     raise SourceError(f"the id {entry.id!r:.60} comes twice")
-                seen.add(entry.id)
-                yield entry
-    except CgError as error:
-        raise SourceError(f"{path}, line {number}: {error}") from None
-    except (OSError, EOFError, MemoryError, UnicodeDecodeError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or str(error) or "there is not enough memory"
-        raise SourceError(f"{path}: cannot be read as labelled graphs: {reason}") from None
+            except CgError as error:
+                raise SourceError(f"{path}, line {number}: {error}") from None
+            seen.add(entry.id)
+            yield entry
 
 
 def _entry(line: str) -> LabelledGraph:

@@ -14,8 +14,6 @@ import numpy as np
 from cg_frontends.benchmarks.table import LabelTable
 from cg_ir.files import atomic_path, read_limit
 
-__all__ = ["cached", "index_path", "stamp"]
-
 _VERSION = 1
 
 

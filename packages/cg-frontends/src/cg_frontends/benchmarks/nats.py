@@ -20,8 +20,6 @@ from cg_frontends.benchmarks.table import LabelTable, Rows
 from cg_ir import ArchError, SourceError, get_space
 from cg_ir.files import open_bounded
 
-__all__ = ["SUFFIX", "architectures", "read_nats"]
-
 SUFFIX = ".pickle.pbz2"
 #: Bytes that the results of one architecture may have once decompressed, and a file of all without regard to its size.
 _LIMIT = 64 * 2**20

@@ -10,8 +10,6 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["MAIN_METRICS", "is_results", "labels_of", "schedule_epochs"]
-
 #: Metrics that come first in a table.
 MAIN_METRICS = (
     "cifar10_valid",

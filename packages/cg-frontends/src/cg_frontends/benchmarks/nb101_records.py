@@ -20,8 +20,6 @@ from cg_frontends.benchmarks.table import LabelTable, Rows
 from cg_frontends.spaces.nb101_cell import read_cell
 from cg_ir import ArchError, SourceError
 
-__all__ = ["crc32c", "read_nb101", "records"]
-
 _LIMIT = 2**24
 #: Fields of EvaluationData and what they are called here.
 _FIELDS = {2: "train_time", 3: "train", 4: "valid", 5: "test"}

@@ -18,8 +18,6 @@ from cg_frontends.benchmarks.progress import progress
 from cg_frontends.benchmarks.table import LabelTable, Rows
 from cg_ir import SourceError, get_space
 
-__all__ = ["read_nb201_archive"]
-
 _MAGIC = 0x1950A86A20F9469CFC6C
 _SPACE = "nb201"
 

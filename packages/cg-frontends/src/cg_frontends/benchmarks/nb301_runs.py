@@ -15,8 +15,6 @@ from cg_frontends.benchmarks.table import LabelTable, Rows
 from cg_frontends.spaces.nb301_genotype import NODES, format_genotype, read_genotype
 from cg_ir import ArchError, SourceError
 
-__all__ = ["read_nb301_runs"]
-
 _PREFIX = "NetworkSelectorDatasetInfo:darts:"
 _NETWORK = {"layers": 8, "init_channels": 32}
 

@@ -9,8 +9,6 @@ from typing import Any
 from cg_frontends.benchmarks.table import LabelTable, Rows
 from cg_ir import ArchError, SourceError, get_space
 
-__all__ = ["SUFFIX", "read_ofa"]
-
 SUFFIX = ".dict"
 
 

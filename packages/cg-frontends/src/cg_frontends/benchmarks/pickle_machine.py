@@ -11,8 +11,6 @@ import numpy as np
 
 from cg_frontends.benchmarks.pickled_values import HashLimits, Name, PickleError, Record, build, is_plain, reduce
 
-__all__ = ["SLOT", "File", "Machine", "Run"]
-
 _CHUNK = 2**20
 #: No opcode with what is fused to it reaches further than this, payloads of stated length apart.
 _REACH = 600

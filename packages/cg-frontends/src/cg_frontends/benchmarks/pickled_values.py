@@ -13,8 +13,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["HashLimits", "Name", "PickleError", "Record", "build", "is_plain", "reduce"]
-
 
 class PickleError(ValueError):
     """A pickle is damaged, or is not data alone."""

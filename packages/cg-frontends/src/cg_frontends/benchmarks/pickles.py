@@ -18,8 +18,6 @@ from cg_frontends.benchmarks.pickle_machine import SLOT, Machine, Run
 from cg_frontends.benchmarks.pickled_values import PickleError, Record
 from cg_ir import SourceError
 
-__all__ = ["PickleError", "PickleReader", "Record", "as_mapping", "load_plain", "refuse_damage"]
-
 #: What reading a damaged pickle or archive can raise.
 _DAMAGE = (ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
 

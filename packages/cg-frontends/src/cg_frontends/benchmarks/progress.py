@@ -9,8 +9,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import track
 
-__all__ = ["progress"]
-
 T = TypeVar("T")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,27 +10,10 @@ from cg_frontends.benchmarks.index_cache import cached
 from cg_frontends.benchmarks.table import LabelTable
 from cg_ir import SourceError, get_space
 
-__all__ = [
-    "AnalogNasBench",
-    "AutoFormerLabels",
-    "CsvLabels",
-    "LabelledGraphs",
-    "MetaQnnLabels",
-    "MnasNetLabels",
-    "Naap440Labels",
-    "NasBench101Labels",
-    "NasBench201Labels",
-    "NasBench301Labels",
-    "NatsSizeLabels",
-    "OnceForAllLabels",
-    "TimmLabels",
-    "TransNasLabels",
-]
-
 _CSV = (".csv", ".csv.gz")
 
 
-class Reader(ABC):
+class Reader:
     """A benchmark whose labels come in several kinds of files.
 
     Attributes:
@@ -63,20 +45,11 @@ class Reader(ABC):
         with uncollected():
             return build()
 
-    @abstractmethod
     def reader(self, path: Path) -> Callable[[], LabelTable] | None:
-        """What reads this very file or folder; None where it is none of the benchmark's."""
+        """What reads this very file or folder, by default a CSV; None where it is none of the benchmark's."""
+        from cg_frontends.benchmarks.csv_table import read_csv
 
-    def _csv(self, path: Path) -> Callable[[], LabelTable] | None:
-        if not path.is_file():
-            return None
-
-        def read() -> LabelTable:
-            from cg_frontends.benchmarks.csv_table import read_csv
-
-            return read_csv(path, self.space)[1]
-
-        return read
+        return (lambda: read_csv(path, self.space)[1]) if path.is_file() else None
 
     def _indexed(self, path: Path, build: Callable[[], LabelTable]) -> Callable[[], LabelTable]:
         canonical = getattr(get_space(self.space), "canonical", None)
@@ -97,24 +70,6 @@ class CsvLabels(Reader):
     def __init__(self, space: str = "") -> None:
         self.space = space
 
-    def reader(self, path: Path) -> Callable[[], LabelTable] | None:
-        return self._csv(path)
-
-
-class AnalogNasBench(Reader):
-    """AnalogNAS-Bench: ``data.anb``, or the folder of the installed package ``analognasbench``."""
-
-    name = "analog-nasbench"
-    space = "nb201"
-    files = ("data.anb", "*/data.anb")
-
-    def reader(self, path: Path) -> Callable[[], LabelTable] | None:
-        if not path.is_file():
-            return None
-        from cg_frontends.benchmarks.analog import read_analog
-
-        return lambda: read_analog(path)
-
 
 class NasBench101Labels(Reader):
     """NAS-Bench-101: the official TFRecord files, or a CSV."""
@@ -128,7 +83,7 @@ class NasBench101Labels(Reader):
             from cg_frontends.benchmarks.nb101_records import read_nb101
 
             return self._indexed(path, lambda: read_nb101(path))
-        return self._csv(path)
+        return super().reader(path)
 
 
 class _NatsLabels(Reader):
@@ -139,7 +94,7 @@ class _NatsLabels(Reader):
 
         if (path / f"meta{SUFFIX}").is_file() if path.is_dir() else path.name.endswith(SUFFIX):
             return self._indexed(path, lambda: read_nats(path, self.space))
-        return self._csv(path)
+        return super().reader(path)
 
 
 class NasBench201Labels(_NatsLabels):
@@ -157,14 +112,6 @@ class NasBench201Labels(_NatsLabels):
         return super().reader(path)
 
 
-class NatsSizeLabels(_NatsLabels):
-    """The size space of NATS-Bench: its folder or file, or a CSV."""
-
-    name = "natssize"
-    space = "natssize"
-    files = ("NATS-sss-*-simple", "NATS-sss-*.pickle.pbz2", "nats_size_cifar10.csv.gz", "nats_size*.csv")
-
-
 class NasBench301Labels(Reader):
     """NAS-Bench-301: a folder of training results (JSON), or a CSV."""
 
@@ -179,7 +126,7 @@ class NasBench301Labels(Reader):
             from cg_frontends.benchmarks.nb301_runs import read_nb301_runs
 
             return self._indexed(path, lambda: read_nb301_runs(path))
-        return self._csv(path)
+        return super().reader(path)
 
 
 class OnceForAllLabels(Reader):
@@ -194,17 +141,18 @@ class OnceForAllLabels(Reader):
             from cg_frontends.benchmarks.ofa_accuracies import read_ofa
 
             return lambda: read_ofa(path)
-        return self._csv(path)
+        return super().reader(path)
 
 
-class _CsvOnly(Reader):
-    """A benchmark whose labels come in CSV files alone."""
+class NatsSizeLabels(_NatsLabels):
+    """The size space of NATS-Bench: its folder or file, or a CSV."""
 
-    def reader(self, path: Path) -> Callable[[], LabelTable] | None:
-        return self._csv(path)
+    name = "natssize"
+    space = "natssize"
+    files = ("NATS-sss-*-simple", "NATS-sss-*.pickle.pbz2", "nats_size_cifar10.csv.gz", "nats_size*.csv")
 
 
-class MnasNetLabels(_CsvOnly):
+class MnasNetLabels(Reader):
     """MnasNet-style networks."""
 
     name = "mnasnet"
@@ -212,7 +160,7 @@ class MnasNetLabels(_CsvOnly):
     files = ("mnasnet_imagenet.csv.gz", "mnasnet*.csv")
 
 
-class TransNasLabels(_CsvOnly):
+class TransNasLabels(Reader):
     """TransNAS-Bench-101, cells and skeletons: a column ``arch``, one column a task."""
 
     name = "transnas"
@@ -220,7 +168,7 @@ class TransNasLabels(_CsvOnly):
     files = ("transnas101.csv.gz", "transnas*.csv")
 
 
-class AutoFormerLabels(_CsvOnly):
+class AutoFormerLabels(Reader):
     """Vision transformers of the AutoFormer space: their settings as JSON in a column ``arch_json``."""
 
     name = "autoformer"
@@ -228,7 +176,7 @@ class AutoFormerLabels(_CsvOnly):
     files = ("autoformer.csv.gz", "autoformer*.csv")
 
 
-class MetaQnnLabels(_CsvOnly):
+class MetaQnnLabels(Reader):
     """Plain CNNs of MetaQNN: lists of layers in a column ``net``."""
 
     name = "metaqnn"
@@ -236,7 +184,7 @@ class MetaQnnLabels(_CsvOnly):
     files = ("metaqnn_cifar10.csv.gz", "metaqnn*.csv")
 
 
-class Naap440Labels(_CsvOnly):
+class Naap440Labels(Reader):
     """NAAP-440: lists of layers in a column ``layers``."""
 
     name = "naap440"
@@ -264,11 +212,9 @@ class TimmLabels(Reader):
         self.label = read_choice(self.name, "label", label, LABELS)
 
     def reader(self, path: Path) -> Callable[[], LabelTable] | None:
-        if not path.is_file():
-            return None
         from cg_frontends.benchmarks.timm_results import read_timm
 
-        return lambda: read_timm(path, self.recipes, self.label)
+        return (lambda: read_timm(path, self.recipes, self.label)) if path.is_file() else None
 
 
 class LabelledGraphs(Reader):
@@ -279,8 +225,19 @@ class LabelledGraphs(Reader):
     files = ("*.jsonl.gz", "*.jsonl")
 
     def reader(self, path: Path) -> Callable[[], LabelTable] | None:
-        if not path.is_file():
-            return None
         from cg_frontends.benchmarks.graph_labels import read_graphs
 
-        return lambda: read_graphs(path)
+        return (lambda: read_graphs(path)) if path.is_file() else None
+
+
+class AnalogNasBench(Reader):
+    """AnalogNAS-Bench: ``data.anb``, or the folder of the installed package ``analognasbench``."""
+
+    name = "analog-nasbench"
+    space = "nb201"
+    files = ("data.anb", "*/data.anb")
+
+    def reader(self, path: Path) -> Callable[[], LabelTable] | None:
+        from cg_frontends.benchmarks.analog import read_analog
+
+        return (lambda: read_analog(path)) if path.is_file() else None

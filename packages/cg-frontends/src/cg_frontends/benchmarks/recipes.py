@@ -8,14 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-__all__ = ["RecipeEffects", "imagenet_only", "recipe_effects", "recipe_group"]
+from numpy.typing import NDArray
 
 _MORE_DATA = re.compile(
     r"in22k|in21k|in12k|laion|openai|webli|jft|ig1b|yfcc|clip|mim|mae|dist|ssl|teacher|m30m|m38m|(^|_)ft(_|$)"

@@ -5,16 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cg_ir import ArchError, SourceError
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-__all__ = ["LabelTable", "Rows"]
 
 
 class LabelTable:

@@ -5,19 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cg_frontends.benchmarks.csv_table import csv_rows
 from cg_frontends.benchmarks.recipes import imagenet_only, recipe_effects, recipe_group
 from cg_frontends.benchmarks.table import LabelTable
 from cg_ir import SourceError, get_space
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-__all__ = ["LABELS", "METRICS", "RECIPES", "TimmRow", "TimmTable", "read_timm"]
 
 #: Accuracies in percent, the main one first.
 METRICS = ("top1", "top1_real", "top1_v2")

@@ -10,8 +10,6 @@ from cg_frontends.lowering.lowering import Lowering, Spec
 from cg_frontends.lowering.weights import Sharing
 from cg_ir import Graph, GraphBuilder
 
-__all__ = ["assemble"]
-
 
 def assemble(lowering: Lowering, name: str, producer: dict[str, str], *, tagged: bool = False) -> Graph:
     """The graph of a lowering that has run.

@@ -6,8 +6,6 @@ from cg_frontends.lowering.lowering import Lowering
 from cg_frontends.lowering.tape import Value
 from cg_ir import GraphError
 
-__all__ = ["repeat_heads"]
-
 
 def repeat_heads(low: Lowering, tensor: Value | int, heads: int) -> int:
     """Keys or values (..., h, s, e) with each head repeated to ``heads`` of them, as the programs that do it themselves spell it.

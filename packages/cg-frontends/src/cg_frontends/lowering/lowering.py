@@ -20,8 +20,6 @@ from cg_frontends.lowering.tape import CONSTANT, TRACED, WEIGHT, Call, Leaf, Tap
 from cg_ir import GraphError
 from cg_ir.operators import OPERATORS
 
-__all__ = ["COMPLEX_LOWERINGS", "LOWERINGS", "Lowering", "UnknownOperatorWarning", "lowers"]
-
 Shape = tuple[int, ...]
 LoweringFunction = Callable[..., "int | Sequence[int | None]"]
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -29,6 +27,13 @@ LOWERINGS: dict[str, LoweringFunction] = {}
 #: Of calls that read or make complex values.
 COMPLEX_LOWERINGS: dict[str, LoweringFunction] = {}
 _LARGEST = 3.4028234663852886e38  # float32; stands for infinity, which JSON has not
+
+
+def cut(shape: Sequence[int], axis: int, start: int, end: int, step: int = 1) -> dict[str, Any]:
+    """The attributes of a ``Slice`` that takes a range of one axis and all of the others."""
+    starts, ends, steps = [0] * len(shape), list(shape), [1] * len(shape)
+    starts[axis], ends[axis], steps[axis] = start, end, step
+    return {"starts": starts, "ends": ends, "steps": steps}
 
 
 class UnknownOperatorWarning(UserWarning):
@@ -195,6 +200,11 @@ class Lowering:
         call.outputs = (value,)
         self._values[id(value)] = value
         return value
+
+    def cut(self, node: Value | int, axis: int, start: int, end: int, step: int = 1) -> int:
+        """A range of one axis of a node."""
+        node = self.node(node) if isinstance(node, Value) else node
+        return self.add("Slice", node, **cut(self.shape(node), axis, start, end, step))
 
     def reshape(self, node: Value | int, shape: Iterable[int]) -> int:
         """The node in another shape."""

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["CONSTANT", "TRACED", "WEIGHT", "Call", "Leaf", "Tape", "Value", "values_in"]
-
 #: Kinds of values, ordered so that a call's outputs have the greatest kind among its inputs.
 CONSTANT, WEIGHT, TRACED = 0, 1, 2
 
@@ -21,6 +19,7 @@ class Leaf:
     origin: Any = None
 
 
+@dataclass(eq=False, slots=True)
 class Value:
     """One tensor at one moment of the forward pass; in-place operators make new values.
 
@@ -38,24 +37,16 @@ class Value:
         origin: the module's own tensor, for a buffer.
     """
 
-    __slots__ = ("call", "data", "dtype", "fill", "index", "kind", "leaf", "origin", "place", "shape")
-
-    def __init__(
-        self,
-        kind: int,
-        shape: tuple[int, ...],
-        dtype: str,
-        call: Call | None = None,
-        index: int = 0,
-        leaf: Leaf | None = None,
-        fill: float | None = None,
-        place: tuple[Any, ...] | None = None,
-    ) -> None:
-        self.kind, self.shape, self.dtype = kind, shape, dtype
-        self.call, self.index = call, index
-        self.leaf, self.fill, self.place = leaf, fill, place
-        self.data: Any = None
-        self.origin: Any = None
+    kind: int
+    shape: tuple[int, ...]
+    dtype: str
+    call: Call | None = None
+    index: int = 0
+    leaf: Leaf | None = None
+    fill: float | None = None
+    place: tuple[Any, ...] | None = None
+    data: Any = None
+    origin: Any = None
 
     @property
     def complex(self) -> bool:
@@ -68,18 +59,19 @@ class Value:
         return (*self.shape, 2) if self.complex else self.shape
 
 
+@dataclass(eq=False, slots=True)
 class Call:
     """One operator call; ``args`` and ``kwargs`` hold :class:`Value` where the program passed tensors.
 
     Calls on constants alone keep the function that was called in ``func``, so that their elements can be computed where they matter.
     """
 
-    __slots__ = ("args", "func", "kwargs", "name", "outputs", "region")
-
-    def __init__(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], region: str) -> None:
-        self.name, self.args, self.kwargs, self.region = name, args, kwargs, region
-        self.outputs: tuple[Value | None, ...] = ()
-        self.func: Any = None
+    name: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    region: str
+    outputs: tuple[Value | None, ...] = ()
+    func: Any = None
 
 
 @dataclass

@@ -9,8 +9,6 @@ from typing import Any
 from cg_frontends.lowering.lowering import Spec
 from cg_frontends.lowering.tape import Value
 
-__all__ = ["Sharing"]
-
 Signature = tuple[Any, ...]
 
 

@@ -18,8 +18,6 @@ from cg_frontends.onnx_.inference import inferred_shapes
 from cg_frontends.onnx_.operation import dtype_name
 from cg_ir import Graph, GraphError, SourceError
 
-__all__ = ["PRODUCER", "convert"]
-
 PRODUCER = {"name": "cg-frontends", "version": __version__}
 Shapes = dict[str, "tuple[tuple[int, ...], str]"]
 _LARGEST = 2**31 - 1

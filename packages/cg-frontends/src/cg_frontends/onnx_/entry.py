@@ -12,8 +12,6 @@ from cg_ir.unfolding import folded_convolutions
 from cg_ir.unfolding import unfold as restored
 from cg_ir.user_warnings import warn_user
 
-__all__ = ["OnnxConversionWarning", "from_onnx"]
-
 
 class OnnxConversionWarning(UserWarning):
     """What the graph leaves out of what the file says."""

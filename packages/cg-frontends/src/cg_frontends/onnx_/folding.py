@@ -6,6 +6,7 @@ arithmetic needs, each a few lines of numpy here, and no result is larger than a
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
@@ -13,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Folder"]
-
 Array = NDArray[Any]
-_Fold = Callable[[Any, Sequence["Array | None"]], "Array | list[Array] | None"]
+#: One an input, ``None`` for absent optional ones. That a required one is there is not told to the type checker: without it the operator is not computed.
+Arrays = Sequence[Any]
+_Fold = Callable[[Any, Arrays], "Array | list[Array] | None"]
 
 #: Elements; larger constants keep their shape alone.
 _LIMIT = 2**22
@@ -42,12 +43,12 @@ class Folder:
     def __init__(self) -> None:
         self._left = _TOTAL
 
-    def fold(self, op: str, attrs: Any, arrays: Sequence[Array | None], outputs: int) -> list[Array] | None:
+    def fold(self, op: str, attrs: Any, arrays: Arrays, outputs: int) -> list[Array] | None:
         """The outputs of an operator whose inputs are known, or ``None`` where it is not computed.
 
         Args:
             attrs: attributes with their defaults.
-            arrays: one an input, ``None`` for absent optional ones.
+            arrays: one an input.
             outputs: how many outputs the node names.
         """
         function = _SPLIT if op == "Split" else _FOLDS.get(op)
@@ -68,26 +69,20 @@ class Folder:
         return results
 
 
-def _elementwise(function: Callable[..., Any]) -> _Fold:
-    def fold(a: Any, x: Sequence[Array | None]) -> Array:
-        arrays = [v for v in x if v is not None]
-        _fit(np.broadcast_shapes(*(v.shape for v in arrays)))
-        return np.asarray(function(*arrays))
+def _together(x: Arrays) -> list[Array]:
+    """The arrays that are there, if what they broadcast to is not too large."""
+    arrays = [v for v in x if v is not None]
+    _fit(np.broadcast_shapes(*(v.shape for v in arrays)))
+    return arrays
 
-    return fold
+
+def _elementwise(function: Callable[..., Any]) -> _Fold:
+    return lambda a, x: np.asarray(function(*_together(x)))
 
 
 def _typed(function: Callable[..., Any]) -> _Fold:
     """Elementwise, in the type of the first input."""
-    plain = _elementwise(function)
-
-    def fold(a: Any, x: Sequence[Array | None]) -> Array:
-        assert x[0] is not None
-        result = plain(a, x)
-        assert isinstance(result, np.ndarray)
-        return result.astype(x[0].dtype)
-
-    return fold
+    return lambda a, x: np.asarray(function(*_together(x))).astype(x[0].dtype)
 
 
 def _divide(a: Array, b: Array) -> Array:
@@ -98,57 +93,38 @@ def _divide(a: Array, b: Array) -> Array:
     return np.asarray(np.where((a < 0) == (b < 0), abs(a) // abs(b), -(abs(a) // abs(b))))
 
 
-def _remainder(a: Any, x: Sequence[Array | None]) -> Array:
-    left, right = x[0], x[1]
-    assert left is not None
-    assert right is not None
-    _fit(np.broadcast_shapes(left.shape, right.shape))
+def _remainder(a: Any, x: Arrays) -> Array:
+    left, right = x[:2]
+    _together(x[:2])
     if left.dtype.kind in "iu" and not right.all():
         raise ZeroDivisionError
     return np.asarray(np.fmod(left, right) if a.get("fmod") else np.mod(left, right))
 
 
 def _fold_chain(function: Callable[[Array, Array], Any]) -> _Fold:
-    def fold(a: Any, x: Sequence[Array | None]) -> Array:
-        arrays = [v for v in x if v is not None]
-        _fit(np.broadcast_shapes(*(v.shape for v in arrays)))
-        result = arrays[0]
-        for other in arrays[1:]:
-            result = np.asarray(function(result, other))
-        return result
-
-    return fold
+    return lambda a, x: functools.reduce(lambda result, other: np.asarray(function(result, other)), _together(x))
 
 
-def _cast(a: Any, x: Sequence[Array | None]) -> Array | None:
+def _cast(a: Any, x: Arrays) -> Array | None:
     import onnx
 
     target = onnx.helper.tensor_dtype_to_np_dtype(int(a["to"]))
-    assert x[0] is not None
     return None if x[0].dtype.kind not in "fiub" or target.kind not in "fiub" else x[0].astype(target)
 
 
-def _cast_like(a: Any, x: Sequence[Array | None]) -> Array | None:
-    assert x[0] is not None
-    assert x[1] is not None
+def _cast_like(a: Any, x: Arrays) -> Array | None:
     return x[0].astype(x[1].dtype) if x[0].dtype.kind in "fiub" and x[1].dtype.kind in "fiub" else None
 
 
-def _axes(a: Any, x: Sequence[Array | None], position: int = 1) -> list[int] | None:
+def _axes(a: Any, x: Arrays, position: int = 1) -> list[int] | None:
     if a.get("axes") is not None:
         return [int(v) for v in a["axes"]]
     given = x[position] if position < len(x) else None
     return None if given is None else [int(v) for v in given.reshape(-1)]
 
 
-def _concat(a: Any, x: Sequence[Array | None]) -> Array:
-    arrays = [v for v in x if v is not None]
-    return np.concatenate(arrays, axis=int(a["axis"]))
-
-
-def _slice(a: Any, x: Sequence[Array | None]) -> Array | None:
+def _slice(a: Any, x: Arrays) -> Array | None:
     data = x[0]
-    assert data is not None
     starts, ends = _axes({"axes": a.get("starts")}, x, 1), _axes({"axes": a.get("ends")}, x, 2)
     if starts is None or ends is None:
         return None
@@ -162,59 +138,47 @@ def _slice(a: Any, x: Sequence[Array | None]) -> Array | None:
     return data[tuple(cuts)]
 
 
-def _gather(a: Any, x: Sequence[Array | None]) -> Array:
-    data, index = x[0], x[1]
-    assert data is not None
-    assert index is not None
+def _gather(a: Any, x: Arrays) -> Array:
+    data, index = x[:2]
     axis = int(a.get("axis", 0)) % data.ndim
     _fit((*data.shape[:axis], *index.shape, *data.shape[axis + 1 :]))
     return np.take(data, index.astype(np.int64), axis=axis)
 
 
-def _reshape(a: Any, x: Sequence[Array | None]) -> Array:
+def _reshape(a: Any, x: Arrays) -> Array:
     data = x[0]
-    assert data is not None
     wanted = _axes({"axes": a.get("shape")}, x) or []
     if not a.get("allowzero"):
         wanted = [data.shape[i] if size == 0 else size for i, size in enumerate(wanted)]
     return data.reshape(wanted)
 
 
-def _squeeze(a: Any, x: Sequence[Array | None]) -> Array:
-    assert x[0] is not None
+def _squeeze(a: Any, x: Arrays) -> Array:
     axes = _axes(a, x)
     return np.squeeze(x[0]) if axes is None else np.squeeze(x[0], tuple(axes))
 
 
-def _unsqueeze(a: Any, x: Sequence[Array | None]) -> Array:
-    assert x[0] is not None
-    return np.expand_dims(x[0], tuple(_axes(a, x) or ()))
-
-
-def _expand(a: Any, x: Sequence[Array | None]) -> Array:
+def _expand(a: Any, x: Arrays) -> Array:
     data, wanted = x[0], _axes({}, x)
-    assert data is not None
     return np.broadcast_to(data, _fit(np.broadcast_shapes(data.shape, tuple(wanted or ())))).copy()
 
 
-def _tile(a: Any, x: Sequence[Array | None]) -> Array:
+def _tile(a: Any, x: Arrays) -> Array:
     data, times = x[0], _axes({}, x) or []
-    assert data is not None
     _fit([s * t for s, t in zip(data.shape, times, strict=True)])
     return np.tile(data, times)
 
 
-def _range(a: Any, x: Sequence[Array | None]) -> Array:
+def _range(a: Any, x: Arrays) -> Array:
     start, stop, step = (v.reshape(-1)[0] for v in x if v is not None)
     count = np.ceil((float(stop) - float(start)) / float(step))
     _fit((max(int(count), 0),))
     return np.arange(start, stop, step, dtype=start.dtype)
 
 
-def _constant_of_shape(a: Any, x: Sequence[Array | None]) -> Array:
+def _constant_of_shape(a: Any, x: Arrays) -> Array:
     from onnx import numpy_helper
 
-    assert x[0] is not None
     shape = _fit(x[0].reshape(-1).tolist())
     given = a.get("value")
     filler = np.zeros(1, dtype=np.float32) if given is None else numpy_helper.to_array(given).reshape(-1)
@@ -222,9 +186,8 @@ def _constant_of_shape(a: Any, x: Sequence[Array | None]) -> Array:
 
 
 def _reduce(function: Callable[..., Any]) -> _Fold:
-    def fold(a: Any, x: Sequence[Array | None]) -> Array:
+    def fold(a: Any, x: Arrays) -> Array:
         data = x[0]
-        assert data is not None
         axes = _axes(a, x)
         if not axes and a.get("noop_with_empty_axes"):
             return data
@@ -234,10 +197,8 @@ def _reduce(function: Callable[..., Any]) -> _Fold:
     return fold
 
 
-def _matmul(a: Any, x: Sequence[Array | None]) -> Array:
-    left, right = x[0], x[1]
-    assert left is not None
-    assert right is not None
+def _matmul(a: Any, x: Arrays) -> Array:
+    left, right = x[:2]
     rows = prod(left.shape[:-1])
     if rows * left.shape[-1] * right.shape[-1] > 2**28:
         raise _TooLarge
@@ -245,16 +206,13 @@ def _matmul(a: Any, x: Sequence[Array | None]) -> Array:
     return np.matmul(left, right)
 
 
-def _trilu(a: Any, x: Sequence[Array | None]) -> Array:
-    assert x[0] is not None
+def _trilu(a: Any, x: Arrays) -> Array:
     k = int(x[1]) if len(x) > 1 and x[1] is not None else 0
     return (np.triu if a.get("upper", 1) else np.tril)(x[0], k)
 
 
-def _scatter_nd(a: Any, x: Sequence[Array | None]) -> Array | None:
-    data, index, updates = x[0], x[1], x[2]
-    assert data is not None
-    assert index is not None
+def _scatter_nd(a: Any, x: Arrays) -> Array | None:
+    data, index, updates = x[:3]
     if a.get("reduction", "none") != "none":
         return None
     result = data.copy()
@@ -262,18 +220,15 @@ def _scatter_nd(a: Any, x: Sequence[Array | None]) -> Array | None:
     return result
 
 
-def _gather_nd(a: Any, x: Sequence[Array | None]) -> Array | None:
-    data, index = x[0], x[1]
-    assert data is not None
-    assert index is not None
+def _gather_nd(a: Any, x: Arrays) -> Array | None:
+    data, index = x[:2]
     if a.get("batch_dims"):
         return None
     _fit((*index.shape[:-1], *data.shape[index.shape[-1] :]))
     return np.asarray(data[tuple(np.moveaxis(index, -1, 0))])
 
 
-def _split(a: Any, x: Sequence[Array | None]) -> list[Array]:
-    assert x[0] is not None
+def _split(a: Any, x: Arrays) -> list[Array]:
     axis, sizes = int(a.get("axis", 0)), _axes({"axes": a.get("split")}, x)
     if sizes is None:
         count = int(a.get("num_outputs") or a["outputs"])
@@ -284,10 +239,8 @@ def _split(a: Any, x: Sequence[Array | None]) -> list[Array]:
     return list(np.split(x[0], np.cumsum(sizes), axis))
 
 
-def _dequantize(a: Any, x: Sequence[Array | None]) -> Array | None:
-    data, scale = x[0], x[1]
-    assert data is not None
-    assert scale is not None
+def _dequantize(a: Any, x: Arrays) -> Array | None:
+    data, scale = x[:2]
     if a.get("block_size") or data.dtype.kind not in "iu":
         return None
     zero = x[2] if len(x) > 2 else None
@@ -300,40 +253,28 @@ def _dequantize(a: Any, x: Sequence[Array | None]) -> Array | None:
     return ((data.astype(np.int64) - offset) * scale.reshape(shape)).astype(scale.dtype)
 
 
-def _one_hot(a: Any, x: Sequence[Array | None]) -> Array | None:
-    index, depth, values = x[0], x[1], x[2]
-    assert index is not None
-    assert depth is not None
-    assert values is not None
+def _one_hot(a: Any, x: Arrays) -> Array | None:
+    index, depth, values = x[:3]
     count, axis = int(depth.reshape(-1)[0]), int(a.get("axis", -1)) % (index.ndim + 1)
     _fit((*index.shape, count))
     places = np.moveaxis(index[..., None] % count == np.arange(count), -1, axis)
     return np.where(places, values[1], values[0])
 
 
-def _cumsum(a: Any, x: Sequence[Array | None]) -> Array | None:
-    assert x[0] is not None
-    assert x[1] is not None
+def _cumsum(a: Any, x: Arrays) -> Array | None:
     if a.get("exclusive") or a.get("reverse"):
         return None
     return np.cumsum(x[0], int(x[1].reshape(-1)[0]), dtype=x[0].dtype)
 
 
-def _flatten(a: Any, x: Sequence[Array | None]) -> Array:
-    assert x[0] is not None
+def _flatten(a: Any, x: Arrays) -> Array:
     axis = int(a.get("axis", 1))
     axis += x[0].ndim if axis < 0 else 0
     return x[0].reshape(prod(x[0].shape[:axis]), -1)
 
 
-def _transpose(a: Any, x: Sequence[Array | None]) -> Array:
-    assert x[0] is not None
-    return np.transpose(x[0], a.get("perm"))
-
-
 def _position(function: Callable[..., Any]) -> _Fold:
-    def fold(a: Any, x: Sequence[Array | None]) -> Array | None:
-        assert x[0] is not None
+    def fold(a: Any, x: Arrays) -> Array | None:
         if a.get("select_last_index"):
             return None
         return np.asarray(function(x[0], axis=int(a.get("axis", 0)), keepdims=bool(a.get("keepdims", 1))))
@@ -341,8 +282,7 @@ def _position(function: Callable[..., Any]) -> _Fold:
     return fold
 
 
-def _clip(a: Any, x: Sequence[Array | None]) -> Array:
-    assert x[0] is not None
+def _clip(a: Any, x: Arrays) -> Array:
     low, high = ([*x[1:], None, None])[:2]
     low, high = a.get("min") if low is None else low, a.get("max") if high is None else high
     result = x[0] if low is None else np.maximum(x[0], low)
@@ -373,7 +313,7 @@ _FOLDS: dict[str, _Fold] = {
     "Cast": _cast,
     "CastLike": _cast_like,
     "Identity": lambda a, x: x[0],
-    "Concat": _concat,
+    "Concat": lambda a, x: np.concatenate([v for v in x if v is not None], axis=int(a["axis"])),
     "Slice": _slice,
     "Gather": _gather,
     "GatherND": _gather_nd,
@@ -381,8 +321,8 @@ _FOLDS: dict[str, _Fold] = {
     "Reshape": _reshape,
     "Flatten": _flatten,
     "Squeeze": _squeeze,
-    "Unsqueeze": _unsqueeze,
-    "Transpose": _transpose,
+    "Unsqueeze": lambda a, x: np.expand_dims(x[0], tuple(_axes(a, x) or ())),
+    "Transpose": lambda a, x: np.transpose(x[0], a.get("perm")),
     "Expand": _expand,
     "Tile": _tile,
     "Range": _range,

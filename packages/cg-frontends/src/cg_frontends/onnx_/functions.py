@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 import onnx
 from onnx import defs
 
-__all__ = ["instantiate", "standard_function"]
-
 
 def instantiate(
     function: onnx.FunctionProto, node: onnx.NodeProto, prefix: str, attributes: Mapping[str, onnx.AttributeProto]

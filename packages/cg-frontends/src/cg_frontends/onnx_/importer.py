@@ -34,8 +34,6 @@ from cg_frontends.onnx_.parameters import Roles
 from cg_frontends.onnx_.values import LARGE, Parts, Values, elements, is_float
 from cg_ir import CgError, GraphError, SourceError
 
-__all__ = ["DEFERRED", "READINGS", "Importer", "Parts", "reads"]
-
 Reading = Callable[["Importer", Operation], Any]
 _F = TypeVar("_F", bound=Callable[..., Any])
 READINGS: dict[str, Reading] = {}

@@ -13,8 +13,6 @@ from collections.abc import Mapping
 
 import onnx
 
-__all__ = ["inferred_shapes"]
-
 _SECONDS = 20
 _BYTES = 2 * 2**30
 _KEPT = 4096  # bytes of an initializer; larger ones are weights, on whose elements no shape depends

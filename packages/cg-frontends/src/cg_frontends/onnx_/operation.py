@@ -19,8 +19,6 @@ from onnx import defs
 from cg_frontends.lowering.tape import Value
 from cg_ir import SourceError
 
-__all__ = ["Attributes", "Operation", "attributes_of", "newest_opset", "output_types", "schema_of"]
-
 _DEFAULT_DOMAINS = ("", "ai.onnx")
 _READABLE = {
     onnx.AttributeProto.FLOAT: float, onnx.AttributeProto.INT: int, onnx.AttributeProto.STRING: bytes,
@@ -106,18 +104,25 @@ class Operation:
         """The element type of an input."""
         return self.types[position] if position < len(self.types) else "float32"
 
-    def numbers(self, position: int, attribute: str = "", default: Any = None) -> list[int] | None:
+    def numbers(self, position: int, attribute: str = "") -> list[int] | None:
         """Integers given as an attribute (older opsets) or as a constant input."""
         if attribute and attribute in self.attrs:
             return [int(v) for v in self.attrs[attribute]]
         if self.input(position) is None:
-            return None if default is None else list(default)
+            return None
         array = self.array(position)
         if array is None:
             raise SourceError(
                 f"{self.name} ({self.op}): its input {position} depends on data, so its shape is not known"
             )
         return [int(v) for v in array.reshape(-1)]
+
+    def required(self, position: int, attribute: str = "") -> list[int]:
+        """As `numbers`, where the operator cannot do without."""
+        found = self.numbers(position, attribute)
+        if found is None:
+            raise SourceError(f"{self.name} ({self.op}): lacks its input {position}")
+        return found
 
     def number(self, position: int, default: float | None = None) -> float | None:
         """One number given as a constant input."""

@@ -13,8 +13,6 @@ from collections.abc import Iterable
 
 import onnx
 
-__all__ = ["Roles"]
-
 #: Inputs that hold learned tensors.
 _WEIGHTS = {
     "Conv": (1, 2), "ConvTranspose": (1, 2), "ConvInteger": (1,), "QLinearConv": (3, 8), "QLinearMatMul": (3,), "MatMulInteger": (1,),

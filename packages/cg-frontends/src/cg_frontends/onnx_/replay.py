@@ -14,8 +14,6 @@ from cg_frontends.onnx_.weights import copy_weights
 from cg_frontends.pytorch.replay import TOLERANCE, difference
 from cg_ir import Graph, SourceError, to_module
 
-__all__ = ["replay"]
-
 
 def replay(source: Any, graph: Graph, inputs: Sequence[str], what: str) -> None:
     """Run the file and the network of its graph on one random input, and compare.

@@ -17,8 +17,6 @@ from cg_frontends.onnx_.operation import dtype_name
 from cg_frontends.onnx_.parameters import Roles
 from cg_ir import SourceError
 
-__all__ = ["LARGE", "Parts", "Values", "elements", "is_float"]
-
 _FLOATS = {"float32", "float64", "float16", "bfloat16"}
 _INTEGERS = {"int8", "uint8", "int16", "uint16", "int32", "int4", "uint4"}
 #: Elements of a tensor that are looked at; larger ones are weights, whose elements say nothing of the network.
@@ -121,6 +119,10 @@ class Values:
         """The value with its axes in another order."""
         before = self.shape(value)
         return self.add("Transpose", value, shape=tuple(before[i] for i in perm), perm=perm)
+
+    def flipped(self, node: int, axis: int) -> int:
+        """The node with an axis from its end."""
+        return self.low.cut(node, axis, self.shape(node)[axis] - 1, -1, -1)
 
     def scalar(self, number: float) -> int:
         """A scalar constant."""

@@ -18,8 +18,6 @@ from cg_frontends.onnx_.importer import DEFERRED
 from cg_frontends.pytorch.copying import WeightSource, check_same, fill
 from cg_ir import SourceError
 
-__all__ = ["copy_weights"]
-
 #: Where torch's gates stand among those of ONNX: LSTM i o f c, GRU z r h.
 _GATES = {"LSTM": (0, 2, 3, 1), "GRU": (1, 0, 2), "RNN": (0,)}
 

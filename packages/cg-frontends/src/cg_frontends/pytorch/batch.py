@@ -14,8 +14,6 @@ from math import prod
 from cg_ir import Graph, Node
 from cg_ir.operators import plan, selected_axis
 
-__all__ = ["batch_axes", "mixes", "scales"]
-
 Axes = tuple["int | None", ...]
 _RESHAPES = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze"})
 

@@ -9,8 +9,6 @@ from typing import Any
 
 import torch
 
-__all__ = ["DataDependent", "blame", "definition", "describe", "reads_elements", "tell_operator"]
-
 _OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _OPERATOR = "cg_operator"
 _TORCH = os.path.dirname(os.path.abspath(torch.__file__))

@@ -10,8 +10,6 @@ from torch import Tensor
 
 from cg_frontends.lowering.tape import CONSTANT, Value
 
-__all__ = ["elements", "mask_kind"]
-
 _LIMIT = 2**24
 _UNDEFINED = ("empty", "new_empty", "rand", "bernoulli", "normal", "uniform", "multinomial")
 

@@ -24,8 +24,6 @@ from cg_frontends.pytorch.recorder import Recorder
 from cg_frontends.pytorch.structure import map_tensors, tensors_of
 from cg_ir import CgError, Graph, GraphError, SourceError
 
-__all__ = ["PRODUCER", "Conversion", "as_exporting", "convert", "examples_of", "name_of"]
-
 PRODUCER = {"name": "cg-frontends", "version": __version__}
 
 

@@ -15,8 +15,6 @@ from cg_frontends.lowering.tape import Call, Value
 from cg_frontends.pytorch.convert import PRODUCER, convert, name_of
 from cg_ir import Graph, Node, SourceError
 
-__all__ = ["WeightSource", "check_same", "copy_weights", "fill", "real"]
-
 _RESHAPES = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze"})
 
 

@@ -9,8 +9,6 @@ from torch import Tensor, nn
 
 from cg_ir import SourceError
 
-__all__ = ["Decoding"]
-
 
 class Decoding(nn.Module):
     """A language model of the transformers library, called with tokens and, for each layer, the keys and values of the past.

@@ -13,8 +13,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["known_devices"]
-
 
 @contextmanager
 def known_devices() -> Iterator[None]:

@@ -10,8 +10,6 @@ from cg_frontends.pytorch.replay import replay
 from cg_ir import Graph, SourceError
 from cg_ir.user_warnings import warn_user
 
-__all__ = ["from_module"]
-
 
 def from_module(
     module: Any,

@@ -15,8 +15,6 @@ from torch import Tensor, fx, nn
 from cg_frontends.pytorch.structure import map_tensors
 from cg_ir import SourceError
 
-__all__ = ["Runner", "module_of", "program_of_script", "runner_of"]
-
 #: Runs a program: (callback with the path of the module that runs, args, kwargs) -> result.
 Runner = Callable[[Callable[[str], None], tuple[Any, ...], dict[str, Any]], Any]
 

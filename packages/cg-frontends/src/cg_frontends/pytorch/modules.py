@@ -9,9 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Lent", "lend"]
-
-
 _INSIDE = ("_parameters", "_buffers", "_modules")
 
 

@@ -8,6 +8,7 @@ change: in-place operators become their plain twins, and a write through a view 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -20,8 +21,6 @@ from cg_frontends.pytorch.blame import DataDependent, tell_operator
 from cg_frontends.pytorch.kinds import CHECKS, DEVICE_MOVES, FILLS, ONE_DEVICE, READS, RECURRENT, SHAPE_ONLY, UNSET
 from cg_frontends.pytorch.shapes import ShapeMemory, recurrent_outputs
 from cg_frontends.pytorch.views import scatter
-
-__all__ = ["Recorder"]
 
 
 class _Info:
@@ -66,27 +65,23 @@ def _others(func: Any) -> Callable[..., Any] | None:
     return decomposition_table.get(func)
 
 
+@dataclass(eq=False, slots=True)
 class _Storage:
     """Counts the writes to memory that several tensors view."""
 
-    __slots__ = ("version",)
-
-    def __init__(self) -> None:
-        self.version = 0
+    version: int = 0
 
 
+@dataclass(eq=False, slots=True)
 class _Track:
     """What is known of one tensor object: its value, and what it views."""
 
-    __slots__ = ("parent", "storage", "tensor", "value", "version", "view")
-
-    def __init__(self, tensor: Tensor, value: Value) -> None:
-        self.tensor = tensor  # a strong reference, so that its id stays its own
-        self.value = value
-        self.storage: _Storage | None = None
-        self.version = 0
-        self.parent: _Track | None = None
-        self.view: tuple[Call, int] | None = None
+    tensor: Tensor  # a strong reference, so that its id stays its own
+    value: Value
+    storage: _Storage | None = None
+    version: int = 0
+    parent: _Track | None = None
+    view: tuple[Call, int] | None = None
 
 
 class Recorder(TorchDispatchMode):
@@ -410,21 +405,15 @@ def _tensors(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Tensor
         elif isinstance(a, (list, tuple)):
             found.extend(x for x in a if isinstance(x, Tensor))
     for t in found:
-        if t.is_meta:
-            meta = True
-        else:
-            cpu = True
+        meta, cpu = meta or t.is_meta, cpu or not t.is_meta
     return found, meta, cpu
 
 
 def _to_meta(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     def one(a: Any) -> Any:
         if isinstance(a, Tensor):
-            return (
-                a
-                if a.is_meta or a.ndim == 0
-                else torch.empty_strided(a.size(), a.stride(), dtype=a.dtype, device="meta")
-            )
+            there = a.is_meta or a.ndim == 0
+            return a if there else torch.empty_strided(a.size(), a.stride(), dtype=a.dtype, device="meta")
         if isinstance(a, (list, tuple)):
             return type(a)(one(x) for x in a)
         return a

@@ -16,8 +16,6 @@ from cg_frontends.pytorch.exported import program_of_script, runner_of
 from cg_frontends.pytorch.structure import map_tensors, tensors_of
 from cg_ir import Graph, SourceError, to_module
 
-__all__ = ["TOLERANCE", "difference", "replay"]
-
 #: The largest difference of an output, relative to its largest element where that is above 1.
 TOLERANCE = 1e-3
 

@@ -9,8 +9,6 @@ from torch import Tensor
 
 from cg_frontends.pytorch.quick_shapes import quick_result
 
-__all__ = ["ShapeMemory", "recurrent_outputs"]
-
 
 class ShapeMemory:
     """Runs operators on meta tensors; one that was run on the same shapes before is not run again.

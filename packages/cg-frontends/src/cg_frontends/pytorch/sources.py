@@ -25,26 +25,10 @@ from cg_ir import CgError, Graph, SourceError
 from cg_ir.calls import unknown_argument
 from cg_ir.trust import require_python
 
-__all__ = ["convert", "count", "default_inputs", "read_inputs"]
-
 _T = TypeVar("_T")
 _INPUT = re.compile(r"(?P<shape>\d+([x,]\d+)*|scalar)(:(?P<dtype>\w+))?")
-_DTYPES = {
-    name: getattr(torch, name)
-    for name in (
-        "float32",
-        "float64",
-        "float16",
-        "bfloat16",
-        "int64",
-        "int32",
-        "int16",
-        "int8",
-        "uint8",
-        "bool",
-        "complex64",
-    )
-}
+_KNOWN = "float32 float64 float16 bfloat16 int64 int32 int16 int8 uint8 bool complex64"
+_DTYPES = {name: getattr(torch, name) for name in _KNOWN.split()}
 
 
 def convert(

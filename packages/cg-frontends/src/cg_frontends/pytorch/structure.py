@@ -8,8 +8,6 @@ from typing import Any
 
 from torch import Tensor
 
-__all__ = ["map_tensors", "tensors_of"]
-
 
 def tensors_of(tree: Any) -> Iterator[Tensor]:
     """The tensors of a nested structure in order; other leaves are passed over, ``None`` too."""

@@ -9,8 +9,6 @@ from cg_frontends.lowering.tape import Call, Value
 if TYPE_CHECKING:
     from cg_frontends.pytorch.recorder import Recorder
 
-__all__ = ["scatter"]
-
 _SAME_ELEMENTS = {
     "view", "reshape", "_unsafe_view", "_reshape_alias", "view_as", "flatten", "unflatten", "squeeze", "unsqueeze",
 }  # fmt: skip

@@ -5,16 +5,13 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from cg_frontends.spaces.fragments import FragmentCache, Piece, Shape, chain
 from cg_frontends.spaces.options import read_choice, read_object
 from cg_ir import ArchError, Graph, GraphBuilder
-
-if TYPE_CHECKING:
-    import numpy as np
-
-__all__ = ["CLASSES", "AutoFormer", "Transformer"]
 
 #: Classes of the data sets that the networks were trained on.
 CLASSES = {"imagenet": 1000, "cifar100": 100, "flowers": 102, "chaoyang": 4}

@@ -7,24 +7,6 @@ from __future__ import annotations
 
 from cg_ir import GraphBuilder
 
-__all__ = [
-    "average_pool",
-    "batchnorm_relu",
-    "classifier",
-    "conv",
-    "conv_bn",
-    "conv_bn_relu",
-    "factorized_reduce",
-    "max_pool",
-    "mbconv",
-    "relu_conv_bn",
-    "residual_block",
-    "separable_conv",
-    "squeeze_excitation",
-    "truncate",
-    "zero",
-]
-
 
 def conv(
     b: GraphBuilder,

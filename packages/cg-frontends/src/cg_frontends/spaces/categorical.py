@@ -5,12 +5,9 @@ from __future__ import annotations
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import numpy as np
-
-__all__ = ["CategoricalSpace"]
+import numpy as np
 
 
 class CategoricalSpace(ABC):

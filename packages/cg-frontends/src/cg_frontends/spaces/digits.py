@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from cg_ir import ArchError
 
-__all__ = ["read_digits"]
-
 
 def read_digits(space: str, what: str, text: str, length: int, allowed: str, form: str) -> tuple[int, ...]:
     """One digit a position.

@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 
 from cg_frontends.spaces.fragments import Assembly, Fragment
 
-__all__ = ["EDGES", "pruned", "wire"]
-
 #: The edges (source, target) of a cell, in the order of the architecture strings.
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 

@@ -13,27 +13,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cg_frontends import __version__
 from cg_ir import Graph, GraphBuilder
 from cg_ir.signature import SignatureTable, shared_table
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-__all__ = [
-    "PRODUCER",
-    "Assembly",
-    "Fragment",
-    "FragmentCache",
-    "Piece",
-    "Shape",
-    "capture",
-    "chain",
-]
 
 Shape = tuple[int, ...]
 PRODUCER = {"name": "cg-frontends", "version": __version__}

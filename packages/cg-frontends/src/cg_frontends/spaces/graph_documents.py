@@ -13,8 +13,6 @@ from cg_ir import ArchError, Graph, SourceError
 if TYPE_CHECKING:
     from cg_frontends.benchmarks.graph_labels import GraphTable
 
-__all__ = ["GraphDocuments"]
-
 _NEAR = 16
 
 

@@ -6,16 +6,13 @@ import functools
 import itertools
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from cg_frontends.spaces.blocks import conv
 from cg_frontends.spaces.fragments import FragmentCache, Shape, chain
 from cg_ir import ArchError, Graph, GraphBuilder
-
-if TYPE_CHECKING:
-    import numpy as np
-
-__all__ = ["MAX_LAYERS", "MetaQnn"]
 
 #: Convolutions, poolings and fully connected layers of a network, at most.
 MAX_LAYERS = 18

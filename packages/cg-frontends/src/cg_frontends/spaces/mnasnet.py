@@ -13,8 +13,6 @@ from cg_frontends.spaces.fragments import FragmentCache, Piece, chain
 from cg_frontends.spaces.options import read_integer
 from cg_ir import ArchError, Graph, GraphBuilder
 
-__all__ = ["MnasNet"]
-
 _EXPANSIONS, _KERNELS, _LAYERS, _SQUEEZES = "146", "35", ("123", "123", "123", "123", "123", "1234", "123"), "01"
 _STRIDES = (1, 2, 2, 2, 1, 2, 1)
 _WIDTHS = (16, 24, 40, 80, 112, 192, 320)

@@ -5,18 +5,15 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from cg_frontends.spaces.blocks import conv, conv_bn, mbconv
 from cg_frontends.spaces.digits import read_digits
 from cg_frontends.spaces.fragments import FragmentCache, Piece, chain
 from cg_frontends.spaces.options import read_integer, read_object
 from cg_ir import ArchError, Graph, GraphBuilder
-
-if TYPE_CHECKING:
-    import numpy as np
-
-__all__ = ["RESOLUTIONS", "MobileNetV3", "SubNetwork"]
 
 #: Image sizes that the supernet was trained for.
 RESOLUTIONS = tuple(range(128, 225, 4))

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from cg_frontends.spaces.blocks import classifier, conv_bn
 from cg_frontends.spaces.fragments import FragmentCache, chain
 from cg_ir import ArchError, Graph, GraphBuilder
-
-if TYPE_CHECKING:
-    import numpy as np
-
-__all__ = ["Layer", "Naap440"]
 
 _SIDE, _CLASSES = 32, 10
 _LAYER = re.compile(r"k(\d)w(\d{1,3})s(\d)r([01])")

@@ -13,8 +13,6 @@ from cg_frontends.spaces.nb201 import DATASETS
 from cg_frontends.spaces.options import read_choice
 from cg_ir import ArchError, Graph, GraphBuilder
 
-__all__ = ["WIDTHS", "NatsBenchSize"]
-
 #: The widths that a layer can have.
 WIDTHS = (8, 16, 24, 32, 40, 48, 56, 64)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -20,12 +20,7 @@ from cg_frontends.spaces.nb101_cell import (
     pairs,
     read_cell,
 )
-from cg_ir import ArchError, Graph
-
-if TYPE_CHECKING:
-    from cg_ir import GraphBuilder
-
-__all__ = ["NasBench101", "vertex_channels"]
+from cg_ir import ArchError, Graph, GraphBuilder
 
 _CHANNELS = (128, 256, 512)
 _MODULES = 3

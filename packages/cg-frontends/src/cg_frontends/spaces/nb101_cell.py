@@ -11,16 +11,12 @@ import hashlib
 import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cg_ir import ArchError
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-__all__ = ["MAX_EDGES", "MAX_VERTICES", "OPERATIONS", "Cell", "cells", "module_hash", "pairs", "read_cell"]
 
 #: The operators of inner vertices; a digit of the text is a position in this tuple.
 OPERATIONS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")

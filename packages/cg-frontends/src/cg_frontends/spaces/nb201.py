@@ -24,8 +24,6 @@ from cg_frontends.spaces.options import read_choice, read_flag
 from cg_ir import ArchError, Graph
 from cg_ir.identity import Interned
 
-__all__ = ["DATASETS", "EDGES", "OPERATIONS", "NasBench201"]
-
 #: The operators of an edge, in the benchmark's order.
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 #: Resolution and number of classes of each dataset.

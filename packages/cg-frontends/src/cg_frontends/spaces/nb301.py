@@ -6,7 +6,9 @@ import functools
 import itertools
 import math
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from cg_frontends.spaces.blocks import (
     average_pool,
@@ -21,11 +23,6 @@ from cg_frontends.spaces.fragments import Assembly, Fragment, FragmentCache, cha
 from cg_frontends.spaces.nb301_genotype import NODES, OPERATIONS, Edges, Genotype, format_genotype, read_genotype
 from cg_frontends.spaces.options import read_integer
 from cg_ir import Graph, GraphBuilder
-
-if TYPE_CHECKING:
-    import numpy as np
-
-__all__ = ["NasBench301"]
 
 _RESOLUTION, _CLASSES = 32, 10
 _STEM_MULTIPLIER = 3

@@ -13,8 +13,6 @@ from typing import Any
 
 from cg_ir import ArchError
 
-__all__ = ["NODES", "OPERATIONS", "Edges", "Genotype", "format_genotype", "read_genotype"]
-
 #: The operators; a number in the notation is a position in this tuple.
 OPERATIONS = (
     "max_pool_3x3",

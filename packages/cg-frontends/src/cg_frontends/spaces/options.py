@@ -8,8 +8,6 @@ from typing import Any
 
 from cg_ir import ArchError, PluginError
 
-__all__ = ["read_choice", "read_flag", "read_integer", "read_object"]
-
 _FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 

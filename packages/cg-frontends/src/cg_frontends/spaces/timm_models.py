@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from cg_frontends.spaces.options import read_integer
 from cg_ir import ArchError, CgError, Graph, MissingExtra
-
-if TYPE_CHECKING:
-    import numpy as np
-
-__all__ = ["TimmModels"]
 
 _ARCH = re.compile(r"(?P<name>[A-Za-z0-9_]+)(?:@(?P<height>\d{1,4})(?:x(?P<width>\d{1,4}))?)?")
 _FORM = "a name, and perhaps the resolution, such as resnet50@288"

@@ -5,18 +5,15 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from cg_frontends.spaces.blocks import classifier, conv_bn, conv_bn_relu, relu_conv_bn, zero
 from cg_frontends.spaces.edge_cell import EDGES, pruned, wire
 from cg_frontends.spaces.fragments import Fragment, FragmentCache, Piece, Shape, chain
 from cg_frontends.spaces.options import read_choice
 from cg_ir import ArchError, Graph, GraphBuilder
-
-if TYPE_CHECKING:
-    import numpy as np
-
-__all__ = ["CLASSES", "LEVELS", "TransNasBench101"]
 
 #: Classes of the tasks that end in a classifier.
 CLASSES = {"object": 75, "scene": 47, "jigsaw": 1000}

@@ -60,14 +60,5 @@ def _live(records: Sequence[Record]) -> list[Record]:
     for i, record in enumerate(records):
         if needed[i]:
             place[i] = len(result)
-            result.append(
-                Record(
-                    record.op,
-                    record.items,
-                    [place[j] for j in record.inputs],
-                    record.shape,
-                    record.region,
-                    record.weights,
-                )
-            )
+            result.append(record.reading([place[j] for j in record.inputs]))
     return result

@@ -8,8 +8,6 @@ from cg_ir.canonical.rewriting import Pass, Rule, make
 from cg_ir.operators import OPERATORS
 from cg_ir.records import Record
 
-__all__ = ["ARITHMETIC"]
-
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #: Activations that are x times functions of x, by these.
 _GATED = {operator.gate: operator.name for operator in OPERATORS.values() if operator.gate}
@@ -40,17 +38,8 @@ def _bias(p: Pass, r: Record) -> Record | None:
         return None
     for i, j in (r.inputs, r.inputs[::-1]):
         a, b = p.nodes[i], p.nodes[j]
-        if (
-            (
-                a.op == "Gemm"
-                and not a.attrs["bias"]
-                and p.uses[i] == 1
-                and a.weights is None
-                and _own_vector(p, j, a.shape[-1])
-            )
-            and a.shape == r.shape
-            and prod(b.shape) == a.shape[-1]
-        ):
+        plain = a.op == "Gemm" and not a.attrs["bias"] and p.uses[i] == 1 and a.weights is None and a.shape == r.shape
+        if plain and _own_vector(p, j, a.shape[-1]) and prod(b.shape) == a.shape[-1]:
             return make("Gemm", list(a.inputs), a.shape, a, bias=True)
     return None
 
@@ -101,10 +90,6 @@ def _softsign(p: Pass, r: Record) -> Record | None:
         if p.scalar(i) == 1.0 and p.nodes[j].op == "Abs" and p.nodes[j].inputs[0] == x:
             return Record("Softsign", (), [x], r.shape, r.region)
     return None
-
-
-def _div(p: Pass, r: Record) -> Record | None:
-    return _sixth(p, r) or _softsign(p, r)
 
 
 def _hard_sigmoid_argument(p: Pass, index: int) -> int | None:
@@ -201,10 +186,6 @@ def _clip(p: Pass, r: Record) -> Record | int | None:
     return None
 
 
-def _leaky(p: Pass, r: Record) -> Record | None:
-    return Record("Relu", (), list(r.inputs), r.shape, r.region) if r.attrs["alpha"] == 0.0 else None
-
-
 ARITHMETIC: dict[str, Rule] = {
     "Einsum": _einsum,
     "Attention": _attention,
@@ -212,7 +193,7 @@ ARITHMETIC: dict[str, Rule] = {
     "Add": _add,
     "MatMul": _matmul,
     "Mul": _mul,
-    "Div": _div,
+    "Div": lambda p, r: _sixth(p, r) or _softsign(p, r),
     "Clip": _clip,
-    "LeakyRelu": _leaky,
+    "LeakyRelu": lambda p, r: None if r.attrs["alpha"] else Record("Relu", (), list(r.inputs), r.shape, r.region),
 }

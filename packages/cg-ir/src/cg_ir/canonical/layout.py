@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from cg_ir.canonical.rewriting import Pass, Rule, make
 from cg_ir.records import Record
 
-__all__ = ["LAYOUT", "if_same_shape", "reshape_name"]
-
 _RESHAPES = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze"})
 
 
@@ -91,13 +89,10 @@ def _slice(p: Pass, r: Record) -> Record | int | None:
         b = before.attrs
         inner = [range(*bounds) for bounds in zip(b["starts"], b["ends"], b["steps"], strict=True)]
         ranges = [row[s.start : s.stop if s.stop >= 0 else None : s.step] for row, s in zip(inner, ranges, strict=True)]
-        before_inputs = list(before.inputs)
-    else:
-        before_inputs = list(r.inputs)
     attrs = _positions(ranges)
     if not joined and all(list(a[k]) == v for k, v in attrs.items()):
         return None
-    return make("Slice", before_inputs, r.shape, r, **attrs)
+    return make("Slice", list((before if joined else r).inputs), r.shape, r, **attrs)
 
 
 def if_same_shape(p: Pass, r: Record) -> int | None:
@@ -107,14 +102,6 @@ def if_same_shape(p: Pass, r: Record) -> int | None:
 def _repeat(p: Pass, r: Record) -> Record | int | None:
     same = if_same_shape(p, r)
     return _filled(p, r.inputs[0], r) if same is None else same
-
-
-def _concat(p: Pass, r: Record) -> int | None:
-    return r.inputs[0] if len(r.inputs) == 1 else None
-
-
-def _pad(p: Pass, r: Record) -> int | None:
-    return None if any(r.attrs["pads"]) else r.inputs[0]
 
 
 def _roll(p: Pass, r: Record) -> Record | int | None:
@@ -149,6 +136,6 @@ LAYOUT: dict[str, Rule] = {
     "Tile": _repeat,
     "SliceScatter": _slice_scatter,
     "Roll": _roll,
-    "Concat": _concat,
-    "Pad": _pad,
+    "Concat": lambda p, r: r.inputs[0] if len(r.inputs) == 1 else None,
+    "Pad": lambda p, r: None if any(r.attrs["pads"]) else r.inputs[0],
 }

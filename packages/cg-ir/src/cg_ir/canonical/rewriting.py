@@ -8,8 +8,6 @@ from typing import Any
 from cg_ir.operators import OPERATORS
 from cg_ir.records import Record
 
-__all__ = ["Pass", "Rule", "make"]
-
 _CHAINS = frozenset({"Add", "Max", "Min"})
 
 
@@ -66,7 +64,7 @@ class Pass:
         fixed = {record.inputs[0] for record in self.records if record.op == "Select"}
         place: list[int] = []
         for i, old in enumerate(self.records):
-            record = Record(old.op, old.items, [place[j] for j in old.inputs], old.shape, old.region, old.weights)
+            record = old.reading([place[j] for j in old.inputs])
             self.absorbed = merges[i]
             rule = None if i in fixed else self.rules.get(record.op)
             result = rule(self, record) if rule is not None else None

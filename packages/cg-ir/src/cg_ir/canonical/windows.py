@@ -7,8 +7,6 @@ from cg_ir.canonical.rewriting import Pass, Rule, make
 from cg_ir.operators import OPERATORS
 from cg_ir.records import Record
 
-__all__ = ["WINDOWS"]
-
 #: Pads of at most this much count as minus infinity, which JSON cannot write.
 _LOWEST = -3.4e38
 
@@ -96,9 +94,7 @@ def _window(p: Pass, r: Record) -> Record | int | None:
         if plain and kernel == spatial and len(before) == len(kernel) + 2 and all(s == 1 for s in r.shape[2:]):
             return _global("GlobalAveragePool" if r.op == "AveragePool" else "GlobalMaxPool", r.inputs[0], p, r)
         if r.op == "AveragePool" and not a["count_include_pad"]:
-            return Record(
-                r.op, OPERATORS[r.op].read_attrs({**a, "count_include_pad": True}), list(r.inputs), r.shape, r.region
-            )
+            return make(r.op, list(r.inputs), r.shape, r, **{**a, "count_include_pad": True})
     return None
 
 

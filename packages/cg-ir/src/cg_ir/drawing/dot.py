@@ -13,8 +13,6 @@ from cg_ir.region_tree import region_paths
 if TYPE_CHECKING:
     import os
 
-__all__ = ["save_dot", "to_dot"]
-
 
 def _quote(text: str) -> str:
     escaped = printable(text).replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -9,8 +9,6 @@ from typing import Any
 from cg_ir.graph import Node
 from cg_ir.operators import OPERATORS
 
-__all__ = ["costs", "count", "describe", "kind", "label", "printable", "shape_text", "text_width"]
-
 _SHORT = {
     "BatchNormalization": "BatchNorm",
     "LayerNormalization": "LayerNorm",

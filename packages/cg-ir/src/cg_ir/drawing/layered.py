@@ -10,8 +10,6 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from math import sqrt
 
-__all__ = ["Edge", "Item", "Layout", "layered"]
-
 _SWEEPS = 12
 _ALIGN = 16
 #: Width from which items are lined up by their middles.

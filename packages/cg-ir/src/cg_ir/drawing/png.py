@@ -12,8 +12,6 @@ from cg_ir.errors import CgError, GraphError, MissingExtra
 from cg_ir.files import atomic_path
 from cg_ir.graph import Graph
 
-__all__ = ["save_png", "to_png"]
-
 #: Pixels of the whole picture at most; larger drawings are scaled down to it.
 _PIXELS = 60_000_000
 _PROBE = '<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20"><text y="16">{}</text></svg>'

@@ -10,8 +10,6 @@ from cg_ir.graph import Graph
 from cg_ir.operators import OPERATORS
 from cg_ir.region_tree import Path, Region, region_order, region_paths, region_tree
 
-__all__ = ["Box", "Frame", "Row", "stacks"]
-
 #: Longest column of operators in one box.
 _MAX_ROWS = 18
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["HUES", "KINDS", "literal", "stylesheet"]
-
 #: Colour groups in the order of the legend, and how it calls them.
 KINDS = {
     "source": "input, output",

@@ -19,8 +19,6 @@ from cg_ir.region_tree import region_depth
 if TYPE_CHECKING:
     import os
 
-__all__ = ["save_svg", "to_svg"]
-
 _ROW = 21.0
 _TITLE = 20.0
 _PAD = 12.0

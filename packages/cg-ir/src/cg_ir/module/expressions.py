@@ -11,8 +11,6 @@ from cg_ir.operators import OPERATORS, Plan, plan, selected_axis
 from cg_ir.operators.torch_text import Call
 from cg_ir.signature import Signature
 
-__all__ = ["expression", "plain_numbers", "plans"]
-
 _WHOLE = 2**24  # float32 holds every integer up to here
 
 
@@ -20,8 +18,6 @@ def expression(nodes: Sequence[Node], node: Node, xs: Sequence[str], own: str, h
     """The text that computes a node.
 
     Args:
-        nodes: those of the graph.
-        node: the node.
         xs: what its inputs are called.
         own: what the module or tensor that it owns is called.
         how: how it meets a batch.
@@ -49,6 +45,11 @@ def _written(sig: Signature, xs: tuple[str, ...], own: str, how: Plan, several: 
 def _is_index(node: Node) -> bool:
     """Whether a node says that its numbers are such as rows are looked up by."""
     return node.attrs.get(OPERATORS[node.op].result) in ("int64", "int32")
+
+
+def ends(nodes: Sequence[Node], op: str) -> list[Node]:
+    """The nodes ``Input`` or ``Output`` in the order of their indices."""
+    return sorted((node for node in nodes if node.op == op), key=lambda node: int(node.attrs["index"]))
 
 
 def plans(nodes: Sequence[Node]) -> list[Plan]:

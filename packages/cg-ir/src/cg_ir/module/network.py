@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -14,13 +15,10 @@ from torch.nn import functional as F
 
 from cg_ir.errors import GraphError
 from cg_ir.graph import Graph, Node
-from cg_ir.module.expressions import expression, plain_numbers, plans
-from cg_ir.module.naming import module_paths
+from cg_ir.module.expressions import ends, expression, plain_numbers, plans
 from cg_ir.operators import OPERATORS, Plan
 from cg_ir.operators.torch_text import Elements
 from cg_ir.signature import Signature
-
-__all__ = ["NetworkModule"]
 
 _PREPARED = ("_steps", "_inputs", "_outputs", "_numbers", "_drops")
 
@@ -31,17 +29,7 @@ _RESERVED = frozenset([*dir(nn.Module()), *_PREPARED, "graph", "watch"])
 
 @dataclass(frozen=True)
 class _Step:
-    """What a node does.
-
-    Attributes:
-        index: the node.
-        sig: its signature.
-        reads: the nodes that it reads.
-        path: of the module, parameter or buffer that it owns, '' for none.
-        run: takes what it owns, or None, and the inputs.
-        plan: how it meets a batch.
-        axes: where its inputs hold the batch.
-    """
+    """What a node does: ``run`` takes what it owns, which lies at ``path`` ('' for nothing), and its inputs, which hold the batch at ``axes``."""
 
     index: int
     sig: Signature
@@ -84,16 +72,16 @@ class NetworkModule(nn.Module):
     def owned(self, node: int) -> Any:
         """The module, parameter or constant that a node of the graph owns; None where it has none."""
         path = self._steps[node].path
-        return _at(self, path) if path else None
+        return attrgetter(path)(self) if path else None
 
     # --- construction ---------------------------------------------------------------------------------------------
 
     def _prepare(self) -> None:
         """Everything but weights: what follows from the graph alone."""
         nodes = list(self.graph.nodes)
-        paths = module_paths(self.graph, _RESERVED)
-        self._inputs = [n.index for n in sorted((n for n in nodes if n.op == "Input"), key=_position)]
-        self._outputs = [n.index for n in sorted((n for n in nodes if n.op == "Output"), key=_position)]
+        paths = _paths(self.graph)
+        self._inputs = [node.index for node in ends(nodes, "Input")]
+        self._outputs = [node.index for node in ends(nodes, "Output")]
         self._numbers = plain_numbers(nodes)
         several = {n.inputs[0] for n in nodes if n.op == "Select"}
         hows = plans(nodes)
@@ -119,7 +107,7 @@ class NetworkModule(nn.Module):
         if node.weights is not None:
             first = owners.setdefault(node.weights, (node.signature, path))
             if first[1] != path:
-                there = _at(self, first[1])
+                there = attrgetter(first[1])(self)
                 same = first[0].op == node.op and (node.op == "Parameter" or first[0].items == node.signature.items)
                 made = there if same else _tied(made, there)
         if isinstance(made, nn.Parameter):
@@ -161,7 +149,7 @@ class NetworkModule(nn.Module):
                 if index in self._numbers:
                     continue
                 xs = [self._numbers[i] if i in self._numbers else values[i] for i in step.reads]
-                owned = _at(self, step.path) if step.path else None
+                owned = attrgetter(step.path)(self) if step.path else None
                 result = _once(step, owned, xs) if batch == 1 else _batched(step, owned, xs, batch)
             if isinstance(result, tuple):
                 extra[index] = result
@@ -193,10 +181,6 @@ class NetworkModule(nn.Module):
         return batches.pop() if batches else 1
 
 
-def _position(node: Node) -> int:
-    return int(node.attrs["index"])
-
-
 @contextlib.contextmanager
 def _located(node: Node) -> Iterator[None]:
     try:
@@ -209,10 +193,6 @@ def _nothing(*args: Any) -> Any:
     raise AssertionError("inputs and selections are read, not computed")
 
 
-def _first(own: Any, x: Tensor) -> Tensor:
-    return x
-
-
 def _leading(size: int, axis: int) -> Callable[[Any, Tensor], Tensor]:
     """The examples that an axis holds as its outer factor, ``size`` elements each, along the first axis."""
 
@@ -221,10 +201,6 @@ def _leading(size: int, axis: int) -> Callable[[Any, Tensor], Tensor]:
         return x if axis == 0 or batch == 1 else x.unflatten(axis, (batch, size)).movedim(axis, 0).flatten(0, 1)
 
     return run
-
-
-def _itself(own: Tensor) -> Tensor:
-    return own
 
 
 def _filled(sig: Signature) -> Callable[[Tensor], Tensor]:
@@ -269,11 +245,15 @@ def _meaning(
     if node.op == "Output":
         axis = hows[node.inputs[0]].axis
         # several examples folded into an axis of the result come first; where the axis holds nothing else they stay
-        return _leading(sig.shape[axis], axis) if axis is not None and sig.shape and sig.shape[axis] > 1 else _first
+        return (
+            _leading(sig.shape[axis], axis)
+            if axis is not None and sig.shape and sig.shape[axis] > 1
+            else lambda own, x: x
+        )
     if node.op == "Constant" and len(sig.attrs["value"]) == 1:
         return _filled(sig)
     if node.op in ("Constant", "Parameter"):
-        return _itself
+        return lambda own: own
     xs = [repr(numbers[i]) if i in numbers else f"x{k}" for k, i in enumerate(node.inputs)]
     return _compiled(expression(nodes, node, xs, "own", hows[node.index], several), len(xs))
 
@@ -285,13 +265,6 @@ def _once(step: _Step, owned: Any, xs: Sequence[Any]) -> Any:
         return result
     first, *further = result
     return (first, *(further[0] if isinstance(further[0], tuple) else further))
-
-
-def _at(module: nn.Module, path: str) -> Any:
-    *parents, leaf = path.split(".")
-    for name in parents:
-        module = getattr(module, name)
-    return getattr(module, leaf)
 
 
 def _tied(made: nn.Module | nn.Parameter, there: nn.Module | nn.Parameter) -> nn.Module | nn.Parameter:
@@ -314,11 +287,8 @@ def _tie(module: nn.Module, theirs: dict[str, nn.Parameter], buffers: dict[str, 
     for name, parameter in list(module.named_parameters()):
         if name not in theirs or theirs[name].shape != parameter.shape:
             raise GraphError("weights cannot be shared by operators whose weights differ in shape")
-        parent, leaf = module, name
-        if "." in name:
-            path, _, leaf = name.rpartition(".")
-            parent = module.get_submodule(path)
-        setattr(parent, leaf, theirs[name])
+        path, _, leaf = name.rpartition(".")
+        setattr(module.get_submodule(path), leaf, theirs[name])
     for name, buffer in buffers.items():
         if name in dict(module.named_buffers()):
             setattr(module, name, buffer)
@@ -364,3 +334,27 @@ def _batched(step: _Step, owned: Any, xs: list[Any], batch: int) -> Any:
     if isinstance(results[0], tuple):
         return tuple(torch.cat(items, 0) for items in zip(*results, strict=True))
     return torch.cat(results, 0)
+
+
+def _paths(graph: Graph) -> dict[int, str]:
+    """For each node that may own tensors the path where they lie.
+
+    A region that holds exactly one operator with weights, and no region below it, is that operator's path: a graph that came from a
+    PyTorch model keeps the model's own names. In any other region the path ends in the operator's name and the node's number. Names in
+    ``_RESERVED`` get an underscore.
+    """
+    names = [region.split(".") if region else [] for region in graph.region_names]
+    regions = [tuple(name + "_" if name in _RESERVED else name for name in parts if name) for parts in names]
+    inner = {region[:depth] for region in regions for depth in range(len(region))}
+    owners: dict[tuple[str, ...], list[int]] = {}
+    for node in graph.nodes:
+        if OPERATORS[node.op].owns is not None:
+            owners.setdefault(regions[graph.region_codes[node.index]], []).append(node.index)
+    paths: dict[int, str] = {}
+    for region, members in owners.items():
+        bare = any(graph.nodes[i].op in ("Parameter", "Constant") for i in members)
+        if len(members) == 1 and region and region not in inner and not bare:
+            paths[members[0]] = ".".join(region)
+        else:
+            paths |= {i: ".".join((*region, f"{graph.nodes[i].op}_{i}")) for i in members}
+    return paths

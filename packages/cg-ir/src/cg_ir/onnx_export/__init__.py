@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cg_ir.errors import GraphError, MissingExtra
-
-if TYPE_CHECKING:
-    from cg_ir.graph import Graph
+from cg_ir.graph import Graph
 
 __all__ = ["save_onnx", "to_onnx"]
 
@@ -17,7 +15,6 @@ def to_onnx(graph: Graph, module: Any = None) -> Any:
     """The ``onnx.ModelProto`` of a graph at batch size 1, opset 20.
 
     Args:
-        graph: the graph.
         module: what :func:`cg_ir.to_module` made of this graph; its weights go into the model. Without one the weights are random, always
             the same, of the size that keeps activations in scale.
 
@@ -33,7 +30,7 @@ def to_onnx(graph: Graph, module: Any = None) -> Any:
         import onnx  # noqa: F401
     except ImportError:
         raise MissingExtra("cg-ir", "onnx", "writing ONNX") from None
-    from cg_ir.onnx_export.model import export
+    from cg_ir.onnx_export.emitter import export
     from cg_ir.onnx_export.weights import module_weights, random_weights
 
     if module is not None and getattr(module, "graph", None) is not graph:

@@ -1,11 +1,14 @@
-"""Builds the ONNX model: values, constants, nodes, and element types, which ONNX does not convert by itself."""
+"""Builds the ONNX model of a graph: values, constants, nodes, and element types, which ONNX does not convert by itself."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import onnx
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from cg_ir.graph import Graph, Node
@@ -13,28 +16,14 @@ from cg_ir.onnx_export.weights import Weights
 from cg_ir.operators import OPERATORS
 from cg_ir.operators.shapes import positions
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-__all__ = ["DOMAIN", "IR_VERSION", "OPSET", "Emitter"]
-
-OPSET = 20
-IR_VERSION = 9
+_OPSET = 20
+_IR_VERSION = 9
 #: Of operators that ONNX has no counterpart for.
 DOMAIN = "cg_ir"
 
 #: Element types that are computed with; others are read and written as float32.
-_TYPES = {
-    "float32": TensorProto.FLOAT,
-    "float64": TensorProto.DOUBLE,
-    "float16": TensorProto.FLOAT16,
-    "int64": TensorProto.INT64,
-    "int32": TensorProto.INT32,
-    "int16": TensorProto.INT16,
-    "int8": TensorProto.INT8,
-    "uint8": TensorProto.UINT8,
-    "bool": TensorProto.BOOL,
-}
+_COMPUTED = "float32 float64 float16 int64 int32 int16 int8 uint8 bool"
+_TYPES = {name: helper.np_dtype_to_tensor_dtype(np.dtype(name)) for name in _COMPUTED.split()}
 
 
 class Emitter:
@@ -129,9 +118,9 @@ class Emitter:
         """The element type of an input."""
         return self.types[node.inputs[position]]
 
-    def operands(self, node: Node, skip: int = 0) -> list[str]:
-        """The inputs after the first ``skip`` as one element type."""
-        dtype = self.common(node, skip)
+    def operands(self, node: Node, skip: int = 0, dtype: str | None = None) -> list[str]:
+        """The inputs after the first ``skip`` as one element type, by default the one that PyTorch computes with."""
+        dtype = self.common(node, skip) if dtype is None else dtype
         return [
             name if self.types[i] == dtype else self.cast(name, dtype)
             for i, name in list(zip(node.inputs, self.sources(node), strict=True))[skip:]
@@ -180,3 +169,34 @@ class Emitter:
         if operator.result == "first":
             return self.types[node.inputs[0]] if node.inputs else "float32"
         return str(node.attrs.get(operator.result, operator.result))
+
+
+def _scope(region: str) -> str:
+    return "/".join(re.sub(r"[^\w-]", "_", part) for part in region.split(".") if part) + ("/" if region else "")
+
+
+def export(graph: Graph, weights: Weights) -> Any:
+    """The model of a graph whose operators have these weights."""
+    e = Emitter(graph, weights)
+    for node in graph.nodes:
+        e.scope = _scope(node.region)
+        e.emit(node)
+    used = {name for node in e.nodes for name in node.input}
+    opsets = [helper.make_opsetid("", _OPSET)]
+    if any(node.domain == DOMAIN for node in e.nodes):
+        opsets.append(helper.make_opsetid(DOMAIN, 1))
+    model = helper.make_model(
+        helper.make_graph(
+            e.nodes,
+            graph.name or "graph",
+            [value for _, value in sorted(e.inputs, key=lambda pair: pair[0])],
+            [value for _, value in sorted(e.outputs, key=lambda pair: pair[0])],
+            [tensor for tensor in e.initializers if tensor.name in used],
+            doc_string=graph.hash,
+        ),
+        opset_imports=opsets,
+        ir_version=_IR_VERSION,
+        producer_name="cg-ir",
+    )
+    onnx.checker.check_model(model)
+    return model

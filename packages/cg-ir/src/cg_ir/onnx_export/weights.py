@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cg_ir.graph import Graph
 from cg_ir.operators import OPERATORS
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-__all__ = ["Weights", "module_weights", "random_weights"]
 
 #: For each node that has some, its tensors by PyTorch's names; a bare parameter is called ``value``.
 Weights = dict[int, "dict[str, NDArray[Any]]"]

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cg_ir.errors import GraphError
 from cg_ir.operators import batch
 from cg_ir.operators.attribute import AXIS, Attribute
-from cg_ir.operators.batch import Use
-from cg_ir.operators.operator import Operator
+from cg_ir.operators.operator import Emitter, Node, Operator
 from cg_ir.operators.shapes import Attrs, PartialShape, Shape, same, same_with_axis
-from cg_ir.operators.torch_text import Call, Number, Template
-
-if TYPE_CHECKING:
-    from cg_ir.graph import Node
-    from cg_ir.onnx_export.emitter import Emitter
-
-__all__ = ["ACTIVATIONS"]
+from cg_ir.operators.torch_text import Call, Number
 
 
 def prelu_shape(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
@@ -33,25 +26,9 @@ def prelu_tensors(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> dict[str, S
     return {"weight": (attrs["num_parameters"],)}
 
 
-def prelu_layer(use: Use) -> Template:
-    return ("nn.PReLU(", Number("channels", use.attrs["num_parameters"]), ")")
-
-
-def gelu_torch(call: Call) -> str:
-    return call.fill("F.gelu({x})" if call.attrs["approximate"] == "none" else "F.gelu({x}, approximate={approximate})")
-
-
 def clip_torch(call: Call) -> str:
     unbounded = call.attrs["min"] is None and call.attrs["max"] is None
     return call.fill("{x}" if unbounded else "torch.clamp({x}, {min}, {max})")
-
-
-def silu_onnx(e: Emitter, node: Node) -> str:
-    return e.op("Mul", e.source(node), e.op("Sigmoid", e.source(node)))
-
-
-def log_sigmoid_onnx(e: Emitter, node: Node) -> str:
-    return e.op("Neg", e.op("Softplus", e.op("Neg", e.source(node))))
 
 
 def softplus_onnx(e: Emitter, node: Node) -> str:
@@ -59,10 +36,6 @@ def softplus_onnx(e: Emitter, node: Node) -> str:
     if beta == 1.0:
         return e.op("Softplus", x)
     return e.op("Div", e.op("Softplus", e.op("Mul", x, e.number(beta))), e.number(beta))
-
-
-def hard_sigmoid_onnx(e: Emitter, node: Node) -> str:
-    return e.op("HardSigmoid", e.source(node), alpha=1.0 / 6.0, beta=0.5)
 
 
 def prelu_onnx(e: Emitter, node: Node) -> str:
@@ -88,17 +61,29 @@ ACTIVATIONS = [
     _activation("Relu", "F.relu({x})", "max(x, 0).", in_place=True, gain=0.5),
     _activation("Sigmoid", "torch.sigmoid({x})", "1 / (1 + exp(-x)).", gain=0.293),
     _activation("Tanh", "torch.tanh({x})", "Hyperbolic tangent.", gain=0.39),
-    _activation("Silu", "F.silu({x})", "x sigmoid(x).", gate=("Sigmoid",), onnx=False, in_place=True, to_onnx=silu_onnx, gain=0.36),
+    _activation(
+        "Silu", "F.silu({x})", "x sigmoid(x).", gate=("Sigmoid",), onnx=False, in_place=True, gain=0.36,
+        to_onnx=lambda e, node: e.op("Mul", e.source(node), e.op("Sigmoid", e.source(node))),
+    ),
     _activation("Mish", "F.mish({x})", "x tanh(softplus(x)).", gate=("Tanh", "Softplus"), in_place=True, gain=0.452),
     _activation("HardSwish", "F.hardswish({x})", "x clip(x + 3, 0, 6) / 6.", gate=("HardSigmoid",), in_place=True, gain=0.332),
-    _activation("HardSigmoid", "F.hardsigmoid({x})", "clip(x + 3, 0, 6) / 6.", to_onnx=hard_sigmoid_onnx, gain=0.277),
+    _activation(
+        "HardSigmoid", "F.hardsigmoid({x})", "clip(x + 3, 0, 6) / 6.", gain=0.277,
+        to_onnx=lambda e, node: e.op("HardSigmoid", e.source(node), alpha=1.0 / 6.0, beta=0.5),
+    ),
     _activation("Softsign", "F.softsign({x})", "x / (1 + |x|).", gain=0.18),
     _activation("Selu", "F.selu({x})", "Scaled exponential linear unit.", in_place=True, gain=1.0),
-    _activation("LogSigmoid", "F.logsigmoid({x})", "log(sigmoid(x)).", onnx=False, to_onnx=log_sigmoid_onnx, gain=0.92),
+    _activation(
+        "LogSigmoid", "F.logsigmoid({x})", "log(sigmoid(x)).", onnx=False, gain=0.92,
+        to_onnx=lambda e, node: e.op("Neg", e.op("Softplus", e.op("Neg", e.source(node)))),
+    ),
     _activation("LeakyRelu", "F.leaky_relu({x}, {alpha})", "x, or alpha x below zero.", attributes=_SLOPE, in_place=True, gain=0.5),
     _activation("Elu", "F.elu({x}, {alpha})", "x, or alpha (exp(x) - 1) below zero.", attributes=_ALPHA, in_place=True, gain=0.65),
     _activation("Celu", "F.celu({x}, {alpha})", "Continuously differentiable Elu.", attributes=_ALPHA, gain=0.65),
-    _activation("Gelu", gelu_torch, "Gaussian error linear unit.", attributes=_APPROXIMATE, gain=0.425),
+    _activation(
+        "Gelu", lambda call: call.fill("F.gelu({x})" if call.attrs["approximate"] == "none" else "F.gelu({x}, approximate={approximate})"),
+        "Gaussian error linear unit.", attributes=_APPROXIMATE, gain=0.425,
+    ),
     _activation(
         "Softplus", "F.softplus({x}, {beta})", "log(1 + exp(beta x)) / beta.",
         attributes={"beta": Attribute("float", 1.0, doc="sharpness")}, gain=0.92, to_onnx=softplus_onnx,
@@ -106,7 +91,8 @@ ACTIVATIONS = [
     Operator(
         "PRelu", "activation", (1, 1), prelu_shape, "LeakyRelu with learned slopes.", tensors=prelu_tensors,
         attributes={"num_parameters": Attribute("int", 1, minimum=1, doc="1, or one a channel")},
-        batch=batch.leading, gain=0.53, owns=prelu_layer, owned="prelu", torch="{own}({x})", to_onnx=prelu_onnx,
+        batch=batch.leading, gain=0.53, owns=lambda use: ("nn.PReLU(", Number("channels", use.attrs["num_parameters"]), ")"),
+        owned="prelu", torch="{own}({x})", to_onnx=prelu_onnx,
     ),
     _activation("Clip", clip_torch, "Bounded below and above; Relu6 is Clip(0, 6).", attributes=_BOUNDS, in_place=True, to_onnx=clip_onnx, gain=0.5),
     Operator(

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from cg_ir.errors import GraphError
-
-__all__ = [
-    *("AXIS", "BIAS", "DILATIONS", "DTYPE", "DTYPES", "KERNEL", "PADS", "RANGES", "REQUIRED", "STRIDES"),
-    *("AttrValue", "Attribute"),
-]
 
 AttrValue = bool | int | float | str | tuple[int, ...] | tuple[float, ...] | None
 
@@ -64,13 +59,14 @@ def _each(read: Any) -> Any:
     return read_list
 
 
-_READERS = {
-    "int": _integer,
-    "float": _number,
-    "string": _text,
-    "bool": _flag,
-    "ints": _each(_integer),
-    "floats": _each(_number),
+#: What reads the values of each kind, and the kind in words.
+_KINDS: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "int": (_integer, "an integer"),
+    "float": (_number, "a finite number"),
+    "string": (_text, "a string"),
+    "bool": (_flag, "true or false"),
+    "ints": (_each(_integer), "a list of integers"),
+    "floats": (_each(_number), "a list of finite numbers"),
 }
 
 
@@ -98,9 +94,9 @@ class Attribute:
     def read(self, value: Any, name: str, spatial: int) -> AttrValue:
         """Return ``value`` in its normal form, or raise ``GraphError``."""
         try:
-            result = _READERS[self.kind](value)
+            result = _KINDS[self.kind][0](value)
         except (TypeError, ValueError, OverflowError):
-            raise GraphError(f"attribute '{name}' should be {self.describe()}, not {value!r:.60}") from None
+            raise GraphError(f"attribute '{name}' should be {_KINDS[self.kind][1]}, not {value!r:.60}") from None
         if self.length and len(result) != self.length * spatial:
             raise GraphError(f"attribute '{name}' should have {self.length * spatial} numbers, not {len(result)}")
         if self.minimum is not None:
@@ -116,17 +112,6 @@ class Attribute:
         if self.length and self.default is not REQUIRED:
             return (self.default,) * (self.length * spatial)
         return self.default
-
-    def describe(self) -> str:
-        """The kind in words."""
-        return {
-            "int": "an integer",
-            "float": "a finite number",
-            "string": "a string",
-            "bool": "true or false",
-            "ints": "a list of integers",
-            "floats": "a list of finite numbers",
-        }[self.kind]
 
 
 #: Attributes that several operators have.

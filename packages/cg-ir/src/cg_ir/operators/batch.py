@@ -11,21 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-__all__ = [
-    "APART",
-    "Axes",
-    "BatchRule",
-    "Plan",
-    "Use",
-    "along",
-    "apart",
-    "broadcast",
-    "keeps",
-    "leading",
-    "spatial",
-    "unless",
-]
-
 Shape = tuple[int, ...]
 
 

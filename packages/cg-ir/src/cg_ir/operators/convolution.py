@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import TYPE_CHECKING
 
 from cg_ir.errors import GraphError
 from cg_ir.operators.attribute import BIAS, DILATIONS, KERNEL, PADS, STRIDES, Attribute
 from cg_ir.operators.batch import APART, Axes, Plan, Use
-from cg_ir.operators.operator import Operator
+from cg_ir.operators.operator import Emitter, Node, Operator
 from cg_ir.operators.shapes import Attrs, PartialShape, Shape, need_rank, windows
 from cg_ir.operators.torch_text import Call, Number, Template, flag, is_even, listed, optional, padded
-
-if TYPE_CHECKING:
-    from cg_ir.graph import Node
-    from cg_ir.onnx_export.emitter import Emitter
-
-__all__ = ["CONVOLUTIONS"]
 
 
 def conv_shape(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
@@ -55,19 +48,14 @@ def conv_transpose_shape(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) 
     group = attrs["group"]
     if ins[0][1] % group or (out is not None and len(out) == dims + 2 and out[1] % group):
         raise GraphError(f"channels do not divide into group {group}")
-    sizes = []
-    for i in range(dims):
-        size = (
-            (ins[0][2 + i] - 1) * attrs["strides"][i]
-            - attrs["pads"][i]
-            - attrs["pads"][dims + i]
-            + attrs["dilations"][i] * (kernel[i] - 1)
-            + attrs["output_padding"][i]
-            + 1
-        )
-        if size < 1:
-            raise GraphError("the output of the transposed convolution is empty")
-        sizes.append(size)
+    pads, further = attrs["pads"], attrs["output_padding"]
+    reach = [dilation * (size - 1) for dilation, size in zip(attrs["dilations"], kernel, strict=True)]
+    sizes = [
+        (ins[0][2 + i] - 1) * attrs["strides"][i] - pads[i] - pads[dims + i] + reach[i] + further[i] + 1
+        for i in range(dims)
+    ]
+    if min(sizes) < 1:
+        raise GraphError("the output of the transposed convolution is empty")
     channels = None
     if len(ins) > 1:
         channels = _computed_weights(ins[1], (ins[0][1], None, *_kernel(attrs)))[1] * group

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from cg_ir.errors import GraphError
 from cg_ir.operators import batch
 from cg_ir.operators.attribute import AXIS, DTYPES, Attribute
-from cg_ir.operators.operator import Operator
+from cg_ir.operators.operator import Emitter, Node, Operator
 from cg_ir.operators.shapes import Attrs, PartialShape, Shape, broadcast, same, same_with_axis
 from cg_ir.operators.torch_text import Call, tensor
-
-if TYPE_CHECKING:
-    from cg_ir.graph import Node
-    from cg_ir.onnx_export.emitter import Emitter
-
-__all__ = ["ELEMENTWISE", "chain_onnx"]
 
 
 def matrices(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
@@ -35,29 +29,16 @@ def extreme_torch(call: Call) -> str:
     return text
 
 
-def power_torch(call: Call) -> str:
-    """A minus binds less than a power."""
-    return call.fill("({0}) ** {1}" if call.x.startswith("-") else "{0} ** {1}")
-
-
 def divide_torch(call: Call) -> str:
     if call.attrs["rounding"] == "none":
         return call.fill("{0} / {1}")
     return f"torch.div({tensor(call.x, call.xs[1])}, {call.xs[1]}, rounding_mode='trunc')"
 
 
-def remainder_torch(call: Call) -> str:
-    return f"torch.fmod({tensor(call.x, call.xs[1])}, {call.xs[1]})" if call.attrs["fmod"] else call.fill("{0} % {1}")
-
-
 def is_infinite_torch(call: Call) -> str:
     names = {(True, True): "isinf", (True, False): "isneginf", (False, True): "isposinf"}
     name = names.get((call.attrs["detect_negative"], call.attrs["detect_positive"]))
     return f"torch.{name}({call.x})" if name else f"torch.zeros_like({call.x}, dtype=torch.bool)"
-
-
-def trilu_torch(call: Call) -> str:
-    return call.fill("torch.triu({x}, {k})" if call.attrs["upper"] else "torch.tril({x}, {k})")
 
 
 _UINT64 = 13  # onnx.TensorProto.UINT64
@@ -69,13 +50,6 @@ def chain_onnx(e: Emitter, node: Node) -> str:
     for other in rest:
         first = e.op(node.op, first, other)
     return first
-
-
-def logical_onnx(e: Emitter, node: Node) -> str:
-    return e.op(
-        node.op,
-        *(n if e.types[i] == "bool" else e.cast(n, "bool") for i, n in zip(node.inputs, e.sources(node), strict=True)),
-    )
 
 
 def divide_onnx(e: Emitter, node: Node) -> str:
@@ -126,19 +100,6 @@ def where_onnx(e: Emitter, node: Node) -> str:
     return e.op("Where", condition, *e.operands(node, skip=1))
 
 
-def cast_onnx(e: Emitter, node: Node) -> str:
-    return e.cast(e.source(node), node.attrs["to"])
-
-
-def cumsum_onnx(e: Emitter, node: Node) -> str:
-    return e.op("CumSum", e.source(node), e.tensor(np.array(node.attrs["axis"], dtype=np.int64)))
-
-
-def trilu_onnx(e: Emitter, node: Node) -> str:
-    k = e.tensor(np.array(node.attrs["k"], dtype=np.int64))
-    return e.op("Trilu", e.source(node), k, upper=int(node.attrs["upper"]))
-
-
 def _binary(name: str, torch: Any, doc: str, **fields: Any) -> Operator:
     given = {"batch": batch.broadcast, "result": "common", "to_onnx": chain_onnx, **fields}
     return Operator(name, "elementwise", (2, 2), broadcast, doc, torch=torch, **given)
@@ -151,7 +112,7 @@ def _unary(name: str, torch: str, **fields: Any) -> Operator:
 
 
 _MANY: dict[str, Any] = {"commutes": True, "batch": batch.broadcast, "result": "common", "to_onnx": chain_onnx}
-_LOGICAL: dict[str, Any] = {"commutes": True, "result": "bool", "to_onnx": logical_onnx}
+_LOGICAL: dict[str, Any] = {"result": "bool", "to_onnx": lambda e, node: e.op(node.op, *e.operands(node, dtype="bool"))}
 _COMPARISON: dict[str, Any] = {"numbers": 0, "result": "bool"}
 ELEMENTWISE = [
     Operator(
@@ -159,7 +120,9 @@ ELEMENTWISE = [
     ),
     _binary("Mul", "{0} * {1}", "Product.", numbers=0, commutes=True),
     _binary("Sub", "{0} - {1}", "First minus second.", numbers=0),
-    _binary("Pow", power_torch, "First to the power of the second.", numbers=0),
+    _binary(  # a minus binds less than a power
+        "Pow", lambda call: call.fill("({0}) ** {1}" if call.x.startswith("-") else "{0} ** {1}"), "First to the power of the second.", numbers=0
+    ),
     _binary(
         "Atan2", "torch.atan2({0}, {1})", "Angle of the point whose height is the first and whose width is the second.",
         onnx=False, to_onnx=atan2_onnx,
@@ -169,15 +132,16 @@ ELEMENTWISE = [
         attributes={"rounding": Attribute("string", "none", choices=("none", "trunc"), doc="towards zero, as integers divide")},
     ),
     _binary(
-        "Mod", remainder_torch, "Remainder of the first by the second.", numbers=0, to_onnx=remainder_onnx,
+        "Mod", lambda call: f"torch.fmod({tensor(call.x, call.xs[1])}, {call.xs[1]})" if call.attrs["fmod"] else call.fill("{0} % {1}"),
+        "Remainder of the first by the second.", numbers=0, to_onnx=remainder_onnx,
         attributes={"fmod": Attribute("bool", False, doc="with the sign of the first, not of the second")},
     ),
     Operator("Max", "elementwise", (2, None), broadcast, "Greatest of two or more.", torch=extreme_torch, **_MANY),
     Operator("Min", "elementwise", (2, None), broadcast, "Least of two or more.", torch=extreme_torch, **_MANY),
     _binary("Equal", "{0} == {1}", "Logical equal of each element.", commutes=True, **_COMPARISON),
-    _binary("And", "torch.logical_and({0}, {1})", "Logical and of each element.", **_LOGICAL),
-    _binary("Or", "torch.logical_or({0}, {1})", "Logical or of each element.", **_LOGICAL),
-    _binary("Xor", "torch.logical_xor({0}, {1})", "Logical xor of each element.", **_LOGICAL),
+    _binary("And", "torch.logical_and({0}, {1})", "Logical and of each element.", commutes=True, **_LOGICAL),
+    _binary("Or", "torch.logical_or({0}, {1})", "Logical or of each element.", commutes=True, **_LOGICAL),
+    _binary("Xor", "torch.logical_xor({0}, {1})", "Logical xor of each element.", commutes=True, **_LOGICAL),
     _binary("BitwiseAnd", "torch.bitwise_and({0}, {1})", "And of the bits of integers.", numbers=0, commutes=True),
     _binary("BitwiseOr", "torch.bitwise_or({0}, {1})", "Or of the bits of integers.", numbers=0, commutes=True),
     _binary("BitwiseXor", "torch.bitwise_xor({0}, {1})", "Xor of the bits of integers.", numbers=0, commutes=True),
@@ -216,7 +180,7 @@ ELEMENTWISE = [
     _unary("Ceil", "torch.ceil({x})"),
     _unary("Round", "torch.round({x})"),
     _unary("Sign", "torch.sign({x})"),
-    _unary("Not", "torch.logical_not({x})", result="bool", to_onnx=logical_onnx),
+    _unary("Not", "torch.logical_not({x})", **_LOGICAL),
     _unary("IsNaN", "torch.isnan({x})", result="bool"),
     _unary("BitwiseNot", "torch.bitwise_not({x})"),
     Operator(
@@ -228,15 +192,19 @@ ELEMENTWISE = [
     ),
     Operator(
         "Cast", "elementwise", (1, 1), same, "Another element type.", attributes={"to": Attribute("string", choices=DTYPES, doc="element type")},
-        batch=batch.keeps, torch=lambda call: f"{call.x}.to(torch.{call.attrs['to']})", result="to", to_onnx=cast_onnx,
+        batch=batch.keeps, torch=lambda call: f"{call.x}.to(torch.{call.attrs['to']})", result="to",
+        to_onnx=lambda e, node: e.cast(e.source(node), node.attrs["to"]),
     ),
     Operator(
         "CumSum", "elementwise", (1, 1), same_with_axis, "Running sum along an axis.", attributes={"axis": AXIS},
-        batch=batch.along, torch="torch.cumsum({x}, {axis})", to_onnx=cumsum_onnx,
+        batch=batch.along, torch="torch.cumsum({x}, {axis})",
+        to_onnx=lambda e, node: e.op("CumSum", e.source(node), e.number(node.attrs["axis"], "int64")),
     ),
     Operator(
         "Trilu", "elementwise", (1, 1), matrices, "One triangle of each matrix.",
         attributes={"upper": Attribute("bool", True, doc="which triangle"), "k": Attribute("int", 0, doc="diagonal")},
-        batch=batch.unless(lambda attrs, rank: (rank - 2, rank - 1)), torch=trilu_torch, to_onnx=trilu_onnx,
+        batch=batch.unless(lambda attrs, rank: (rank - 2, rank - 1)),
+        to_onnx=lambda e, node: e.op("Trilu", e.source(node), e.number(node.attrs["k"], "int64"), upper=int(node.attrs["upper"])),
+        torch=lambda call: call.fill("torch.triu({x}, {k})" if call.attrs["upper"] else "torch.tril({x}, {k})"),
     ),
 ]  # fmt: skip

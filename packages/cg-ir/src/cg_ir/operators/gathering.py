@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from cg_ir.operators import batch
 from cg_ir.operators.attribute import DILATIONS, KERNEL, PADS, RANGES, STRIDES, Attribute
 from cg_ir.operators.batch import APART, Axes, Plan, Use
 from cg_ir.operators.layout import cuts
-from cg_ir.operators.operator import Operator
+from cg_ir.operators.operator import Emitter, Node, Operator
 from cg_ir.operators.sequences import embedding_shape
 from cg_ir.operators.shapes import (
     Attrs,
@@ -27,12 +27,6 @@ from cg_ir.operators.shapes import (
     windows,
 )
 from cg_ir.operators.torch_text import Call, is_even, listed, padded, tuple_text
-
-if TYPE_CHECKING:
-    from cg_ir.graph import Node
-    from cg_ir.onnx_export.emitter import Emitter
-
-__all__ = ["GATHERING"]
 
 
 def gather_shape(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
@@ -151,10 +145,6 @@ def gather_torch(call: Call) -> str:
     return f"{call.x}[{':, ' * axis}{index}]"
 
 
-def gather_nd_torch(call: Call) -> str:
-    return f"{call.x}[{', '.join(f'{i}.long()' for i in call.xs[1:])}]"
-
-
 def slice_scatter_torch(call: Call) -> str:
     """Slices one inside the other, from the first axis on."""
     found, flips = cuts(call, call.shape)
@@ -226,10 +216,6 @@ def _indices(e: Emitter, node: Node, end: int) -> tuple[str, tuple[int, ...]]:
     return e.op("Concat", *parts, axis=len(shape)), shape
 
 
-def gather_nd_onnx(e: Emitter, node: Node) -> str:
-    return e.op("GatherND", e.source(node), _indices(e, node, len(node.inputs))[0])
-
-
 def slice_scatter_onnx(e: Emitter, node: Node) -> str:
     a = node.attrs
     places = np.meshgrid(*(range(*b) for b in zip(a["starts"], a["ends"], a["steps"], strict=True)), indexing="ij")
@@ -286,7 +272,7 @@ def col2im_onnx(e: Emitter, node: Node) -> str:
 
 
 def one_hot_onnx(e: Emitter, node: Node) -> str:
-    values = e.tensor(np.array([0, 1], dtype=np.int64))
+    values = e.ints([0, 1])
     return e.op("OneHot", e.cast(e.source(node), "int64"), e.ints([node.shape[-1]]), values, axis=-1)
 
 
@@ -309,7 +295,8 @@ GATHERING = [
     Operator(
         "GatherND", "gather", (2, None), gather_nd_shape,
         "Elements of the first input; each further input names places along one axis, from the first on.",
-        torch=gather_nd_torch, to_onnx=gather_nd_onnx,
+        torch=lambda call: f"{call.x}[{', '.join(f'{i}.long()' for i in call.xs[1:])}]",
+        to_onnx=lambda e, node: e.op("GatherND", e.source(node), _indices(e, node, len(node.inputs))[0]),
     ),
     Operator(
         "SliceScatter", "gather", (2, 2), slice_scatter_shape, "The first input with a range of every axis replaced by the second.", onnx=False,

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cg_ir.errors import GraphError
 from cg_ir.operators import batch
 from cg_ir.operators.attribute import AXIS, RANGES, Attribute
 from cg_ir.operators.batch import APART, Axes, Plan, Use
-from cg_ir.operators.operator import Operator
+from cg_ir.operators.operator import Emitter, Node, Operator
 from cg_ir.operators.shapes import Attrs, PartialShape, Shape, broadcast, need_axis, need_rank, slice_shape
 from cg_ir.operators.torch_text import Call, tuple_text
-
-if TYPE_CHECKING:
-    from cg_ir.graph import Node
-    from cg_ir.onnx_export.emitter import Emitter
-
-__all__ = ["LAYOUT", "cuts"]
 
 
 def concat_shape(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
@@ -143,14 +137,6 @@ def slice_batch(use: Use, axes: Axes) -> Plan:
     return Plan(axis) if whole else APART
 
 
-def concat_torch(call: Call) -> str:
-    return f"torch.cat({tuple_text(call.xs)}, dim={call.attrs['axis']})"
-
-
-def split_torch(call: Call) -> str:
-    return f"{call.x}.split({list(call.attrs['split'])}, dim={call.attrs['axis']})" + ("" if call.several else "[0]")
-
-
 def reshape_torch(call: Call) -> str:
     plain = call.op == "Flatten" and len(call.shape) == 2 and call.shape[0] == call.input_shapes[0][0]
     return call.fill("{x}.flatten(1)" if plain else "{x}.reshape({wanted})")
@@ -208,29 +194,12 @@ def space_to_depth_torch(call: Call) -> str:
     return _space(call, f"{c}, {h // b}, {b}, {w // b}, {b}", "0, 3, 5, 1, 2, 4")
 
 
-def split_onnx(e: Emitter, node: Node) -> list[str]:
-    parts = node.attrs["split"]
-    return e.ops("Split", e.source(node), e.ints(parts), axis=node.attrs["axis"], outputs=len(parts))
-
-
-def reshape_onnx(e: Emitter, node: Node) -> str:
-    return e.reshape(e.source(node), node.shape)
-
-
 def slice_onnx(e: Emitter, node: Node) -> str:
     a = node.attrs
     ends = [-(2**62) if end < 0 else end for end in a["ends"]]
     return e.op(
         "Slice", e.source(node), e.ints(a["starts"]), e.ints(ends), e.ints(range(len(ends))), e.ints(a["steps"])
     )
-
-
-def expand_onnx(e: Emitter, node: Node) -> str:
-    return e.op("Expand", e.source(node), e.ints(node.shape))
-
-
-def tile_onnx(e: Emitter, node: Node) -> str:
-    return e.op("Tile", e.source(node), e.ints(node.attrs["repeats"]))
 
 
 def roll_onnx(e: Emitter, node: Node) -> str:
@@ -258,19 +227,24 @@ def _layout(name: str, shape: Any, doc: str, **fields: Any) -> Operator:
     return Operator(name, "layout", (1, 1), shape, doc, layout=True, **fields)
 
 
-_RESHAPE: dict[str, Any] = {"batch": reshape_batch, "torch": reshape_torch, "to_onnx": reshape_onnx}
+_RESHAPE: dict[str, Any] = {
+    "batch": reshape_batch, "torch": reshape_torch, "to_onnx": lambda e, node: e.reshape(e.source(node), node.shape),
+}  # fmt: skip
 _BLOCKS = {
     "blocksize": Attribute("int", minimum=1, doc="block edge"),
     "mode": Attribute("string", "DCR", choices=("DCR", "CRD"), doc="order of the channels"),
 }
 LAYOUT = [
     Operator(
-        "Concat", "join", (1, None), concat_shape, "Joined along an axis.", attributes={"axis": AXIS}, batch=concat_batch, torch=concat_torch
+        "Concat", "join", (1, None), concat_shape, "Joined along an axis.", attributes={"axis": AXIS}, batch=concat_batch,
+        torch=lambda call: f"torch.cat({tuple_text(call.xs)}, dim={call.attrs['axis']})",
     ),
     _layout(
         "Split", split_shape, "Cut along an axis; the further parts are read by Select.", further=split_parts,
         attributes={"axis": AXIS, "split": Attribute("ints", minimum=1, doc="sizes of the parts")},
-        batch=batch.along, view="view", torch=split_torch, to_onnx=split_onnx,
+        batch=batch.along, view="view",
+        torch=lambda call: f"{call.x}.split({list(call.attrs['split'])}, dim={call.attrs['axis']})" + ("" if call.several else "[0]"),
+        to_onnx=lambda e, n: e.ops("Split", e.source(n), e.ints(n.attrs["split"]), axis=n.attrs["axis"], outputs=len(n.attrs["split"])),
     ),
     _layout("Reshape", reshape_shape, "The same elements in another shape.", view="dense", **_RESHAPE),
     _layout("Flatten", reshape_shape, "All axes after the batch in one.", view="dense", **_RESHAPE),
@@ -283,12 +257,14 @@ LAYOUT = [
     ),
     _layout("Slice", slice_shape, "A range of every axis.", attributes=RANGES, batch=slice_batch, view="strided", torch=slice_torch, to_onnx=slice_onnx),
     _layout(
-        "Expand", expand_shape, "Repeated to a broadcast shape.", batch=batch.broadcast, view="strided", torch="{x}.expand({wanted})", to_onnx=expand_onnx
+        "Expand", expand_shape, "Repeated to a broadcast shape.", batch=batch.broadcast, view="strided", torch="{x}.expand({wanted})",
+        to_onnx=lambda e, node: e.op("Expand", e.source(node), e.ints(node.shape)),
     ),
     _layout(
         "Tile", tile_shape, "Repeated along axes.", attributes={"repeats": Attribute("ints", minimum=1, doc="how often, each axis")},
         batch=batch.unless(lambda attrs, rank: [i for i in range(rank) if attrs["repeats"][i] > 1]),
-        torch=lambda call: f"{call.x}.repeat({', '.join(map(str, call.attrs['repeats']))})", to_onnx=tile_onnx,
+        torch=lambda call: f"{call.x}.repeat({', '.join(map(str, call.attrs['repeats']))})",
+        to_onnx=lambda e, node: e.op("Tile", e.source(node), e.ints(node.attrs["repeats"])),
     ),
     _layout(
         "Roll", roll_shape, "Shifted around axes.", onnx=False,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,15 +11,9 @@ from cg_ir.errors import GraphError
 from cg_ir.operators import batch
 from cg_ir.operators.attribute import AXIS, Attribute
 from cg_ir.operators.batch import Use
-from cg_ir.operators.operator import Operator
+from cg_ir.operators.operator import Emitter, Node, Operator
 from cg_ir.operators.shapes import Attrs, PartialShape, Shape, need_axis, same_with_axis
 from cg_ir.operators.torch_text import Call, Number, Template, axis_count, flag
-
-if TYPE_CHECKING:
-    from cg_ir.graph import Node
-    from cg_ir.onnx_export.emitter import Emitter
-
-__all__ = ["NORMALISATIONS"]
 
 
 def channels_first_shape(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
@@ -89,17 +83,11 @@ def _affine(e: Emitter, node: Node, shape: Sequence[int]) -> tuple[str, str]:
 
 
 def batch_norm_onnx(e: Emitter, node: Node) -> str:
-    scale, bias = _affine(e, node, node.shape[1:2])
-    mean, variance = e.weight(node, "running_mean"), e.weight(node, "running_var")
-    return e.op(
-        "BatchNormalization", e.source(node), scale, bias, mean or "", variance or "", epsilon=node.attrs["epsilon"]
-    )
-
-
-def instance_norm_onnx(e: Emitter, node: Node) -> str:
-    return e.op(
-        "InstanceNormalization", e.source(node), *_affine(e, node, node.shape[1:2]), epsilon=node.attrs["epsilon"]
-    )
+    """BatchNormalization, or InstanceNormalization, which has no running statistics."""
+    inputs = [e.source(node), *_affine(e, node, node.shape[1:2])]
+    if node.op == "BatchNormalization":
+        inputs += [e.weight(node, name) or "" for name in ("running_mean", "running_var")]
+    return e.op(node.op, *inputs, epsilon=node.attrs["epsilon"])
 
 
 def group_norm_onnx(e: Emitter, node: Node) -> str:
@@ -167,7 +155,7 @@ NORMALISATIONS = [
     ),
     Operator(
         "InstanceNormalization", "norm", (1, 1), channels_first_shape, "Normalisation of each channel of each example.",
-        attributes=_BY_CHANNEL, tensors=channel_tensors, owns=batch_norm_layer, to_onnx=instance_norm_onnx, **_CHANNELS,
+        attributes=_BY_CHANNEL, tensors=channel_tensors, owns=batch_norm_layer, to_onnx=batch_norm_onnx, **_CHANNELS,
     ),
     Operator(
         "GroupNormalization", "norm", (1, 1), channels_first_shape, "Normalisation of groups of channels.",

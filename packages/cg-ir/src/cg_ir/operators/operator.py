@@ -9,14 +9,25 @@ from typing import TYPE_CHECKING, Any
 from cg_ir.errors import GraphError
 from cg_ir.operators.attribute import REQUIRED, Attribute, AttrValue
 from cg_ir.operators.batch import BatchRule, Use, apart
-from cg_ir.operators.shapes import CostRule, FurtherRule, ShapeRule, TensorRule, counted, no_tensors, none, one_output
+from cg_ir.operators.shapes import (
+    Attrs,
+    CostRule,
+    FurtherRule,
+    Shape,
+    ShapeRule,
+    TensorRule,
+    counted,
+    no_tensors,
+    none,
+    one_output,
+)
 from cg_ir.operators.torch_text import Call, Template
 
 if TYPE_CHECKING:
     from cg_ir.graph import Node
     from cg_ir.onnx_export.emitter import Emitter
-
-__all__ = ["AttrItems", "Operator"]
+else:  # above the catalogue: names in its annotations alone
+    Node = Emitter = Any
 
 #: The non-default attributes of a node in canonical order: what is stored, hashed and written.
 AttrItems = tuple[tuple[str, AttrValue], ...]
@@ -127,13 +138,7 @@ class Operator:
         spatial = len(given.get("kernel_shape", ()))  # type: ignore[arg-type]
         return {name: given.get(name, a.default_for(spatial)) for name, a in self.attributes.items()}
 
-    def infer(
-        self,
-        ins: Sequence[tuple[int, ...]],
-        attrs: Mapping[str, Any],
-        out: tuple[int, ...] | None,
-        channels: int | None = None,
-    ) -> tuple[int, ...]:
+    def infer(self, ins: Sequence[Shape], attrs: Attrs, out: Shape | None, channels: int | None = None) -> Shape:
         """The output shape from inputs, attributes (defaults filled) and what is stated; both must agree.
 
         Raises:
@@ -144,8 +149,6 @@ class Operator:
             wanted = str(low) if low == high else f"{low} or more" if high is None else f"{low} to {high}"
             raise GraphError(f"{self.name} takes {wanted} inputs, not {len(ins)}")
         shape = self.shape(ins, attrs, out)
-        if out is not None and out == shape:
-            return out
         if out is None:
             if channels is None and None in shape:
                 raise GraphError(f"{self.name} needs its output channels or shape")
@@ -157,14 +160,7 @@ class Operator:
             raise GraphError(f"shape should be {wanted} by the rule of {self.name}, not {list(out)}")
         return out
 
-    def check_select(
-        self,
-        ins: Sequence[tuple[int, ...]],
-        attrs: Mapping[str, Any],
-        out: tuple[int, ...],
-        index: int,
-        shape: tuple[int, ...],
-    ) -> None:
+    def check_select(self, ins: Sequence[Shape], attrs: Attrs, out: Shape, index: int, shape: Shape) -> None:
         """Whether a ``Select`` may read output ``index`` of this node in this shape.
 
         Raises:

@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import TYPE_CHECKING
 
 from cg_ir.errors import GraphError
 from cg_ir.operators import batch
 from cg_ir.operators.attribute import DILATIONS, KERNEL, PADS, STRIDES, Attribute
-from cg_ir.operators.operator import Operator
+from cg_ir.operators.operator import Emitter, Node, Operator
 from cg_ir.operators.resampling import averages
 from cg_ir.operators.shapes import Attrs, PartialShape, Shape, positions, windows
 from cg_ir.operators.torch_text import Call, axis_count, is_even, listed, padded, tuple_text
-
-if TYPE_CHECKING:
-    from cg_ir.graph import Node
-    from cg_ir.onnx_export.emitter import Emitter
-
-__all__ = ["POOLING"]
 
 
 def pool_shape(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:

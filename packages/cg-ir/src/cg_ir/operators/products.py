@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,15 +12,9 @@ from cg_ir.operators import batch
 from cg_ir.operators.attribute import BIAS, Attribute
 from cg_ir.operators.batch import APART, Axes, Plan, Use
 from cg_ir.operators.elementwise import chain_onnx
-from cg_ir.operators.operator import Operator
+from cg_ir.operators.operator import Emitter, Node, Operator
 from cg_ir.operators.shapes import Attrs, PartialShape, Shape, broadcast
 from cg_ir.operators.torch_text import Call, Number, Template, flag
-
-if TYPE_CHECKING:
-    from cg_ir.graph import Node
-    from cg_ir.onnx_export.emitter import Emitter
-
-__all__ = ["PRODUCTS"]
 
 
 def gemm_shape(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
@@ -163,11 +156,6 @@ def rows_batch(use: Use, axes: Axes) -> Plan:
     return Plan(axis) if axis is not None and axis == axes[1] and axis < len(use.shape) - 1 else APART
 
 
-def gemm_layer(use: Use) -> Template:
-    sizes = Number("in_features", use.input_shapes[0][-1]), ", ", Number("out_features", use.shape[-1])
-    return ("nn.Linear(", *sizes, *flag("bias", use.attrs["bias"], True), ")")
-
-
 def expert_gemm_layer(use: Use) -> Template:
     inside = use.input_shapes[0][-1]
     matrices = f"torch.empty({use.attrs['num_experts']}, {use.shape[-1]}, {inside})"
@@ -200,10 +188,6 @@ def expert_gemm_onnx(e: Emitter, node: Node) -> str:
     return e.op("Squeeze", e.op("MatMul", matrices, column), e.ints([len(node.shape)]))
 
 
-def einsum_onnx(e: Emitter, node: Node) -> str:
-    return e.op("Einsum", *e.operands(node), equation=node.attrs["equation"])
-
-
 def attention_onnx(e: Emitter, node: Node) -> str:
     query, key, value = e.sources(node)[:3]
     shapes = node.signature.input_shapes
@@ -228,7 +212,11 @@ PRODUCTS = [
     Operator(
         "Gemm", "matmul", (1, 1), gemm_shape, "Affine map of the last axis by a learned matrix.",
         tensors=gemm_tensors, macs=gemm_macs, attributes={"bias": BIAS},
-        batch=batch.unless(lambda attrs, rank: (rank - 1,)), owns=gemm_layer, owned="linear", torch="{own}({x})", to_onnx=gemm_onnx,
+        batch=batch.unless(lambda attrs, rank: (rank - 1,)), owned="linear", torch="{own}({x})", to_onnx=gemm_onnx,
+        owns=lambda use: (
+            "nn.Linear(", Number("in_features", use.input_shapes[0][-1]), ", ", Number("out_features", use.shape[-1]),
+            *flag("bias", use.attrs["bias"], True), ")",
+        ),
     ),
     Operator(
         "ExpertGemm", "matmul", (2, 2), expert_gemm_shape,
@@ -245,7 +233,8 @@ PRODUCTS = [
     Operator(
         "Einsum", "matmul", (1, None), einsum_shape, "Einstein summation.", macs=einsum_macs,
         attributes={"equation": Attribute("string", doc="explicit equation, one letter an axis")}, batch=einsum_batch,
-        torch=lambda call: f"torch.einsum({call.attrs['equation']!r}, {', '.join(call.xs)})", result="common", to_onnx=einsum_onnx,
+        torch=lambda call: f"torch.einsum({call.attrs['equation']!r}, {', '.join(call.xs)})", result="common",
+        to_onnx=lambda e, node: e.op("Einsum", *e.operands(node), equation=node.attrs["equation"]),
     ),
     Operator(
         "Attention", "attention", (3, 4), attention_shape, "Scaled dot-product attention of query, key, value and an optional mask.",

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cg_ir.errors import GraphError
 from cg_ir.operators import batch
 from cg_ir.operators.attribute import AXIS, Attribute
 from cg_ir.operators.batch import APART, Axes, Plan, Use
-from cg_ir.operators.operator import Operator
+from cg_ir.operators.operator import Emitter, Node, Operator
 from cg_ir.operators.shapes import Attrs, PartialShape, Shape, need_axis, positions
 from cg_ir.operators.torch_text import Call, tuple_text
-
-if TYPE_CHECKING:
-    from cg_ir.graph import Node
-    from cg_ir.onnx_export.emitter import Emitter
-
-__all__ = ["REDUCTIONS"]
 
 
 def reduce_shape(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:

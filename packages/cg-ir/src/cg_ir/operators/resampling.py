@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cg_ir.errors import GraphError
 from cg_ir.operators import batch
 from cg_ir.operators.attribute import Attribute
-from cg_ir.operators.operator import Operator
+from cg_ir.operators.operator import Emitter, Node, Operator
 from cg_ir.operators.shapes import Attrs, PartialShape, Shape, need_rank, stated
 from cg_ir.operators.torch_text import Call, padded, torch_pads, tuple_text
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from cg_ir.graph import Node
-    from cg_ir.onnx_export.emitter import Emitter
-
-__all__ = ["RESAMPLING", "averages"]
 
 
 def pad_shape(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cg_ir.errors import GraphError
 from cg_ir.operators import batch
 from cg_ir.operators.attribute import Attribute
 from cg_ir.operators.batch import APART, Axes, Plan, Use
-from cg_ir.operators.operator import Operator
+from cg_ir.operators.operator import Emitter, Node, Operator
 from cg_ir.operators.shapes import Attrs, CostRule, PartialShape, Shape, TensorRule
 from cg_ir.operators.torch_text import Call, Number, Template, flag
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from cg_ir.graph import Node
-    from cg_ir.onnx_export.emitter import Emitter
-
-__all__ = ["SEQUENCES", "embedding_shape"]
 
 
 def recurrent_shape(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
@@ -76,40 +69,33 @@ def recurrent_tensors(gates: int) -> TensorRule:
     return tensors
 
 
-def recurrent_params(gates: int) -> CostRule:
-    """torch's layout: per layer and direction gates x h x (in + out) weights and two bias vectors."""
+def _matrices(gates: int, ins: Sequence[Shape], attrs: Attrs, biases: int) -> int:
+    """The numbers in the matrices of all layers and directions, and ``biases`` more for each."""
+    hidden, project = attrs["hidden_size"], attrs.get("proj_size", 0)
+    directions = 2 if attrs["bidirectional"] else 1
+    state = project or hidden
+    first, other = (
+        directions * (gates * hidden * (width + state) + biases + project * hidden)
+        for width in (ins[0][-1], directions * state)
+    )
+    return int(first + (attrs["num_layers"] - 1) * other)
 
+
+def recurrent_params(gates: int) -> CostRule:
     def params(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> int:
         """Each layer and direction has g h (x + s) weights, 2 g h biases and, projected to s < h, s h more.
 
         g: gates (LSTM 4, GRU 3, RNN 1); h: hidden size; x: features of the layer's input; s: size of the state that is passed on.
         """
-        hidden, project = attrs["hidden_size"], attrs.get("proj_size", 0)
-        directions = 2 if attrs["bidirectional"] else 1
-        state = project or hidden
-        biases = 2 * gates * hidden if attrs["bias"] else 0
-        first, other = (
-            directions * (gates * hidden * (width + state) + biases + project * hidden)
-            for width in (ins[0][-1], directions * state)
-        )
-        return int(first + (attrs["num_layers"] - 1) * other)
+        return _matrices(gates, ins, attrs, 2 * gates * attrs["hidden_size"] if attrs["bias"] else 0)
 
     return params
 
 
 def recurrent_macs(gates: int) -> CostRule:
-    """The matrix products of every gate at every time step."""
-
     def macs(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> int:
         """The weights without biases, once for every time step and sequence."""
-        hidden, project = attrs["hidden_size"], attrs.get("proj_size", 0)
-        directions = 2 if attrs["bidirectional"] else 1
-        state = project or hidden
-        first, other = (
-            directions * (gates * hidden * (width + state) + project * hidden)
-            for width in (ins[0][-1], directions * state)
-        )
-        return int(first + (attrs["num_layers"] - 1) * other) * prod(ins[0][:-1])
+        return _matrices(gates, ins, attrs, 0) * prod(ins[0][:-1])
 
     return macs
 
@@ -145,10 +131,6 @@ def recurrent_layer(use: Use) -> Template:
 def recurrent_torch(call: Call) -> str:
     states = f", ({', '.join(call.xs[1:])})" if len(call.xs) > 2 else f", {call.xs[1]}" if len(call.xs) > 1 else ""
     return f"{call.own}({call.x}{states})" + ("" if call.several else "[0]")
-
-
-def embedding_layer(use: Use) -> Template:
-    return ("nn.Embedding(", Number("num_embeddings", use.attrs["num_embeddings"]), ", ", Number("embedding_dim", use.shape[-1]), ")")  # fmt: skip
 
 
 #: Order of PyTorch's gates in ONNX: input, output, forget, cell; update, reset, hidden.
@@ -256,6 +238,7 @@ SEQUENCES = [
     Operator(
         "Embedding", "embedding", (1, 1), embedding_shape, "Learned rows looked up by number.", onnx=False, tensors=embedding_tensors,
         attributes={"num_embeddings": Attribute("int", minimum=1, doc="number of rows")}, batch=batch.keeps,
-        owns=embedding_layer, owned="embedding", ids=0, torch="{own}({x})", result="float32", to_onnx=embedding_onnx,
+        owns=lambda use: ("nn.Embedding(", Number("num_embeddings", use.attrs["num_embeddings"]), ", ", Number("embedding_dim", use.shape[-1]), ")"),
+        owned="embedding", ids=0, torch="{own}({x})", result="float32", to_onnx=embedding_onnx,
     ),
 ]  # fmt: skip

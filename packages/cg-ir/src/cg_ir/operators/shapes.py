@@ -70,7 +70,7 @@ def broadcast(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> Shape:
     return tuple(result)
 
 
-def _window(size: int, kernel: int, stride: int, begin: int, end: int, dilation: int, ceil: bool) -> int:
+def _window(size: int, kernel: int, stride: int, begin: int, end: int, dilation: int, *, ceil: bool) -> int:
     span = size + begin + end - dilation * (kernel - 1) - 1
     if span < 0:
         raise GraphError(
@@ -84,15 +84,11 @@ def _window(size: int, kernel: int, stride: int, begin: int, end: int, dilation:
 
 
 def windows(shape: Shape, attrs: Attrs) -> list[int]:
-    kernel = attrs["kernel_shape"]
+    kernel, pads = attrs["kernel_shape"], attrs["pads"]
     dims = len(kernel)
-    dilations = attrs.get("dilations", (1,) * dims)
-    pads, ceil = attrs["pads"], attrs.get("ceil_mode", False)
-    spatial = shape[-dims:]
-    return [
-        _window(spatial[i], kernel[i], attrs["strides"][i], pads[i], pads[dims + i], dilations[i], ceil)
-        for i in range(dims)
-    ]
+    dilations, ceil = attrs.get("dilations", (1,) * dims), attrs.get("ceil_mode", False)
+    axes = zip(shape[-dims:], kernel, attrs["strides"], pads[:dims], pads[dims:], dilations, strict=True)
+    return [_window(*axis, ceil=ceil) for axis in axes]
 
 
 def slice_shape(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,15 +11,9 @@ from cg_ir.errors import GraphError
 from cg_ir.operators import batch
 from cg_ir.operators.attribute import DTYPE, Attribute
 from cg_ir.operators.batch import Use
-from cg_ir.operators.operator import Operator
+from cg_ir.operators.operator import Emitter, Node, Operator
 from cg_ir.operators.shapes import Attrs, PartialShape, Shape, same, stated
 from cg_ir.operators.torch_text import Elements, Template, tuple_text
-
-if TYPE_CHECKING:
-    from cg_ir.graph import Node
-    from cg_ir.onnx_export.emitter import Emitter
-
-__all__ = ["SOURCES"]
 
 
 def constant_shape(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
@@ -45,10 +38,6 @@ def stated_params(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> int:
 def parameter_tensors(ins: Sequence[Shape], attrs: Attrs, out: Shape) -> dict[str, Shape]:
     """Every element of a bare parameter."""
     return {"value": out}
-
-
-def parameter_layer(use: Use) -> Template:
-    return (f"nn.Parameter(nn.init.trunc_normal_(torch.empty({', '.join(map(str, use.shape)) or '()'}), std=0.02))",)
 
 
 def constant_layer(use: Use) -> Template:
@@ -81,10 +70,6 @@ def output_onnx(e: Emitter, node: Node) -> str:
     return name
 
 
-def parameter_onnx(e: Emitter, node: Node) -> str | None:
-    return e.weight(node, "value")
-
-
 def constant_onnx(e: Emitter, node: Node) -> str:
     value, dtype = node.attrs["value"], node.attrs["dtype"]
     kind = dtype if dtype in ("float64", "float16", "int64", "int32", "int16", "int8", "uint8", "bool") else "float32"
@@ -96,10 +81,6 @@ def constant_onnx(e: Emitter, node: Node) -> str:
     if len(value) == 1:
         return e.tensor(np.full(node.shape, value[0], dtype=kind))
     return e.tensor(np.array(value).astype(kind).reshape(node.shape))
-
-
-def select_onnx(e: Emitter, node: Node) -> str:
-    return e.values[node.inputs[0]][node.attrs["index"]]
 
 
 _INDEX = Attribute("int", 0, minimum=0, doc="position among its kind")
@@ -114,7 +95,8 @@ SOURCES = [
     ),
     Operator(
         "Parameter", "source", (0, 0), stated, "A bare learned tensor: class token, position embedding, layer scale.", onnx=False,
-        tensors=parameter_tensors, result="float32", owns=parameter_layer, owned="parameter", to_onnx=parameter_onnx,
+        tensors=parameter_tensors, result="float32", owned="parameter", to_onnx=lambda e, node: e.weight(node, "value"),
+        owns=lambda use: (f"nn.Parameter(nn.init.trunc_normal_(torch.empty({', '.join(map(str, use.shape)) or '()'}), std=0.02))",),
     ),
     Operator(
         "Constant", "source", (0, 0), constant_shape, "A tensor that is not learned; small ones carry their elements in row-major order.",
@@ -126,7 +108,8 @@ SOURCES = [
     ),
     Operator(
         "Select", "layout", (1, 1), stated, "Reads output `index` of an operator that has several.", onnx=False,
-        attributes={"index": Attribute("int", minimum=1, doc="which output")}, to_onnx=select_onnx,
+        attributes={"index": Attribute("int", minimum=1, doc="which output")},
+        to_onnx=lambda e, node: e.values[node.inputs[0]][node.attrs["index"]],
     ),
     Operator(
         "Custom", "custom", (0, None), stated, "An operator outside the vocabulary, with its original name.", onnx=False,

@@ -4,22 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from cg_ir.errors import GraphError
 from cg_ir.operators import batch
 from cg_ir.operators.attribute import AXIS, Attribute
-from cg_ir.operators.operator import Operator
+from cg_ir.operators.operator import Emitter, Node, Operator
 from cg_ir.operators.shapes import Attrs, PartialShape, Shape
 from cg_ir.operators.torch_text import Call
-
-if TYPE_CHECKING:
-    from cg_ir.graph import Node
-    from cg_ir.onnx_export.emitter import Emitter
-
-__all__ = ["SPECTRA"]
 
 
 def dft_shape(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
@@ -61,9 +52,8 @@ def dft_torch(call: Call) -> str:
 
 def dft_onnx(e: Emitter, node: Node) -> str:
     """With the length stated, where it does not follow from one side."""
-    a, axis = node.attrs, e.tensor(np.array(node.attrs["axis"], dtype=np.int64))
-    back = a["inverse"] and a["onesided"]
-    length = e.tensor(np.array(node.shape[a["axis"]], dtype=np.int64)) if back else ""
+    a, axis = node.attrs, e.number(node.attrs["axis"], "int64")
+    length = e.number(node.shape[a["axis"]], "int64") if a["inverse"] and a["onesided"] else ""
     return e.op("DFT", e.source(node), length, axis, inverse=a["inverse"], onesided=a["onesided"])
 
 

@@ -8,23 +8,6 @@ from typing import Any
 
 from cg_ir.errors import GraphError
 
-__all__ = [
-    *(
-        "Call",
-        "Elements",
-        "Number",
-        "Template",
-        "axis_count",
-        "flag",
-        "is_even",
-        "is_number",
-        "listed",
-        "optional",
-        "padded",
-    ),
-    *("tensor", "torch_pads", "tuple_text"),
-]
-
 Shape = tuple[int, ...]
 
 
@@ -33,10 +16,7 @@ class Call:
     """One use of an operator that is to be written.
 
     Attributes:
-        op: the operator.
-        attrs: its attributes, defaults filled in.
-        shape: output shape.
-        input_shapes: shapes of the inputs.
+        op, attrs, shape, input_shapes: as of a :class:`cg_ir.signature.Signature`.
         xs: what the inputs are called: names, or numbers where the operator takes them.
         own: what the module or tensor that it owns is called.
         wanted: the output shape as arguments of ``reshape``, -1 on the axis that a batch multiplies.
@@ -66,12 +46,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Number:
-    """A whole number of a template.
-
-    Attributes:
-        role: name that it has as an argument.
-        value: the number.
-    """
+    """A whole number of a template; ``role`` is the name that it has as an argument."""
 
     role: str
     value: int

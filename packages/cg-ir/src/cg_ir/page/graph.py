@@ -14,8 +14,6 @@ from cg_ir.operators import OPERATORS
 from cg_ir.page.shell import asset, page
 from cg_ir.region_tree import Region, region_order, region_paths, region_tree
 
-__all__ = ["GRAPH_SCRIPTS", "graph_data", "graph_page", "graph_styles", "save_html"]
-
 #: Assets of the graph view, in the order in which a page needs them.
 GRAPH_SCRIPTS = (
     "vendor/dagre.min.js",

@@ -12,8 +12,6 @@ from typing import Any
 
 from cg_ir.errors import CgError
 
-__all__ = ["asset", "embedded_json", "page"]
-
 #: Characters that could end a script element or, in old parsers, a JavaScript string, and halves of surrogate pairs, which UTF-8 cannot hold.
 _UNSAFE = {code: f"\\u{code:04x}" for code in (*map(ord, "<>&\u2028\u2029"), *range(0xD800, 0xE000))}
 

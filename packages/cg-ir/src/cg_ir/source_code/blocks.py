@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from cg_ir.graph import Graph
 from cg_ir.region_tree import Region, region_order, region_paths, region_tree
 
-__all__ = ["Block", "block_tree"]
-
 
 @dataclass(eq=False)
 class Block:

@@ -12,12 +12,10 @@ from typing import Any
 
 from cg_ir.errors import GraphError
 from cg_ir.graph import Graph, Node
-from cg_ir.module.expressions import expression, plain_numbers, plans
+from cg_ir.module.expressions import ends, expression, plain_numbers, plans
 from cg_ir.operators import OPERATORS
 from cg_ir.operators.torch_text import Number, Template
 from cg_ir.source_code.blocks import Block
-
-__all__ = ["TAKEN", "Body", "Child", "Writer", "letters"]
 
 _NAMES = ("x", "y", "z", "u", "v", "w", "a", "b", "c", "d", "e", "f", "g", "h")
 
@@ -105,10 +103,9 @@ class _BodyWriter:
         self.block = block
         self.result = Body(block)
         self.texts: dict[int, str] = {}
-        self.busy: dict[str, int] = {}
-        #: names that were ever given, their places in that list, and places of names that may be free
-        self.names: list[str] = []
-        self.places: dict[str, int] = {}
+        #: numbers of the names that hold a value, how many names there are, and those of them that hold none
+        self.numbers: dict[int, int] = {}
+        self.given = 0
         self.free: list[int] = []
         #: values by the position that reads them last, and the position up to which names were freed
         self.ends: dict[int, list[int]] = {}
@@ -119,17 +116,13 @@ class _BodyWriter:
 
     # --- names ----------------------------------------------------------------------------------------------------
 
-    def free_name(self) -> str:
-        """The first name that holds no value."""
-        while self.free and self.names[self.free[0]] in self.busy:
-            heapq.heappop(self.free)
-        if self.free:
-            return self.names[self.free[0]]
-        number = len(self.names)
-        self.names.append(_NAMES[number] if number < len(_NAMES) else f"t{number - len(_NAMES)}")
-        self.places[self.names[-1]] = number
-        heapq.heappush(self.free, number)
-        return self.names[-1]
+    def name(self, value: int) -> str:
+        """A name for a value: the first that holds no other."""
+        if not self.free:
+            self.free, self.given = [self.given], self.given + 1
+        number = self.numbers[value] = heapq.heappop(self.free)
+        self.texts[value] = _NAMES[number] if number < len(_NAMES) else f"t{number - len(_NAMES)}"
+        return self.texts[value]
 
     def attribute(self, wish: str) -> str:
         """A name for what the class holds."""
@@ -165,14 +158,8 @@ class _BodyWriter:
         while self.released < position:
             self.released += 1
             for value in self.ends.get(self.released, ()):
-                name = self.texts.get(value)
-                if name is not None and self.busy.get(name) == value:
-                    del self.busy[name]
-                    heapq.heappush(self.free, self.places[name])
-
-    def hold(self, value: int, name: str) -> None:
-        self.texts[value] = name
-        self.busy[name] = value
+                if value in self.numbers:
+                    heapq.heappush(self.free, self.numbers.pop(value))
 
     # --- writing --------------------------------------------------------------------------------------------------
 
@@ -181,15 +168,9 @@ class _BodyWriter:
         for value, reads in self.reads.items():
             self.ends.setdefault(max(reads), []).append(value)
         nodes = self.writer.nodes
-        if self.block.path or self.block.inputs:
-            taken = self.block.inputs
-        else:
-            taken = sorted(
-                (i for i in self.block.nodes() if nodes[i].op == "Input"), key=lambda i: nodes[i].attrs["index"]
-            )
-        for value in taken:
-            self.hold(value, self.free_name())
-            self.result.arguments.append(self.texts[value])
+        whole = not self.block.path and not self.block.inputs
+        taken = [node.index for node in ends(nodes, "Input")] if whole else self.block.inputs
+        self.result.arguments.extend(map(self.name, taken))
         items = self.block.items
         position = 0
         while position < len(items):
@@ -204,10 +185,7 @@ class _BodyWriter:
         if self.block.path:
             returned = self.block.outputs
         else:
-            outputs = sorted(
-                (i for i in self.block.nodes() if nodes[i].op == "Output"), key=lambda i: nodes[i].attrs["index"]
-            )
-            returned = [nodes[i].inputs[0] for i in outputs]
+            returned = [node.inputs[0] for node in ends(nodes, "Output")]
         names = ", ".join(self.text(i) for i in returned)
         lines = self.result.lines
         if len(returned) == 1 and lines and lines[-1].startswith(f"{names} = "):
@@ -245,12 +223,8 @@ class _BodyWriter:
         self.result.statements.append(Child(attribute, body, bodies))
         arguments = ", ".join(self.text(i) for i in item.inputs)
         self.release(after - 1)
-        names = []
-        for output in last.outputs:
-            name = self.free_name()
-            self.hold(output, name)
-            names.append(name)
-        self.result.lines.append(f"{', '.join(names)} = self.{attribute}({arguments})")
+        names = ", ".join(map(self.name, last.outputs))
+        self.result.lines.append(f"{names} = self.{attribute}({arguments})")
         return after
 
     def node(self, node: Node, position: int) -> None:
@@ -266,9 +240,7 @@ class _BodyWriter:
             self.nested[node.index] = frame.format(text) if " " in text.split("(")[0] else text
             return
         self.release(position)
-        name = self.free_name()
-        self.hold(node.index, name)
-        self.result.lines.append(f"{name} = {text}")
+        self.result.lines.append(f"{self.name(node.index)} = {text}")
 
     def frame(self, node: Node, position: int) -> str | None:
         """How a value is written within the expression that follows; None where that is not all that reads it, or reads it twice."""
@@ -297,12 +269,7 @@ class _BodyWriter:
         names = []
         for place in range(count):
             value = node.index if place == 0 else chosen.get(place)
-            if value is None or value not in self.reads:
-                names.append("_")
-                continue
-            name = self.free_name()
-            self.hold(value, name)
-            names.append(name)
+            names.append("_" if value is None or value not in self.reads else self.name(value))
         return f"{names[0]}, ({names[1]}, {names[2]})" if node.op == "LSTM" else ", ".join(names)
 
     def formula(self, node: Node, several: bool) -> str | None:

@@ -12,8 +12,6 @@ from typing import Any
 from cg_ir.operators.torch_text import Number
 from cg_ir.source_code.bodies import Body, Child, letters
 
-__all__ = ["Classes"]
-
 _WIDTH = 96
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cg_ir.graph import Graph, Node
+from cg_ir.graph import Graph
+from cg_ir.module.expressions import ends
 from cg_ir.source_code.blocks import block_tree
 from cg_ir.source_code.bodies import Body, Child, Writer
 from cg_ir.source_code.classes import Classes
 from cg_ir.text import printable
-
-__all__ = ["Source", "write_program"]
 
 
 @dataclass(frozen=True)
@@ -35,9 +33,7 @@ def write_program(graph: Graph) -> Source:
     classes.add(body, "Network")
     paths: dict[int, str] = {}
     _collect(body, "", paths)
-    ties = _ties(graph, paths)
-    inputs = sorted((n for n in graph.nodes if n.op == "Input"), key=lambda n: n.attrs["index"])
-    return Source(_file(graph, classes, ties, inputs), paths)
+    return Source(_file(graph, classes, _ties(graph, paths)), paths)
 
 
 def _collect(body: Body, prefix: str, paths: dict[int, str]) -> None:
@@ -74,7 +70,7 @@ _SHARE = '''def _share(network, owner, other):
 '''
 
 
-def _file(graph: Graph, classes: Classes, ties: list[str], inputs: Sequence[Node]) -> str:
+def _file(graph: Graph, classes: Classes, ties: list[str]) -> str:
     classes.parametrise()
     title = " ".join(graph.name.split()) or "A network"
     title = printable(title.replace("\\", "/").replace('"', "'"))
@@ -90,15 +86,10 @@ def _file(graph: Graph, classes: Classes, ties: list[str], inputs: Sequence[Node
         build = ["    return Network()"]
     parts.append("\n".join(["def build() -> nn.Module:", '    """The network, freshly initialised."""', *build]) + "\n")
     given = []
-    for node in inputs:
-        shape = ", ".join(map(str, node.shape))
-        whole = node.attrs["dtype"].startswith(("int", "uint", "bool"))
-        made = (
-            f"torch.zeros({shape or '()'}, dtype=torch.{node.attrs['dtype']})"
-            if whole
-            else f"torch.randn({shape or '()'})"
-        )
-        given.append(made)
+    for node in ends(graph.nodes, "Input"):
+        shape, dtype = ", ".join(map(str, node.shape)) or "()", node.attrs["dtype"]
+        whole = dtype.startswith(("int", "uint", "bool"))
+        given.append(f"torch.zeros({shape}, dtype=torch.{dtype})" if whole else f"torch.randn({shape})")
     parts.append(
         'if __name__ == "__main__":\n'
         "    network = build().eval()\n"

@@ -30,13 +30,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "BenchmarkSuite",
-    "EvaluatorSuite",
-    "FrontendSuite",
-    "ScorerSuite",
-    "SpaceSuite",
-    "assert_valid",
-    "sample_graphs",
-]
+    "BenchmarkSuite", "EvaluatorSuite", "FrontendSuite", "ScorerSuite", "SpaceSuite", "assert_valid", "sample_graphs",
+]  # fmt: skip
 
 __getattr__, __dir__ = lazy_names(__name__, dict.fromkeys(__all__, "suites"))

@@ -9,7 +9,8 @@ import itertools
 import math
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +25,6 @@ from cg_ir.operators import OPERATOR_NAMES
 from cg_ir.plugin_registry import get_space, registry
 from cg_ir.plugins import Benchmark, BenchmarkTable, Evaluator, Fits, Frontend, Scorer, SearchSpace, Suggests
 from cg_ir.serialization import from_json
-
-__all__ = [
-    "BenchmarkSuite",
-    "EvaluatorSuite",
-    "FrontendSuite",
-    "ScorerSuite",
-    "SpaceSuite",
-    "assert_valid",
-    "sample_graphs",
-]
 
 _FOREIGN: tuple[Any, ...] = (None, 0, "", "no such source", object(), b"\x00", [], {"op": "Conv"})
 _BAD_ARCHS = ("", "?", "no such architecture", "\u2603", "[" * 2000, "{}", "null", "0" * 5000)
@@ -69,10 +60,24 @@ def sample_graphs(count: int = 6) -> list[Graph]:
     return graphs
 
 
-def _one_line(error: BaseException) -> None:
+def _one_line(error: BaseException) -> str:
     text = str(error)
     assert text, "the error says nothing"
     assert "\n" not in text, f"the error takes more than one line: {text!r}"
+    return text
+
+
+def _refused(kind: type[CgError], call: Callable[..., Any], *arguments: Any) -> str:
+    """What an error of one line says that the call ends in."""
+    with pytest.raises(kind) as caught:
+        call(*arguments)
+    return _one_line(caught.value)
+
+
+def _is_named(plugin: Any, protocol: Any) -> None:
+    assert isinstance(plugin, protocol)
+    assert plugin.name
+    assert plugin.name.isprintable()
 
 
 class SpaceSuite(ABC):
@@ -104,9 +109,7 @@ class SpaceSuite(ABC):
         return space.canonical(arch) if hasattr(space, "canonical") else arch
 
     def test_has_what_the_protocol_asks_for(self, space: SearchSpace) -> None:
-        assert isinstance(space, SearchSpace)
-        assert space.name
-        assert space.name.isprintable()
+        _is_named(space, SearchSpace)
         assert not set(space.name) & set(":?&= "), "the name would be misread in a SOURCE"
         assert isinstance(space.size, int)
         assert space.size > 0
@@ -191,10 +194,7 @@ class SpaceSuite(ABC):
 
     def test_bad_architectures_are_refused_in_one_line(self, space: SearchSpace, archs: list[str]) -> None:
         for arch in (*_BAD_ARCHS, archs[0] + "\u2603"):
-            with pytest.raises(ArchError) as caught:
-                space.graph(arch)
-            _one_line(caught.value)
-            assert len(str(caught.value)) < 1000, "the error repeats the whole input"
+            assert len(_refused(ArchError, space.graph, arch)) < 1000, "the error repeats the whole input"
 
 
 class FrontendSuite(ABC):
@@ -217,9 +217,7 @@ class FrontendSuite(ABC):
         return self.make()
 
     def test_has_what_the_protocol_asks_for(self, frontend: Frontend) -> None:
-        assert isinstance(frontend, Frontend)
-        assert frontend.name
-        assert frontend.name.isprintable()
+        _is_named(frontend, Frontend)
 
     def test_accepts_its_sources_and_no_others(self, frontend: Frontend) -> None:
         sources = self.sources()
@@ -236,9 +234,7 @@ class FrontendSuite(ABC):
 
     def test_foreign_sources_are_refused_in_one_line(self, frontend: Frontend) -> None:
         for foreign in ("no such source", ""):
-            with pytest.raises(CgError) as caught:
-                frontend.convert(foreign, **self.options())
-            _one_line(caught.value)
+            _refused(CgError, lambda source=foreign: frontend.convert(source, **self.options()))
 
 
 class BenchmarkSuite(ABC):
@@ -261,8 +257,7 @@ class BenchmarkSuite(ABC):
         return self.write(tmp_path)
 
     def test_has_what_the_protocol_asks_for(self, reader: Benchmark, path: Path) -> None:
-        assert isinstance(reader, Benchmark)
-        assert reader.name
+        _is_named(reader, Benchmark)
         table = reader.open(str(path))
         assert isinstance(table, BenchmarkTable)
         assert len(table.metrics) > 0
@@ -276,10 +271,8 @@ class BenchmarkSuite(ABC):
         for arch in archs:
             found = []
             for metric in table.metrics:
-                try:
+                with suppress(KeyError):
                     found.append(table.query(arch, metric))
-                except KeyError:
-                    continue
             assert found
             assert all(isinstance(value, float) for value in found)
 
@@ -307,16 +300,13 @@ class BenchmarkSuite(ABC):
                 assert _label(first, arch, metric) == _label(second, arch, metric)
 
     def test_bad_files_are_refused_in_one_line(self, reader: Benchmark, tmp_path: Path) -> None:
-        empty = tmp_path / "empty"
+        empty, garbage = tmp_path / "empty", tmp_path / "garbage"
         empty.write_bytes(b"")
-        garbage = tmp_path / "garbage"
         garbage.write_bytes(bytes(range(256)) * 8)
         before = sorted(tmp_path.iterdir())
         for path in (empty, garbage, tmp_path / "missing"):
-            with pytest.raises(CgError) as caught:
-                list(reader.open(str(path)).archs())
-            _one_line(caught.value)
-            assert path.name in str(caught.value), "the error does not name the file"
+            told = _refused(CgError, lambda file=str(path): list(reader.open(file).archs()))
+            assert path.name in told, "the error does not name the file"
         assert sorted(tmp_path.iterdir()) == before, "a file was left behind"
 
 
@@ -355,8 +345,7 @@ class ScorerSuite(ABC):
         return bool(np.allclose(a, b, rtol=self.tolerance, atol=self.tolerance))
 
     def test_has_what_the_protocol_asks_for(self, scorer: Scorer) -> None:
-        assert isinstance(scorer, Scorer)
-        assert scorer.name
+        _is_named(scorer, Scorer)
         graphs = self.graphs()
         scores = scorer.predict(graphs)
         assert np.shape(scores) == (len(graphs),)
@@ -424,8 +413,7 @@ class ScorerSuite(ABC):
         if not learns:
             pytest.skip("the scorer learns nothing")
         graphs = list(self.graphs())
-        labels = np.arange(len(graphs), dtype=float)
-        scorer.fit(graphs, labels)
+        scorer.fit(graphs, np.arange(len(graphs), dtype=float))
         scores = scorer.predict(graphs)
         assert np.isfinite(scores).all()
         if hasattr(scorer, "save") and hasattr(scorer, "load"):

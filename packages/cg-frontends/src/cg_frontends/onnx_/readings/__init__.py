@@ -1,29 +1,7 @@
 """What ONNX operators become, by subject; importing this package registers all readings."""
 
-from cg_frontends.onnx_.readings import (
-    attention,
-    elementwise,
-    layers,
-    layout,
-    pooling,
-    quantisation,
-    recurrent,
-    reductions,
-    resampling,
-    sequences,
-    spectra,
-)
+import importlib
+import pkgutil
 
-__all__ = [
-    "attention",
-    "elementwise",
-    "layers",
-    "layout",
-    "pooling",
-    "quantisation",
-    "recurrent",
-    "reductions",
-    "resampling",
-    "sequences",
-    "spectra",
-]
+for _found in pkgutil.iter_modules(__path__, f"{__name__}."):
+    importlib.import_module(_found.name)

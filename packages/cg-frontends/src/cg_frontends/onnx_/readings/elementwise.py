@@ -82,9 +82,7 @@ def mean(im: Importer, o: Operation) -> Any:
     return im.add("Mul", sum_(im, o), im.scalar(1.0 / len(o.inputs)))
 
 
-@reads("Identity")
-def identity(im: Importer, o: Operation) -> Any:
-    return [o.input(0)]
+reads("Identity")(lambda im, o: [o.input(0)])
 
 
 @reads("Dropout")
@@ -143,9 +141,7 @@ def shrink(im: Importer, o: Operation) -> Any:
     return im.add("Where", im.add("Less", x, im.scalar(-bound)), im.add("Add", x, im.scalar(bias)), above)
 
 
-@reads("Gelu")
-def gelu(im: Importer, o: Operation) -> Any:
-    return im.add("Gelu", o.input(0), approximate=o.attrs.get("approximate", "none"))
+reads("Gelu")(lambda im, o: im.add("Gelu", o.input(0), approximate=o.attrs.get("approximate", "none")))
 
 
 @reads("HardSigmoid")
@@ -215,9 +211,7 @@ def hardmax(im: Importer, o: Operation) -> Any:
     return im.transpose(ones, tuple(back)) if axis != rank - 1 else ones
 
 
-@reads("Cast")
-def cast(im: Importer, o: Operation) -> Any:
-    return _cast(im, o, dtype_name(int(o.attrs["to"])))
+reads("Cast")(lambda im, o: _cast(im, o, dtype_name(int(o.attrs["to"]))))
 
 
 def _cast(im: Importer, o: Operation, target: str) -> Any:
@@ -238,29 +232,20 @@ def _cast(im: Importer, o: Operation, target: str) -> Any:
 
 @reads("CumSum")
 def cumsum(im: Importer, o: Operation) -> Any:
-    x, axes = im.node(o.input(0)), o.numbers(1)
-    assert axes is not None
+    x, axes = im.node(o.input(0)), o.required(1)
     shape = im.shape(x)
     axis = axes[0] % len(shape)
     reverse, exclusive = o.attrs.get("reverse", 0), o.attrs.get("exclusive", 0)
-    start = _flipped(im, x, axis) if reverse else x
+    start = im.flipped(x, axis) if reverse else x
     total = im.add("CumSum", start, axis=axis)
     total = im.add("Sub", total, start) if exclusive else total
-    return _flipped(im, total, axis) if reverse else total
-
-
-def _flipped(im: Importer, x: int, axis: int) -> int:
-    shape = im.shape(x)
-    starts, ends, steps = [0] * len(shape), list(shape), [1] * len(shape)
-    starts[axis], ends[axis], steps[axis] = shape[axis] - 1, -1, -1
-    return im.add("Slice", x, starts=starts, ends=ends, steps=steps)
+    return im.flipped(total, axis) if reverse else total
 
 
 @reads("Trilu")
 def trilu(im: Importer, o: Operation) -> Any:
-    diagonal = o.numbers(1, default=[0])
-    assert diagonal is not None
-    return im.add("Trilu", o.input(0), upper=bool(o.attrs.get("upper", 1)), k=diagonal[0])
+    diagonal = 0 if o.input(1) is None else o.required(1)[0]
+    return im.add("Trilu", o.input(0), upper=bool(o.attrs.get("upper", 1)), k=diagonal)
 
 
 @reads("EyeLike")

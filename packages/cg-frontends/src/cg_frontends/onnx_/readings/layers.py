@@ -47,22 +47,10 @@ def _transposed_pads(o: Operation, spatial: tuple[int, ...], attrs: dict[str, An
     wanted = o.attrs.get("output_shape")
     if not wanted and not automatic.startswith("SAME"):
         return {}
-    sizes = (
-        [int(s) for s in wanted][-len(spatial) :]
-        if wanted
-        else [n * s for n, s in zip(spatial, attrs["strides"], strict=True)]
-    )
+    sizes = [int(s) for s in wanted or (n * s for n, s in zip(spatial, attrs["strides"], strict=True))][-len(spatial) :]
     begins, ends, further = [], [], []
-    numbers = zip(
-        spatial,
-        sizes,
-        attrs["kernel_shape"],
-        attrs["strides"],
-        attrs["dilations"],
-        attrs["output_padding"],
-        strict=True,
-    )
-    for size, out, kernel, stride, dilation, extra in numbers:
+    numbers = [attrs[key] for key in ("kernel_shape", "strides", "dilations", "output_padding")]
+    for size, out, kernel, stride, dilation, extra in zip(spatial, sizes, *numbers, strict=True):
         total = stride * (size - 1) + extra + (kernel - 1) * dilation + 1 - out
         further.append(extra + max(-total, 0))
         small, large = max(total, 0) // 2, max(total, 0) - max(total, 0) // 2
@@ -73,9 +61,7 @@ def _transposed_pads(o: Operation, spatial: tuple[int, ...], attrs: dict[str, An
 
 @reads("Col2Im")
 def col2im(im: Importer, o: Operation) -> Any:
-    size, block = o.numbers(1), o.numbers(2)
-    assert size is not None
-    assert block is not None
+    size, block = o.required(1), o.required(2)
     shape = im.shape(o.input(0))
     dims = len(block)
     attrs = window_attrs(o.attrs, size, block)

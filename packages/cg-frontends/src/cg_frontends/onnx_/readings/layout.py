@@ -27,8 +27,7 @@ def one_axis(axis: Any, rank: int) -> int:
 @reads("Reshape")
 def reshape(im: Importer, o: Operation) -> Any:
     before = im.shape(o.input(0))
-    wanted = o.numbers(1, "shape")
-    assert wanted is not None
+    wanted = o.required(1, "shape")
     if not o.attrs.get("allowzero", 0):
         wanted = [before[i] if size == 0 else size for i, size in enumerate(wanted)]
     if im.examples > 1 and isinstance(o.input(0), int):
@@ -80,8 +79,7 @@ def squeeze(im: Importer, o: Operation) -> Any:
 @reads("Unsqueeze")
 def unsqueeze(im: Importer, o: Operation) -> Any:
     before = list(im.shape(o.input(0)))
-    axes = o.numbers(1, "axes")
-    assert axes is not None
+    axes = o.required(1, "axes")
     rank = len(before) + len(axes)
     for axis in sorted(one_axis(a, rank) for a in axes):
         before.insert(axis, 1)
@@ -101,9 +99,7 @@ def transpose(im: Importer, o: Operation) -> Any:
 def slice_(im: Importer, o: Operation) -> Any:
     shape = im.shape(o.input(0))
     rank = len(shape)
-    starts, ends = o.numbers(1, "starts"), o.numbers(2, "ends")
-    assert starts is not None
-    assert ends is not None
+    starts, ends = o.required(1, "starts"), o.required(2, "ends")
     axes = o.numbers(3, "axes") or list(range(len(starts)))
     steps = o.numbers(4) or [1] * len(starts)
     begin, stop, step = [0] * rank, list(shape), [1] * rank
@@ -141,8 +137,7 @@ def concat(im: Importer, o: Operation) -> Any:
 
 @reads("Expand")
 def expand(im: Importer, o: Operation) -> Any:
-    before, wanted = im.shape(o.input(0)), o.numbers(1)
-    assert wanted is not None
+    before, wanted = im.shape(o.input(0)), o.required(1)
     rank = max(len(before), len(wanted))
     if rank > 32 or any(size < 1 for size in wanted):
         raise SourceError(f"shape {wanted[:8]} is no shape that a graph can hold")
@@ -153,17 +148,14 @@ def expand(im: Importer, o: Operation) -> Any:
     return im.add("Expand", o.input(0), shape=[b if a == 1 else a for a, b in zip(left, right, strict=True)])
 
 
-@reads("Tile")
-def tile(im: Importer, o: Operation) -> Any:
-    return im.add("Tile", o.input(0), repeats=o.numbers(1))
+reads("Tile")(lambda im, o: im.add("Tile", o.input(0), repeats=o.numbers(1)))
 
 
 @reads("Pad")
 def pad(im: Importer, o: Operation) -> Any:
     shape = im.shape(o.input(0))
     rank = len(shape)
-    given = o.numbers(1, "pads")
-    assert given is not None
+    given = o.required(1, "pads")
     axes = [one_axis(a, rank) for a in o.numbers(3) or range(len(given) // 2)]
     pads = [0] * (2 * rank)
     for i, axis in enumerate(axes):
@@ -186,9 +178,7 @@ def gather(im: Importer, o: Operation) -> Any:
     numbers = o.array(1)
     if numbers is not None and numbers.ndim == 0:
         start = int(numbers) % shape[axis]
-        begin, stop = [0] * len(shape), list(shape)
-        begin[axis], stop[axis] = start, start + 1
-        row = im.add("Slice", data, starts=begin, ends=stop, steps=[1] * len(shape))
+        row = im.low.cut(im.node(data), axis, start, start + 1)
         return im.reshape(row, (*shape[:axis], *shape[axis + 1 :]))
     traced = not (isinstance(index, Value) and index.kind == CONSTANT)
     if isinstance(data, Value) and data.kind == WEIGHT and len(shape) == 2 and axis == 0 and traced and im.owned(data):
@@ -215,23 +205,16 @@ def by_columns(im: Importer, o: Operation) -> Any:
         columns = _columns(im, o.input(1), index, data[batch:])
         leading = [_counted(im, index[:-1], axis) for axis in range(batch)]
         return im.add("GatherND", o.input(0), *leading, *columns)
-    reduction = o.attrs.get("reduction", "none")
-    how: dict[str, Any] = {} if reduction == "none" else {"reduction": reduction}
-    return im.add("ScatterND", o.input(0), *_columns(im, o.input(1), index, data), o.input(2), **how)
+    columns, how = _columns(im, o.input(1), index, data), o.attrs.get("reduction", "none")
+    return im.add("ScatterND", o.input(0), *columns, o.input(2), reduction=how)
 
 
 def _columns(im: Importer, value: Any, index: tuple[int, ...], sizes: tuple[int, ...]) -> list[int]:
     """One index tensor for each column, negative numbers counted from the end."""
     if index[-1] == 1:
         return [im.reshape(value, index[:-1])]
-    rank = len(index)
-    columns = []
-    for i in range(index[-1]):
-        starts, ends = [0] * rank, list(index)
-        starts[-1], ends[-1] = i, i + 1
-        part = im.add("Slice", value, starts=starts, ends=ends, steps=[1] * rank)
-        columns.append(im.reshape(part, index[:-1]))
-    return columns
+    node = im.node(value)
+    return [im.reshape(im.low.cut(node, len(index) - 1, i, i + 1), index[:-1]) for i in range(index[-1])]
 
 
 def _counted(im: Importer, shape: tuple[int, ...], axis: int) -> int | Value:
@@ -243,10 +226,8 @@ def _counted(im: Importer, shape: tuple[int, ...], axis: int) -> int | Value:
 
 @reads("ScatterElements", "Scatter")
 def scatter_elements(im: Importer, o: Operation) -> Any:
-    reduction = o.attrs.get("reduction", "none")
-    axis = one_axis(o.attrs.get("axis", 0), len(im.shape(o.input(0))))
-    how: dict[str, Any] = {} if reduction == "none" else {"reduction": reduction}
-    return im.add("ScatterElements", o.input(0), _from_zero(im, o, axis), o.input(2), axis=axis, **how)
+    how, axis = o.attrs.get("reduction", "none"), one_axis(o.attrs.get("axis", 0), len(im.shape(o.input(0))))
+    return im.add("ScatterElements", o.input(0), _from_zero(im, o, axis), o.input(2), axis=axis, reduction=how)
 
 
 def _from_zero(im: Importer, o: Operation, axis: int) -> Any:

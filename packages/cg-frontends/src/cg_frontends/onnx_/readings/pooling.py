@@ -42,9 +42,7 @@ def _positions(im: Importer, o: Operation, node: int) -> int | None:
     return im.add("Add", where, im.constant(images.reshape(*before[:-dims], *(1,) * dims)))
 
 
-@reads("GlobalAveragePool", "GlobalMaxPool")
-def global_pool(im: Importer, o: Operation) -> Any:
-    return im.add(o.op, o.input(0))
+reads("GlobalAveragePool", "GlobalMaxPool")(lambda im, o: im.add(o.op, o.input(0)))
 
 
 @reads("GridSample")

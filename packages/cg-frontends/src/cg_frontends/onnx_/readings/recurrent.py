@@ -43,9 +43,9 @@ def recurrent(im: Importer, o: Operation) -> Any:
         **nonlinearity,
     }
     states = _states(im, o, batchwise)
-    node = im.add(o.op, _reversed(im, x) if backwards else x, *states, slots=(weight, recurrence, bias), **attrs)
+    node = im.add(o.op, im.flipped(x, 0) if backwards else x, *states, slots=(weight, recurrence, bias), **attrs)
     state = (directions, batch, hidden)
-    whole = _reversed(im, node) if backwards else node
+    whole = im.flipped(node, 0) if backwards else node
     whole = im.reshape(whole, (sequence, batch, directions, hidden))
     outputs = [im.transpose(whole, (1, 0, 2, 3) if batchwise else (0, 2, 1, 3))]
     for index in range(1, o.outputs):
@@ -67,15 +67,3 @@ def _states(im: Importer, o: Operation, batchwise: bool) -> list[Any]:
     if all(isinstance(v, Value) and v.kind == CONSTANT and v.fill == 0.0 for v in states):
         return []
     return [im.transpose(v, (1, 0, 2)) for v in states] if batchwise else states
-
-
-def _reversed(im: Importer, x: int) -> int:
-    """A sequence from its end."""
-    shape = im.shape(x)
-    return im.add(
-        "Slice",
-        x,
-        starts=[shape[0] - 1, *[0] * (len(shape) - 1)],
-        ends=[-1, *shape[1:]],
-        steps=[-1, *[1] * (len(shape) - 1)],
-    )

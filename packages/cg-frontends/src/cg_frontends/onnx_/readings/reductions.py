@@ -37,20 +37,17 @@ def position(im: Importer, o: Operation) -> Any:
     keep = bool(o.attrs.get("keepdims", 1))
     if not o.attrs.get("select_last_index", 0):
         return im.add(o.op, x, axis=axis, keepdims=keep)
-    starts, ends, steps = [0] * len(shape), list(shape), [1] * len(shape)
-    starts[axis], ends[axis], steps[axis] = shape[axis] - 1, -1, -1
-    backwards = im.add("Slice", x, starts=starts, ends=ends, steps=steps)
+    backwards = im.flipped(x, axis)
     return im.add("Sub", im.scalar(float(shape[axis] - 1)), im.add(o.op, backwards, axis=axis, keepdims=keep))
 
 
 @reads("TopK")
 def topk(im: Importer, o: Operation) -> Any:
-    count = o.numbers(1)
-    assert count is not None
+    count = o.required(1)
     shape = list(im.shape(o.input(0)))
     axis = one_axis(o.attrs.get("axis", -1), len(shape))
     o.attrs.get("sorted")
     shape[axis] = count[0]
-    least: dict[str, Any] = {} if o.attrs.get("largest", 1) else {"largest": False}
-    node = im.add("TopK", o.input(0), shape=shape, axis=axis, k=count[0], **least)
+    largest = bool(o.attrs.get("largest", 1))
+    node = im.add("TopK", o.input(0), shape=shape, axis=axis, k=count[0], largest=largest)
     return [node, im.add("Select", node, shape=shape, index=1)]

@@ -55,9 +55,7 @@ def split_to_sequence(im: Importer, o: Operation) -> Any:
     return [Parts(made)]
 
 
-@reads("SequenceConstruct")
-def sequence_construct(im: Importer, o: Operation) -> Any:
-    return [Parts(v for v in o.inputs if v is not None)]
+reads("SequenceConstruct")(lambda im, o: [Parts(v for v in o.inputs if v is not None)])
 
 
 @reads("SequenceEmpty")
@@ -72,9 +70,7 @@ def sequence_at(im: Importer, o: Operation) -> Any:
     return [parts[_place(o, 1, len(parts))]]
 
 
-@reads("SequenceLength")
-def sequence_length(im: Importer, o: Operation) -> Any:
-    return [im.constant(np.array(len(_parts(o)), dtype=np.int64))]
+reads("SequenceLength")(lambda im, o: [im.constant(np.array(len(_parts(o)), dtype=np.int64))])
 
 
 @reads("SequenceInsert")

@@ -7,8 +7,6 @@ from typing import Any
 
 from cg_ir import SourceError
 
-__all__ = ["window_attrs"]
-
 
 def window_attrs(attrs: dict[str, Any], shape: Sequence[int], kernel: Sequence[int]) -> dict[str, Any]:
     """``kernel_shape``, ``strides``, ``dilations`` and ``pads``, with ``auto_pad`` worked out for the spatial sizes of ``shape``."""

@@ -1,35 +1,7 @@
 """The lowerings of ATen operators, by subject; importing this package registers them all."""
 
-from cg_frontends.pytorch.lowerings import (
-    activations,
-    arithmetic,
-    complex_numbers,
-    experts,
-    indexing,
-    joining,
-    layout,
-    matrices,
-    normalisation,
-    pooling,
-    recurrent,
-    reductions,
-    resampling,
-    spectra,
-)
+import importlib
+import pkgutil
 
-__all__ = [
-    "activations",
-    "arithmetic",
-    "complex_numbers",
-    "experts",
-    "indexing",
-    "joining",
-    "layout",
-    "matrices",
-    "normalisation",
-    "pooling",
-    "recurrent",
-    "reductions",
-    "resampling",
-    "spectra",
-]
+for _found in pkgutil.iter_modules(__path__, f"{__name__}."):
+    importlib.import_module(_found.name)

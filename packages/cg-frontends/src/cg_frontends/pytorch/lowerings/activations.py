@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 from cg_frontends.lowering.lowering import Lowering, lowers
@@ -12,9 +13,7 @@ from cg_frontends.pytorch.lowerings.arguments import axis_of
 Outputs = Sequence[Any]
 
 
-@lowers("relu6")
-def relu6(low: Lowering, out: Outputs, x: Value) -> int:
-    return low.add("Clip", x, shape=out[0].shape, min=0.0, max=6.0)
+lowers("relu6")(lambda low, out, x: low.add("Clip", x, shape=out[0].shape, min=0.0, max=6.0))
 
 
 @lowers("clamp", "clip")
@@ -38,19 +37,9 @@ def softshrink(low: Lowering, out: Outputs, x: Value, lambd: float = 0.5) -> int
     return low.add("Sub", x, clamp(low, out, x, -lambd, lambd), shape=x.shape)
 
 
-@lowers("hardtanh")
-def hardtanh(low: Lowering, out: Outputs, x: Value, min_val: float = -1.0, max_val: float = 1.0) -> int:
-    return clamp(low, out, x, min_val, max_val)
-
-
-@lowers("clamp_min")
-def clamp_min(low: Lowering, out: Outputs, x: Value, min: Any) -> int:
-    return clamp(low, out, x, min, None)
-
-
-@lowers("clamp_max")
-def clamp_max(low: Lowering, out: Outputs, x: Value, max: Any) -> int:
-    return clamp(low, out, x, None, max)
+lowers("hardtanh")(lambda low, out, x, min_val=-1.0, max_val=1.0: clamp(low, out, x, min_val, max_val))
+lowers("clamp_min")(lambda low, out, x, min: clamp(low, out, x, min, None))
+lowers("clamp_max")(lambda low, out, x, max: clamp(low, out, x, None, max))
 
 
 @lowers("leaky_relu")
@@ -70,9 +59,7 @@ def elu(low: Lowering, out: Outputs, x: Value, alpha: float = 1.0, scale: float 
     return low.add("Elu", x, shape=out[0].shape, alpha=float(alpha))
 
 
-@lowers("celu")
-def celu(low: Lowering, out: Outputs, x: Value, alpha: float = 1.0) -> int:
-    return low.add("Celu", x, shape=out[0].shape, alpha=float(alpha))
+lowers("celu")(lambda low, out, x, alpha=1.0: low.add("Celu", x, shape=out[0].shape, alpha=float(alpha)))
 
 
 @lowers("gelu")
@@ -89,10 +76,7 @@ def softplus(low: Lowering, out: Outputs, x: Value, beta: float = 1.0, threshold
 def prelu(low: Lowering, out: Outputs, x: Value, weight: Value) -> Any:
     if not low.owned(weight):
         return NotImplemented
-    count = 1
-    for size in weight.shape:
-        count *= size
-    return low.add("PRelu", x, shape=out[0].shape, slots=(weight,), num_parameters=count)
+    return low.add("PRelu", x, shape=out[0].shape, slots=(weight,), num_parameters=prod(weight.shape))
 
 
 @lowers("softmax", "_softmax", "_safe_softmax")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-__all__ = ["axes_of", "axis_of", "each"]
+from typing import Any
 
 
 def each(value: int | Sequence[int], count: int) -> tuple[int, ...]:
@@ -26,3 +25,8 @@ def axes_of(axes: int | Sequence[int] | None, rank: int) -> tuple[int, ...]:
         return tuple(range(rank))
     given = (axes,) if isinstance(axes, int) else axes
     return tuple(sorted(a % rank for a in given)) if rank else ()
+
+
+def filled(given: Sequence[Any], *defaults: Any) -> tuple[Any, ...]:
+    """What is given, and the defaults of what follows."""
+    return (*given, *defaults[len(given) :])

@@ -49,11 +49,6 @@ LOWERINGS.update({f"aten::{name}": _unary(op) for name, op in _UNARY.items()})
 LOWERINGS.update({f"aten::{name}": _binary(op) for name, op in _BINARY.items()})
 
 
-_BITS = {
-    "bitwise_and": "And", "bitwise_or": "Or", "bitwise_xor": "Xor", "__and__": "And", "__or__": "Or", "__xor__": "Xor",
-}  # fmt: skip
-
-
 def _bits(op: str) -> Any:
     def lower(low: Lowering, out: Outputs, a: Value | float, b: Value | float) -> int:
         if out[0].dtype == "bool":
@@ -64,12 +59,11 @@ def _bits(op: str) -> Any:
     return lower
 
 
-LOWERINGS.update({f"aten::{name}": _bits(op) for name, op in _BITS.items()})
+for _op in ("And", "Or", "Xor"):
+    lowers(f"bitwise_{_op.lower()}", f"__{_op.lower()}__")(_bits(_op))
 
 
-@lowers("bitwise_not")
-def bitwise_not(low: Lowering, out: Outputs, x: Value) -> int:
-    return low.add("Not" if x.dtype == "bool" else "BitwiseNot", x, shape=out[0].shape)
+lowers("bitwise_not")(lambda low, out, x: low.add("Not" if x.dtype == "bool" else "BitwiseNot", x, shape=out[0].shape))
 
 
 def _shift(direction: str) -> Any:
@@ -85,18 +79,12 @@ def _whole(low: Lowering, number: float) -> int:
     return low.add("Constant", shape=(), value=(float(number),), dtype="int64")
 
 
-LOWERINGS.update({f"aten::{name}": _shift("left") for name in ("bitwise_left_shift", "__lshift__")})
-LOWERINGS.update({f"aten::{name}": _shift("right") for name in ("bitwise_right_shift", "__rshift__")})
+lowers("bitwise_left_shift", "__lshift__")(_shift("left"))
+lowers("bitwise_right_shift", "__rshift__")(_shift("right"))
 
 
-@lowers("log1p")
-def log1p(low: Lowering, out: Outputs, x: Value) -> int:
-    return low.add("Log", low.add("Add", x, low.scalar(1.0), shape=x.shape), shape=x.shape)
-
-
-@lowers("expm1")
-def expm1(low: Lowering, out: Outputs, x: Value) -> int:
-    return low.add("Sub", low.add("Exp", x, shape=x.shape), low.scalar(1.0), shape=x.shape)
+lowers("log1p")(lambda low, out, x: low.add("Log", low.add("Add", x, low.scalar(1.0), shape=x.shape), shape=x.shape))
+lowers("expm1")(lambda low, out, x: low.add("Sub", low.add("Exp", x, shape=x.shape), low.scalar(1.0), shape=x.shape))
 
 
 def _logarithm(base: float) -> Any:
@@ -106,17 +94,12 @@ def _logarithm(base: float) -> Any:
     return lower
 
 
-LOWERINGS.update({"aten::log2": _logarithm(2.0), "aten::log10": _logarithm(10.0)})
+lowers("log2")(_logarithm(2.0))
+lowers("log10")(_logarithm(10.0))
 
 
-@lowers("trunc", "fix")
-def trunc(low: Lowering, out: Outputs, x: Value) -> int:
-    return low.add("Div", x, low.scalar(1.0), shape=x.shape, rounding="trunc")
-
-
-@lowers("frac")
-def frac(low: Lowering, out: Outputs, x: Value) -> int:
-    return low.add("Mod", x, low.scalar(1.0), shape=x.shape, fmod=True)
+lowers("trunc", "fix")(lambda low, out, x: low.add("Div", x, low.scalar(1.0), shape=x.shape, rounding="trunc"))
+lowers("frac")(lambda low, out, x: low.add("Mod", x, low.scalar(1.0), shape=x.shape, fmod=True))
 
 
 @lowers("fmod")
@@ -168,14 +151,8 @@ def div(low: Lowering, out: Outputs, a: Value | float, b: Value | float, *, roun
     return low.add("Cast", node, shape=out[0].shape, to=out[0].dtype) if "int" in out[0].dtype else node
 
 
-@lowers("floor_divide")
-def floor_divide(low: Lowering, out: Outputs, a: Value | float, b: Value | float) -> Any:
-    return div(low, out, a, b, rounding_mode="floor")
-
-
-@lowers("ne")
-def ne(low: Lowering, out: Outputs, a: Value | float, b: Value | float) -> int:
-    return low.add("Not", _two(low, out, "Equal", a, b), shape=out[0].shape)
+lowers("floor_divide")(lambda low, out, a, b: div(low, out, a, b, rounding_mode="floor"))
+lowers("ne")(lambda low, out, a, b: low.add("Not", _two(low, out, "Equal", a, b), shape=out[0].shape))
 
 
 @lowers("rsqrt")
@@ -184,19 +161,9 @@ def rsqrt(low: Lowering, out: Outputs, x: Value) -> int:
     return low.add("Reciprocal", low.add("Sqrt", x, shape=shape), shape=shape)
 
 
-@lowers("square")
-def square(low: Lowering, out: Outputs, x: Value) -> int:
-    return _two(low, out, "Pow", x, 2)
-
-
-@lowers("addcmul")
-def addcmul(low: Lowering, out: Outputs, x: Value, a: Value, b: Value, *, value: float = 1) -> int:
-    return _add_scaled(low, out, "Mul", x, a, b, value)
-
-
-@lowers("addcdiv")
-def addcdiv(low: Lowering, out: Outputs, x: Value, a: Value, b: Value, *, value: float = 1) -> int:
-    return _add_scaled(low, out, "Div", x, a, b, value)
+lowers("square")(lambda low, out, x: _two(low, out, "Pow", x, 2))
+lowers("addcmul")(lambda low, out, x, a, b, *, value=1: _add_scaled(low, out, "Mul", x, a, b, value))
+lowers("addcdiv")(lambda low, out, x, a, b, *, value=1: _add_scaled(low, out, "Div", x, a, b, value))
 
 
 def _add_scaled(low: Lowering, out: Outputs, op: str, x: Value, a: Value, b: Value, value: float) -> int:
@@ -239,14 +206,8 @@ def cumsum(low: Lowering, out: Outputs, x: Value, dim: int, **options: Any) -> i
     return low.add("CumSum", x, shape=out[0].shape, axis=axis_of(dim, len(x.shape)))
 
 
-@lowers("tril")
-def tril(low: Lowering, out: Outputs, x: Value, diagonal: int = 0) -> int:
-    return low.add("Trilu", x, shape=out[0].shape, upper=False, k=diagonal)
-
-
-@lowers("triu")
-def triu(low: Lowering, out: Outputs, x: Value, diagonal: int = 0) -> int:
-    return low.add("Trilu", x, shape=out[0].shape, upper=True, k=diagonal)
+lowers("tril")(lambda low, out, x, diagonal=0: low.add("Trilu", x, shape=out[0].shape, upper=False, k=diagonal))
+lowers("triu")(lambda low, out, x, diagonal=0: low.add("Trilu", x, shape=out[0].shape, upper=True, k=diagonal))
 
 
 @lowers("to", "_to_copy")
@@ -264,9 +225,7 @@ def identity(low: Lowering, out: Outputs, x: Value, *options: Any, **named: Any)
     return low.node(x)
 
 
-@lowers("native_dropout")
-def native_dropout(low: Lowering, out: Outputs, x: Value, *options: Any) -> list[int | None]:
-    return [low.node(x), None]
+lowers("native_dropout")(lambda low, out, x, *options: [low.node(x), None])
 
 
 @lowers("copy")

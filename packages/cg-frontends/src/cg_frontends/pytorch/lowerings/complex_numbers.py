@@ -9,9 +9,6 @@ from cg_frontends.lowering.lowering import COMPLEX_LOWERINGS, LOWERINGS, Lowerin
 from cg_frontends.lowering.tape import CONSTANT, TRACED, WEIGHT, Value
 from cg_frontends.pytorch.lowerings.arguments import axes_of, axis_of
 from cg_frontends.pytorch.lowerings.arithmetic import broadcast
-from cg_frontends.pytorch.lowerings.layout import slice_node
-
-__all__ = ["column", "joined", "scaled"]
 
 Outputs = Sequence[Any]
 Shape = tuple[int, ...]
@@ -40,8 +37,7 @@ def scaled(low: Lowering, node: int, factor: float) -> int:
 def _part(low: Lowering, x: Value, which: int) -> Value:
     """The real (0) or imaginary part (1)."""
     if x.kind == TRACED or (x.kind == WEIGHT and x.place is None):
-        pairs = slice_node(low, low.node(x), x.held, len(x.shape), which, which + 1)
-        return low.stand_in(low.reshape(pairs, x.shape))
+        return low.stand_in(low.reshape(low.cut(x, len(x.shape), which, which + 1), x.shape))
     both = low.computed("view_as_real", (x,), x.held, "float32")
     part = low.computed("select", (both, -1, which), x.shape, "float32")
     if x.place is not None:  # an operator may own it
@@ -142,10 +138,9 @@ def complex_(low: Lowering, out: Outputs, real: Value, imaginary: Value) -> int:
 
 
 @lowers("polar", among=COMPLEX_LOWERINGS)
-def polar(low: Lowering, out: Outputs, length: Value, angle: Value) -> int:
-    shape = out[0].shape
+def polar(low: Lowering, out: Outputs, length: Value | int, angle: Value) -> int:
     turned = [low.add(op, angle, shape=angle.shape) for op in ("Cos", "Sin")]
-    return joined(low, *(low.add("Mul", length, node, shape=shape) for node in turned))
+    return joined(low, *(low.add("Mul", length, node, shape=out[0].shape) for node in turned))
 
 
 @lowers("abs", "absolute", among=COMPLEX_LOWERINGS)
@@ -166,9 +161,7 @@ def conj(low: Lowering, out: Outputs, x: Value) -> int:
     return joined(low, _part(low, x, 0), low.add("Neg", _part(low, x, 1), shape=x.shape))
 
 
-@lowers("neg", "negative", among=COMPLEX_LOWERINGS)
-def neg(low: Lowering, out: Outputs, x: Value) -> int:
-    return low.add("Neg", x, shape=out[0].held)
+lowers("neg", "negative", among=COMPLEX_LOWERINGS)(lambda low, out, x: low.add("Neg", x, shape=out[0].held))
 
 
 def _sum(op: str) -> Any:
@@ -185,9 +178,8 @@ def _sum(op: str) -> Any:
     return lower
 
 
-COMPLEX_LOWERINGS.update(
-    {f"aten::{name}": _sum(op) for name, op in {"add": "Add", "sub": "Sub", "subtract": "Sub"}.items()}
-)
+lowers("add", among=COMPLEX_LOWERINGS)(_sum("Add"))
+lowers("sub", "subtract", among=COMPLEX_LOWERINGS)(_sum("Sub"))
 
 
 @lowers("mul", "multiply", among=COMPLEX_LOWERINGS)
@@ -216,24 +208,18 @@ def div(low: Lowering, out: Outputs, a: Value | complex, b: Value | complex) -> 
 @lowers("exp", among=COMPLEX_LOWERINGS)
 def exp(low: Lowering, out: Outputs, x: Value) -> int:
     real, imaginary = _part(low, x, 0), _part(low, x, 1)
-    length = low.add("Exp", real, shape=x.shape)
-    turned = [low.add(op, imaginary, shape=x.shape) for op in ("Cos", "Sin")]
-    return joined(low, *(low.add("Mul", length, node, shape=x.shape) for node in turned))
+    return polar(low, (x,), low.add("Exp", real, shape=x.shape), imaginary)
 
 
 @lowers("where", among=COMPLEX_LOWERINGS)
 def where(low: Lowering, out: Outputs, condition: Value, a: Value | complex, b: Value | complex) -> Any:
     nodes = [_pairs(low, a), _pairs(low, b)]
-    return (
-        NotImplemented
-        if NotImplemented in nodes
-        else low.add("Where", column(low, condition), *nodes, shape=out[0].held)
-    )
+    if NotImplemented in nodes:
+        return NotImplemented
+    return low.add("Where", column(low, condition), *nodes, shape=out[0].held)
 
 
-@lowers("masked_fill", among=COMPLEX_LOWERINGS)
-def masked_fill(low: Lowering, out: Outputs, x: Value, mask: Value, value: Value | complex) -> Any:
-    return where(low, out, mask, value, x)
+lowers("masked_fill", among=COMPLEX_LOWERINGS)(lambda low, out, x, mask, value: where(low, out, mask, value, x))
 
 
 def _reduction(op: str) -> Any:

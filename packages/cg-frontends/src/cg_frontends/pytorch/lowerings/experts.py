@@ -11,9 +11,7 @@ from math import prod
 from typing import Any
 
 from cg_frontends.lowering.lowering import Lowering, lowers
-from cg_frontends.lowering.tape import TRACED, WEIGHT, Call, Value
-
-__all__ = ["expert_einsum", "expert_product"]
+from cg_frontends.lowering.tape import TRACED, WEIGHT, Value
 
 Outputs = Sequence[Any]
 _CASTS = frozenset({"aten::to", "aten::_to_copy", "aten::float", "aten::int"})
@@ -71,19 +69,14 @@ def _gemm(low: Lowering, x: int, weight: Value, ids: Value, turned: bool) -> int
 def _chosen(low: Lowering, value: Value) -> tuple[Value, Value, bool] | None:
     """Matrices, their numbers, and whether the program transposes them, where a value is the matrices that indices choose."""
     call, transposed = value.call, False
+    rank = len(value.shape)
     if (
         call is not None
         and call.name == "aten::transpose"
-        and {d % len(value.shape) for d in call.args[1:3]}
-        == {
-            len(value.shape) - 1,
-            len(value.shape) - 2,
-        }
+        and {d % rank for d in call.args[1:3]} == {rank - 1, rank - 2}
     ):
         call, transposed = call.args[0].call, True
-    if value.kind != TRACED or call is None:
-        return None
-    if not call.args:
+    if value.kind != TRACED or call is None or not call.args:
         return None
     weight, ids = call.args[0], None
     if call.name == "aten::index" and len(call.args[1]) == 1:
@@ -108,31 +101,26 @@ def grouped_mm(low: Lowering, out: Outputs, x: Value, weight: Value, offs: Any =
 
 def _counted(bounds: Value | None) -> Value | None:
     """The integers of whose histogram a value is the running sum."""
-    call = _past_casts(bounds)
+    call = None if bounds is None else _before_casts(bounds).call
     if call is None or call.name != "aten::cumsum":
         return None
-    call = _past_casts(call.args[0])
+    call = _before_casts(call.args[0]).call
     if call is None or call.name not in ("aten::histc", "aten::bincount"):
         return None
-    value = call.args[0]
-    while value.call is not None and value.call.name in _CASTS:
-        value = value.call.args[0]
+    value = _before_casts(call.args[0])
     return value if "int" in value.dtype else None
 
 
-def _past_casts(value: Value | None) -> Call | None:
-    while value is not None and value.call is not None and value.call.name in _CASTS:
+def _before_casts(value: Value) -> Value:
+    while value.call is not None and value.call.name in _CASTS:
         value = value.call.args[0]
-    return None if value is None else value.call
+    return value
 
 
 @lowers("histc")
 def histc(low: Lowering, out: Outputs, x: Value, bins: int = 100, min: float = 0, max: float = 0) -> Any:
     """How often each integer from 0 occurs."""
-    call, source = x.call, x
-    while call is not None and call.name in _CASTS:
-        source = call.args[0]
-        call = source.call
+    source = _before_casts(x)
     if "int" not in source.dtype or min != 0 or max != bins - 1:
         return NotImplemented
     count = prod(source.shape)

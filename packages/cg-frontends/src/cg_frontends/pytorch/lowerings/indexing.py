@@ -62,24 +62,14 @@ def scatter(
     return _scatter(low, out, x, dim, index, source, how)
 
 
-@lowers("scatter_add")
-def scatter_add(low: Lowering, out: Outputs, x: Value, dim: int, index: Value, source: Value) -> Any:
-    return _scatter(low, out, x, dim, index, source, "add")
+lowers("scatter_add")(lambda low, out, x, dim, index, source: _scatter(low, out, x, dim, index, source, "add"))
 
 
-@lowers("scatter_reduce")
-def scatter_reduce(
-    low: Lowering,
-    out: Outputs,
-    x: Value,
-    dim: int,
-    index: Value,
-    source: Value,
-    reduce: str,
-    *,
-    include_self: bool = True,
-) -> Any:
-    return _scatter(low, out, x, dim, index, source, _REDUCES.get(reduce, "")) if include_self else NotImplemented
+lowers("scatter_reduce")(
+    lambda low, out, x, dim, index, source, reduce, *, include_self=True: _scatter(
+        low, out, x, dim, index, source, _REDUCES.get(reduce, "") if include_self else ""
+    )
+)
 
 
 def _scatter(
@@ -87,13 +77,12 @@ def _scatter(
 ) -> Any:
     if not reduction or not x.shape or not index.shape:
         return NotImplemented
-    new = (
-        low.node(source)
-        if isinstance(source, Value)
-        else low.add("Constant", shape=index.shape, value=(low.finite(source),))
-    )
-    how: dict[str, Any] = {} if reduction == "none" else {"reduction": reduction}
-    return low.add("ScatterElements", x, index, new, shape=out[0].shape, axis=axis_of(dim, len(x.shape)), **how)
+    if isinstance(source, Value):
+        new = low.node(source)
+    else:
+        new = low.add("Constant", shape=index.shape, value=(low.finite(source),))
+    axis = axis_of(dim, len(x.shape))
+    return low.add("ScatterElements", x, index, new, shape=out[0].shape, axis=axis, reduction=reduction)
 
 
 @lowers("index_add")
@@ -101,9 +90,7 @@ def index_add(low: Lowering, out: Outputs, x: Value, dim: int, index: Value, sou
     return _along(low, out, x, dim, index, source, "add", alpha)
 
 
-@lowers("index_copy")
-def index_copy(low: Lowering, out: Outputs, x: Value, dim: int, index: Value, source: Value) -> Any:
-    return _along(low, out, x, dim, index, source, "none")
+lowers("index_copy")(lambda low, out, x, dim, index, source: _along(low, out, x, dim, index, source, "none"))
 
 
 def _along(
@@ -123,8 +110,7 @@ def _along(
         places = low.node(low.computed("expand", (column, source.shape), source.shape, index.dtype))
     else:
         places = low.add("Expand", low.reshape(index, wide), shape=source.shape)
-    how: dict[str, Any] = {} if reduction == "none" else {"reduction": reduction}
-    return low.add("ScatterElements", x, places, node, shape=out[0].shape, axis=axis, **how)
+    return low.add("ScatterElements", x, places, node, shape=out[0].shape, axis=axis, reduction=reduction)
 
 
 @lowers("index_put", "_index_put_impl", "_unsafe_index_put")
@@ -139,13 +125,11 @@ def index_put(
 ) -> Any:
     if not indices or any(i is None or i.dtype in ("bool", "uint8") for i in indices):
         return NotImplemented
-    how: dict[str, Any] = {"reduction": "add"} if accumulate else {}
-    return low.add("ScatterND", x, *(i for i in indices if i is not None), values, shape=out[0].shape, **how)
+    places, how = (i for i in indices if i is not None), "add" if accumulate else "none"
+    return low.add("ScatterND", x, *places, values, shape=out[0].shape, reduction=how)
 
 
-@lowers("one_hot")
-def one_hot(low: Lowering, out: Outputs, x: Value, num_classes: int = -1) -> int:
-    return low.add("OneHot", x, shape=out[0].shape)
+lowers("one_hot")(lambda low, out, x, num_classes=-1: low.add("OneHot", x, shape=out[0].shape))
 
 
 @lowers("unfold", "unfold_copy")
@@ -185,22 +169,11 @@ def unfold_backward(low: Lowering, out: Outputs, x: Value, sizes: Sequence[int],
     return low.transpose(low.reshape(rows, (*lead, sizes[axis])), back)
 
 
-@lowers("im2col")
-def im2col(low: Lowering, out: Outputs, x: Value, kernel: Any, dilation: Any, padding: Any, stride: Any) -> int:
-    return low.add("Im2Col", x, shape=out[0].shape, **_windows(kernel, dilation, padding, stride))
+def _columns(op: str, low: Lowering, out: Outputs, x: Value, *windows: Any) -> int:
+    kernel, dilations, pads, strides = (each(value, 2) for value in windows)
+    shape = out[0].shape
+    return low.add(op, x, shape=shape, kernel_shape=kernel, dilations=dilations, pads=pads * 2, strides=strides)
 
 
-@lowers("col2im")
-def col2im(
-    low: Lowering, out: Outputs, x: Value, size: Any, kernel: Any, dilation: Any, padding: Any, stride: Any
-) -> int:
-    return low.add("Col2Im", x, shape=out[0].shape, **_windows(kernel, dilation, padding, stride))
-
-
-def _windows(kernel: Any, dilation: Any, padding: Any, stride: Any) -> dict[str, Any]:
-    return {
-        "kernel_shape": each(kernel, 2),
-        "dilations": each(dilation, 2),
-        "pads": each(padding, 2) * 2,
-        "strides": each(stride, 2),
-    }
+lowers("im2col")(lambda low, out, x, *windows: _columns("Im2Col", low, out, x, *windows))
+lowers("col2im")(lambda low, out, x, size, *windows: _columns("Col2Im", low, out, x, *windows))

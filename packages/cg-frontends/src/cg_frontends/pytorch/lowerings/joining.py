@@ -45,9 +45,7 @@ def pad(
     )
 
 
-@lowers("constant_pad_nd")
-def constant_pad(low: Lowering, out: Outputs, x: Value, pads: Sequence[int], value: float = 0.0) -> int:
-    return pad(low, out, x, pads, "constant", value)
+lowers("constant_pad_nd")(lambda low, out, x, pads, value=0.0: pad(low, out, x, pads, "constant", value))
 
 
 @lowers("reflection_pad1d", "reflection_pad2d", "reflection_pad3d")

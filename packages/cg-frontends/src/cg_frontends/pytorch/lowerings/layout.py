@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cg_frontends.lowering.lowering import Lowering, lowers
+from cg_frontends.lowering.lowering import Lowering, cut, lowers
 from cg_frontends.lowering.tape import Value
 from cg_frontends.pytorch.lowerings.arguments import axis_of, each
 
@@ -40,9 +40,7 @@ def t(low: Lowering, out: Outputs, x: Value) -> int:
     return low.node(x) if rank < 2 else transpose(low, out, x, -2, -1)
 
 
-@lowers("permute", "permute_copy")
-def permute(low: Lowering, out: Outputs, x: Value, dims: Sequence[int]) -> int:
-    return low.transpose(x, [axis_of(d, len(x.shape)) for d in dims])
+lowers("permute", "permute_copy")(lambda low, out, x, dims: low.transpose(x, [axis_of(d, len(x.shape)) for d in dims]))
 
 
 @lowers("expand", "expand_copy", "broadcast_to", "expand_as")
@@ -64,55 +62,31 @@ def repeat(low: Lowering, out: Outputs, x: Value, repeats: Sequence[int]) -> int
     return low.add("Tile", node, shape=out[0].shape, repeats=repeats)
 
 
-def slice_node(
-    low: Lowering, x: Value | int, shape: tuple[int, ...], axis: int, start: int, end: int, step: int = 1
-) -> int:
-    """A range of one axis of something of this shape."""
-    starts, ends, steps = [0] * len(shape), list(shape), [1] * len(shape)
-    starts[axis], ends[axis], steps[axis] = start, end, step
-    sizes = [len(range(*bounds)) for bounds in zip(starts, ends, steps, strict=True)]
-    return low.add("Slice", x, shape=sizes, starts=starts, ends=ends, steps=steps)
-
-
-def bounds(size: int, start: int | None, end: int | None) -> tuple[int, int]:
-    """Clamped bounds of ATen's slice."""
-    begin, stop, _ = slice(start, end).indices(size)
-    return begin, stop
-
-
 @lowers("slice", "slice_copy")
 def slice_(
     low: Lowering, out: Outputs, x: Value, dim: int = 0, start: Any = None, end: Any = None, step: int = 1
 ) -> int:
     axis = axis_of(dim, len(x.shape))
-    begin, stop = bounds(x.shape[axis], start, end)
-    return slice_node(low, x, x.shape, axis, begin, stop, step)
+    begin, stop, _ = slice(start, end).indices(x.shape[axis])
+    return low.cut(x, axis, begin, stop, step)
 
 
 @lowers("select", "select_copy")
 def select(low: Lowering, out: Outputs, x: Value, dim: int, index: int) -> int:
     axis = axis_of(dim, len(x.shape))
     start = index % x.shape[axis]
-    return low.reshape(slice_node(low, x, x.shape, axis, start, start + 1), out[0].shape)
-
-
-def _scatter(
-    low: Lowering, shape: tuple[int, ...], x: Value, part: int, axis: int, start: int, end: int, step: int
-) -> int:
-    if low.shape(part) == shape:
-        return part
-    starts, ends, steps = [0] * len(shape), list(shape), [1] * len(shape)
-    starts[axis], ends[axis], steps[axis] = start, end, step
-    return low.add("SliceScatter", x, part, shape=shape, starts=starts, ends=ends, steps=steps)
+    return low.reshape(low.cut(x, axis, start, start + 1), out[0].shape)
 
 
 @lowers("slice_scatter")
 def slice_scatter(
     low: Lowering, out: Outputs, x: Value, part: Value, dim: int = 0, start: Any = None, end: Any = None, step: int = 1
 ) -> int:
-    axis = axis_of(dim, len(x.shape))
-    begin, stop = bounds(x.shape[axis], start, end)
-    return _scatter(low, out[0].shape, x, low.node(part), axis, begin, stop, step)
+    shape, axis = out[0].shape, axis_of(dim, len(x.shape))
+    begin, stop, _ = slice(start, end).indices(x.shape[axis])
+    if part.shape == shape:
+        return low.node(part)
+    return low.add("SliceScatter", x, part, shape=shape, **cut(shape, axis, begin, stop, step))
 
 
 @lowers("select_scatter")
@@ -121,33 +95,24 @@ def select_scatter(low: Lowering, out: Outputs, x: Value, part: Value, dim: int,
     axis = axis_of(dim, len(shape))
     start = index % shape[axis]
     row = low.reshape(part, (*shape[:axis], 1, *shape[axis + 1 :]))
-    return _scatter(low, shape, x, row, axis, start, start + 1, 1)
+    return (
+        row if shape[axis] == 1 else low.add("SliceScatter", x, row, shape=shape, **cut(shape, axis, start, start + 1))
+    )
 
 
-def _split(low: Lowering, out: Outputs, x: Value, axis: int) -> list[int | None]:
+@lowers(
+    "split", "split_with_sizes", "split_with_sizes_copy", "split_copy", "chunk", "unsafe_split", "unsafe_split_with_sizes", "unsafe_chunk",
+)  # fmt: skip
+def split(low: Lowering, out: Outputs, x: Value, given: Any, dim: int = 0) -> list[int | None]:
+    axis = axis_of(dim, len(x.shape))
     sizes = [v.shape[axis] for v in out]
     if len(sizes) == 1:
         return [low.node(x)]
     if not all(sizes):
         return [
-            None if not size else slice_node(low, x, x.shape, axis, sum(sizes[:i]), sum(sizes[: i + 1]))
-            for i, size in enumerate(sizes)
+            None if not size else low.cut(x, axis, sum(sizes[:i]), sum(sizes[: i + 1])) for i, size in enumerate(sizes)
         ]
     return low.select(low.add("Split", x, shape=out[0].shape, axis=axis, split=sizes), out)
-
-
-@lowers(
-    "split",
-    "split_with_sizes",
-    "split_with_sizes_copy",
-    "split_copy",
-    "chunk",
-    "unsafe_split",
-    "unsafe_split_with_sizes",
-    "unsafe_chunk",
-)
-def split(low: Lowering, out: Outputs, x: Value, sizes: Any, dim: int = 0) -> list[int | None]:
-    return _split(low, out, x, axis_of(dim, len(x.shape)))
 
 
 @lowers("unbind", "unbind_copy")
@@ -173,7 +138,7 @@ def diagonal(low: Lowering, out: Outputs, x: Value, offset: int = 0, dim1: int =
     flat = low.reshape(low.transpose(x, [*rest, first, second]), (*lead, rows * columns))
     start = offset if offset >= 0 else -offset * columns
     end = start + (count - 1) * (columns + 1) + 1
-    return slice_node(low, flat, (*lead, rows * columns), len(lead), start, end, columns + 1)
+    return low.cut(flat, len(lead), start, end, columns + 1)
 
 
 @lowers("roll")
@@ -205,18 +170,16 @@ def flip(low: Lowering, out: Outputs, x: Value, dims: Sequence[int]) -> int:
     )
 
 
-@lowers("pixel_shuffle")
-def pixel_shuffle(low: Lowering, out: Outputs, x: Value, factor: int) -> Any:
-    if len(x.shape) != 4:
-        return NotImplemented
-    return low.add("DepthToSpace", x, shape=out[0].shape, blocksize=factor, mode="CRD")
+def _blocks(op: str) -> Any:
+    def lower(low: Lowering, out: Outputs, x: Value, factor: int) -> Any:
+        images = len(x.shape) == 4
+        return low.add(op, x, shape=out[0].shape, blocksize=factor, mode="CRD") if images else NotImplemented
+
+    return lower
 
 
-@lowers("pixel_unshuffle")
-def pixel_unshuffle(low: Lowering, out: Outputs, x: Value, factor: int) -> Any:
-    if len(x.shape) != 4:
-        return NotImplemented
-    return low.add("SpaceToDepth", x, shape=out[0].shape, blocksize=factor, mode="CRD")
+lowers("pixel_shuffle")(_blocks("DepthToSpace"))
+lowers("pixel_unshuffle")(_blocks("SpaceToDepth"))
 
 
 @lowers("channel_shuffle", "native_channel_shuffle")

@@ -11,7 +11,7 @@ from cg_frontends.lowering.heads import repeat_heads
 from cg_frontends.lowering.lowering import Lowering, lowers
 from cg_frontends.lowering.tape import CONSTANT, WEIGHT, Value
 from cg_frontends.pytorch.constants import mask_kind
-from cg_frontends.pytorch.lowerings.arguments import each
+from cg_frontends.pytorch.lowerings.arguments import each, filled
 from cg_frontends.pytorch.lowerings.experts import expert_einsum, expert_product
 
 Outputs = Sequence[Any]
@@ -53,9 +53,8 @@ def conv(
         "dilations": dilations,
         "group": groups,
     }
-    op = "Conv"
+    op = "ConvTranspose" if transposed else "Conv"
     if transposed:
-        op = "ConvTranspose"
         attrs["output_padding"] = each(output_padding, dims)
     shape = out[0].shape
     source = low.node(x)
@@ -77,34 +76,14 @@ def conv(
 
 
 @lowers("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
-def conv_transpose(
-    low: Lowering,
-    out: Outputs,
-    x: Value,
-    weight: Value,
-    bias: Any = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    output_padding: Any = 0,
-    groups: int = 1,
-    dilation: Any = 1,
-) -> int:
+def conv_transpose(low: Lowering, out: Outputs, x: Value, weight: Value, *given: Any) -> int:
+    bias, stride, padding, output_padding, groups, dilation = filled(given, None, 1, 0, 0, 1, 1)
     return conv(low, out, x, weight, bias, stride, padding, dilation, groups, True, output_padding)
 
 
 @lowers("convolution", "_convolution", "convolution_overrideable")
-def convolution(
-    low: Lowering,
-    out: Outputs,
-    x: Value,
-    weight: Value,
-    bias: Any,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
-    *given: Any,
-) -> int:
-    transposed, output_padding, groups = given[:3]
+def convolution(low: Lowering, out: Outputs, x: Value, weight: Value, *given: Any) -> int:
+    bias, stride, padding, dilation, transposed, output_padding, groups, *_flags = given
     return conv(low, out, x, weight, bias, stride, padding, dilation, groups, transposed, output_padding)
 
 
@@ -204,20 +183,11 @@ def attention(
     return low.add("Attention", *inputs, shape=out[0].shape, **attrs)
 
 
-@lowers("_scaled_dot_product_flash_attention_for_cpu", "_scaled_dot_product_flash_attention")
-def flash_attention(
-    low: Lowering,
-    out: Outputs,
-    q: Value,
-    k: Value,
-    v: Value,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    *extra: Any,
-    attn_mask: Any = None,
-    scale: Any = None,
-) -> list[int | None]:
-    return [attention(low, out, q, k, v, attn_mask, dropout_p, is_causal, scale=scale)]
+lowers("_scaled_dot_product_flash_attention_for_cpu", "_scaled_dot_product_flash_attention")(
+    lambda low, out, q, k, v, dropout=0.0, causal=False, *_, attn_mask=None, scale=None: [
+        attention(low, out, q, k, v, attn_mask, dropout, causal, scale=scale)
+    ]
+)
 
 
 @lowers("embedding")

@@ -33,111 +33,56 @@ def _channels(
 
 
 @lowers("batch_norm", "native_batch_norm", "_native_batch_norm_legit", "cudnn_batch_norm")
-def batch_norm(
-    low: Lowering,
-    out: Outputs,
-    x: Value,
-    weight: Any,
-    bias: Any,
-    mean: Any = None,
-    var: Any = None,
-    training: bool = False,
-    momentum: float = 0.1,
-    eps: float = 1e-5,
-    *flags: Any,
-) -> int:
+def batch_norm(low: Lowering, out: Outputs, x: Value, weight: Any, bias: Any, mean: Any, var: Any, *how: Any) -> int:
+    _training, _momentum, eps, *_ = how
     return _channels(low, out, "BatchNormalization", x, weight, bias, (mean, var), epsilon=eps)
 
 
-@lowers("_native_batch_norm_legit_no_training")
-def batch_norm_eval(
-    low: Lowering, out: Outputs, x: Value, weight: Any, bias: Any, mean: Any, var: Any, momentum: float, eps: float
-) -> int:
-    return _channels(low, out, "BatchNormalization", x, weight, bias, (mean, var), epsilon=eps)
+lowers("_native_batch_norm_legit_no_training")(
+    lambda low, out, x, weight, bias, mean, var, *how: batch_norm(low, out, x, weight, bias, mean, var, False, *how)
+)
 
 
 @lowers("instance_norm")
-def instance_norm(
-    low: Lowering,
-    out: Outputs,
-    x: Value,
-    weight: Any,
-    bias: Any,
-    mean: Any,
-    var: Any,
-    use_input_stats: bool,
-    momentum: float,
-    eps: float,
-    *flags: Any,
-) -> int:
-    op = "InstanceNormalization" if use_input_stats else "BatchNormalization"
-    return _channels(low, out, op, x, weight, bias, () if use_input_stats else (mean, var), epsilon=eps)
+def instance_norm(low: Lowering, out: Outputs, x: Value, weight: Any, bias: Any, mean: Any, var: Any, *how: Any) -> int:
+    of_input, _momentum, eps, *_ = how
+    if not of_input:
+        return batch_norm(low, out, x, weight, bias, mean, var, *how)
+    return _channels(low, out, "InstanceNormalization", x, weight, bias, epsilon=eps)
 
 
 @lowers("group_norm")
 def group_norm(
-    low: Lowering,
-    out: Outputs,
-    x: Value,
-    num_groups: int,
-    weight: Any = None,
-    bias: Any = None,
-    eps: float = 1e-5,
-    *flags: Any,
+    low: Lowering, out: Outputs, x: Value, groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5, *_: Any
 ) -> int:
-    return _channels(low, out, "GroupNormalization", x, weight, bias, num_groups=num_groups, epsilon=eps)
+    return _channels(low, out, "GroupNormalization", x, weight, bias, num_groups=groups, epsilon=eps)
 
 
-@lowers("native_group_norm")
-def native_group_norm(
-    low: Lowering, out: Outputs, x: Value, weight: Any, bias: Any, n: int, c: int, hw: int, group: int, eps: float
-) -> int:
-    return _channels(low, out, "GroupNormalization", x, weight, bias, num_groups=group, epsilon=eps)
+lowers("native_group_norm")(
+    lambda low, out, x, weight, bias, n, c, hw, group, eps: group_norm(low, out, x, group, weight, bias, eps)
+)
+
+
+def _trailing(low: Lowering, op: str, x: Value, sizes: Any, weight: Any, bias: Any, shape: Any, eps: float) -> int:
+    """A normalisation over the last axes; what it does not own is a product and a sum."""
+    owned = weight is not None and low.owned(weight)
+    with_bias = owned and bias is not None and low.owned(bias)
+    attrs: dict[str, Any] = {"bias": with_bias} if owned and op == "LayerNormalization" else {}
+    slots = (weight, bias if with_bias else None) if owned else ()
+    node = low.add(op, x, shape=shape, slots=slots, axis=len(shape) - len(sizes), epsilon=eps, affine=owned, **attrs)
+    for step, vector in (("Mul", None if owned else weight), ("Add", None if with_bias else bias)):
+        node = node if vector is None else low.add(step, node, vector, shape=shape)
+    return node
 
 
 @lowers("layer_norm", "native_layer_norm")
 def layer_norm(
-    low: Lowering,
-    out: Outputs,
-    x: Value,
-    normalized: Sequence[int],
-    weight: Any = None,
-    bias: Any = None,
-    eps: float = 1e-5,
-    *flags: Any,
+    low: Lowering, out: Outputs, x: Value, sizes: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5, *_: Any
 ) -> int:
-    shape = out[0].shape
-    axis = len(shape) - len(normalized)
-    if weight is not None and low.owned(weight):
-        with_bias = bias is not None and low.owned(bias)
-        node = low.add(
-            "LayerNormalization",
-            x,
-            shape=shape,
-            slots=(weight, bias if with_bias else None),
-            axis=axis,
-            epsilon=eps,
-            affine=True,
-            bias=with_bias,
-        )
-        return node if bias is None or with_bias else low.add("Add", node, bias, shape=shape)
-    node = low.add("LayerNormalization", x, shape=shape, axis=axis, epsilon=eps, affine=False)
-    for step, vector in (("Mul", weight), ("Add", bias)):
-        if vector is not None:
-            node = low.add(step, node, vector, shape=shape)
-    return node
+    return _trailing(low, "LayerNormalization", x, sizes, weight, bias, out[0].shape, eps)
 
 
 @lowers("rms_norm", "_fused_rms_norm")
-def rms_norm(
-    low: Lowering, out: Outputs, x: Value, normalized: Sequence[int], weight: Any = None, eps: float | None = None
-) -> int:
-    shape = out[0].shape
-    attrs: dict[str, Any] = {
-        "axis": len(shape) - len(normalized),
-        "epsilon": 1.1920928955078125e-07 if eps is None else eps,
-    }
-    if weight is not None and low.owned(weight):
-        return low.add("RMSNormalization", x, shape=shape, slots=(weight,), affine=True, **attrs)
-    node = low.add("RMSNormalization", x, shape=shape, affine=False, **attrs)
-    return node if weight is None else low.add("Mul", node, weight, shape=shape)
+def rms_norm(low: Lowering, out: Outputs, x: Value, sizes: Any, weight: Any = None, eps: float | None = None) -> int:
+    eps = 1.1920928955078125e-07 if eps is None else eps
+    return _trailing(low, "RMSNormalization", x, sizes, weight, None, out[0].shape, eps)

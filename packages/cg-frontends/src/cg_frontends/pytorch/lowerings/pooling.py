@@ -8,9 +8,15 @@ from typing import Any
 
 from cg_frontends.lowering.lowering import Lowering, lowers
 from cg_frontends.lowering.tape import Value
-from cg_frontends.pytorch.lowerings.arguments import each
+from cg_frontends.pytorch.lowerings.arguments import each, filled
 
 Outputs = Sequence[Any]
+
+
+def _windows(dims: int, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool) -> dict[str, Any]:
+    kernel = each(kernel_size, dims)
+    pads, strides = each(padding, dims) * 2, each(stride, dims) or kernel
+    return {"kernel_shape": kernel, "strides": strides, "pads": pads, "ceil_mode": bool(ceil_mode)}
 
 
 def _register_max_pool(dims: int) -> None:
@@ -19,23 +25,14 @@ def _register_max_pool(dims: int) -> None:
         low: Lowering,
         out: Outputs,
         x: Value,
-        kernel_size: Any,
+        kernel: Any,
         stride: Any = (),
-        padding: Any = 0,
+        pad: Any = 0,
         dilation: Any = 1,
-        ceil_mode: bool = False,
+        ceil: bool = False,
     ) -> int:
-        kernel = each(kernel_size, dims)
-        return low.add(
-            "MaxPool",
-            x,
-            shape=out[0].shape,
-            kernel_shape=kernel,
-            strides=each(stride, dims) or kernel,
-            pads=each(padding, dims) * 2,
-            dilations=each(dilation, dims),
-            ceil_mode=bool(ceil_mode),
-        )
+        attrs = _windows(dims, kernel, stride, pad, ceil)
+        return low.add("MaxPool", x, shape=out[0].shape, dilations=each(dilation, dims), **attrs)
 
     @lowers(f"max_pool{dims}d_with_indices")
     def with_indices(low: Lowering, out: Outputs, *given: Any, **named: Any) -> list[int | None]:
@@ -44,32 +41,14 @@ def _register_max_pool(dims: int) -> None:
 
 def _register_average_pool(dims: int) -> None:
     @lowers(f"avg_pool{dims}d")
-    def average_pool(
-        low: Lowering,
-        out: Outputs,
-        x: Value,
-        kernel_size: Any,
-        stride: Any = (),
-        padding: Any = 0,
-        ceil_mode: bool = False,
-        count_include_pad: bool = True,
-        divisor_override: int | None = None,
-    ) -> int:
-        kernel = each(kernel_size, dims)
-        shape = out[0].shape
-        node = low.add(
-            "AveragePool",
-            x,
-            shape=shape,
-            kernel_shape=kernel,
-            strides=each(stride, dims) or kernel,
-            pads=each(padding, dims) * 2,
-            ceil_mode=bool(ceil_mode),
-            count_include_pad=bool(count_include_pad) or divisor_override is not None,
-        )
-        if divisor_override is None:
+    def average_pool(low: Lowering, out: Outputs, x: Value, kernel: Any, *given: Any) -> int:
+        stride, padding, ceil_mode, count_include_pad, divisor = filled(given, (), 0, False, True, None)
+        counted = bool(count_include_pad) or divisor is not None
+        attrs = _windows(dims, kernel, stride, padding, ceil_mode)
+        node = low.add("AveragePool", x, shape=out[0].shape, count_include_pad=counted, **attrs)
+        if divisor is None:
             return node
-        return low.add("Mul", node, low.scalar(prod(kernel) / divisor_override), shape=shape)
+        return low.add("Mul", node, low.scalar(prod(attrs["kernel_shape"]) / divisor), shape=out[0].shape)
 
 
 def _register_adaptive_pool(dims: int) -> None:

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from cg_frontends.lowering.lowering import LOWERINGS, Lowering, lowers
+from cg_frontends.lowering.lowering import Lowering, lowers
 from cg_frontends.lowering.tape import Value
-from cg_frontends.pytorch.lowerings.arguments import axes_of, axis_of
-from cg_frontends.pytorch.lowerings.layout import slice_node
+from cg_frontends.pytorch.lowerings.arguments import axes_of, axis_of, filled
 
 Outputs = Sequence[Any]
 
@@ -31,19 +30,10 @@ def _plain(op: str) -> Any:
     return lower
 
 
-LOWERINGS.update(
-    {
-        f"aten::{name}": _plain(op)
-        for name, op in {
-            "mean": "ReduceMean",
-            "sum": "ReduceSum",
-            "amax": "ReduceMax",
-            "amin": "ReduceMin",
-            "prod": "ReduceProd",
-            "logsumexp": "ReduceLogSumExp",
-        }.items()
-    }
-)
+for _name, _op in {
+    "mean": "Mean", "sum": "Sum", "amax": "Max", "amin": "Min", "prod": "Prod", "logsumexp": "LogSumExp",
+}.items():  # fmt: skip
+    lowers(_name)(_plain(f"Reduce{_op}"))
 
 
 def _extreme(reduction: str, position: str, elementwise: str) -> Any:
@@ -60,24 +50,21 @@ def _extreme(reduction: str, position: str, elementwise: str) -> Any:
     return lower
 
 
-LOWERINGS["aten::max"] = _extreme("ReduceMax", "ArgMax", "Max")
-LOWERINGS["aten::min"] = _extreme("ReduceMin", "ArgMin", "Min")
+lowers("max")(_extreme("ReduceMax", "ArgMax", "Max"))
+lowers("min")(_extreme("ReduceMin", "ArgMin", "Min"))
 
 
 def _position(op: str) -> Any:
     def lower(low: Lowering, out: Outputs, x: Value, dim: int | None = None, keepdim: bool = False) -> int:
         if dim is None:
-            size = 1
-            for s in x.shape:
-                size *= s
-            return low.add(op, low.reshape(x, (size,)), shape=out[0].shape, axis=0, keepdims=False)
+            return low.add(op, low.reshape(x, (prod(x.shape),)), shape=out[0].shape, axis=0, keepdims=False)
         return low.add(op, x, shape=out[0].shape, axis=axis_of(dim, len(x.shape)), keepdims=bool(keepdim))
 
     return lower
 
 
-LOWERINGS["aten::argmax"] = _position("ArgMax")
-LOWERINGS["aten::argmin"] = _position("ArgMin")
+lowers("argmax")(_position("ArgMax"))
+lowers("argmin")(_position("ArgMin"))
 
 
 def _norm(low: Lowering, out: Outputs, x: Value, order: Any, dim: Any, keepdim: bool) -> Any:
@@ -112,11 +99,7 @@ def cdist(low: Lowering, out: Outputs, a: Value, b: Value, p: float = 2.0, *mode
     return _norm(low, out, apart, p, -1, False)
 
 
-@lowers("norm")
-def norm(
-    low: Lowering, out: Outputs, x: Value, p: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
-) -> Any:
-    return _norm(low, out, x, p, dim, keepdim)
+lowers("norm")(lambda low, out, x, p=2, dim=None, keepdim=False, *, dtype=None: _norm(low, out, x, p, dim, keepdim))
 
 
 def _correction(dim: Any, unbiased: Any, correction: Any) -> tuple[Any, int]:
@@ -127,46 +110,21 @@ def _correction(dim: Any, unbiased: Any, correction: Any) -> tuple[Any, int]:
     return dim, 1 if unbiased is None or unbiased else 0
 
 
-@lowers("var")
-def var(
-    low: Lowering,
-    out: Outputs,
-    x: Value,
-    dim: Any = None,
-    unbiased: Any = None,
-    keepdim: bool = False,
-    *,
-    correction: Any = None,
-) -> int:
-    dim, correction = _correction(dim, unbiased, correction)
-    return _reduce(low, out[0].shape, "ReduceVariance", x, len(x.shape), dim, keepdim, correction=correction)
-
-
-@lowers("std")
-def std(low: Lowering, out: Outputs, x: Value, *given: Any, **named: Any) -> int:
-    return low.add("Sqrt", var(low, out, x, *given, **named), shape=out[0].shape)
-
-
 @lowers("var_mean")
-def var_mean(
-    low: Lowering,
-    out: Outputs,
-    x: Value,
-    dim: Any = None,
-    unbiased: Any = None,
-    keepdim: bool = False,
-    *,
-    correction: Any = None,
-) -> list[int]:
-    variance = var(low, out, x, dim, unbiased, keepdim, correction=correction)
-    dim = None if isinstance(dim, bool) else dim
-    return [variance, _reduce(low, out[1].shape, "ReduceMean", x, len(x.shape), dim, keepdim)]
+def var_mean(low: Lowering, out: Outputs, x: Value, dim: Any = None, *given: Any, **named: Any) -> list[int]:
+    unbiased, keep = filled(given, None, named.get("keepdim", False))
+    axes, correction = _correction(dim, unbiased, named.get("correction"))
+    shapes, rank = [value.shape for value in out], len(x.shape)
+    made = [_reduce(low, shapes[0], "ReduceVariance", x, rank, axes, keep, correction=correction)]
+    return [*made, *(_reduce(low, shape, "ReduceMean", x, rank, axes, keep) for shape in shapes[1:])]
 
 
-@lowers("std_mean")
-def std_mean(low: Lowering, out: Outputs, x: Value, *given: Any, **named: Any) -> list[int]:
-    variance, mean = var_mean(low, out, x, *given, **named)
-    return [low.add("Sqrt", variance, shape=out[0].shape), mean]
+def _root(low: Lowering, variance: int, *rest: int) -> list[int]:
+    return [low.add("Sqrt", variance, shape=low.shape(variance)), *rest]
+
+
+lowers("var")(lambda low, *given, **named: var_mean(low, *given, **named)[0])
+lowers("std", "std_mean")(lambda low, *given, **named: _root(low, *var_mean(low, *given, **named)))
 
 
 def _holds(op: str) -> Any:
@@ -179,8 +137,14 @@ def _holds(op: str) -> Any:
     return lower
 
 
-LOWERINGS["aten::any"] = _holds("ReduceMax")
-LOWERINGS["aten::all"] = _holds("ReduceMin")
+lowers("any")(_holds("ReduceMax"))
+lowers("all")(_holds("ReduceMin"))
+
+
+def _ordered(low: Lowering, x: Value, shape: Sequence[int], dim: int, largest: Any) -> int:
+    """The greatest or least of an axis in order, as many as the shape says."""
+    axis = axis_of(dim, len(x.shape))
+    return low.add("TopK", x, shape=shape, axis=axis, k=shape[axis], largest=bool(largest))
 
 
 @lowers("sort", "msort")
@@ -189,23 +153,18 @@ def sort(
 ) -> Any:
     """All of an axis in order."""
     dim, descending = named.get("dim", dim), named.get("descending", descending)
-    if not x.shape or isinstance(descending, Value):
+    if (
+        not x.shape or isinstance(descending, Value) or isinstance(dim, bool)
+    ):  # the overload with `stable` in front is always named
         return NotImplemented
-    if isinstance(dim, bool):  # the overload with `stable` in front is always named
-        return NotImplemented
-    axis = axis_of(dim, len(x.shape))
-    least: dict[str, Any] = {} if descending else {"largest": False}
-    return low.select(low.add("TopK", x, shape=x.shape, axis=axis, k=x.shape[axis], **least), out)
+    return low.select(_ordered(low, x, x.shape, dim, descending), out)
 
 
 @lowers("argsort")
 def argsort(low: Lowering, out: Outputs, x: Value, dim: int = -1, descending: bool = False, **named: Any) -> Any:
     if not x.shape:
         return NotImplemented
-    axis = axis_of(dim, len(x.shape))
-    least: dict[str, Any] = {} if descending else {"largest": False}
-    node = low.add("TopK", x, shape=x.shape, axis=axis, k=x.shape[axis], **least)
-    return low.add("Select", node, shape=x.shape, index=1)
+    return low.add("Select", _ordered(low, x, x.shape, dim, descending), shape=x.shape, index=1)
 
 
 @lowers("kthvalue")
@@ -215,9 +174,9 @@ def kthvalue(low: Lowering, out: Outputs, x: Value, k: int, dim: int = -1, keepd
         return NotImplemented
     axis = axis_of(dim, len(x.shape))
     shape = (*x.shape[:axis], k, *x.shape[axis + 1 :])
-    least = low.add("TopK", x, shape=shape, axis=axis, k=k, largest=False)
+    least = _ordered(low, x, shape, dim, False)
     both = (least, low.add("Select", least, shape=shape, index=1))
-    return [low.reshape(slice_node(low, node, shape, axis, k - 1, k), out[0].shape) for node in both]
+    return [low.reshape(low.cut(node, axis, k - 1, k), out[0].shape) for node in both]
 
 
 @lowers("median")
@@ -229,10 +188,5 @@ def median(low: Lowering, out: Outputs, x: Value, dim: int | None = None, keepdi
 
 
 @lowers("topk")
-def topk(
-    low: Lowering, out: Outputs, x: Value, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
-) -> Any:
-    if not x.shape:
-        return NotImplemented
-    least: dict[str, Any] = {} if largest else {"largest": False}
-    return low.select(low.add("TopK", x, shape=out[0].shape, axis=axis_of(dim, len(x.shape)), k=k, **least), out)
+def topk(low: Lowering, out: Outputs, x: Value, k: int, dim: int = -1, largest: bool = True, order: bool = True) -> Any:
+    return low.select(_ordered(low, x, out[0].shape, dim, largest), out) if x.shape else NotImplemented
