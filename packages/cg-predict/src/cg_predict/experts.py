@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cg_predict.effects import Effects, family_effects
 from cg_predict.halves import Halves
-from cg_predict.pool import PoolScale
+from cg_predict.pool import Levels, PoolScale
 from cg_predict.relevance import relevance
 from cg_predict.support_vectors import SupportVectors
 from cg_predict.targets import normal_scores
@@ -95,7 +95,7 @@ class Expert:
         """Of the known networks."""
         return PoolScale(self.known)
 
-    def anchored(self, x: NDArray[np.floating[Any]]) -> Floats:
+    def anchored(self, x: NDArray[np.floating[Any]] | Levels) -> Floats:
         """What is said of networks, (n,), by their ranks among the known ones of the family.
 
         Args:

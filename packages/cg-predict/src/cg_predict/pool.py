@@ -7,13 +7,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CLIP", "GRID", "PoolScale"]
-
 #: Standardised descriptors are clipped here, so that one odd network cannot dominate distances.
 CLIP = 4.0
 #: Ranks are rounded to this grid: midpoints between grid values are exact in half precision.
 GRID = 1024
 _LARGEST = 4096
+
+
+class Levels:
+    """The distinct values of each descriptor and which of them every network has, found once for however many pools ranks are taken among.
+
+    Args:
+        x: descriptors, (n, d).
+    """
+
+    def __init__(self, x: NDArray[np.floating[Any]]) -> None:
+        x = np.asarray(x, dtype=np.float32)
+        self.shape = x.shape
+        self._columns = x.T
+        self._found: dict[int, tuple[NDArray[np.float32], NDArray[np.int32]]] = {}
+
+    def __getitem__(self, column: int) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+        """Distinct values of a column, and the number of each network's among them, (n,)."""
+        if column not in self._found:
+            values, inverse = np.unique(self._columns[column], return_inverse=True)
+            self._found[column] = values, inverse.astype(np.int32)
+        return self._found[column]
 
 
 class PoolScale:
@@ -38,8 +57,10 @@ class PoolScale:
 
     def standardise(self, x: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
         """The varying columns in standard deviations from the pool's mean, clipped, float32 (n, varying)."""
-        z = (np.asarray(x, dtype=np.float64)[:, self.varies] - self.mean[self.varies]) / self.deviation[self.varies]
-        return np.clip(z, -CLIP, CLIP).astype(np.float32)
+        z = x[:, self.varies].astype(np.float64)
+        z -= self.mean[self.varies]
+        z /= self.deviation[self.varies]
+        return np.clip(z, -CLIP, CLIP, out=z).astype(np.float32)
 
     def standardise_all(self, x: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
         """As `standardise`, with zeros in the columns that do not vary, float32 (n, d)."""
@@ -47,15 +68,15 @@ class PoolScale:
         result[:, self.varies] = self.standardise(x)
         return result
 
-    def ranks(self, x: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    def ranks(self, x: NDArray[np.floating[Any]] | Levels) -> NDArray[np.float32]:
         """Position of each value among the pool's, from -1/2 to 1/2 on a grid of 1/GRID, float32 (n, d); 0 in constant columns."""
-        x = np.asarray(x, dtype=np.float32)
-        result = np.zeros(x.shape, dtype=np.float32)
+        levels = x if isinstance(x, Levels) else Levels(x)
+        result = np.zeros(levels.shape, dtype=np.float32)
         count = len(self._sorted)
-        for position, column in enumerate(np.flatnonzero(self.varies)):
+        for position, column in enumerate(np.flatnonzero(self.varies).tolist()):
             reference = self._sorted[:, position]
-            values, inverse = np.unique(x[:, column], return_inverse=True)
+            values, place = levels[column]
             below = np.searchsorted(reference, values, side="left") + np.searchsorted(reference, values, side="right")
-            positions = np.asarray(np.round((below / (2.0 * count) - 0.5) * GRID) / GRID)
-            result[:, column] = positions[inverse]
+            positions = np.asarray(np.round((below / (2.0 * count) - 0.5) * GRID) / GRID, dtype=np.float32)
+            result[:, column] = positions[place]
         return result

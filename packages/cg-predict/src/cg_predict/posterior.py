@@ -120,7 +120,7 @@ class ManyLabels:
         held = rng.random(len(rest)) < 0.2
         held |= len(rest) < _FEWEST
         self.trees = HistGradientBoostingRegressor(
-            max_iter=300, learning_rate=0.1, l2_regularization=1.0, early_stopping=True, validation_fraction=0.15,
+            max_iter=300, learning_rate=0.15, l2_regularization=1.0, early_stopping=True, validation_fraction=0.15,
             random_state=int(rng.integers(2**31)),
         ).fit(features[~held], residual[~held]) if not held.all() else None  # fmt: skip
         left = residual[held] - (self.trees.predict(features[held]) if self.trees is not None else 0.0)
@@ -133,7 +133,7 @@ class ManyLabels:
             predicted[:, None],
             *([views["embedding"]] if "embedding" in views else []),
         ]
-        return np.concatenate(parts, axis=1).astype(np.float32)
+        return np.concatenate([part.astype(np.float32, copy=False) for part in parts], axis=1)
 
     def predict(self, views: Views, scores: Floats) -> tuple[Floats, Floats]:
         """See `Posterior`."""

@@ -32,7 +32,7 @@ from cg_predict.agreement import agreement_weights
 from cg_predict.effects import common_effects
 from cg_predict.experts import Expert, rank_correlations
 from cg_predict.kernels import squared_distances
-from cg_predict.pool import PoolScale
+from cg_predict.pool import Levels, PoolScale
 from cg_predict.settings import Settings
 from cg_predict.tables import FAMILIES, relatives_of
 from cg_predict.trust import EVIDENCE, Trust
@@ -148,7 +148,8 @@ class Prior:
         distances, _ = self.distances(x)
         shares = np.exp(-(distances - distances.min(axis=1, keepdims=True)) / self.settings.nearness_temperature)
         shares *= [self.nearness_weight(table) for table in self.experts]
-        said = np.stack([expert.absolute.predict(x) + expert.anchored(x) for expert in self.experts.values()], axis=1)
+        levels = Levels(x)
+        said = np.stack([e.absolute.predict(x) + e.anchored(levels) for e in self.experts.values()], axis=1)
         return np.asarray(result + (shares * said).sum(axis=1) / shares.sum(axis=1), dtype=np.float64)
 
     def nearness_weight(self, table: str) -> float:
@@ -221,7 +222,8 @@ class PooledPrior:
             return
         pool = np.asarray(pool, dtype=np.float32)
         asked = pool[np.linspace(0, len(pool) - 1, min(len(pool), _ASKED)).astype(int)]
-        ranks = scale.ranks(pool)
+        levels = Levels(pool)
+        ranks = scale.ranks(levels)
         self._spread = prior.spread_of(pool)
         self.similarity = self._similarities(ranks, asked)
         self.distances = dict(zip(prior.experts, np.median(prior.distances(asked)[0], axis=0).tolist(), strict=True))
@@ -231,7 +233,7 @@ class PooledPrior:
         names += ["effects", *(f"size {name}" for name in SIZES)]
         self._standards: dict[str, tuple[float, float]] = {}
         views = {}
-        for name, values in self._rankings(names, pool, ranks).items():
+        for name, values in self._rankings(names, pool, levels, ranks).items():
             if values.std() > 1e-9:  # one that tells nothing apart here has nothing to say
                 self._standards[name] = (float(values.mean()), float(values.std()))
                 views[name] = (values - self._standards[name][0]) / self._standards[name][1]
@@ -264,10 +266,11 @@ class PooledPrior:
         Ranks in the pool are taken within it and among known networks of the table, about whose middle the pool may well lie to one side: the mean of the two.
         """
         compared = np.array([not name.startswith("pairs/") for name in self._prior.names])
+        levels = Levels(asked)
         within = rank_correlations(np.where(compared, ranks, np.float32(0)))
         result = {}
         for table, expert in self._prior.experts.items():
-            among = rank_correlations(np.where(compared, expert.scale.ranks(asked), np.float32(0)))
+            among = rank_correlations(np.where(compared, expert.scale.ranks(levels), np.float32(0)))
             result[table] = (_alike(within, expert.correlations) + _alike(among, expert.correlations)) / 2
         return result
 
@@ -352,14 +355,16 @@ class PooledPrior:
 
     # --- scores -------------------------------------------------------------------------------------------------------
 
-    def _rankings(self, names: Sequence[str], x: NDArray[np.float32], ranks: NDArray[np.float32]) -> dict[str, Floats]:
+    def _rankings(
+        self, names: Sequence[str], x: NDArray[np.float32], levels: Levels, ranks: NDArray[np.float32]
+    ) -> dict[str, Floats]:
         result = {}
         for name in names:
             kind, _, table = name.partition(" ")
             if kind == "relative":
                 result[name] = self._prior.experts[table].relative.predict(ranks)
             elif kind == "anchored":
-                result[name] = self._prior.experts[table].anchored(x)
+                result[name] = self._prior.experts[table].anchored(levels)
             elif kind == "absolute":
                 result[name] = self._prior.experts[table].absolute.predict(x)
             elif kind == "size":
@@ -376,7 +381,8 @@ class PooledPrior:
         if not self.weights:
             return np.zeros(len(x))
         x = np.asarray(x, dtype=np.float32)
-        raw = self._rankings(list(self.weights), x, self._scale.ranks(x))
+        levels = Levels(x)
+        raw = self._rankings(list(self.weights), x, levels, self._scale.ranks(levels))
         views = {name: (v - self._standards[name][0]) / self._standards[name][1] for name, v in raw.items()}
         return (self._sum(views) - self._centre) / self._deviation
 

@@ -65,7 +65,10 @@ class SupportVectors:
 
     def predict(self, x: NDArray[np.floating[Any]]) -> Floats:
         """The function of features ``x``, (n, d), as (n,)."""
-        z = np.clip((x[:, self.columns].astype(np.float64) - self.centre) / self.spread, -_CLIP, _CLIP)
+        z = x[:, self.columns].astype(np.float64)
+        z -= self.centre
+        z /= self.spread
+        np.clip(z, -_CLIP, _CLIP, out=z)
         near = squared_distances(z, self._points)
         near *= -self.rate
         value = np.exp(near, out=near) @ self.coefficients.astype(np.float64)
