@@ -8,7 +8,6 @@ Values are JSON where they can be (``3``, ``true``, ``[1,2]``, ``"a,b"``), other
 from __future__ import annotations
 
 import ast
-import difflib
 import inspect
 import itertools
 import json
@@ -148,7 +147,9 @@ def unknown_argument(function: Callable[..., Any], given: Collection[str], fixed
     unknown = [name for name in given if name not in takes]
     if not unknown or any(p.kind is p.VAR_KEYWORD for p in parameters):
         return ""
-    near = difflib.get_close_matches(unknown[0], takes, n=1)
+    from difflib import get_close_matches  # for an error alone
+
+    near = get_close_matches(unknown[0], takes, n=1)
     there = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(takes) or 'none'}"
     return f"there is no '{unknown[0]}', {there}"
 

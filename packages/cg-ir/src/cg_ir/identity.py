@@ -29,7 +29,7 @@ def distinct(graphs: Sequence[Graph]) -> tuple[list[int], NDArray[np.intp]]:
     spelling = [written.setdefault(graph.facts.get("hash") or _written(graph), i) for i, graph in enumerate(graphs)]
     firsts = list(written.values())
     hashes = dict(zip(firsts, hash_all([graphs[i] for i in firsts]), strict=True))
-    for graph, i in zip(graphs, spelling, strict=True):
+    for graph, i in zip(graphs, spelling, strict=True):  # the next look at them is a look-up
         graph.facts["hash"] = hashes[i]
     number: dict[str, int] = {}
     place = {i: number.setdefault(h, len(number)) for i, h in hashes.items()}

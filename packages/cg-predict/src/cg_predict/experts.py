@@ -231,8 +231,8 @@ def rank_correlations(ranks: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
         ranks: from -1/2 to 1/2 within a family or pool, (n, d); 0 where a feature is constant.
     """
     z = np.asarray(ranks, dtype=np.float32)
-    size = np.sqrt(np.mean(z**2, axis=0))
-    scaled = np.asarray(z / np.where(size > 0, size, 1.0), dtype=np.float32)
+    length = np.sqrt(np.mean(z**2, axis=0))
+    scaled = np.asarray(z / np.where(length > 0, length, 1.0), dtype=np.float32)
     return np.asarray(scaled.T @ scaled / np.float32(len(z)), dtype=np.float32)
 
 

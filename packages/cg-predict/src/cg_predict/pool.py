@@ -19,18 +19,19 @@ class Levels:
 
     Args:
         x: descriptors, (n, d).
+
+    Attributes:
+        x: the same, float32.
     """
 
     def __init__(self, x: NDArray[np.floating[Any]]) -> None:
-        x = np.asarray(x, dtype=np.float32)
-        self.shape = x.shape
-        self._columns = x.T
+        self.x = np.asarray(x, dtype=np.float32)
         self._found: dict[int, tuple[NDArray[np.float32], NDArray[np.int32]]] = {}
 
     def __getitem__(self, column: int) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
         """Distinct values of a column, and the number of each network's among them, (n,)."""
         if column not in self._found:
-            values, inverse = np.unique(self._columns[column], return_inverse=True)
+            values, inverse = np.unique(self.x[:, column], return_inverse=True)
             self._found[column] = values, inverse.astype(np.int32)
         return self._found[column]
 
@@ -71,7 +72,7 @@ class PoolScale:
     def ranks(self, x: NDArray[np.floating[Any]] | Levels) -> NDArray[np.float32]:
         """Position of each value among the pool's, from -1/2 to 1/2 on a grid of 1/GRID, float32 (n, d); 0 in constant columns."""
         levels = x if isinstance(x, Levels) else Levels(x)
-        result = np.zeros(levels.shape, dtype=np.float32)
+        result = np.zeros(levels.x.shape, dtype=np.float32)
         count = len(self._sorted)
         for position, column in enumerate(np.flatnonzero(self.varies).tolist()):
             reference = self._sorted[:, position]

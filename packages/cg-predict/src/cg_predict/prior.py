@@ -233,7 +233,7 @@ class PooledPrior:
         names += ["effects", *(f"size {name}" for name in SIZES)]
         self._standards: dict[str, tuple[float, float]] = {}
         views = {}
-        for name, values in self._rankings(names, pool, levels, ranks).items():
+        for name, values in self._rankings(names, levels, ranks).items():
             if values.std() > 1e-9:  # one that tells nothing apart here has nothing to say
                 self._standards[name] = (float(values.mean()), float(values.std()))
                 views[name] = (values - self._standards[name][0]) / self._standards[name][1]
@@ -305,7 +305,7 @@ class PooledPrior:
 
         add(self._by_agreement(views, kin), 1.0)
         similar = {t: share for t, share in self._similar().items() if f"anchored {t}" in views}
-        if similar:
+        if similar:  # in their own deviations: a family that hardly tells these networks apart says little
             anchored = {f"anchored {t}": share * self._standards[f"anchored {t}"][1] for t, share in similar.items()}
             add(anchored, settings.anchored_weight * self._width(similar))
         weights |= {
@@ -355,10 +355,8 @@ class PooledPrior:
 
     # --- scores -------------------------------------------------------------------------------------------------------
 
-    def _rankings(
-        self, names: Sequence[str], x: NDArray[np.float32], levels: Levels, ranks: NDArray[np.float32]
-    ) -> dict[str, Floats]:
-        result = {}
+    def _rankings(self, names: Sequence[str], levels: Levels, ranks: NDArray[np.float32]) -> dict[str, Floats]:
+        x, result = levels.x, {}
         for name in names:
             kind, _, table = name.partition(" ")
             if kind == "relative":
@@ -380,9 +378,8 @@ class PooledPrior:
         """The score, (n,), higher is better; about standard normal over the pool."""
         if not self.weights:
             return np.zeros(len(x))
-        x = np.asarray(x, dtype=np.float32)
         levels = Levels(x)
-        raw = self._rankings(list(self.weights), x, levels, self._scale.ranks(levels))
+        raw = self._rankings(list(self.weights), levels, self._scale.ranks(levels))
         views = {name: (v - self._standards[name][0]) / self._standards[name][1] for name, v in raw.items()}
         return (self._sum(views) - self._centre) / self._deviation
 
