@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from toy_plugin import WildEvaluator, wild_archs
 
-from cg_evolve import SearchError
+from cg_evolve import SearchError, executors
 from cg_evolve.executors import DaskBackend, ProcessBackend
 from cg_evolve.memory import parse_size
 from cg_evolve.runs import Config, Run
@@ -140,6 +140,22 @@ def test_a_run_outlives_what_dask_consists_of(tmp_path: Path, cluster: dict[str,
     assert set(before) <= set(finished(tmp_path / "run"))
     subprocess.run([*command, "--retry-failed"], check=True, capture_output=True, timeout=300)
     assert len(finished(tmp_path / "run")) == 12
+
+
+@pytest.mark.attack
+def test_a_scheduler_that_hangs_ends_the_run_with_one_line(
+    cluster: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executors, "_PATIENCE", 2)
+    while not cluster["file"].exists():
+        time.sleep(0.05)
+    backend = DaskBackend(str(cluster["file"]))
+    assert backend.capacity == 1
+    cluster["scheduler"].send_signal(signal.SIGSTOP)
+    with pytest.raises(SearchError, match="the Dask scheduler has not answered for 2 s; what is done is kept"):
+        _ = backend.capacity
+    cluster["scheduler"].send_signal(signal.SIGCONT)
+    backend.stop()
 
 
 def finished(folder: Path) -> list[int]:
