@@ -15,6 +15,25 @@ def test_costs_are_minimised_and_metrics_maximised_unless_said_otherwise() -> No
     assert Objective.parse("loss:min").utility(0.25) == -0.25
 
 
+@pytest.mark.parametrize(
+    "metric", ["loss", "val_loss", "Top1-Error", "perplexity", "test.RMSE", "depth", "latency@pixel3"]
+)
+def test_of_losses_errors_and_costs_less_is_better(metric: str) -> None:
+    assert not Objective.parse(metric).maximize
+    assert Objective.parse(f"{metric}:max").maximize
+
+
+def test_a_main_metric_that_is_a_loss_is_minimised_unless_accuracy_was_asked_for() -> None:
+    given = {"loss": 2.0, "acc": 0.5, "macs": 1.0}
+    assert [str(o) for o in Problem.make(()).named(given).objectives] == ["loss:min"]
+    assert [str(o) for o in Problem.make(["loss:max"]).named(given).objectives] == ["loss:max"]
+    assert Problem.make(["accuracy", "macs"]).named(given).missing(given) == ["objective 'accuracy'"]
+    assert [str(o) for o in Problem.make(["accuracy:min", "macs"]).named({"top1": 0.5}).objectives] == [
+        "top1:min",
+        "macs:min",
+    ]
+
+
 @pytest.mark.parametrize("text", ["", ":min", "macs:least", "macs:"])
 def test_bad_objectives_are_refused(text: str) -> None:
     with pytest.raises(SearchError, match="an objective is a metric"):

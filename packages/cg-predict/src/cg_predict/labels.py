@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cg_ir.calls import arguments_of, is_call, parameters_of, with_arguments
+from cg_ir.direction import less_is_better
 from cg_ir.errors import CgError, SourceError
 from cg_ir.graph import Graph
 from cg_ir.sources import Reading
@@ -26,12 +27,19 @@ class Labels:
         graphs: the networks.
         values: one label each.
         metric: the column that the labels are from.
+        less_is_better: of that metric.
     """
 
     sources: list[str]
     graphs: list[Graph]
     values: list[float]
     metric: str
+    less_is_better: bool = False
+
+    @property
+    def utilities(self) -> list[float]:
+        """The labels, turned so that higher is better."""
+        return [-value for value in self.values] if self.less_is_better else self.values
 
 
 @dataclass(frozen=True)
@@ -95,7 +103,7 @@ def read_labels(path: Path, metric: str | None, reading: Reading, base: str | No
 
     Args:
         path: of the CSV. A column ``arch`` names the networks; without one, columns are the arguments of ``base``.
-        metric: column of the labels; the first one that holds numbers if none is named.
+        metric: column of the labels, with ``:min`` or ``:max`` if its name does not say which is better; the first one that holds numbers if none is named.
         reading: of the networks.
         base: a callable, ``file.py:make``.
 
@@ -111,8 +119,12 @@ def read_labels(path: Path, metric: str | None, reading: Reading, base: str | No
             raise SourceError(
                 f"{path}: no column beside {', '.join(arguments) or chr(39) + 'arch' + chr(39)} holds numbers"
             )
-    elif metric not in metrics:
-        raise SourceError(f"{path}: there is no column '{metric}'; there are {', '.join(metrics)[:200] or 'none'}")
+    name, colon, direction = metric.rpartition(":")
+    if metric in metrics or direction not in ("min", "max"):
+        name, colon = metric, ""
+    if name not in metrics:
+        raise SourceError(f"{path}: there is no column '{name}'; there are {', '.join(metrics)[:200] or 'none'}")
+    metric, lower = name, direction == "min" if colon else less_is_better(name)
     sources, graphs, values = [], [], []
     known: dict[str, Graph] = {}
     for line, row in table.rows:
@@ -134,7 +146,7 @@ def read_labels(path: Path, metric: str | None, reading: Reading, base: str | No
         values.append(value)
     if not values:
         raise SourceError(f"{path}: column '{metric}' holds no label")
-    return Labels(sources, graphs, values, metric)
+    return Labels(sources, graphs, values, metric, lower)
 
 
 def _argument_columns(table: _Table, base: str | None) -> list[str]:
