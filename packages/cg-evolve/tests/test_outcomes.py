@@ -84,6 +84,24 @@ def test_on_dask(tmp_path: Path) -> None:
             assert rows[arch].error or rows[arch].status == "done", way
 
 
+@pytest.mark.attack
+def test_workers_that_a_local_cluster_has_given_up_are_replaced(tmp_path: Path) -> None:
+    """As on a busy machine, where a worker takes long to come back after an evaluation that ended it."""
+    pytest.importorskip("distributed")
+    import dask
+
+    pool = tmp_path / "pool.txt"
+    pool.write_text("\n".join(wild_archs()[way] for way in ("dies", "succeeds")))
+    config = Config("toy", "wild", 2, algorithm="random", pool=str(pool), retries=0, give_up=0)
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": "1ms"}), Run.open(tmp_path / "run", config) as run:
+        backend = DaskBackend("local", workers=1)
+        try:
+            run.execute(backend)
+        finally:
+            backend.stop()
+        assert sorted(row.status for row in run.search.history) == ["done", "failed"]
+
+
 # --- what Dask consists of dies ---------------------------------------------------------------------------------------
 
 

@@ -186,6 +186,7 @@ class DaskBackend(ExecutorBackend):
         # It logs tracebacks of what is said here in one line.
         logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
         self._cluster = None
+        self._size = workers
         self._resources = dict(resources or {})
         try:
             if address == "local":
@@ -210,7 +211,10 @@ class DaskBackend(ExecutorBackend):
     def capacity(self) -> int:
         """Evaluations that the workers that are there now take at once; one where none is there yet, which waits."""
         slots = 0
-        for worker in self._ask("identity")["workers"].values():
+        workers = self._ask("identity")["workers"]
+        if self._cluster is not None and len(workers) < self._size:
+            self._cluster.scale(self._size)  # it drops those that take longer than fifteen seconds to come back
+        for worker in workers.values():
             own = worker.get("resources", {})
             takes = [int(own.get(name, 0) // need) for name, need in self._resources.items()]
             slots += min([worker["nthreads"], *takes])
