@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from cg_evolve import Constraint, Objective, SearchError
+from cg_evolve.config import Config
 from cg_evolve.objectives import Problem
 from cg_ir import get_space
 
@@ -67,6 +68,13 @@ def test_accuracy_stands_for_the_first_metric() -> None:
         named.values({"valid": float("nan")})
     with pytest.raises(SearchError, match="named twice"):
         Problem.make(["macs", "macs:max"])
+
+
+def test_one_text_is_one_objective_and_one_constraint() -> None:
+    assert Problem.make("val_loss", "macs<1e6") == Problem.make(["val_loss"], ["macs<1e6"])
+    config = Config("toy", "toy", 3, objectives="val_loss", constraints="macs<1e6", exclude="nb201", steps=[1, 3])  # type: ignore[arg-type]
+    assert (config.objectives, config.constraints, config.exclude) == (("val_loss",), ("macs<1e6",), ("nb201",))
+    assert config.steps == (1, 3)
 
 
 def test_known_constraints_are_decided_by_the_graph() -> None:

@@ -132,8 +132,12 @@ class Problem:
     implicit: bool = False
 
     @classmethod
-    def make(cls, objectives: Sequence[str | Objective] = (), constraints: Sequence[str | Constraint] = ()) -> Problem:
-        """From texts or ready objects; without objectives the evaluator's main metric is the objective."""
+    def make(
+        cls, objectives: str | Sequence[str | Objective] = (), constraints: str | Sequence[str | Constraint] = ()
+    ) -> Problem:
+        """From one text, or texts and ready objects; without objectives the evaluator's main metric is the objective."""
+        objectives = [objectives] if isinstance(objectives, str) else objectives
+        constraints = [constraints] if isinstance(constraints, str) else constraints
         parsed = tuple(Objective.parse(o) if isinstance(o, str) else o for o in objectives) or (Objective(MAIN),)
         names = [objective.metric for objective in parsed]
         if len(set(names)) < len(names):
