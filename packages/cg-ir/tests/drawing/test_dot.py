@@ -81,3 +81,12 @@ def test_a_graph_without_a_name_has_one(tmp_path) -> None:
     save_dot(graph, tmp_path / "simple.dot", simplify=True)
     assert "Flatten" in (tmp_path / "whole.dot").read_text(encoding="utf-8")
     assert "Flatten" not in (tmp_path / "simple.dot").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["cells", "unet", "attention_block"])
+def test_every_node_and_edge_is_there(name, networks) -> None:
+    graph = getattr(networks, name)()
+    text = to_dot(graph)
+    assert len(re.findall(r"^\s+n\d+ \[", text, re.M)) == len(graph)
+    assert len(re.findall(r"^  n\d+ -> n\d+ \[", text, re.M)) == len(graph.indices)
+    assert text.count("{") == text.count("}")

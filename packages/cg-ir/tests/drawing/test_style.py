@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from cg_ir.drawing import to_svg
 from cg_ir.drawing.labels import kind
 from cg_ir.drawing.style import HUES, KINDS, literal, stylesheet
 from cg_ir.operators import OPERATORS
@@ -61,3 +62,10 @@ def test_variables_become_the_colours_of_a_theme_and_nothing_else_changes() -> N
     assert literal(text, True) == "<a fill='#e6eaf2' stroke='#6ea3ff'/>"
     with pytest.raises(KeyError):
         literal("var(--cg-none)", False)
+
+
+def test_literal_colours_leave_no_variable(networks):
+    text = to_svg(networks.cells())
+    assert "var(--cg-" in text
+    assert "var(--cg-" not in literal(text, dark=True)
+    assert literal(text, dark=True) != literal(text, dark=False)
