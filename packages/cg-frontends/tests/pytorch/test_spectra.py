@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import sys
 import warnings
-from pathlib import Path
 
 import pytest
 
@@ -17,10 +15,7 @@ import cg_ir  # noqa: E402
 from cg_frontends.lowering.lowering import UnknownOperatorWarning  # noqa: E402
 from cg_frontends.pytorch import copy_weights, from_module  # noqa: E402
 
-sys.path.insert(0, str(Path(__file__).parent))
-from networks import Program  # noqa: E402
-
-sys.path.pop(0)
+from torch_programs import Program  # noqa: E402
 
 
 class FNetMixing(nn.Module):

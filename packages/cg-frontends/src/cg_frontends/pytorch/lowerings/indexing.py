@@ -133,9 +133,11 @@ lowers("one_hot")(lambda low, out, x, num_classes=-1: low.add("OneHot", x, shape
 
 
 @lowers("unfold", "unfold_copy")
-def unfold(low: Lowering, out: Outputs, x: Value, dim: int, size: int, step: int) -> int:
+def unfold(low: Lowering, out: Outputs, x: Value, dim: int, size: int, step: int) -> Any:
     """Windows along one axis: columns of an image of one row."""
     rank = len(x.shape)
+    if not rank:
+        return NotImplemented
     axis = axis_of(dim, rank)
     rest = [i for i in range(rank) if i != axis]
     lead = tuple(x.shape[i] for i in rest)
