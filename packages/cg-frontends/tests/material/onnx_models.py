@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
+import pytest
 import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
@@ -79,7 +80,7 @@ def expected(model: onnx.ModelProto, inputs: Sequence[Array]) -> list[Array]:
         kind = inferred[value.name].type.tensor_type.elem_type
         value.type.tensor_type.elem_type = kind or TensorProto.FLOAT
     session = onnxruntime.InferenceSession(copy.SerializeToString(), _OPTIONS, providers=["CPUExecutionProvider"])
-    return list(session.run(None, {f"x{i}": x for i, x in enumerate(inputs)}))
+    return list(session.run(None, {f"x{i}": np.asarray(x) for i, x in enumerate(inputs)}))
 
 
 def computed(model: onnx.ModelProto, inputs: Sequence[Array], graph: cg_ir.Graph | None = None) -> list[Array]:
@@ -87,7 +88,7 @@ def computed(model: onnx.ModelProto, inputs: Sequence[Array], graph: cg_ir.Graph
     network = cg_ir.to_module(from_onnx(model) if graph is None else graph).eval()
     copy_weights(model, network)
     with torch.no_grad():
-        found = network(*(torch.from_numpy(x) for x in inputs))
+        found = network(*(torch.from_numpy(np.asarray(x)) for x in inputs))
     return [a.numpy() for a in (found if isinstance(found, tuple) else (found,))]
 
 
@@ -105,6 +106,20 @@ def agree(model: onnx.ModelProto, *inputs: Array, wanted: Sequence[Array] | None
     for a, b in zip(found, wanted, strict=True):
         assert a.dtype.kind == b.dtype.kind
         np.testing.assert_allclose(a.astype(np.float64), b.astype(np.float64), rtol=1e-4, atol=1e-5)
+    return graph
+
+
+def told(model: onnx.ModelProto, match: str) -> cg_ir.Graph:
+    """The graph of a model in which something became Custom, and a warning that matches said so.
+
+    The outputs get the shape of the first input, so that no helper has to infer them.
+    """
+    for value in model.graph.output:
+        for dim in model.graph.input[0].type.tensor_type.shape.dim:
+            value.type.tensor_type.shape.dim.add().dim_value = dim.dim_value
+    with pytest.warns(UserWarning, match=f"became Custom: {match}"):
+        graph = from_onnx(model)
+    assert "Custom" in operators(graph)
     return graph
 
 

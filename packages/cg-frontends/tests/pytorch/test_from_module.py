@@ -11,11 +11,10 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
+from torch_programs import NETWORKS, Attending, Convolutional  # noqa: E402
 
 from cg_frontends.pytorch import UnknownOperatorWarning, from_module  # noqa: E402
 from cg_ir import SourceError  # noqa: E402
-
-from torch_programs import NETWORKS, Attending, Convolutional  # noqa: E402
 
 
 def operators(graph):

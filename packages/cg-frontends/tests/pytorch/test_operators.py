@@ -10,12 +10,10 @@ import pytest
 torch = pytest.importorskip("torch")
 import torch.nn.functional as F  # noqa: E402
 from torch import nn  # noqa: E402
-
-import cg_ir  # noqa: E402
-from cg_frontends.pytorch import copy_weights, from_module  # noqa: E402
-
 from torch_programs import Program, agree, below, random  # noqa: E402
 
+import cg_ir  # noqa: E402
+from cg_frontends.pytorch import from_module  # noqa: E402
 
 IMAGE, TOKENS = random(2, 4, 6, 8), random(2, 5, 8)
 ROWS, PLACES = random(2, 3, 8, seed=1), below(5, 2, 3, 8)

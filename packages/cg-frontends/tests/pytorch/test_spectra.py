@@ -10,12 +10,11 @@ import pytest
 torch = pytest.importorskip("torch")
 import torch.nn.functional as F  # noqa: E402
 from torch import nn  # noqa: E402
+from torch_programs import Program  # noqa: E402
 
 import cg_ir  # noqa: E402
 from cg_frontends.lowering.lowering import UnknownOperatorWarning  # noqa: E402
 from cg_frontends.pytorch import copy_weights, from_module  # noqa: E402
-
-from torch_programs import Program  # noqa: E402
 
 
 class FNetMixing(nn.Module):

@@ -7,10 +7,10 @@ import pytest
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("torch")
-from onnx_models import agree, expected, numbers, one, operators  # noqa: E402
+from onnx_models import agree, expected, numbers, one, told
 
-from cg_frontends.onnx_ import from_onnx  # noqa: E402
-from cg_ir import SourceError  # noqa: E402
+from cg_frontends.onnx_ import from_onnx
+from cg_ir import SourceError
 
 
 def either(op, x, weights, held, **attrs):
@@ -100,7 +100,7 @@ def test_an_unknown_padding_is_refused(padding):
         from_onnx(one("Conv", [numbers(1, 4, 5, 5)], {"w": numbers(6, 4, 3, 3)}, auto_pad=padding))
 
 
-@pytest.mark.parametrize("attrs", [{}, {"pads": [1, 0, 0, 1]}, {"strides": [2, 1]}, {"dilations": [1, 2]}])
+@pytest.mark.parametrize("attrs", [{}, {"pads": [1, 0, 1, 0]}, {"strides": [2, 1]}, {"dilations": [1, 2]}])
 def test_columns_to_images(attrs):
     pads, strides, dilations = attrs.get("pads", [0] * 4), attrs.get("strides", [1, 1]), attrs.get("dilations", [1, 1])
     blocks = [
@@ -111,9 +111,16 @@ def test_columns_to_images(attrs):
     agree(one("Col2Im", [x], {"size": np.array([5, 6]), "block": np.array([2, 3])}, **attrs), x)
 
 
-@pytest.mark.parametrize("attrs", [{}, {"alpha": 0.5}, {"beta": 2.0}, {"alpha": 3.0, "beta": 0.25}])
-@pytest.mark.parametrize("turned", [(0, 0), (1, 0), (0, 1), (1, 1)])
-@pytest.mark.parametrize("bias", [None, (5,), (1, 5), (3, 1), (), (1,)])
+GEMMS = [
+    (attrs, turned, (5,))
+    for attrs in ({}, {"alpha": 0.5}, {"beta": 2.0})
+    for turned in ((0, 0), (1, 0), (0, 1), (1, 1))
+]
+GEMMS += [({"alpha": 3.0, "beta": 0.25}, (0, 1), bias) for bias in (None, (1, 5), (3, 1), (), (1,))]
+GEMMS += [({}, (0, 0), bias) for bias in (None, (1, 5), (3, 1), (), (1,))]
+
+
+@pytest.mark.parametrize(("attrs", "turned", "bias"), GEMMS)
 @pytest.mark.parametrize("held", [True, False])
 def test_gemm(attrs, turned, bias, held):
     x = numbers(*((4, 3) if turned[0] else (3, 4)))
@@ -148,7 +155,7 @@ def test_a_weight_on_the_left():
 @pytest.mark.parametrize(
     ("equation", "shapes"),
     [
-        ("ij,jk->ik", [(3, 4), (4, 5)]), ("ij,jk", [(3, 4), (4, 5)]), ("ba,cb", [(3, 4), (5, 3)]), ("...ij,...jk->...ik", [(2, 3, 4), (4, 5)]),
+        ("ij,jk->ik", [(3, 4), (4, 5)]), ("ij,jk", [(3, 4), (4, 5)]), ("ba,cb", [(3, 4), (5, 3)]), ("...ij,...jk->...ik", [(2, 3, 4), (1, 4, 5)]),
         ("bij , bkj -> bki", [(2, 3, 4), (2, 5, 4)]), ("ij->j", [(3, 4)]), ("ij->", [(3, 4)]), ("i,j->ij", [(3,), (4,)]), ("...ij->...ji", [(2, 3, 4)]),
     ],
 )  # fmt: skip
@@ -172,8 +179,7 @@ def test_batch_normalisation(opset, shape, held):
 def test_a_normalisation_in_training_is_told():
     x, vectors = numbers(2, 4, 5), {n: np.ones(4, np.float32) for n in "stmv"}
     model = one("BatchNormalization", [x], vectors, outputs=("y", "rm", "rv"), training_mode=1, opset=15)
-    with pytest.warns(UserWarning, match="became Custom: BatchNormalization"):
-        assert "Custom" in operators(from_onnx(model))
+    told(model, "BatchNormalization")
 
 
 @pytest.mark.parametrize("shape", [(2, 4, 6), (2, 4, 5, 6)])
@@ -240,9 +246,7 @@ def test_root_mean_square_normalisation(axis):
     assert agree(model, x, wanted=[wanted]).params == scale.size
 
 
-@pytest.mark.parametrize(
-    "attrs", [{"size": 3}, {"size": 5, "alpha": 0.1, "beta": 0.5, "bias": 2.0}, {"size": 4, "alpha": 0.2}]
-)
+@pytest.mark.parametrize("attrs", [{"size": 3}, {"size": 5, "alpha": 0.1, "beta": 0.5, "bias": 2.0}])
 def test_local_response_normalisation(attrs):
     x = numbers(2, 6, 3, 4)
     agree(one("LRN", [x], **attrs), x)
