@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import numpy as np
+import pytest
 
 from cg_bench.embedding.vectors import Noise, Unweighted, embedding_from
 from cg_predict import Predictor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ def is_function(spec: str) -> bool:
         return False
     if place.endswith(".py") or place in registry().entries("evaluator"):
         return place.endswith(".py")
-    return "." in place or find_spec(place) is not None  # a misspelled evaluator is no module
+    return "." in place or place in sys.modules or find_spec(place) is not None  # a misspelled evaluator is no module
 
 
 def make_evaluator(spec: str, space: str = "", input: Sequence[str] = (), steps: int | None = None) -> Evaluator:
