@@ -220,15 +220,8 @@ def _training_in_steps(rows: Sequence[Row]) -> list[str]:
             cells.append("" if np.isnan(values).any() else _quartiles(values, 1))
         cells += [_quartiles([float(row[name]) for row in own], 1) for name in ("accuracy", "test_accuracy")]
         body.append([*cells, _ahead(rows, method)])
-    head = [
-        "method",
-        "seeds",
-        "budget",
-        *(f"after {p}" for p in points),
-        "in the end",
-        "test accuracy",
-        "`halving` ahead",
-    ]
+    after = [f"after {p}" for p in points]
+    head = ["method", "seeds", "budget", *after, "in the end", "test accuracy", "`halving` ahead"]
     steps = ", ".join(map(str, training.STEPS))
     return [
         f"Trainings compared after {steps} epochs, before the last by the training loss (`{TrainEvaluator.compare}`); one in three goes on.",
@@ -255,13 +248,9 @@ def _overhead(rows: Sequence[Row]) -> list[str]:
     mine = [row for row in rows if row["task"] == overhead.TASK]
     if not mine:
         return []
+    kinds = ("seconds_per_evaluation", "cpu_per_evaluation")
     body = [
-        [
-            f"`{row['method']}`",
-            row["evaluations"],
-            f"{1000 * float(row['seconds_per_evaluation']):.1f}",
-            f"{1000 * float(row['cpu_per_evaluation']):.1f}",
-        ]
+        [f"`{row['method']}`", row["evaluations"], *(f"{1000 * float(row[kind]):.1f}" for kind in kinds)]
         for row in mine
     ]
     return [

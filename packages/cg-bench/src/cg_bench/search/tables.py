@@ -113,10 +113,10 @@ def run_search(table: Table, method: str, seed: int, budget: int, scorer: str) -
     task = table.task
     algorithm = make_method(method, scorer, (task.name,))
     search = Search(table.space, algorithm, seed=seed, exclude=(task.name,), pool=table.pool, q=1)
-    row: dict[str, Any] = {"task": task.name, "method": method, "seed": seed, "budget": budget}
-    row["networks"] = len(table.pool)
+    networks = len(table.pool)
+    row: dict[str, Any] = {"task": task.name, "method": method, "seed": seed, "budget": budget, "networks": networks}
     started, busy = time.perf_counter(), time.process_time()
-    top = max(1, len(table.pool) // 1000)
+    top = max(1, networks // 1000)
     best, best_arch = -np.inf, ""
     for number in range(1, budget + 1):
         candidate = search.ask()[0]
