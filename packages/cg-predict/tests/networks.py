@@ -1,10 +1,11 @@
-"""A small family of networks for tests: stacks of convolutions with skips, whose labels a formula gives."""
+"""A small family of networks for tests: stacks of convolutions with skips, whose labels a formula gives, and a machine that runs them."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from cg_ir import Graph, GraphBuilder
+from cg_predict.roofline import COLUMNS
 
 
 def network(widths: list[int], skips: list[bool], kernel: int = 3) -> Graph:
@@ -38,3 +39,16 @@ def family(count: int, seed: int = 0, kernel: int = 3) -> tuple[list[Graph], np.
         graphs.append(network(widths, skips, kernel))
         labels.append(float(np.log(np.mean(widths)) + 0.4 * depth + 0.3 * sum(skips)))
     return graphs, np.array(labels)
+
+
+def machine(columns, seed=0, noise=0.0):
+    """Milliseconds on a made-up machine: work, traffic and launches, each at a price."""
+    prices = dict.fromkeys(COLUMNS, 0.0) | {
+        "macs/convk": 2e-6,
+        "fused/convk": 1e-5,
+        "fused/pointwise": 2e-5,
+        "launches/conv1": 0.01,
+        "once": 0.1,
+    }
+    ms = columns @ np.array([prices[name] for name in COLUMNS])
+    return ms * np.exp(noise * np.random.default_rng(seed).standard_normal(len(ms)))

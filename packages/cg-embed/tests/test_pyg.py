@@ -1,12 +1,11 @@
-"""Graphs and vectors for other libraries: PyTorch Geometric and pandas."""
+"""Networks as PyTorch Geometric's graphs."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from cg_embed import Descriptors
-from cg_ir import CgError, Graph, GraphBuilder
+from cg_ir import Graph, GraphBuilder
 from cg_ir.operators import OPERATOR_NAMES
 
 
@@ -18,9 +17,6 @@ def network(width: int = 8, depth: int = 2) -> Graph:
         x = builder.add("Add", x, builder.add("Relu", y))
     builder.output(builder.add("Sub", x, builder.add("Sigmoid", x)))
     return builder.build()
-
-
-# --- PyTorch Geometric ------------------------------------------------------------------------------------------------
 
 
 def test_data_holds_the_graph():
@@ -57,22 +53,3 @@ def test_data_makes_batches_and_trains_a_layer():
     assert vectors.shape == (4, 3)
     vectors.sum().backward()
     assert layer.nn.weight.grad.abs().sum() > 0
-
-
-# --- tables -----------------------------------------------------------------------------------------------------------
-
-
-def test_the_data_frame_holds_vectors_and_costs(tmp_path):
-    pandas = pytest.importorskip("pandas")
-    pytest.importorskip("pyarrow")
-    from cg_embed.frames import to_dataframe
-
-    graphs, encoder = [network(4), network(8)], Descriptors()
-    frame = to_dataframe(graphs, encoder)
-    assert list(frame.index) == [graph.name for graph in graphs]
-    assert frame["macs"].tolist() == [graph.macs for graph in graphs]
-    np.testing.assert_array_equal(frame[list(encoder.names)].to_numpy(), encoder.encode(graphs))
-    frame.to_parquet(tmp_path / "v.parquet")
-    pandas.testing.assert_frame_equal(pandas.read_parquet(tmp_path / "v.parquet"), frame)
-    with pytest.raises(CgError, match="as many names"):
-        to_dataframe(graphs, encoder, names=["one"])
