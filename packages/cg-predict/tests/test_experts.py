@@ -19,6 +19,7 @@ from cg_predict.experts import (
     _unpack,
     rank_correlations,
     representatives,
+    slice_of,
     train_expert,
 )
 from cg_predict.metrics import spearman
@@ -28,7 +29,7 @@ from cg_predict.targets import normal_scores
 GROUPS = ("plain", "paths", "signal", "pairs", "stages")
 
 
-def source(zoo: bool = False, count: int = 150) -> Source:
+def source(zoo: bool = False, count: int = 100) -> Source:
     """Networks whose labels rise with two descriptors; the last column is constant."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(count, 5)).astype(np.float32) * [1.0, 3.0, 0.5, 1.0, 0.0] + [0, 9, 1, 0, 2]
@@ -93,6 +94,17 @@ def test_trees_see_the_whole_and_slices_each_ranked_in_itself() -> None:
     np.testing.assert_array_equal(rest * GRID, np.round(rest * GRID))
     zoo, _ = _slices(source(zoo=True), np.random.default_rng(0))
     assert len(zoo) == count  # a zoo has parts of every kind in it
+
+
+@pytest.mark.parametrize(("count", "least"), [(200, 0.15), (200, 0.9), (40, 0.1)])
+def test_a_slice_lies_between_two_values_of_one_column(count: int, least: float) -> None:
+    x, rng = np.round(source(count=count).x, 1), np.random.default_rng(0)
+    for _ in range(20):
+        rows = slice_of(x, least, rng)
+        assert len(set(rows.tolist())) == len(rows) >= max(int(least * count), min(60, count))
+        others = np.delete(x, rows, axis=0)
+        low, high = x[rows].min(axis=0), x[rows].max(axis=0)
+        assert (~((others > low) & (others < high)).any(axis=0) & (low < high)).any()
 
 
 @pytest.mark.parametrize("zoo", [False, True])

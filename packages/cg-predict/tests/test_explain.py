@@ -6,6 +6,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
+from predict_test_networks import bottlenecks, chain
 
 from cg_ir import CgError, GraphBuilder
 from cg_ir.bypass import bypass, bypasses
@@ -22,20 +23,6 @@ class Toy:
     def predict(self, graphs, return_std=False):
         score = np.log([g.params * g.depth for g in graphs])
         return (score, np.full(len(graphs), 0.5)) if return_std else score
-
-
-def chain(blocks, width=8):
-    b = GraphBuilder(f"chain of {blocks}")
-    x = b.add("Conv", b.input((1, 3, 8, 8)), channels=width, kernel_shape=(3, 3), pads=(1, 1, 1, 1), region="stem")
-    for number in range(blocks):
-        kernel = 3 if number % 2 else 1
-        region = f"block_{number}"
-        y = b.add("Conv", x, channels=width, kernel_shape=(kernel, kernel), pads=(kernel // 2,) * 4, region=region)
-        y = b.add("Relu", b.add("BatchNormalization", y, region=region), region=region)
-        x = b.add("Add", x, y, region=region)
-    x = b.add("Flatten", b.add("GlobalAveragePool", x), shape=(1, width))
-    b.output(b.add("Gemm", x, channels=10))
-    return b.build()
 
 
 def test_few_regions_get_their_shapley_values():
@@ -127,20 +114,6 @@ def test_a_network_that_ignores_its_input_is_the_worst():
 def test_networks_without_regions_are_refused(family):
     with pytest.raises(CgError, match="no region"):
         explain(Toy(), family[0][0])
-
-
-def bottlenecks(blocks):
-    """Blocks with an inner width of their own (16) on a width that all share (8), and one block without."""
-    b = GraphBuilder("bottlenecks")
-    x = b.add("Conv", b.input((1, 3, 8, 8)), channels=8, kernel_shape=(3, 3), pads=(1, 1, 1, 1), region="stem")
-    for number in range(blocks):
-        region = f"block_{number}"
-        y = b.add("Relu", b.add("Conv", x, channels=16, kernel_shape=(1, 1), region=region), region=region)
-        y = b.add("Conv", y, channels=8, kernel_shape=(1, 1), region=region)
-        x = b.add("Add", x, y, region=region)
-    y = b.add("Relu", b.add("Conv", x, channels=8, kernel_shape=(1, 1), region="plain"), region="plain")
-    b.output(b.add("Add", x, y, region="plain"))
-    return b.build()
 
 
 def test_narrower_regions_keep_their_results_and_add_up():

@@ -5,38 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from predict_test_networks import bottlenecks, chain
 
-from cg_ir import GraphBuilder
 from cg_ir.cli import main
 from cg_predict.explain_commands import _in_words
-
-
-def chain(blocks, width=8):
-    b = GraphBuilder(f"chain of {blocks}")
-    x = b.add("Conv", b.input((1, 3, 8, 8)), channels=width, kernel_shape=(3, 3), pads=(1, 1, 1, 1), region="stem")
-    for number in range(blocks):
-        kernel = 3 if number % 2 else 1
-        region = f"block_{number}"
-        y = b.add("Conv", x, channels=width, kernel_shape=(kernel, kernel), pads=(kernel // 2,) * 4, region=region)
-        y = b.add("Relu", b.add("BatchNormalization", y, region=region), region=region)
-        x = b.add("Add", x, y, region=region)
-    x = b.add("Flatten", b.add("GlobalAveragePool", x), shape=(1, width))
-    b.output(b.add("Gemm", x, channels=10))
-    return b.build()
-
-
-def bottlenecks(blocks):
-    """Blocks with an inner width of their own (16) on a width that all share (8), and one block without."""
-    b = GraphBuilder("bottlenecks")
-    x = b.add("Conv", b.input((1, 3, 8, 8)), channels=8, kernel_shape=(3, 3), pads=(1, 1, 1, 1), region="stem")
-    for number in range(blocks):
-        region = f"block_{number}"
-        y = b.add("Relu", b.add("Conv", x, channels=16, kernel_shape=(1, 1), region=region), region=region)
-        y = b.add("Conv", y, channels=8, kernel_shape=(1, 1), region=region)
-        x = b.add("Add", x, y, region=region)
-    y = b.add("Relu", b.add("Conv", x, channels=8, kernel_shape=(1, 1), region="plain"), region="plain")
-    b.output(b.add("Add", x, y, region="plain"))
-    return b.build()
 
 
 def run(capsys, *args: object):

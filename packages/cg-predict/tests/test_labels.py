@@ -90,7 +90,7 @@ def test_a_network_that_cannot_be_read_is_told_with_its_line(file: Path) -> None
     file.write_text("arch,acc\na.cg.json,1\nmissing.cg.json,2\n")
     with pytest.raises(SourceError, match=rf"^{file}, line 3: .*missing\.cg\.json"):
         read_labels(file, None, Reading())
-    with pytest.raises(SourceError, match=f"^{file.parent}: cannot be read: Is a directory$"):
+    with pytest.raises(SourceError, match=rf"^{file.parent}: cannot be read: Is a directory$"):
         read_labels(file.parent, None, Reading())
 
 
