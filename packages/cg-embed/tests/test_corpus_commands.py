@@ -9,6 +9,7 @@ import pytest
 
 import cg_ir
 from cg_embed.corpus import RANDOM, TORCHVISION
+from cg_embed.corpus_commands import _counted
 from cg_ir import hash_all
 from cg_ir.cli import main
 
@@ -58,3 +59,25 @@ def test_the_command_builds_models_of_torchvision(tmp_path, monkeypatch, capsys)
     assert [node.op for node in next(iter(cg_ir.load_set(out))).nodes][1] == "Conv"
     for name in ("torchvision", "torchvision.models"):
         sys.modules.pop(name, None)
+
+
+def test_progress_is_told_now_and_then(monkeypatch, capsys):
+    monkeypatch.setattr("cg_embed.corpus_commands._PAUSE", 2.5)
+    ticks = iter(range(100))
+    monkeypatch.setattr("cg_embed.corpus_commands.time.monotonic", lambda: next(ticks))
+    assert list(_counted(iter("abcdefg"), 7_000)) == list("abcdefg")
+    assert capsys.readouterr().err.splitlines() == ["3 of 7,000 networks", "6 of 7,000 networks"]
+
+
+def test_on_a_terminal_a_bar_counts(monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert list(_counted(iter("abc"), 3)) == list("abc")
+
+
+def test_a_source_can_be_left_out(tmp_path, capsys):
+    out = tmp_path / "corpus.jsonl"
+    sources = ("--source", RANDOM, "--source", "nb201", "--leave-out", "nb201")
+    assert run("corpus", "--graphs", "3", *sources, "-o", str(out), "--json") == 0
+    assert json.loads(capsys.readouterr().out)["sources"] == {RANDOM: 3}
+    assert run("corpus", "--graphs", "3", *sources, "-o", str(out)) == 0
+    assert "3 distinct networks of 3 drawn" in capsys.readouterr().err

@@ -1,158 +1,124 @@
-"""The schedule of passes: segments, levels and order."""
+"""The schedule of passes: segments, levels, slots and order, against networkx."""
 
 from __future__ import annotations
 
-import math
-from functools import cache
+from itertools import pairwise
 
+import networkx
 import numpy as np
 import pytest
 
-from cg_embed.plan import _order, compile_plan
-from cg_embed.signature_features import JOIN_RULES, signature_features
-from cg_ir import batch
-
-_RULE = dict(enumerate(JOIN_RULES))
+from cg_embed.plan import _order, at_once, compile_plan
+from cg_embed.signature_features import signature_features
+from cg_ir import GraphBuilder, batch
 
 
-class Reference:
-    """One graph, node by node, with Python recursion."""
-
-    def __init__(self, graph) -> None:
-        f = signature_features(graph.signatures)
-        self.codes, self.f = graph.codes, f
-        ins = [graph.indices[graph.indptr[i] : graph.indptr[i + 1]].tolist() for i in range(len(graph))]
-        reached = []
-        for i, inputs in enumerate(ins):
-            reached.append(any(reached[j] for j in inputs) or (not inputs and f.is_input[self.codes[i]] > 0))
-        if not reached[-1]:
-            reached = [True] * len(ins)
-        self.ins = [[j for j in inputs if reached[j]] for inputs in ins]
-        self.reached = reached
-        self.log_v, self.log_u = {}, {}
-        for i in range(len(ins)):
-            if reached[i]:
-                self._variance(i)
-        self.energy = {}
-        for i in reversed(range(len(ins))):
-            if reached[i]:
-                self._energy(i)
-
-    def numel(self, j):
-        return self.f.numel[self.codes[j]]
-
-    def rule(self, i):
-        return _RULE[int(self.f.rule[self.codes[i]])] if len(self.ins[i]) > 1 else "sum"
-
-    def variance_terms(self, i):
-        """Share of each input in the signal variance."""
-        ins, rule = self.ins[i], self.rule(i)
-        v = [math.exp(self.log_v[j]) for j in ins]
-        if rule == "concat":
-            v = [x * self.numel(j) for x, j in zip(v, ins, strict=False)]
-        if rule == "product":
-            v = [self.numel(j) for j in ins]
-        return [x / sum(v) for x in v]
-
-    def _variance(self, i):
-        c, ins, rule = self.codes[i], self.ins[i], self.rule(i)
-        v = [math.exp(self.log_v[j]) for j in ins]
-        if not ins:
-            u = 1.0
-        elif rule == "sum":
-            u = sum(v)
-        elif rule == "mean":
-            u = sum(v) / len(v)
-        elif rule == "concat":
-            u = sum(x * self.numel(j) for x, j in zip(v, ins, strict=False)) / sum(self.numel(j) for j in ins)
-        else:
-            u = math.prod(v)
-        self.log_u[i] = math.log(u)
-        if len(ins) > 1:
-            self.log_v[i] = math.log(u)
-        elif self.f.normalises[c]:
-            self.log_v[i] = 0.0
-        elif self.f.saturates[c]:
-            self.log_v[i] = self.f.moment[c]
-        else:
-            self.log_v[i] = math.log(u) + self.f.gain[c]
-
-    def _energy(self, i):
-        total, used = 0.0, False
-        for k in range(i + 1, len(self.ins)):
-            for j in self.ins[k]:
-                if j == i and self.reached[k]:
-                    used = True
-                    total += math.exp(self.energy[k] + self._own_gain(k) + self._edge_gain(i, k))
-        self.energy[i] = math.log(total) if used else 0.0
-
-    def _own_gain(self, k):
-        c = self.codes[k]
-        if len(self.ins[k]) > 1:
-            return 0.0
-        if self.f.normalises[c]:
-            return -self.log_u[k]
-        return self.f.moment[c] if self.f.saturates[c] else self.f.gain[c]
-
-    def _edge_gain(self, j, k):
-        rule = self.rule(k)
-        if rule == "sum":
-            return 0.0
-        if rule == "mean":
-            return -math.log(len(self.ins[k]))
-        if rule == "concat":
-            return math.log(self.numel(j) / sum(self.numel(x) for x in self.ins[k]))
-        return sum(self.log_v[x] for x in self.ins[k]) - self.log_v[j]
-
-    def paths(self):
-        """Every path to the last node: (nodes, weight) under each weighting, weights adding up to 1."""
-        found = []
-
-        def extend(i, tail, weights):
-            tail = (i, *tail)
-            ins = self.ins[i]
-            if not ins:
-                found.append((tail, weights))
-                return
-            shares = self.variance_terms(i)
-            flows = self.flow_shares(i)
-            for j, share, flow in zip(ins, shares, flows, strict=False):
-                uniform, walk, variance, f = weights
-                extend(j, tail, (uniform, walk / len(ins), variance * share, f * flow))
-
-        extend(len(self.ins) - 1, (), (1.0, 1.0, 1.0, 1.0))
-        total = np.array([w for _, w in found]).sum(axis=0)
-        return [(nodes, np.array(w) / total) for nodes, w in found]
-
-    def flow_shares(self, i):
-        @cache
-        def log_flow(k):
-            c, ins = self.codes[k], self.ins[k]
-            own = 0.5 * self.f.fan_in[c] if self.f.weighted[c] else 0.0
-            if not ins:
-                return own
-            return own + math.log(sum(math.exp(log_flow(j)) * s for j, s in zip(ins, static(k), strict=False)))
-
-        def static(k):
-            ins, rule = self.ins[k], self.rule(k)
-            if rule == "sum":
-                return [1.0] * len(ins)
-            if rule == "mean":
-                return [1 / len(ins)] * len(ins)
-            total = sum(self.numel(j) for j in ins)
-            return [self.numel(j) / total for j in ins]
-
-        terms = [math.exp(log_flow(j)) * s for j, s in zip(self.ins[i], static(i), strict=False)]
-        return [t / sum(terms) for t in terms]
+@pytest.fixture(scope="module")
+def compiled(networks):
+    """The batch of the networks, its plan, and the graph of the nodes that some input reaches, all where none does."""
+    joined = batch(networks)
+    is_input = signature_features(joined.signatures).is_input > 0
+    whole = networkx.MultiDiGraph()  # an operator may read one result twice
+    whole.add_nodes_from(range(len(joined.codes)))
+    targets = np.repeat(np.arange(len(joined.codes)), np.diff(joined.indptr))
+    whole.add_edges_from(zip(np.asarray(joined.indices).tolist(), targets.tolist(), strict=True))
+    live = set()
+    for begin, end in pairwise(np.asarray(joined.node_offsets).tolist()):
+        reached = {i for i in range(begin, end) if is_input[joined.codes[i]]}
+        reached |= {n for i in reached for n in networkx.descendants(whole, i)}
+        live |= reached or set(range(begin, end))
+    return joined, compile_plan(joined, is_input), whole.subgraph(live)
 
 
-def test_every_reached_node_is_in_one_segment(networks):
-    b = batch(networks)
-    f = signature_features(b.signatures)
-    plan = compile_plan(b, f.is_input > 0)
-    expected = sum(sum(Reference(g).reached) for g in networks)
-    assert plan.length[plan.type].sum() == expected
-    assert (plan.level[plan.forward.source] < plan.level[plan.forward.target]).all()
+def test_segments_are_the_longest_chains(compiled):
+    joined, plan, graph = compiled
+    inner = {v for v in graph if graph.in_degree(v) == 1 and graph.out_degree(next(graph.predecessors(v))) == 1}
+    assert sorted(plan.head.tolist()) == sorted(set(graph) - inner)
+    for segment, (head, tail) in enumerate(zip(plan.head.tolist(), plan.tail.tolist(), strict=True)):
+        chain = [head]
+        while (after := list(graph.successors(chain[-1]))) and after[0] in inner:
+            chain += after
+        assert chain[-1] == tail
+        length = plan.length[plan.type[segment]]
+        assert plan.sequence[plan.type[segment], :length].tolist() == joined.codes[chain].tolist()
+        assert (plan.sequence[plan.type[segment], length:] == -1).all()
+        assert plan.graph[segment] == joined.graph_index[head]
+        assert plan.join[plan.type[segment]] == (graph.in_degree(head) > 1)
+
+
+def test_edges_join_the_tail_of_one_segment_to_the_head_of_another(compiled):
+    _, plan, graph = compiled
+    heads = set(plan.head.tolist())
+    expected = sorted((u, v) for u, v in graph.edges() if v in heads)
+    forward = plan.forward
+    assert sorted(zip(plan.tail[forward.source].tolist(), plan.head[forward.target].tolist(), strict=True)) == expected
+    assert plan.indegree.tolist() == [graph.in_degree(v) for v in plan.head.tolist()]
+    assert plan.outdegree.tolist() == [graph.out_degree(v) for v in plan.tail.tolist()]
+    assert [graph.in_degree(plan.head[s]) for s in plan.sources] == [0] * len(plan.sources) != []
+    assert [graph.out_degree(plan.tail[s]) for s in plan.sinks] == [0] * len(plan.sinks) != []
+
+
+def test_levels_are_longest_distances_from_a_source(compiled):
+    _, plan, _ = compiled
+    segments = networkx.DiGraph()
+    segments.add_nodes_from(range(len(plan)))
+    segments.add_edges_from(zip(plan.forward.source.tolist(), plan.forward.target.tolist(), strict=True))
+    for level, generation in enumerate(networkx.topological_generations(segments)):
+        assert (plan.level[generation] == level).all()
+
+
+@pytest.mark.parametrize("direction", ["forward", "backward"])
+def test_steps_walk_every_edge_once_slot_by_slot_behind_what_they_need(compiled, direction):
+    _, plan, _ = compiled
+    flow = getattr(plan, direction)
+    done = np.zeros(len(plan), dtype=bool)
+    edges = []
+    for step in flow.steps:
+        assert not done[step.lo :].any()
+        for first, last in step.slots:
+            assert flow.target[first:last].tolist() == list(range(step.lo, step.lo + last - first))
+            assert done[flow.source[first:last]].all()
+            edges += range(first, last)
+        inputs = np.bincount(flow.target, minlength=len(plan))[step.lo : step.hi]
+        assert step.joins == (inputs > 1).sum()
+        assert [s.stop - s.start for s in step.joined] == [(inputs > max(k, 1)).sum() for k in range(len(step.slots))]
+        done[step.lo : step.hi] = True
+    assert done.all()
+    assert sorted(edges) == list(range(len(flow.source)))
+
+
+def test_the_way_back_has_the_same_edges_the_other_way_round(compiled):
+    _, plan, _ = compiled
+    forward, backward = plan.forward, plan.backward
+    np.testing.assert_array_equal(backward.segment[backward.source], forward.target[backward.edge])
+    np.testing.assert_array_equal(backward.segment[backward.target], forward.source[backward.edge])
+    assert sorted(backward.segment.tolist()) == list(range(len(plan)))
+
+
+def test_positions_inside_segments_are_those_of_their_types(compiled):
+    _, plan, _ = compiled
+    rebuilt = np.full_like(plan.sequence, -1)
+    for k, types, codes in plan.along():
+        rebuilt[types, k] = codes
+    np.testing.assert_array_equal(rebuilt, plan.sequence)
+
+
+def test_equal_types_are_equal_sequences(compiled):
+    _, plan, _ = compiled
+    seen = {(tuple(row), bool(join)) for row, join in zip(plan.sequence.tolist(), plan.join, strict=True)}
+    assert (
+        len(seen) <= len(plan.sequence) <= len(seen) + 1
+    )  # a source's segment is of another type than one with an input
+
+
+def test_of_what_parameters_alone_make_nothing_is_walked():
+    b = GraphBuilder("scaled")
+    scale = b.add("Sigmoid", b.add("Relu", b.parameter((1, 4))))
+    b.output(b.add("Mul", b.input((1, 4)), scale))
+    joined = batch([b.build()])
+    plan = compile_plan(joined, signature_features(joined.signatures).is_input > 0)
+    assert len(plan) == 1  # input, product and output are one chain once the scale is gone
+    assert plan.length[plan.type].tolist() == [3]
 
 
 @pytest.mark.parametrize("most", [1, 300, 2**16, 2**31])
@@ -160,3 +126,13 @@ def test_order_is_stable(most):
     key = np.random.default_rng(0).integers(0, most, 5000)
     np.testing.assert_array_equal(_order(key), np.argsort(key, kind="stable"))
     assert len(_order(key[:0])) == 0
+
+
+@pytest.mark.parametrize(
+    ("sizes", "parts"), [([], []), ([5], [1]), ([4, 6, 1], [2, 1]), ([11, 12], [1, 1]), ([1] * 21, [10, 10, 1])]
+)
+def test_parts_hold_as_many_nodes_as_fit(monkeypatch, sizes, parts):
+    monkeypatch.setattr("cg_embed.plan._NODES_AT_ONCE", 10)
+    found = list(at_once([range(n) for n in sizes]))
+    assert [s.stop - s.start for s in found] == parts
+    assert [i for s in found for i in range(s.start, s.stop)] == list(range(len(sizes)))

@@ -11,7 +11,7 @@ from cg_embed.contrastive import POSITIVES
 torch = pytest.importorskip("torch")
 pytest.importorskip("torch_geometric")
 
-from cg_embed.pretrain import TrainingConfig, TrainingError, train  # noqa: E402
+from cg_embed.pretrain import TrainingConfig, TrainingError, sample_families, train  # noqa: E402
 
 SMALL = {"width": 16, "layers": 2, "attention_layers": 1, "heads": 2, "positions": 4, "projection": 8}
 
@@ -114,10 +114,20 @@ def test_bad_settings(setting, value):
     assert "\n" not in str(caught.value)
 
 
-def test_bad_options_and_data(networks):
-    with pytest.raises(TrainingError, match="options"):
-        train(TrainingConfig(options={"chanels": 4}), {"random": networks})
-    from cg_embed.pretrain import sample_families
+@pytest.mark.parametrize(
+    ("encoder", "options"),
+    [
+        ("path", {"chanels": 4}),
+        ("path", {"channels": -1}),
+        ("contrastive", {"width": 16, "heads": 3}),
+        ("contrastive", {"width": -16}),
+    ],
+)
+def test_options_that_make_no_encoder_are_told_in_one_line(networks, encoder, options):
+    with pytest.raises(TrainingError, match=r"^options: [^\n]+$"):
+        train(TrainingConfig(encoder=encoder, options=options), {"random": networks})
 
+
+def test_data_of_which_there_is_none():
     with pytest.raises(TrainingError, match="nothing to train on"):
         sample_families(TrainingConfig())

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from typing import Any
+
 import numpy as np
 import pytest
 
 from cg_ir import Graph, GraphBuilder
+from cg_ir.errors import MissingExtra
 from cg_ir.operators import OPERATOR_NAMES
 
 
@@ -53,3 +57,36 @@ def test_data_makes_batches_and_trains_a_layer():
     assert vectors.shape == (4, 3)
     vectors.sum().backward()
     assert layer.nn.weight.grad.abs().sum() > 0
+
+
+def of_one(op: str, *shapes: tuple[int, ...], **attrs: Any) -> Graph:
+    builder = GraphBuilder(op)
+    builder.output(builder.add(op, *(builder.input(shape) for shape in shapes), **attrs))
+    return builder.build()
+
+
+@pytest.mark.parametrize(
+    ("graph", "expected"),
+    [
+        (of_one("Conv", (1, 4, 8, 6), channels=8, kernel_shape=(3, 5), strides=(2, 1), dilations=(1, 2), group=2, pads=(1, 4, 1, 4)),
+         {"channels": 8, "height": 4, "width": 6, "elements": 192, "kernel": 5, "stride": 2, "dilation": 2, "group": 2, "inputs": 1}),
+        (of_one("Add", (1, 4), (1, 4)), {"channels": 4, "height": 0, "width": 0, "elements": 4, "kernel": 0, "group": 0, "inputs": 2}),
+    ],
+)  # fmt: skip
+def test_features_are_sizes_and_attributes(graph, expected):
+    pytest.importorskip("torch_geometric")
+    from cg_embed.pyg import FEATURES, to_data
+
+    (place,) = [node.index for node in graph.nodes if node.op == graph.name]
+    row = dict(zip(FEATURES, (2 ** to_data(graph).x[place].double() - 1).tolist(), strict=True))
+    node = graph.nodes[place]
+    for name, value in {**expected, "params": node.params, "macs": node.macs}.items():
+        assert row[name] == pytest.approx(value, rel=1e-4, abs=1e-4), name
+
+
+def test_without_torch_geometric_it_is_said_what_to_install(monkeypatch):
+    from cg_embed.pyg import to_data
+
+    monkeypatch.setitem(sys.modules, "torch_geometric.data", None)
+    with pytest.raises(MissingExtra, match=r"cg-embed\[torch\]"):
+        to_data(network())

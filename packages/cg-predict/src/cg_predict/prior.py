@@ -377,7 +377,8 @@ class PooledPrior:
 
 def _accord(sizes: Sequence[Floats]) -> float:
     """The mean correlation of sizes with each other, 0 where fewer than two vary."""
-    return float(np.corrcoef(sizes)[np.triu_indices(len(sizes), 1)].mean()) if len(sizes) > 1 else 0.0
+    upper = np.triu_indices(len(sizes), 1)
+    return float(np.atleast_2d(np.corrcoef(sizes))[upper].mean()) if len(sizes) > 1 else 0.0
 
 
 def _alike(a: NDArray[np.floating[Any]], b: NDArray[np.floating[Any]]) -> float:
