@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -59,9 +60,12 @@ def _table(path: Path) -> _Table:
     """
     text = _text(path)
     try:
-        reader = csv.reader(text.splitlines(), strict=True)
-        header = [name.strip() for name in next(reader, [])]
-        rows = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        header, begins, rows = [name.strip() for name in next(reader, [])], reader.line_num + 1, []
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                rows.append((begins, cells))
+            begins = reader.line_num + 1
     except csv.Error as error:
         raise SourceError(f"{path}: is no CSV text file: {error}") from None
     if len(header) == 1:
@@ -186,7 +190,7 @@ def sources_in(path: Path, base: str | None = None) -> list[str]:
         raise SourceError(
             f"{path}: the file is empty; it should name one SOURCE a line, or be a CSV with a column 'arch'"
         )
-    header = next(csv.reader(lines[:1]), [])
+    header = [name.strip(' "') for name in lines[0].split(",")]
     is_table = "arch" in header or (path.suffix == ".csv" and (len(header) > 1 or ";" in lines[0]))
     if not is_table:
         return lines
