@@ -387,7 +387,7 @@ class PooledPrior:
 def _alike(a: NDArray[np.floating[Any]], b: NDArray[np.floating[Any]]) -> float:
     """The correlation of two matrices of correlations over pairs of descriptors that vary in both, 0 where there are none."""
     both = np.flatnonzero((np.diag(a) > 0) & (np.diag(b) > 0))
-    upper = np.triu_indices(len(both), 1)
+    upper = ~np.tri(len(both), dtype=bool)
     a, b = a[np.ix_(both, both)][upper], b[np.ix_(both, both)][upper]
     return float(np.corrcoef(a, b)[0, 1]) if len(a) > 1 and a.std() > 0 and b.std() > 0 else 0.0
 
