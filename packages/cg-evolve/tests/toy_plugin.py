@@ -57,7 +57,7 @@ class ToySpace:
         return _network(arch, self.channels)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _network(arch: str, channels: int) -> Graph:
     b = GraphBuilder(f"toy/{arch}")
     x = b.input((1, 3, 16, 16))
