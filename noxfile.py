@@ -31,6 +31,8 @@ SHARED = ROOT / ".nox" / "torch"
 #: One worker process a core, one thread each; neighbours share fixtures and stay together until a worker has nothing left to do.
 IN_PARALLEL = ("-n", "auto", "--dist", "worksteal")
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+#: Tests start hundreds of processes, and each would compile every module again where the environment asks for no byte code.
+FOR_TESTS = {**ONE_THREAD, "PYTHONDONTWRITEBYTECODE": ""}
 #: What is installed beside the packages, by the groups of pyproject.toml.
 GROUPS = {
     name: nox.project.dependency_groups(nox.project.load_toml(ROOT / "pyproject.toml"), name)
@@ -131,7 +133,7 @@ def install(session: nox.Session, *requirements: str) -> None:
 def tests(session: nox.Session) -> None:
     """All tests, in one environment with all packages and extras."""
     python = shared_python(session)
-    run(session, python, "-m", "pytest", *IN_PARALLEL, *session.posargs, env=ONE_THREAD)
+    run(session, python, "-m", "pytest", *IN_PARALLEL, *session.posargs, env=FOR_TESTS)
 
 
 @nox.session(venv_backend="none")
@@ -160,7 +162,7 @@ def tests_of(package: str) -> None:
     def alone(session: nox.Session) -> None:
         install(session, *GROUPS["test"], *(part for name in siblings(package) for part in editable(name)))
         session.run(
-            "python", "-m", "pytest", *IN_PARALLEL, f"packages/{package}/tests", *session.posargs, env=ONE_THREAD
+            "python", "-m", "pytest", *IN_PARALLEL, f"packages/{package}/tests", *session.posargs, env=FOR_TESTS
         )
 
     alone.__doc__ = f"Tests of {package}, with only its declared dependencies."

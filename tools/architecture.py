@@ -6,6 +6,7 @@ The boxes are placed by the layout that draws networks (`cg_ir.drawing.layered`)
 from __future__ import annotations
 
 import ast
+import functools
 import html
 from pathlib import Path
 
@@ -30,6 +31,7 @@ _STYLE = (
 )
 
 
+@functools.cache
 def imports() -> dict[str, set[str]]:
     """The other packages that each package's modules import, anywhere in them."""
     found: dict[str, set[str]] = {package: set() for package in ROLES}

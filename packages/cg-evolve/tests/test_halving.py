@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from toy_plugin import ToyScorer, worth
+from toy_plugin import ToyScorer, ToySpace, worth
 
 from cg_evolve import Search, SearchError
 from cg_evolve.algorithms.halving import projected, rungs
@@ -229,26 +229,31 @@ def kill(process: subprocess.Popen[bytes], workers: bool) -> None:
 def kill_and_resume(tmp_path: Path, kills: int, budget: int, steps: tuple[int, ...], seed: int) -> None:
     """A run with a user's function, two workers and steps, killed at random moments, is the undisturbed one; no finished step is repeated."""
     (tmp_path / "own.py").write_text(TRAIN)
-    config = Config("toy", f"{tmp_path}/own.py:train", budget, algorithm="bayesian", scorer="toy-gp", steps=steps)
+    space, draw, pool = ToySpace(), np.random.default_rng(seed), tmp_path / "pool.txt"
+    pool.write_text("\n".join(space.sample(draw) for _ in range(600)))  # each start would list the whole space
+    config = Config(
+        "toy", f"{tmp_path}/own.py:train", budget, algorithm="bayesian", scorer="toy-gp", steps=steps, pool=str(pool)
+    )
     with Run.open(tmp_path / "whole", config) as run:
         run.execute()
     undisturbed = logged(tmp_path)
     (tmp_path / "log").unlink()
     arguments = [
         sys.executable, "-m", "cg_ir.cli", "search", "toy", "--evaluator", f"{tmp_path}/own.py:train", "--budget", str(budget), "--algorithm",
-        "bayesian", "--scorer", "toy-gp", "--steps", ",".join(map(str, steps)), "--workers", "2", "-o", str(tmp_path / "run"), "--resume",
+        "bayesian", "--scorer", "toy-gp", "--steps", ",".join(map(str, steps)), "--pool", str(pool), "--workers", "2",
+        "-o", str(tmp_path / "run"), "--resume",
     ]  # fmt: skip
     environment = os.environ | {"PAUSE": "0.05"}
-    draw = random.Random(seed)
+    chance = random.Random(seed)
     kept: list[tuple[int, dict[str, int]]] = []
     for _ in range(kills):
         begun = len(logged(tmp_path))
         process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
         while len(logged(tmp_path)) == begun and process.poll() is None:  # its start takes long on a busy machine
             time.sleep(0.01)
-        time.sleep(draw.uniform(0.0, 0.5))
+        time.sleep(chance.uniform(0.0, 0.5))
         assert process.poll() is None, "the run had ended before it was killed"
-        kill(process, workers=draw.random() < 0.5)
+        kill(process, workers=chance.random() < 0.5)
         kept.append((len(logged(tmp_path)), finished_steps(tmp_path / "run")))
     result = subprocess.run(arguments, capture_output=True, text=True, timeout=300, check=False)
     assert result.returncode == 0, result.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -302,6 +303,18 @@ def test_hostile_texts_do_nothing(show: Any, tmp_path: Path) -> None:
 # --- folders that others sent -----------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def four(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of four evaluations."""
+    return run_search(tmp_path_factory.mktemp("four") / "run", budget=4, algorithm="random")
+
+
+@pytest.fixture
+def sent(four: Path, tmp_path: Path) -> Path:
+    """The same in a folder of its own."""
+    return Path(shutil.copytree(four, tmp_path / "run"))
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -309,12 +322,11 @@ def test_hostile_texts_do_nothing(show: Any, tmp_path: Path) -> None:
         ("objectives", [1]), ("objectives", {"a": 1}), ("constraints", [None]), ("exclude", 3), ("pool", 3), ("steps", ["x"]), ("algorithm", [1]),
     ],
 )  # fmt: skip
-def test_a_setting_of_another_type_is_refused_in_one_line(tmp_path: Path, name: str, value: Any) -> None:
-    run = run_search(tmp_path / "run", budget=4, algorithm="random")
-    config = json.loads((run / "config.json").read_text())
-    (run / "config.json").write_text(json.dumps({**config, name: value}))
+def test_a_setting_of_another_type_is_refused_in_one_line(sent: Path, name: str, value: Any) -> None:
+    config = json.loads((sent / "config.json").read_text())
+    (sent / "config.json").write_text(json.dumps({**config, name: value}))
     with pytest.raises(SearchError, match=f"is no readable run configuration: {name} "):
-        report_data(run)
+        report_data(sent)
 
 
 @pytest.mark.parametrize(
@@ -324,23 +336,21 @@ def test_a_setting_of_another_type_is_refused_in_one_line(tmp_path: Path, name: 
         ("predicted_mean", "x"), ("attempts", "many"), ("seed", "x"), ("finished_at", "noon"), ("network", b"\x1f\x8bx"), ("network", "text"),
     ],
 )  # fmt: skip
-def test_a_value_of_another_type_is_refused_in_one_line(tmp_path: Path, column: str, value: Any) -> None:
-    run = run_search(tmp_path / "run", budget=4)
-    with sqlite3.connect(run / "history.sqlite") as connection:
+def test_a_value_of_another_type_is_refused_in_one_line(sent: Path, column: str, value: Any) -> None:
+    with sqlite3.connect(sent / "history.sqlite") as connection:
         connection.execute(f"UPDATE evaluations SET {column} = ?", (value,))
     connection.close()
     if column == "network":
-        assert "is damaged" in report_data(run)["note"]
+        assert "is damaged" in report_data(sent)["note"]
         return
     with pytest.raises(SearchError, match="is damaged"):
-        report_data(run)
+        report_data(sent)
 
 
-def test_a_history_with_damaged_pages_is_refused_in_one_line(tmp_path: Path) -> None:
-    run = run_search(tmp_path / "run", budget=4)
-    whole = (run / "history.sqlite").read_bytes()
+def test_a_history_with_damaged_pages_is_refused_in_one_line(sent: Path) -> None:
+    whole = (sent / "history.sqlite").read_bytes()
     place = whole.index(b"CREATE TABLE")
     for text in (b"CREATE TABLX", b"\x84\x84\x84\x84"):
-        (run / "history.sqlite").write_bytes(whole[:place] + text + whole[place + len(text) :])
+        (sent / "history.sqlite").write_bytes(whole[:place] + text + whole[place + len(text) :])
         with pytest.raises(SearchError, match=r"is damaged|is no history"):
-            report_data(run)
+            report_data(sent)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import functools
 import itertools
 import os
 import signal
@@ -20,6 +21,7 @@ from cg_ir.plugins import hookimpl
 
 _LENGTH = 6
 _LETTERS = "ickwp"  # identity, convolution, large kernel, wide, pooling
+_COUNTS: dict[str, list[int]] = {}  # what the scorer reads of a network, by its hash
 
 
 class ToySpace:
@@ -52,22 +54,27 @@ class ToySpace:
     def graph(self, arch: str) -> Graph:
         if len(arch) != _LENGTH or set(arch) - set(_LETTERS):
             raise ArchError(f"an architecture has {_LENGTH} of the letters {_LETTERS}, not '{arch}'")
-        b = GraphBuilder(f"toy/{arch}")
-        x = b.input((1, 3, 16, 16))
-        x = b.add("Conv", x, channels=self.channels, kernel_shape=(3, 3), pads=(1, 1, 1, 1))
-        for letter in arch:
-            if letter == "p":
-                x = b.add("MaxPool", x, kernel_shape=(3, 3), pads=(1, 1, 1, 1))
-            elif letter != "i":
-                k = 5 if letter == "k" else 3
-                width = 2 * self.channels if letter == "w" else self.channels
-                x = b.add("Conv", x, channels=width, kernel_shape=(k, k), pads=(k // 2,) * 4)
-                x = b.add("Relu", x)
-        x = b.add("GlobalAveragePool", x)
-        x = b.add("Flatten", x, shape=(1, b.shape(x)[1]))
-        x = b.add("Gemm", x, channels=10, bias=True)
-        b.output(x)
-        return b.build()
+        return _network(arch, self.channels)
+
+
+@functools.cache
+def _network(arch: str, channels: int) -> Graph:
+    b = GraphBuilder(f"toy/{arch}")
+    x = b.input((1, 3, 16, 16))
+    x = b.add("Conv", x, channels=channels, kernel_shape=(3, 3), pads=(1, 1, 1, 1))
+    for letter in arch:
+        if letter == "p":
+            x = b.add("MaxPool", x, kernel_shape=(3, 3), pads=(1, 1, 1, 1))
+        elif letter != "i":
+            k = 5 if letter == "k" else 3
+            width = 2 * channels if letter == "w" else channels
+            x = b.add("Conv", x, channels=width, kernel_shape=(k, k), pads=(k // 2,) * 4)
+            x = b.add("Relu", x)
+    x = b.add("GlobalAveragePool", x)
+    x = b.add("Flatten", x, shape=(1, b.shape(x)[1]))
+    x = b.add("Gemm", x, channels=10, bias=True)
+    b.output(x)
+    return b.build()
 
 
 def worth(arch: str) -> float:
@@ -90,15 +97,15 @@ class ToyScorer:
 
     @staticmethod
     def _features(graphs: list[Graph]) -> np.ndarray:
-        rows = []
         for graph in graphs:
-            convs = [node for node in graph.nodes if node.op == "Conv"][1:]
-            large = [i for i, n in enumerate(convs) if n.attrs["kernel_shape"] == (5, 5)]
-            wide = [i for i, n in enumerate(convs) if n.shape[1] > 4]
-            pools = sum(n.op == "MaxPool" for n in graph.nodes)
-            pairs = sum(i + 1 in large for i in wide)
-            rows.append([len(convs), len(large), len(wide), pools, pairs])
-        return np.array(rows, dtype=float)
+            if graph.hash not in _COUNTS:
+                convs = [node for node in graph.nodes if node.op == "Conv"][1:]
+                large = [i for i, n in enumerate(convs) if n.attrs["kernel_shape"] == (5, 5)]
+                wide = [i for i, n in enumerate(convs) if n.shape[1] > 4]
+                pools = sum(n.op == "MaxPool" for n in graph.nodes)
+                pairs = sum(i + 1 in large for i in wide)
+                _COUNTS[graph.hash] = [len(convs), len(large), len(wide), pools, pairs]
+        return np.array([_COUNTS[graph.hash] for graph in graphs], dtype=float)
 
     def fit(self, graphs: list[Graph], y: np.ndarray) -> ToyScorer:
         self._x = self._features(graphs)

@@ -7,7 +7,7 @@ free can be given another size, and all shapes of the network follow.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from cg_ir import Graph, Node
@@ -84,6 +84,13 @@ class Axes:
     def shape(self, node: int, sizes: Mapping[Factor, int]) -> tuple[int, ...]:
         """Shape of a node with other sizes of factors."""
         return tuple(self.size(axis, sizes) for axis in self.of[node])
+
+    def leaves(self, axis: Axis) -> Iterator[Factor]:
+        """The factors that the size of an axis comes from."""
+        for factor in self.factors(axis):
+            yield factor
+            for term in factor.terms:
+                yield from self.leaves(term)
 
     def free(self, factor: Factor) -> bool:
         """Whether a factor that :meth:`factors` gave may be given another size."""

@@ -207,6 +207,7 @@ class Sites:
         by_name: the sites.
         axes: of the graph's nodes.
         blocks: by last node.
+        inputs: of each node.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -224,6 +225,17 @@ class Sites:
                 for find in (Kernel.find, Groups.find, Activation.find):
                     self._add(*find(node))
         self._add(*self._widths(), *self._heads(), *self._depths(), *self._skips())
+        self.inputs = [node.inputs for node in self.nodes]
+        self._leaves = [frozenset(f for axis in axes for f in self.axes.leaves(axis)) for axes in self.axes.of]
+
+    def shape(self, node: int, sizes: Mapping[Factor, int]) -> tuple[int, ...]:
+        """Shape of a node with other sizes of factors."""
+        return self.nodes[node].shape if self._leaves[node].isdisjoint(sizes) else self.axes.shape(node, sizes)
+
+    def kept(self, node: int, changes: Changes) -> bool:
+        """Whether changes leave a node and the shapes around it as they are."""
+        near = (node, *self.inputs[node])
+        return node not in changes.operators and all(self._leaves[i].isdisjoint(changes.sizes) for i in near)
 
     def _add(self, *sites: Site) -> None:
         self.by_name.update({site.name: site for site in sites if len(site.options) > 1})
@@ -305,7 +317,7 @@ def _copies(builder: GraphBuilder, sites: Sites, changes: Changes, last: int, ma
         for i in block.members:
             local[i] = _emit(builder, sites, changes, sites.nodes[i], local, f"copy_{copy}" if copy else "")
         value = local[last]
-    if builder.shape(value) != sites.axes.shape(last, changes.sizes):
+    if builder.shape(value) != sites.shape(last, changes.sizes):
         raise GraphError("a block that changes the shape cannot be left out", f"d{last}")
     return value
 
@@ -327,10 +339,13 @@ def _emit(builder: GraphBuilder, sites: Sites, changes: Changes, node: Node, mad
     Raises:
         GraphError: the operator does not fit the sizes, or makes another shape of them than its axes say.
     """
+    inputs = [made[j] for j in sites.inputs[node.index]]
+    region = ".".join(filter(None, (node.region, copy)))
+    if sites.kept(node.index, changes):
+        return builder.copy(node, inputs, region)
     op, attrs = changes.operators.get(node.index, (node.op, node.attrs))
     attrs = dict(attrs)
-    shape = sites.axes.shape(node.index, changes.sizes)
-    inputs = [made[j] for j in node.inputs]
+    shape = sites.shape(node.index, changes.sizes)
     if op in ("Conv", "ConvTranspose"):
         if depthwise(node):
             attrs["group"] = builder.shape(inputs[0])[1]
@@ -340,7 +355,6 @@ def _emit(builder: GraphBuilder, sites: Sites, changes: Changes, node: Node, mad
         attrs["num_parameters"] = shape[1]
     elif op == "Slice":
         _slice(attrs, node, shape)
-    region = ".".join(filter(None, (node.region, copy)))
     return builder.add(op, *inputs, region=region, weights=node.weights, shape=shape, **attrs)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from cg_ir.canonical import canonical_records
 from cg_ir.errors import GraphError
-from cg_ir.graph import Graph
+from cg_ir.graph import Graph, Node
 from cg_ir.operators import OPERATORS
 from cg_ir.records import Record, Shape, assemble
 
@@ -129,6 +129,18 @@ class GraphBuilder:
         except GraphError as error:
             raise GraphError(str(error), where) from None
         self.records.append(Record(op, items, list(inputs), result, region, weights))
+        return len(self.records) - 1
+
+    def copy(self, node: Node, inputs: Sequence[int], region: str | None = None) -> int:
+        """Add a node of a graph that reads ``inputs`` in the place of its own, and return its number.
+
+        Raises:
+            GraphError: inputs that do not fit.
+        """
+        same, region = node.signature, node.region if region is None else region
+        if same.op == "Select" or tuple([self.records[i].shape for i in inputs]) != same.input_shapes:
+            return self.add(same.op, *inputs, region=region, weights=node.weights, shape=same.shape, **same.attrs)
+        self.records.append(Record(same.op, same.items, list(inputs), same.shape, region, node.weights))  # valid there
         return len(self.records) - 1
 
     def _check_select(self, source: Record, index: Any, shape: Shape) -> None:

@@ -91,7 +91,5 @@ def bypass(graph: Graph, left_out: Iterable[Bypass]) -> Graph:
 
     for node in graph.nodes:
         if node.index not in gone:
-            place[node.index] = builder.add(
-                node.op, *map(at, node.inputs), region=node.region, weights=node.weights, shape=node.shape, **node.attrs
-            )
+            place[node.index] = builder.copy(node, list(map(at, node.inputs)))
     return builder.build()

@@ -228,24 +228,27 @@ def improve(
     graph = reading.graph(source)
     made = scorer_named(scorer, exclude)
     changes = _changes(graph)
-    kept = [change for change in changes if all(bound.holds(change.graph) for bound in bounds)]
+    kept = changes
+    for bound in bounds:
+        values = bound.costs([change.graph for change in kept])
+        kept = [change for change, value in zip(kept, values, strict=True) if bound.holds(value)]
     if not kept:
         raise CgError(f"none of the {len(changes)} single changes is within {', '.join(constraints)}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         scores = np.asarray(made.predict([graph, *(change.graph for change in kept)]), dtype=float)
     best = np.argsort(-scores[1:], kind="stable")[:show].tolist()
-    latencies = [bound for bound in bounds if bound.metric.startswith("latency@")]
-
-    def costs(network: Graph) -> dict[str, float]:
-        own = {bound.metric: bound.cost(network) for bound in latencies}
-        return {"parameters": network.params, "macs": network.macs, **own}
-
+    told = [graph, *(kept[j].graph for j in best)]
+    costs: list[dict[str, float]] = [{"parameters": network.params, "macs": network.macs} for network in told]
+    for bound in bounds:
+        if bound.metric.startswith("latency@"):
+            for own, value in zip(costs, bound.costs(told), strict=True):
+                own[bound.metric] = value
     rows = []
-    for change, score in ((kept[j], float(scores[1 + j])) for j in best):
+    for change, score, own in zip((kept[j] for j in best), scores[1:][best].tolist(), costs[1:], strict=True):
         gain = {"gain": score - float(scores[0]), "score": score}
-        rows.append({"change": change.arch, "what": change.what, **gain, **costs(change.graph)})
-    head = {"source": source, "score": float(scores[0]), **costs(graph)}
+        rows.append({"change": change.arch, "what": change.what, **gain, **own})
+    head = {"source": source, "score": float(scores[0]), **costs[0]}
     document = {**head, "considered": len(kept), "changes": rows}
     if output is not None:
         from cg_predict.explanation_page import save_changes
@@ -319,13 +322,13 @@ class _Bound(NamedTuple):
 
     Attributes:
         metric: its name.
-        cost: its value of a network.
-        holds: whether a network keeps to it.
+        costs: its values of networks.
+        holds: whether a value keeps to it.
     """
 
     metric: str
-    cost: Callable[[Graph], float]
-    holds: Callable[[Graph], bool]
+    costs: Callable[[list[Graph]], list[float]]
+    holds: Callable[[float], bool]
 
 
 def _bound(text: str) -> _Bound:
@@ -341,7 +344,9 @@ def _bound(text: str) -> _Bound:
     if latency is None and metric not in ("params", "macs", "depth"):
         raise CgError(f"a constraint is on params, macs, depth or latency@DEVICE, not '{metric}'")
 
-    def cost(graph: Graph) -> float:
-        return float(getattr(graph, metric)) if latency is None else -float(latency.predict([graph])[0])
+    def costs(graphs: list[Graph]) -> list[float]:
+        if latency is None:
+            return [float(getattr(graph, metric)) for graph in graphs]
+        return [-float(value) for value in latency.predict(graphs)] if graphs else []
 
-    return _Bound(metric, cost, lambda graph: relation(cost(graph), bound))
+    return _Bound(metric, costs, lambda value: bool(relation(value, bound)))

@@ -54,7 +54,7 @@ class PoolScale:
         deviation = x.std(axis=0)
         self.varies = deviation > 1e-6 * (1.0 + np.abs(self.mean))
         self.deviation = np.where(self.varies, deviation, 1.0)
-        self._sorted = np.sort(x[:, self.varies].astype(np.float32), axis=0)
+        self._sorted = np.asfortranarray(np.sort(x[:, self.varies].astype(np.float32), axis=0))
 
     def standardise(self, x: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
         """The varying columns in standard deviations from the pool's mean, clipped, float32 (n, varying)."""
@@ -73,11 +73,11 @@ class PoolScale:
         """Position of each value among the pool's, from -1/2 to 1/2 on a grid of 1/GRID, float32 (n, d); 0 in constant columns."""
         levels = x if isinstance(x, Levels) else Levels(x)
         result = np.zeros(levels.x.shape, dtype=np.float32)
-        count = len(self._sorted)
+        twice = 2 * len(self._sorted)
+        grid = np.asarray(np.round((np.arange(twice + 1) / float(twice) - 0.5) * GRID) / GRID, dtype=np.float32)
         for position, column in enumerate(np.flatnonzero(self.varies).tolist()):
             reference = self._sorted[:, position]
             values, place = levels[column]
-            below = np.searchsorted(reference, values, side="left") + np.searchsorted(reference, values, side="right")
-            positions = np.asarray(np.round((below / (2.0 * count) - 0.5) * GRID) / GRID, dtype=np.float32)
-            result[:, column] = positions[place]
+            below = reference.searchsorted(values, "left") + reference.searchsorted(values, "right")
+            result[:, column] = grid[below][place]
         return result

@@ -221,12 +221,13 @@ class PooledPrior:
         if not prior.experts:
             return
         pool = np.asarray(pool, dtype=np.float32)
-        asked = pool[np.linspace(0, len(pool) - 1, min(len(pool), _ASKED)).astype(int)]
         levels = Levels(pool)
+        asked = levels if len(pool) <= _ASKED else Levels(pool[np.linspace(0, len(pool) - 1, _ASKED).astype(int)])
         ranks = scale.ranks(levels)
+        among = {table: expert.scale.ranks(asked) for table, expert in prior.experts.items()}
         self._spread = prior.spread_of(pool)
-        self.similarity = self._similarities(ranks, asked)
-        self.distances = dict(zip(prior.experts, np.median(prior.distances(asked)[0], axis=0).tolist(), strict=True))
+        self.similarity = self._similarities(ranks, among)
+        self.distances = dict(zip(prior.experts, np.median(prior.distances(asked.x)[0], axis=0).tolist(), strict=True))
         self._coefficients = self._common_effects()
         self._similar = self._shares_by_similarity()
         names = [f"relative {t}" for t in prior.experts] + [f"anchored {t}" for t in self._similar]
@@ -234,7 +235,7 @@ class PooledPrior:
         names += ["effects", *(f"size {name}" for name in SIZES)]
         self._standards: dict[str, tuple[float, float]] = {}
         views = {}
-        for name, values in self._rankings(names, levels, ranks).items():
+        for name, values in self._rankings(names, levels, ranks, among if asked is levels else {}).items():
             if values.std() > 1e-9:  # one that tells nothing apart here has nothing to say
                 self._standards[name] = (float(values.mean()), float(values.std()))
                 views[name] = (values - self._standards[name][0]) / self._standards[name][1]
@@ -262,18 +263,17 @@ class PooledPrior:
         fading = 1.0 - (distance / settings.nearness_limit) ** 4
         return float(self._prior.nearness_weight(table) * np.exp(-distance / reach) * fading)
 
-    def _similarities(self, ranks: NDArray[np.float32], asked: NDArray[np.float32]) -> dict[str, float]:
+    def _similarities(self, ranks: NDArray[np.float32], among: Mapping[str, NDArray[np.float32]]) -> dict[str, float]:
         """How similar each table is to the pool, from -1 to 1: the correlation, over pairs of descriptors that vary in both, of their rank correlations.
 
         Ranks in the pool are taken within it and among known networks of the table, about whose middle the pool may well lie to one side: the mean of the two.
         """
         compared = np.array([not name.startswith("pairs/") for name in self._prior.names])
-        levels = Levels(asked)
         within = rank_correlations(np.where(compared, ranks, np.float32(0)))
         result = {}
         for table, expert in self._prior.experts.items():
-            among = rank_correlations(np.where(compared, expert.scale.ranks(levels), np.float32(0)))
-            result[table] = (_alike(within, expert.correlations) + _alike(among, expert.correlations)) / 2
+            beside = rank_correlations(np.where(compared, among[table], np.float32(0)))
+            result[table] = (_alike(within, expert.correlations) + _alike(beside, expert.correlations)) / 2
         return result
 
     def _shares_by_similarity(self) -> dict[str, float]:
@@ -346,12 +346,16 @@ class PooledPrior:
 
     # --- scores -------------------------------------------------------------------------------------------------------
 
-    def _rankings(self, names: Sequence[str], levels: Levels, ranks: NDArray[np.float32]) -> dict[str, Floats]:
+    def _rankings(
+        self, names: Sequence[str], levels: Levels, ranks: NDArray[np.float32], among: Mapping[str, NDArray[np.float32]]
+    ) -> dict[str, Floats]:
         x, result = levels.x, {}
         for name in names:
             kind, _, table = name.partition(" ")
             if kind == "relative":
                 result[name] = self._prior.experts[table].relative.predict(ranks)
+            elif kind == "anchored" and table in among:  # the ranks are known
+                result[name] = self._prior.experts[table].relative.predict(among[table])
             elif kind == "anchored":
                 result[name] = self._prior.experts[table].anchored(levels)
             elif kind == "absolute":
@@ -370,7 +374,7 @@ class PooledPrior:
         if not self.weights:
             return np.zeros(len(x))
         levels = Levels(x)
-        raw = self._rankings(list(self.weights), levels, self._scale.ranks(levels))
+        raw = self._rankings(list(self.weights), levels, self._scale.ranks(levels), {})
         views = {name: (v - self._standards[name][0]) / self._standards[name][1] for name, v in raw.items()}
         return (self._sum(views) - self._centre) / self._deviation
 
@@ -384,7 +388,7 @@ def _accord(sizes: Sequence[Floats]) -> float:
 def _alike(a: NDArray[np.floating[Any]], b: NDArray[np.floating[Any]]) -> float:
     """The correlation of two matrices of correlations over pairs of descriptors that vary in both, 0 where there are none."""
     both = np.flatnonzero((np.diag(a) > 0) & (np.diag(b) > 0))
-    upper = np.triu_indices(len(both), 1)
+    upper = ~np.tri(len(both), dtype=bool)
     a, b = a[np.ix_(both, both)][upper], b[np.ix_(both, both)][upper]
     return float(np.corrcoef(a, b)[0, 1]) if len(a) > 1 and a.std() > 0 and b.std() > 0 else 0.0
 

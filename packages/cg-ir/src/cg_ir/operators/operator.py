@@ -95,10 +95,13 @@ class Operator:
     onnx: bool = True
     to_onnx: Callable[[Emitter, Node], str | list[str] | None] | None = None
     required: tuple[str, ...] = field(init=False)
+    defaults: tuple[dict[str, AttrValue], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         names = tuple(name for name, attribute in self.attributes.items() if attribute.default is REQUIRED)
         object.__setattr__(self, "required", names)
+        filled = ({name: a.default_for(axes) for name, a in self.attributes.items()} for axes in range(4))
+        object.__setattr__(self, "defaults", tuple(filled))  # by the number of spatial axes
         if self.params is none and self.tensors is not no_tensors:
             object.__setattr__(self, "params", counted(self.tensors))
 
@@ -134,9 +137,11 @@ class Operator:
 
     def fill_attrs(self, items: AttrItems) -> dict[str, AttrValue]:
         """The attributes with defaults, in the table's order."""
+        if not self.attributes:
+            return {}
         given = dict(items)
         spatial = len(given.get("kernel_shape", ()))  # type: ignore[arg-type]
-        return {name: given.get(name, a.default_for(spatial)) for name, a in self.attributes.items()}
+        return {**self.defaults[spatial], **given}
 
     def infer(self, ins: Sequence[Shape], attrs: Attrs, out: Shape | None, channels: int | None = None) -> Shape:
         """The output shape from inputs, attributes (defaults filled) and what is stated; both must agree.
