@@ -145,7 +145,7 @@ def test_grasp_is_the_product_of_weights_hessian_and_gradient_by_differences() -
             for w, g in zip(weights, first, strict=True):
                 w.add_(g, alpha=step)
         product = [(a - b) / (2 * step) for a, b in zip(*ends, strict=True)]
-        expected = -sum(float((w * h).sum()) for w, h in zip(weights, product, strict=True))
+        expected = -sum(float((w.detach() * h).sum()) for w, h in zip(weights, product, strict=True))
     assert score("grasp") == pytest.approx(expected, rel=1e-2)
 
 
@@ -158,7 +158,7 @@ def test_fisher_is_half_the_mean_square_of_activation_times_gradient() -> None:
         loss_of(network, inputs).backward()
     expected = 0.0
     for out in kept:
-        product = (out * out.grad).reshape(len(out), out.shape[1], -1).sum(dim=2)
+        product = (out.detach() * out.grad).reshape(len(out), out.shape[1], -1).sum(dim=2)
         expected += float((product**2).mean(dim=0).sum()) / 2
     assert score("fisher") == pytest.approx(expected, rel=1e-4)
 
