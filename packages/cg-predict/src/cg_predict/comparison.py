@@ -88,14 +88,13 @@ def _of_posterior(posterior: Posterior, views: Views, scores: Floats, pairs: NDA
 def _of_process(process: AveragedGaussianProcess, views: Views, scores: Floats, pairs: NDArray[np.integer]) -> Floats:
     result = np.zeros(len(pairs))
     a, b = pairs.T
-    within: dict[str, NDArray[np.floating[Any]]] = {}
-    across: dict[str, NDArray[np.floating[Any]]] = {}
+    within, across = process.covariances(views, views), process.covariances(views, process._train)
     for weight, draw, factor, solution in zip(
         process.weights_, process.draws_, process._factors, process._solutions, strict=True
     ):
-        cross = process._prior_covariance(draw, views, process._train, across)
+        cross = across(draw)
         half = solve_triangular(factor, cross.T, lower=True)
-        joint = process._prior_covariance(draw, views, views, within) - half.T @ half
+        joint = within(draw) - half.T @ half
         own = np.diag(joint)
         variance = np.maximum(own[a] + own[b] - 2.0 * joint[a, b], 0.0) + 2.0 * draw.noise
         mean = cross @ solution + draw.slope * scores
