@@ -246,9 +246,7 @@ def test_predictions_are_the_mixtures():
         one.draws_, one.weights_, one.inflation_ = [draw], np.ones(1), 1.0
         one._factors, one._solutions = [process._factors[place]], [process._solutions[place]]
         parts.append(one.predict(views, mean, return_std=True))
-        covariance = (
-            OFFSET + process.covariances({"x": x, "z": x[:, :1]}, {"x": x, "z": x[:, :1]})(draw) - OFFSET
-        )
+        covariance = OFFSET + process.covariances({"x": x, "z": x[:, :1]}, {"x": x, "z": x[:, :1]})(draw) - OFFSET
         noisy = covariance + draw.noise * np.eye(len(x))
         across = process.covariances(views, {"x": x, "z": x[:, :1]})(draw)
         expected = across @ np.linalg.solve(noisy, y - draw.slope * 0.5 * x[:, 1]) + draw.slope * mean
