@@ -60,9 +60,7 @@ UNITS = {
     "store": Unit((f"{_EVOLVE}/src/cg_evolve/store.py",), (f"{_EVOLVE}/tests/test_store.py",)),
     "process": Unit(
         tuple(f"{_CORE}/{name}.py" for name in ("gp", "kernels", "pool", "posterior", "targets")),
-        tuple(
-            f"{_PREDICT}/tests/test_{name}.py" for name in ("kernels", "pool", "targets", "gp", "posterior", "parts")
-        ),
+        tuple(f"{_PREDICT}/tests/test_{name}.py" for name in ("kernels", "pool", "targets", "gp", "posterior")),
     ),
     "prior": Unit((f"{_CORE}/prior.py",), tuple(f"{_PREDICT}/tests/test_{name}.py" for name in ("prior", "families"))),
     "predictor": Unit((f"{_CORE}/predictor.py",), (f"{_PREDICT}/tests/test_predictor.py",)),

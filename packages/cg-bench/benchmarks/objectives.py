@@ -34,7 +34,7 @@ from cg_embed.contrastive import contrastive_loss, functional_features, soft_tar
 from cg_embed.kgnn import flip_signs, graph_batch, prepare_graph
 from cg_embed.path_layer import PathModule, path_batch
 from cg_embed.plan import compile_plan
-from cg_embed.signature_features import CLASSES, signature_features
+from cg_embed.signature_features import CLASSES, SignatureFeatures
 from cg_ir import Graph
 from cg_ir import batch as make_batch
 from cg_predict.metrics import spearman
@@ -308,7 +308,7 @@ def batches(graphs: Sequence[Graph], labels: NDArray[Any], rng: np.random.Genera
 def _counts(graphs: Sequence[Graph]) -> Tensor:
     """How often each row of `path_batch`'s features occurs in each graph, (G, C)."""
     batch = make_batch(graphs)
-    plan = compile_plan(batch, signature_features(batch.signatures).is_input > 0)
+    plan = compile_plan(batch, SignatureFeatures(batch.signatures).is_input > 0)
     used = np.unique(plan.sequence)
     used = used[used >= 0]
     types = np.zeros((len(plan.sequence), len(used)))

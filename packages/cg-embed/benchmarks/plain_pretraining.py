@@ -20,7 +20,7 @@ from torch_geometric.utils import scatter, softmax, to_dense_batch
 from cg_embed.kgnn import _BEYOND_PAPER, GraphEncoder, prepare_graph
 from cg_embed.path_encoder import DIRECTIONS, NUMBERS, node_features
 from cg_embed.path_layer import PathModule
-from cg_embed.signature_features import CLASSES, signature_features
+from cg_embed.signature_features import CLASSES, SignatureFeatures
 
 __all__ = ["PlainContrastive", "PlainPath", "contrastive_data", "path_data"]
 
@@ -31,7 +31,7 @@ __all__ = ["PlainContrastive", "PlainPath", "contrastive_data", "path_data"]
 def contrastive_data(graph: Any, positions: int) -> Data:
     """Features of every node (n, F), edges along the flow, positions (n, P)."""
     simple, places = prepare_graph(graph, positions)
-    f = signature_features(simple.signatures)
+    f = SignatureFeatures(simple.signatures)
     x = node_features(f, np.asarray(simple.codes))[0]
     x = np.delete(x, [len(CLASSES) + NUMBERS.index(name) for name in _BEYOND_PAPER], axis=1)
     return Data(
@@ -71,7 +71,7 @@ class PlainContrastive(nn.Module):
 
 def path_data(graph: Any) -> Data:
     """Features of every node that some network input reaches (n, F), edges along the flow, each node's level in both directions."""
-    f = signature_features(graph.signatures)
+    f = SignatureFeatures(graph.signatures)
     live = np.zeros(len(graph), dtype=bool)
     for node in range(len(graph)):
         inputs = graph.indices[graph.indptr[node] : graph.indptr[node + 1]]

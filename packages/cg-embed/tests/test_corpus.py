@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import json
+import sys
 
+import numpy as np
 import pytest
 
-from cg_embed.corpus import MUTATIONS, RANDOM, Corpus, known_sources
-from cg_ir import hash_all
+from cg_embed.corpus import MUTATIONS, RANDOM, TORCHVISION, Corpus, known_sources
+from cg_ir import GraphBuilder, hash_all
 from cg_ir.errors import CgError, PluginError
 
 
@@ -47,12 +49,61 @@ def test_a_small_space_is_retired():
     assert "nothing new" in told[0]
 
 
-def test_mutations_change_what_was_drawn(stored, networks):
+def test_mutations_change_what_was_drawn(stored, networks, monkeypatch):
     pytest.importorskip("cg_evolve")
+    monkeypatch.setattr("cg_embed.corpus._CHUNK", 3)
+    monkeypatch.setattr("cg_embed.corpus.random_network", lambda rng: networks[7])  # before anything was drawn
     made = Corpus([stored, MUTATIONS])
     graphs = list(made.graphs(30))
     assert len(set(hash_all(graphs))) == 30
-    assert made.counts[MUTATIONS] >= 25
+    assert made.counts[MUTATIONS] >= 24
+    changed = [g for g in graphs if g.hash not in set(hash_all(networks))]
+    assert len(changed) >= 24
+    shapes = {node.shape[2:] for g in networks[:5] for node in g.nodes if len(node.shape) == 4}
+    assert all(node.shape[2:] in shapes for g in changed for node in g.nodes if node.op == "Input")
+
+
+def test_what_cannot_be_changed_is_passed_over(tmp_path, monkeypatch):
+    pytest.importorskip("cg_evolve")
+    pytest.importorskip("cg_frontends")
+    b = GraphBuilder("fixed")
+    b.output(b.add("Flatten", b.input((1, 3, 4, 4)), shape=(1, 48)))
+    row = json.dumps({"id": "0", "labels": {"acc": 1}, "graph": b.build().to_dict()})
+    (tmp_path / "fixed.jsonl").write_text(row)
+    monkeypatch.setattr("cg_embed.corpus._CHUNK", 2)
+    made = Corpus([f"graphs?file={tmp_path / 'fixed.jsonl'}", RANDOM, MUTATIONS])
+    assert len(list(made.graphs(12))) == 12
+    assert made.counts[MUTATIONS] > 0
+
+
+def test_many_networks_are_kept_in_place_of_others(networks, monkeypatch):
+    monkeypatch.setattr("cg_embed.corpus._BASES", 4)
+    made = Corpus([RANDOM])
+    hashes = hash_all(list(made.graphs(30)))
+    assert len(made._bases) == 4
+    kept = hash_all(made._bases)
+    assert set(kept) <= set(hashes)
+    assert max(map(hashes.index, kept)) > 10
+
+
+def test_what_cannot_be_built_is_told_and_left_out(networks):
+    told: list[str] = []
+
+    def build(arch: str):
+        if arch == "bad":
+            raise CgError("no such thing")
+        return networks[int(arch)]
+
+    made = Corpus([RANDOM], report=told.append)
+    found = list(made._listed("zoo", ["0", "bad", "2"], np.random.default_rng(0), build))
+    assert sorted(map(id, found)) == sorted(map(id, (networks[0], networks[2])))
+    assert told == ["zoo: left out bad: no such thing"]
+
+
+def test_without_torchvision_its_models_are_left_out_by_hand(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torchvision.models", None)
+    with pytest.raises(CgError, match=r"^torchvision cannot be imported \(.*\); leave it out$"):
+        list(Corpus([TORCHVISION]).graphs(1))
 
 
 def test_the_data_folder_and_the_spaces_are_known(tmp_path):

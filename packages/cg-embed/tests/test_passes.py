@@ -10,7 +10,7 @@ import pytest
 
 from cg_embed.passes import WEIGHTINGS, run_passes
 from cg_embed.plan import compile_plan
-from cg_embed.signature_features import JOIN_RULES, PATH_COUNTS, signature_features
+from cg_embed.signature_features import JOIN_RULES, PATH_COUNTS, SignatureFeatures
 from cg_ir import batch
 
 _RULE = dict(enumerate(JOIN_RULES))
@@ -20,7 +20,7 @@ class Reference:
     """One graph, node by node, with Python recursion."""
 
     def __init__(self, graph) -> None:
-        f = signature_features(graph.signatures)
+        f = SignatureFeatures(graph.signatures)
         self.codes, self.f = graph.codes, f
         ins = [graph.indices[graph.indptr[i] : graph.indptr[i + 1]].tolist() for i in range(len(graph))]
         reached = []
@@ -149,7 +149,7 @@ class Reference:
 
 def passes_of(graphs):
     b = batch(graphs)
-    f = signature_features(b.signatures)
+    f = SignatureFeatures(b.signatures)
     plan = compile_plan(b, f.is_input > 0)
     return f, plan, run_passes(plan, f)
 

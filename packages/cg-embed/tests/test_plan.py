@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cg_embed.plan import _order, at_once, compile_plan
-from cg_embed.signature_features import signature_features
+from cg_embed.signature_features import SignatureFeatures
 from cg_ir import GraphBuilder, batch
 
 
@@ -17,7 +17,7 @@ from cg_ir import GraphBuilder, batch
 def compiled(networks):
     """The batch of the networks, its plan, and the graph of the nodes that some input reaches, all where none does."""
     joined = batch(networks)
-    is_input = signature_features(joined.signatures).is_input > 0
+    is_input = SignatureFeatures(joined.signatures).is_input > 0
     whole = networkx.MultiDiGraph()  # an operator may read one result twice
     whole.add_nodes_from(range(len(joined.codes)))
     targets = np.repeat(np.arange(len(joined.codes)), np.diff(joined.indptr))
@@ -116,7 +116,7 @@ def test_of_what_parameters_alone_make_nothing_is_walked():
     scale = b.add("Sigmoid", b.add("Relu", b.parameter((1, 4))))
     b.output(b.add("Mul", b.input((1, 4)), scale))
     joined = batch([b.build()])
-    plan = compile_plan(joined, signature_features(joined.signatures).is_input > 0)
+    plan = compile_plan(joined, SignatureFeatures(joined.signatures).is_input > 0)
     assert len(plan) == 1  # input, product and output are one chain once the scale is gone
     assert plan.length[plan.type].tolist() == [3]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -67,8 +66,8 @@ def test_another_kind_of_checkpoint_is_named(tmp_path):
         PathEncoder.from_pretrained(tmp_path)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("huggingface_hub") is not None, reason="huggingface_hub is installed")
-def test_a_name_without_the_library_says_what_to_install():
+def test_a_name_without_the_library_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(MissingExtra, match=r"pip install 'cg-embed\[hub\]'"):
         PathEncoder.from_pretrained("someone/path-encoder")
 
@@ -88,3 +87,35 @@ def test_a_name_is_resolved_by_the_hub_library(tmp_path):
     channels, error = done.stdout.splitlines()
     assert int(channels) == PathEncoder.shipped().config.channels
     assert error.startswith("CheckpointError there is no folder 'someone/nothing', and the Hugging Face hub did not")
+
+
+class Hub:
+    """In place of the hub's library: a folder of one model."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.asked: list[tuple] = []
+
+    def snapshot_download(self, name, revision, allow_patterns):
+        self.asked.append((name, revision, allow_patterns))
+        if name == "some/where":
+            return str(self.folder)
+        raise OSError("not\n  found " + "x" * 500)
+
+
+def test_only_the_files_of_a_checkpoint_are_fetched(networks, tmp_path, monkeypatch):
+    encoder = PathEncoder(PathConfig(channels=4, seed=5))
+    encoder.save(tmp_path)
+    hub = Hub(tmp_path)
+    monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
+    found = PathEncoder.from_pretrained("some/where", revision="v1")
+    np.testing.assert_array_equal(found.encode(networks[:2]), encoder.encode(networks[:2]))
+    ((name, revision, files),) = hub.asked
+    assert (name, revision) == ("some/where", "v1")
+    assert set(files) == {"model.safetensors", "config.json", "README.md"}
+    with pytest.raises(CheckpointError) as caught:
+        PathEncoder.from_pretrained("no/where")
+    assert (
+        str(caught.value)
+        == f"there is no folder 'no/where', and the Hugging Face hub did not give it: not found {'x' * 190}"
+    )

@@ -12,8 +12,8 @@ from cg_embed.signature_features import (
     JOIN_RULES,
     PAIR_CLASSES,
     PATH_COUNTS,
+    SignatureFeatures,
     extent_and_width,
-    signature_features,
 )
 from cg_ir import GraphBuilder
 
@@ -42,7 +42,7 @@ def test_activation_moments_by_quadrature(op):
     b = GraphBuilder()
     b.output(b.add(op, b.input((1, 4, 8, 8))))
     graph = b.build()
-    f = signature_features(graph.signatures)
+    f = SignatureFeatures(graph.signatures)
     code = graph.codes[1]
     density = lambda x: math.exp(-x * x / 2) / math.sqrt(2 * math.pi)  # noqa: E731
     exact = quad(lambda x: _FUNCTIONS[op](x) ** 2 * density(x), -12, 12, limit=200)[0]
@@ -63,7 +63,7 @@ def test_classes_of_real_operators(network_of):
             ("mul", (5, 7)),
         ]
     )
-    f = signature_features(graph.signatures)
+    f = SignatureFeatures(graph.signatures)
     kinds = {
         node.op: CLASSES[int(f.kind[code])]
         for node, code in zip(graph.nodes, graph.codes, strict=True)
@@ -85,7 +85,7 @@ def row(op: str, *shapes: tuple[int, ...], **attrs) -> dict[str, float]:
     b.output(b.add(op, *(b.input(shape) for shape in shapes), **attrs))
     graph = b.build()
     (node,) = [n for n in graph.nodes if n.op == op]
-    f, code = signature_features(graph.signatures), graph.codes[node.index]
+    f, code = SignatureFeatures(graph.signatures), graph.codes[node.index]
     counts = dict(zip(PATH_COUNTS, f.path_counts[code].tolist(), strict=True))
     return {
         "class": CLASSES[int(f.kind[code])], "pair": PAIR_CLASSES[int(f.pair[code])], "rule": JOIN_RULES[int(f.rule[code])], "counts": counts,
@@ -184,4 +184,4 @@ def test_extent_and_channels_of_a_tensor(shape, expected):
 
 def test_an_unknown_column_is_named(networks):
     with pytest.raises(AttributeError, match=r"^nothing$"):
-        _ = signature_features(networks[0].signatures).nothing
+        _ = SignatureFeatures(networks[0].signatures).nothing

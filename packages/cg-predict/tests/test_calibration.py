@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 from scipy.stats import norm
@@ -45,6 +45,7 @@ def test_normal_scores_of_a_normal_pool_stay_and_shifts_are_undone() -> None:
     np.testing.assert_allclose(shifted.scores(np.array([-1.0, 0.0])), [0.0, 1.0], atol=0.06)
 
 
+@settings(max_examples=40)
 @given(
     st.lists(st.tuples(st.floats(-50, 50), st.floats(1e-3, 10)), min_size=1, max_size=30),
     st.lists(st.integers(-200, 200), min_size=2, max_size=20, unique=True),

@@ -44,7 +44,7 @@ def test_a_process_tells_pairs_by_its_joint_covariance():
     expected = np.zeros(len(pairs))
     for weight, draw in zip(process.weights_, process.draws_, strict=True):
         everything = np.concatenate([x, new])
-        k = process._prior_covariance(draw, {"x": everything}, {"x": everything}, {})
+        k = process.covariances({"x": everything}, {"x": everything})(draw)
         noise = draw.noise * np.eye(len(x))
         solved = np.linalg.solve(k[:12, :12] + noise, k[:12, 12:])
         mean = solved.T @ y

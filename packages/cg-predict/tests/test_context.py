@@ -57,7 +57,7 @@ def test_a_sample_of_a_pool_does_not_depend_on_its_order(graphs) -> None:
     assert chosen == [g.hash for g in evenly_spaced(shuffled, 9)]
     assert chosen == sorted(chosen)
     assert (chosen[0], chosen[-1]) == (min(hash_all(graphs)), max(hash_all(graphs)))
-    assert evenly_spaced(shuffled, 40) == shuffled
+    assert evenly_spaced(shuffled, 40) == evenly_spaced(shuffled, 100) == shuffled
 
 
 def test_in_a_pool_scores_are_those_of_the_prior_there(graphs, prior: Prior) -> None:

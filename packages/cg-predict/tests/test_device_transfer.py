@@ -162,3 +162,25 @@ def test_suggestions_are_distinct_and_take_account_of_what_was_measured() -> Non
     measured = most_telling(known, 2, known[:20])
     assert all(i >= 20 for i in measured)  # of the others nothing is known yet
     assert most_telling(known[:1], 1) == [0]
+
+
+def test_predictions_are_mixtures_of_normals_conditioned_on_the_measurements() -> None:
+    rng = np.random.default_rng(5)
+    known, asked = rng.normal(size=(7, 3)), rng.normal(size=(4, 3)) * 2
+    measured = known[:, 1] + 0.2 * rng.normal(size=7) + 3.0
+    near = NearMachine(known, measured)
+
+    def covariance(a: np.ndarray, b: np.ndarray, c) -> np.ndarray:
+        distance = ((a[:, None] - b[None]) ** 2).mean(axis=2)
+        return 25.0 + c.slope**2 * (a @ b.T) / 3 + c.smooth**2 * np.exp(-distance / 2 / c.length**2)
+
+    first, second = np.zeros(4), np.zeros(4)
+    for weight, c in zip(near.weights, near.combinations, strict=True):
+        gain = covariance(asked, known, c) @ np.linalg.inv(covariance(known, known, c) + c.noise**2 * np.eye(7))
+        mean = asked[:, c.base] + gain @ (measured - known[:, c.base])
+        variance = np.diag(covariance(asked, asked, c) - gain @ covariance(known, asked, c)) + c.noise**2
+        first += weight * mean
+        second += weight * (variance + mean**2)
+    mean, deviation = near.predict(asked)
+    np.testing.assert_allclose(mean, first, rtol=1e-6)
+    np.testing.assert_allclose(deviation, np.sqrt(second - first**2), rtol=1e-4)

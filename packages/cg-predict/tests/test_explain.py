@@ -142,3 +142,23 @@ def test_probabilities():
     assert probability_better(Toy(), large, small) > 0.9
     assert probability_better(Toy(), small, large) == pytest.approx(1 - probability_better(Toy(), large, small))
     assert probability_better(Toy(), small, small) == 0.5
+
+
+def test_of_many_parts_those_that_matter_together_are_found_one_after_another():
+    """Too many to try all sets: whatever is taken first leaves the least value, and so on."""
+
+    class Sum:
+        name = "sum"
+
+        def predict(self, graphs):
+            return np.array([float(g.name) for g in graphs])
+
+    graph = chain(1)
+    worth = np.array([1.0, 9.0, 2.0, 7.0, 3.0] + [0.5] * 20)
+    found = explain_parts(
+        Sum(), [f"p{i}" for i in range(25)], lambda gone: graph.renamed(str(worth.sum() - worth[list(gone)].sum()))
+    )
+    assert list(found.together[:2]) == ["p1", "p3"]
+    assert found.fall == pytest.approx(sum(worth[int(name[1:])] for name in found.together))
+    with pytest.raises(CgError, match=r"^there should be one part or more to share a score among$"):
+        explain_parts(Sum(), [], lambda gone: graph)

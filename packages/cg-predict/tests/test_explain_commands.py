@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from predict_test_networks import bottlenecks, chain
 
+from cg_ir import CgError
 from cg_ir.cli import main
-from cg_predict.explain_commands import _in_words
+from cg_predict import LatencyPredictor
+from cg_predict.explain_commands import _bound, _in_words, _told
 
 
 def run(capsys, *args: object):
@@ -97,3 +100,87 @@ def test_improve_writes_a_page_that_links_to_drawings(files, capsys, tmp_path):
 )
 def test_changes_in_words(arch, told):
     assert _in_words(arch, chain(1)) == told
+
+
+# --- bounds ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "metric", "inside", "outside"),
+    [
+        ("macs<{macs}", "macs", 2, 3),
+        ("macs<={macs}", "macs", 3, 4),
+        ("  params  <=  {params} ", "params", 3, 4),
+        ("depth<1e3", "depth", 3, None),
+        ("depth<{depth}", "depth", None, 3),
+    ],
+)
+def test_bounds_hold_below_and_at_what_they_name(text, metric, inside, outside):
+    graph = chain(3)
+    bound = _bound(text.format(macs=graph.macs, params=graph.params, depth=graph.depth))
+    assert bound.metric == metric
+    assert bound.cost(graph) == getattr(graph, metric)
+    assert inside is None or bound.holds(chain(inside))
+    assert outside is None or not bound.holds(chain(outside))
+
+
+def test_a_bound_on_latency_is_in_milliseconds():
+    graph = chain(3)
+    (ms,) = LatencyPredictor("pixel3").predict([graph])
+    assert _bound(f"latency@pixel3<{1.01 * ms}").holds(graph)
+    assert not _bound(f"latency@pixel3<{0.99 * ms}").holds(graph)
+    assert _bound("latency@pixel3<1").cost(graph) == pytest.approx(ms)
+
+
+@pytest.mark.parametrize("text", ["macs", "macs=5", "macs>5", "<5", "macs<", "macs<five", "macs<1<2", "macs < 1 2", ""])
+def test_what_is_no_bound_is_told_with_what_is(text):
+    with pytest.raises(CgError) as caught:
+        _bound(text)
+    assert str(caught.value) == f"a constraint looks like 'macs<600e6' or 'latency@rtx4090<3', not '{text}'"
+
+
+def test_bounds_on_what_is_not_known_are_refused():
+    with pytest.raises(CgError, match=r"^a constraint is on params, macs, depth or latency@DEVICE, not 'flops'$"):
+        _bound("flops<1e9")
+    with pytest.raises(CgError, match="toaster"):
+        _bound("latency@toaster<1")
+
+
+# --- what is printed ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "expected"),
+    [
+        (0.5, 0.0, ("+0.500", "", "+" * 10)),
+        (-1.0, 0.01, ("-1.000", "0.010", "-" * 20)),
+        (0.0, 0.0, ("+0.000", "", "")),
+        (0.02, 0.0, ("+0.020", "", "")),
+    ],
+)
+def test_contributions_have_bars_in_proportion(value, error, expected):
+    assert _told({"contribution": value, "error": error}, 1.0) == expected
+
+
+def test_two_networks_side_by_side(files, capsys):
+    code, out, err = run(capsys, "explain", files[1], "--against", files[0], "--scorer", "macs")
+    assert code == 0, err
+    large, small = chain(5), chain(3)
+    assert re.search(rf"MACs +{large.macs:,} +{small.macs:,}", out)
+    assert re.search(r"ms on pixel3", out)
+    assert "is the better one with probability" not in out  # a cost knows no deviation
+    assert "nearest labelled network" not in out
+    code, out, err = run(capsys, "explain", files[1], "--against", files[0])
+    assert code == 0, err
+    assert re.search(rf"the first, {re.escape(files[1])}, is the better one with probability [01]\.\d\d", out)
+    assert "what makes the difference of" in out
+
+
+def test_pages_end_in_html(files, capsys, tmp_path):
+    code, _, err = run(capsys, "explain", files[0], "-o", tmp_path / "page.txt")
+    assert code == 2
+    assert f"{tmp_path / 'page.txt'}: the name should end in .html" in err
+    code, out, err = run(capsys, "explain", files[0], "--scorer", "macs", "-o", tmp_path / "page.html", "--json")
+    assert code == 0, err
+    assert json.loads(out)["networks"] == 1
+    assert "block_2" in (tmp_path / "page.html").read_text()

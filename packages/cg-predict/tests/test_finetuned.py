@@ -5,13 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cg_ir.errors import CgError
+from cg_ir.errors import CgError, NotFitted
 from cg_predict.metrics import spearman
+from cg_predict.targets import LabelError
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("torch_geometric")
 
-from cg_predict.finetuned import FineTunedPredictor, KGNNPredictor, ranking_loss  # noqa: E402
+from cg_embed import ContrastiveConfig, ContrastiveEncoder  # noqa: E402
+from cg_embed.kgnn import graph_batch, prepare_graph  # noqa: E402
+from cg_predict.finetuned import LOSSES, FineTunedPredictor, KGNNPredictor, ranking_loss, scale_of  # noqa: E402
 
 
 @pytest.mark.parametrize("kind", [FineTunedPredictor, KGNNPredictor])
@@ -104,3 +107,97 @@ def test_tuned_weights_and_a_process_are_averaged(family):
         predictor.fit(graphs[40:60], labels[40:60], pool=graphs)
         found[tuning] = predictor.predict(graphs[60:], pool=graphs)
     np.testing.assert_allclose(found["both"], (found["all"] + found["process"]) / 2, rtol=1e-4, atol=1e-5)
+
+
+# --- against plain torch ----------------------------------------------------------------------------------------------
+
+
+def test_scores_of_a_k_gnn_are_those_of_plain_graph_convolutions(family):
+    """torch-geometric's `GraphConv` on every node of every network, tanh, means, the batch's own standardisation, a perceptron."""
+    graphs, labels = family
+    predictor = KGNNPredictor(epochs=1).pretrain({"stacks": (graphs[:20], labels[:20])})
+    module = predictor._trained
+    rows = []
+    with torch.no_grad():
+        for graph in graphs[20:26]:
+            simple, none = prepare_graph(graph, 0)
+            batch = graph_batch([(simple, none)], False, 0)
+            x = module.embed(batch.x)[batch.code]
+            targets = np.repeat(np.arange(len(simple)), np.diff(simple.indptr))
+            edges = torch.from_numpy(np.stack([np.asarray(simple.indices, dtype=np.int64), targets]))
+            for layer in module.layers:
+                x = torch.tanh(layer(x, edges))
+            rows.append(x.mean(dim=0))
+        readout = torch.stack(rows)
+        z = (readout - readout.mean(dim=0)) / (readout.var(dim=0, unbiased=False) + 1e-5).sqrt()
+        first, _, second = module.head
+        expected = second(torch.relu(first(z)))[:, 0]
+    assert len(module.layers) == 6
+    np.testing.assert_allclose(predictor.readouts(graphs[20:26]), readout, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(predictor.predict(graphs[20:26]), expected, rtol=1e-3, atol=1e-4)
+
+
+def test_standardisation_is_that_of_batch_normalisation():
+    x = torch.from_numpy(np.random.default_rng(0).normal(size=(7, 4)) * [1, 5, 0, 1e-4]).float()
+    centre, spread = scale_of(x)
+    expected = torch.nn.BatchNorm1d(4, affine=False).train()(x)
+    torch.testing.assert_close((x - centre) / spread, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_squared_loss_is_the_mean_squared_error():
+    a, b = (torch.from_numpy(np.random.default_rng(i).normal(size=5)) for i in (0, 1))
+    assert float(LOSSES["squared"](a, b)) == pytest.approx(float(((a - b) ** 2).mean()))
+    assert LOSSES["ranking"] is ranking_loss
+
+
+@pytest.mark.parametrize(("count", "size", "partitions"), [(7, 3, 2), (4, 10, 1), (0, 3, 4)])
+def test_batches_are_random_partitions(family, count, size, partitions):
+    graphs, labels = family
+    predictor = KGNNPredictor()
+    prepared = [prepare_graph(g, 0) for g in graphs[:count]]
+    with predictor._random():
+        batches = predictor._batches(prepared, labels[:count], size, partitions)
+    seen = np.concatenate([wanted.numpy() for _, wanted in batches]) if batches else np.zeros(0)
+    np.testing.assert_allclose(np.sort(seen), np.sort(np.tile(labels[:count], partitions)), rtol=1e-6)
+    assert all(len(wanted) <= size for _, wanted in batches)
+    assert [len(batch.ptr) - 1 for batch, _ in batches] == [len(wanted) for _, wanted in batches]
+
+
+def test_an_encoder_that_was_handed_over_is_not_changed(family):
+    graphs, labels = family
+    encoder = ContrastiveEncoder(
+        ContrastiveConfig(width=8, layers=1, attention_layers=1, heads=2, positions=2, projection=4)
+    )
+    before = encoder.encode(graphs[:5])
+    predictor = FineTunedPredictor(encoder, epochs=1, tuning_epochs=2)
+    np.testing.assert_allclose(
+        predictor._build().readout(predictor._batch([prepare_graph(g, 2) for g in graphs[:5]])).detach(),
+        before,
+        atol=1e-5,
+    )
+    predictor.fit(graphs[:12], labels[:12])
+    np.testing.assert_array_equal(encoder.encode(graphs[:5]), before)
+    assert np.abs(predictor.readouts(graphs[:5]) - before).max() > 1e-4
+
+
+def test_nothing_to_learn_from_is_refused(family):
+    graphs, labels = family
+    for sources in ({}, {"none": ([], [])}):
+        with pytest.raises(CgError, match=r"no labelled network to learn from|there is no label"):
+            KGNNPredictor().pretrain(sources)
+    with pytest.raises(LabelError, match="2 labels for 3 networks"):
+        KGNNPredictor().fit(graphs[:3], labels[:2])
+    with pytest.raises(NotFitted, match=r"^fine-tuned needs labels: pretrain on other families or fit first$"):
+        FineTunedPredictor().readouts(graphs[:2])
+
+
+def test_torchs_random_numbers_are_left_alone_and_seeds_differ(family):
+    graphs, labels = family
+    state = torch.random.get_rng_state()
+    short = {"epochs": 1, "tuning_epochs": 1}
+    a, b, c = (
+        KGNNPredictor(seed=seed, **short).fit(graphs[:8], labels[:8]).predict(graphs[8:12]) for seed in (0, 0, 1)
+    )
+    assert torch.equal(torch.random.get_rng_state(), state)
+    np.testing.assert_array_equal(a, b)
+    assert np.abs(a - c).max() > 1e-3

@@ -58,7 +58,6 @@ def test_evidence_is_scikit_learns():
     length = LENGTHS[draw.lengths[0]] * process.scales_["x"]
     kernel = ConstantKernel(draw.signal) * Matern(length, nu=2.5) + ConstantKernel(OFFSET) + WhiteKernel(draw.noise)
     oracle = GaussianProcessRegressor(kernel, alpha=0.0, optimizer=None).fit(x, y)
-    process._cache = {}
     assert process._evaluate(draw)[0] == pytest.approx(oracle.log_marginal_likelihood_value_, abs=1e-6)
 
 
@@ -148,8 +147,8 @@ def test_suggest_is_the_greedy_choice_by_definition(labelled):
     def variance(draw, points):
         total = np.full(len(x), OFFSET + draw.signal)
         if len(points):
-            within = process._prior_covariance(draw, {"x": points}, {"x": points}, {})
-            across = process._prior_covariance(draw, {"x": points}, {"x": x}, {})
+            within = process.covariances({"x": points}, {"x": points})(draw)
+            across = process.covariances({"x": points}, {"x": x})(draw)
             total -= (across * np.linalg.solve(within + draw.noise * np.eye(len(points)), across)).sum(axis=0)
         return total.sum()
 
@@ -247,11 +246,9 @@ def test_predictions_are_the_mixtures():
         one.draws_, one.weights_, one.inflation_ = [draw], np.ones(1), 1.0
         one._factors, one._solutions = [process._factors[place]], [process._solutions[place]]
         parts.append(one.predict(views, mean, return_std=True))
-        covariance = (
-            OFFSET + process._prior_covariance(draw, {"x": x, "z": x[:, :1]}, {"x": x, "z": x[:, :1]}, {}) - OFFSET
-        )
+        covariance = OFFSET + process.covariances({"x": x, "z": x[:, :1]}, {"x": x, "z": x[:, :1]})(draw) - OFFSET
         noisy = covariance + draw.noise * np.eye(len(x))
-        across = process._prior_covariance(draw, views, {"x": x, "z": x[:, :1]}, {})
+        across = process.covariances(views, {"x": x, "z": x[:, :1]})(draw)
         expected = across @ np.linalg.solve(noisy, y - draw.slope * 0.5 * x[:, 1]) + draw.slope * mean
         np.testing.assert_allclose(parts[-1][0], expected, atol=1e-4)
     means, deviations = (np.array(p) for p in zip(*parts, strict=True))

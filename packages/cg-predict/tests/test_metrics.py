@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import pearsonr, rankdata
 
@@ -24,6 +24,7 @@ from cg_predict.metrics import (
 PAIRS = st.lists(st.tuples(st.integers(-5, 5), st.integers(-5, 5)), min_size=3, max_size=25)
 
 
+@settings(max_examples=40)
 @given(PAIRS)
 def test_spearman_is_the_correlation_of_ranks(pairs: list[tuple[int, int]]) -> None:
     a, b = np.array(pairs, dtype=float).T
@@ -31,6 +32,7 @@ def test_spearman_is_the_correlation_of_ranks(pairs: list[tuple[int, int]]) -> N
     assert spearman(a, b) == pytest.approx(expected, abs=1e-9)
 
 
+@settings(max_examples=40)
 @given(PAIRS)
 def test_kendall_counts_pairs_in_order_and_allows_for_ties(pairs: list[tuple[int, int]]) -> None:
     signs = [(np.sign(a[0] - b[0]), np.sign(a[1] - b[1])) for a, b in combinations(pairs, 2)]

@@ -10,7 +10,8 @@ from cg_predict.trust import EVIDENCE, Trust
 
 RNG = np.random.default_rng(0)
 FAMILIES = ("a",) * 6 + ("b",) * 3 + ("c",)
-ROWS = [(f, float(RNG.uniform(-0.2, 0.9)), *RNG.normal(size=len(EVIDENCE)) * [0.2, 0.1, 3.0, 0.5]) for f in FAMILIES]
+OUTCOMES = [-0.99, 0.99, *RNG.uniform(-0.2, 0.9, len(FAMILIES) - 2).tolist()]  # the first two are cut off
+ROWS = [(f, y, *RNG.normal(size=len(EVIDENCE)) * [0.2, 0.1, 3.0, 0.5]) for f, y in zip(FAMILIES, OUTCOMES, strict=True)]
 
 
 def ridge(rows: list[tuple], evidence: np.ndarray) -> float:

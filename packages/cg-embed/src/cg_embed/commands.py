@@ -80,12 +80,16 @@ def _read(file: Path, reading: Reading) -> tuple[list[str], list[Any]]:
         except UnicodeDecodeError:
             raise SourceError(f"{file}: is not UTF-8 text") from None
         if file.suffix == ".csv":
-            reader = csv.DictReader(io.StringIO(text))
-            if list(reader.fieldnames or ()).count("arch") > 1:
+            reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+            try:
+                header = list(reader.fieldnames or ())
+                lines = [(reader.line_num, row.get("arch") or "") for row in reader]
+            except csv.Error as error:
+                raise SourceError(f"{file}: is no CSV text file: {error}") from None
+            if header.count("arch") > 1:
                 raise SourceError(f"{file}: two columns are called `arch`")
-            if "arch" not in (reader.fieldnames or ()):
+            if "arch" not in header:
                 raise SourceError(f"{file}: has no column `arch`; the first line should name the columns")
-            lines = [(reader.line_num, row["arch"] or "") for row in reader]
         else:
             lines = [(i, line.strip()) for i, line in enumerate(text.splitlines(), 1) if line.strip()]
         names, graphs = [], []

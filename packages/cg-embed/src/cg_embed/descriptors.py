@@ -29,7 +29,7 @@ from cg_ir import batch as make_batch
 from .passes import WEIGHTINGS, Passes, run_passes
 from .plan import Plan, at_once, compile_plan
 from .scratch import Scratch
-from .signature_features import CLASSES, PAIR_CLASSES, PATH_COUNTS, signature_features
+from .signature_features import CLASSES, PAIR_CLASSES, PATH_COUNTS, SignatureFeatures
 
 Floats = NDArray[np.float64]
 GROUPS = ("plain", "paths", "signal", "stages", "pairs")
@@ -100,7 +100,7 @@ class _Totals:
     def __init__(self, graphs: Sequence[Any], scratch: Scratch) -> None:
         self.n = len(graphs)
         self.batch = batch = make_batch(graphs)
-        self.f = f = signature_features(batch.signatures)
+        self.f = f = SignatureFeatures(batch.signatures)
         self.plan: Plan = compile_plan(batch, f.is_input > 0)
         self.p: Passes = run_passes(self.plan, f, scratch)
         codes, offsets = np.asarray(batch.codes), np.asarray(batch.node_offsets)

@@ -27,7 +27,7 @@ from cg_ir import batch as make_batch
 from .merging import Round, merge
 from .packed_attention import transformer_layer
 from .path_encoder import N_FEATURES, NUMBERS, node_features
-from .signature_features import CLASSES, signature_features
+from .signature_features import CLASSES, SignatureFeatures
 from .spectrum import spectrum_vectors
 
 # columns of `path_encoder.node_features` that the paper's node features lack
@@ -123,7 +123,7 @@ def graph_batch(
     lengths = np.array([len(graph) for graph, _ in prepared])
     order = np.argsort(lengths, kind="stable")
     batch = make_batch([prepared[i][0] for i in order])
-    f = signature_features(batch.signatures)
+    f = SignatureFeatures(batch.signatures)
     used, code = np.unique(np.asarray(batch.codes), return_inverse=True)
     values = node_features(f, used)[0]
     if not rich:

@@ -33,7 +33,7 @@ from .joins import exponentials
 from .plan import Flow, Plan, at_once, compile_plan
 from .pretrained import Pretrained
 from .scratch import Scratch
-from .signature_features import CLASSES, SignatureFeatures, signature_features
+from .signature_features import CLASSES, SignatureFeatures
 
 Array = NDArray[Any]
 DIRECTIONS = ("along", "against")
@@ -140,7 +140,7 @@ class PathEncoder(Pretrained):
         scratch = Scratch()
         for part in at_once(graphs):
             batch = make_batch(graphs[part])
-            features = signature_features(batch.signatures)
+            features = SignatureFeatures(batch.signatures)
             plan = compile_plan(batch, features.is_input > 0)
             out[part] = self.encode_plan(plan, features, scratch)
         return out

@@ -22,7 +22,7 @@ from cg_ir import batch as make_batch
 from .joins import exponentials
 from .path_encoder import DIRECTIONS, N_FEATURES, PathConfig, PathEncoder, node_features, random_weights
 from .plan import Flow, Plan, Step, compile_plan
-from .signature_features import SignatureFeatures, signature_features
+from .signature_features import SignatureFeatures
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class PathBatch:
 def path_batch(graphs: Sequence[Any], dtype: torch.dtype = torch.float32) -> PathBatch:
     """Compile graphs for `PathModule`."""
     batch = make_batch(graphs)
-    features = signature_features(batch.signatures)
+    features = SignatureFeatures(batch.signatures)
     return _to_tensors(compile_plan(batch, features.is_input > 0), features, dtype)
 
 

@@ -68,7 +68,7 @@ _FIELDS = (
 
 
 class SignatureFeatures:
-    """Columns over the rows of a signature table; every attribute is a float64 array (rows,).
+    """Columns over the rows of a ``cg_ir.SignatureTable``, which keeps them; every attribute is a float64 array (rows,).
 
     ``kind``, ``pair``, ``rule``: indices into CLASSES, PAIR_CLASSES, JOIN_RULES. ``gain``: log factor on the signal variance.
     ``normalises``: output variance is 1 whatever the input. ``saturates``: output variance is ``exp(moment)`` whatever the input.
@@ -87,11 +87,6 @@ class SignatureFeatures:
             return self.__dict__["_columns"][name]
         except KeyError:
             raise AttributeError(name) from None
-
-
-def signature_features(table: Any) -> SignatureFeatures:
-    """The features of the rows of a ``cg_ir.SignatureTable``; the table keeps them."""
-    return SignatureFeatures(table)
 
 
 def extent_and_width(shape: tuple[int, ...]) -> tuple[float, int]:

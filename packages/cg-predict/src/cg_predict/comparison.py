@@ -17,7 +17,7 @@ from scipy.special import ndtr
 from cg_ir.errors import CgError
 from cg_ir.graph import Graph
 from cg_predict.gp import AveragedGaussianProcess
-from cg_predict.posterior import Calibrated, FewLabels, NoLabels, Posterior
+from cg_predict.posterior import Calibrated, FewLabels, Posterior
 from cg_predict.predictor import Predictor
 
 Floats = NDArray[np.float64]
@@ -68,10 +68,8 @@ def _independent(mean: Floats, deviation: Floats, pairs: NDArray[np.integer]) ->
 def _jointly(
     predictor: Predictor, graphs: list[Graph], pairs: NDArray[np.integer], pool: Sequence[Graph] | None
 ) -> Floats:
-    context, posterior = predictor._posterior(list(pool) if pool is not None and len(pool) else None)
-    networks = predictor._encoded(graphs, kernels=not isinstance(posterior, NoLabels))
-    views, scores = ({}, context.scores(networks)) if isinstance(posterior, NoLabels) else context.views(networks)
-    return _of_posterior(posterior, views, scores, pairs)
+    belief = predictor._belief(pool)
+    return _of_posterior(belief.posterior, *belief.views(predictor._encoded(graphs, belief.kernels)), pairs)
 
 
 def _of_posterior(posterior: Posterior, views: Views, scores: Floats, pairs: NDArray[np.integer]) -> Floats:
@@ -88,14 +86,13 @@ def _of_posterior(posterior: Posterior, views: Views, scores: Floats, pairs: NDA
 def _of_process(process: AveragedGaussianProcess, views: Views, scores: Floats, pairs: NDArray[np.integer]) -> Floats:
     result = np.zeros(len(pairs))
     a, b = pairs.T
-    within: dict[str, NDArray[np.floating[Any]]] = {}
-    across: dict[str, NDArray[np.floating[Any]]] = {}
+    within, across = process.covariances(views, views), process.covariances(views, process._train)
     for weight, draw, factor, solution in zip(
         process.weights_, process.draws_, process._factors, process._solutions, strict=True
     ):
-        cross = process._prior_covariance(draw, views, process._train, across)
+        cross = across(draw)
         half = solve_triangular(factor, cross.T, lower=True)
-        joint = process._prior_covariance(draw, views, views, within) - half.T @ half
+        joint = within(draw) - half.T @ half
         own = np.diag(joint)
         variance = np.maximum(own[a] + own[b] - 2.0 * joint[a, b], 0.0) + 2.0 * draw.noise
         mean = cross @ solution + draw.slope * scores

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +18,7 @@ from cg_predict.kernels import Whitening
 from cg_predict.pool import PoolScale
 from cg_predict.prior import PooledPrior, Prior
 
-__all__ = ["Context", "Encodings", "evenly_spaced"]
+__all__ = ["Context", "Encodings", "evenly_spaced", "key_of", "pool_of"]
 
 Floats = NDArray[np.float64]
 Views = dict[str, NDArray[Any]]
@@ -80,6 +81,16 @@ def evenly_spaced(graphs: Sequence[Graph], size: int = SAMPLE) -> list[Graph]:
         return list(graphs)
     ordered = sorted(graphs, key=lambda g: g.hash)
     return [ordered[i] for i in np.linspace(0, len(ordered) - 1, size).astype(int)]
+
+
+def pool_of(graphs: Sequence[Graph] | None) -> list[Graph] | None:
+    """A pool; without networks it is none."""
+    return list(graphs) if graphs is not None and len(graphs) else None
+
+
+def key_of(pool: Sequence[Graph] | None) -> str:
+    """Tells pools apart."""
+    return "" if pool is None else hashlib.blake2b("".join(hash_all(pool)).encode(), digest_size=16).hexdigest()
 
 
 class Context:

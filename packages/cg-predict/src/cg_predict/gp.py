@@ -146,26 +146,10 @@ class AveragedGaussianProcess:
             slope=slope,
         )
 
-    # --- covariances --------------------------------------------------------------------------------------------------
-
-    def _matern(self, view: str, length: int) -> Floats:
-        key = (view, length)
-        if key not in self._cache:
-            self._cache[key] = matern52(self._squared[view], LENGTHS[length] * self.scales_[view])
-        return self._cache[key]
-
-    def _covariance(self, draw: Draw) -> Floats:
-        """Covariance of the labels without noise."""
-        views = self.structures[draw.structure].views
-        result = np.full((self._n, self._n), OFFSET)
-        for view, share, length in zip(views, draw.shares, draw.lengths, strict=True):
-            result += (draw.signal * share) * self._matern(view, length)
-        return result
-
     def _evaluate(self, draw: Draw) -> tuple[float, Floats, Floats]:
         """Log marginal likelihood, Cholesky factor, and the residual's solution."""
         residual = self._y - draw.slope * self._mean
-        covariance = self._covariance(draw)
+        covariance = self._within(draw)
         covariance[np.diag_indices(self._n)] += draw.noise
         # LAPACK itself: hundreds of small matrices a fit, for which checks and copies would take as long as the work.
         factor, failed = dpotrf(covariance, lower=1, clean=1)
@@ -217,14 +201,17 @@ class AveragedGaussianProcess:
             values = self._values(candidates)
         self._select(candidates, values)
         self.inflation_ = self._calibrate()
-        self._cache.clear()
+        self._within = self.covariances(self._train, self._train)  # without the kernels, which take most of the memory
         return self
 
     def _look_at(self, views: Views, y: Floats, mean: Floats) -> None:
         self._y, self._n, self._mean = y, len(y), mean
         self._train = {name: np.asarray(x, dtype=np.float64) for name, x in views.items()}
-        self._squared = {name: squared_distances(x, x) for name, x in self._train.items()}
-        self._cache: dict[tuple[str, int], Floats] = {}
+        self._within = self.covariances(self._train, self._train)
+
+    def covariances(self, a: Views, b: Views, dtype: Any = np.float64) -> Covariances:
+        """Between two sets of networks, by setting."""
+        return Covariances(self.structures, self.scales_, a, b, dtype)
 
     def _values(self, draws: list[Draw]) -> Floats:
         """Log densities of settings given the labels, without the constant."""
@@ -358,18 +345,10 @@ class AveragedGaussianProcess:
     def _predict_block(
         self, views: Views, mean: Floats, train: Views, factors: Sequence[Floats], return_std: bool
     ) -> tuple[Floats, Floats]:
-        squared: dict[str, Floats] = {}
-        cache: dict[tuple[str, int], Floats] = {}
+        across = self.covariances(views, train, np.float32)
         mu, second = np.zeros(len(mean)), np.zeros(len(mean))
         for weight, draw, factor, solution in zip(self.weights_, self.draws_, factors, self._solutions, strict=True):
-            cross = np.full((len(mean), self._n), OFFSET, dtype=np.float32)
-            names = self.structures[draw.structure].views
-            for name, share, length in zip(names, draw.shares, draw.lengths, strict=True):
-                if name not in squared:
-                    squared[name] = squared_distances(views[name], train[name])
-                if (name, length) not in cache:
-                    cache[name, length] = matern52(squared[name], LENGTHS[length] * self.scales_[name])
-                cross += (draw.signal * share) * cache[name, length]
+            cross = across(draw)
             value = cross @ solution + draw.slope * mean
             mu += weight * value
             if return_std:
@@ -394,9 +373,10 @@ class AveragedGaussianProcess:
         Returns:
             Indices of candidates, in the order of choice.
         """
-        heavy = np.argsort(-self.weights_, kind="stable")[:6]
-        distances: dict[str, dict[str, Floats]] = {"across": {}, "within": {}, "left": {}, "right": {}}
-        states = [_Reduction(self, int(i), candidates, pool, distances) for i in heavy]
+        known = self._train if self._factors else {}
+        pairs = [(pool, candidates), (candidates, candidates), (known, pool), (known, candidates)]
+        covariances = [self.covariances(a, b) for a, b in pairs]
+        states = [_Reduction(self, int(i), *covariances) for i in np.argsort(-self.weights_, kind="stable")[:6]]
         chosen: list[int] = []
         free = np.ones(len(next(iter(candidates.values()))), dtype=bool)
         for _ in range(min(count, len(free))):
@@ -409,17 +389,41 @@ class AveragedGaussianProcess:
                 state.observe(pick)
         return chosen
 
-    def _prior_covariance(self, draw: Draw, a: Views, b: Views, cache: dict[str, Floats]) -> Floats:
-        result: Floats | None = None
-        for name, share, length in zip(self.structures[draw.structure].views, draw.shares, draw.lengths, strict=True):
-            if name not in cache:
-                cache[name] = squared_distances(
-                    np.asarray(a[name], dtype=np.float64), np.asarray(b[name], dtype=np.float64)
-                )
-            term = (draw.signal * share) * matern52(cache[name], LENGTHS[length] * self.scales_[name])
-            result = term if result is None else result + term
-        assert result is not None
-        return result + OFFSET
+
+class Covariances:
+    """Covariances of two sets of networks under settings of the hyper-parameters, without noise; what several settings share is computed once.
+
+    Args:
+        structures: the kernels.
+        scales: of each view's distances.
+        a: features of n networks, by view.
+        b: those of m.
+        dtype: of the arithmetic.
+    """
+
+    def __init__(
+        self, structures: Sequence[Structure], scales: Mapping[str, float], a: Views, b: Views, dtype: Any
+    ) -> None:
+        self._structures, self._scales = structures, scales
+        self._a, self._b, self._dtype = a, b, dtype
+        self._squared: dict[str, Floats] = {}
+        self._kernels: dict[tuple[str, int], Floats] = {}
+
+    def __call__(self, draw: Draw) -> Floats:
+        """Under one setting, (n, m)."""
+        views = self._structures[draw.structure].views
+        result = np.full((len(self._a[views[0]]), len(self._b[views[0]])), OFFSET, dtype=self._dtype)
+        for view, share, length in zip(views, draw.shares, draw.lengths, strict=True):
+            result += (draw.signal * share) * self._kernel(view, length)
+        return result
+
+    def _kernel(self, view: str, length: int) -> Floats:
+        if view not in self._squared:
+            a, b = (np.asarray(x[view], dtype=self._dtype) for x in (self._a, self._b))
+            self._squared[view] = squared_distances(a, b)
+        if (view, length) not in self._kernels:
+            self._kernels[view, length] = matern52(self._squared[view], LENGTHS[length] * self._scales[view])
+        return self._kernels[view, length]
 
 
 class _Reduction:
@@ -433,28 +437,23 @@ class _Reduction:
         self,
         process: AveragedGaussianProcess,
         index: int,
-        candidates: Views,
-        pool: Views,
-        distances: dict[str, dict[str, Floats]],
+        across: Covariances,
+        within: Covariances,
+        known_pool: Covariances,
+        known_candidates: Covariances,
     ) -> None:
         draw = process.draws_[index]
-        covariance = process._prior_covariance
         self.weight = float(process.weights_[index])
         self.noise = draw.noise
-        across = covariance(draw, pool, candidates, distances["across"])
-        self._within = covariance(draw, candidates, candidates, distances["within"])
-        self._variance = np.full(across.shape[1], OFFSET + draw.signal)
+        self._across, self._within = across(draw), within(draw)
+        self._variance = np.full(len(self._within), OFFSET + draw.signal)
         if process._factors:
             factor = process._factors[index]
-            left = solve_triangular(factor, covariance(draw, process._train, pool, distances["left"]), lower=True)
-            right = solve_triangular(
-                factor, covariance(draw, process._train, candidates, distances["right"]), lower=True
-            )
-            across -= left.T @ right
+            left, right = (solve_triangular(factor, k(draw), lower=True) for k in (known_pool, known_candidates))
+            self._across -= left.T @ right
             self._within -= right.T @ right
             self._variance -= np.einsum("ij,ij->j", right, right)
-        self._across = across
-        self._squares = np.einsum("ij,ij->j", across, across)
+        self._squares = np.einsum("ij,ij->j", self._across, self._across)
         self._pool: list[Floats] = []
         self._rows: list[Floats] = []
         self._scales: list[float] = []

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,7 +17,7 @@ from cg_ir.errors import CgError
 from cg_ir.graph import Graph
 from cg_ir.user_warnings import warn_user
 from cg_predict.calibration import QuantileMap
-from cg_predict.context import Context, Encodings, evenly_spaced
+from cg_predict.context import Context, Encodings, evenly_spaced, key_of, pool_of
 from cg_predict.estimator import Estimator
 from cg_predict.familiarity import Familiarity, UnfamiliarWarning
 from cg_predict.features import descriptors, distinct
@@ -156,13 +155,12 @@ class Predictor(Pretrained, Estimator):
         values = check_labels(y, len(graphs))
         kept, values = merge_duplicates(hash_all(graphs), values)
         graphs = [graphs[i] for i in kept]
-        among = list(pool) if pool is not None and len(pool) else None
-        self.fitted_ = _State(self._encoded(graphs), values, [g.name for g in graphs], among)
+        self.fitted_ = _State(self._encoded(graphs), values, [g.name for g in graphs], pool_of(pool))
         if not self.fitted_.informative:
             warn_user(
                 f"{len(values)} label(s) without two different values rank nothing; scores come from other families alone"
             )
-        self._posterior(None)
+        self._belief(None)
         return self
 
     @property
@@ -202,13 +200,10 @@ class Predictor(Pretrained, Estimator):
             empty = np.zeros(0)
             return (empty, empty.copy()) if return_std else empty
         graphs, place = distinct(graphs)
-        context, posterior = self._posterior(list(pool) if pool is not None and len(pool) else None)
-        networks = self._encoded(graphs, kernels=not isinstance(posterior, NoLabels))
-        if isinstance(posterior, NoLabels):
-            self._warn(context)
-            mean, std = posterior.predict({}, context.scores(networks))
-        else:
-            mean, std = posterior.predict(*context.views(networks))
+        belief = self._belief(pool)
+        if not belief.kernels:
+            self._warn(belief.context)
+        mean, std = belief.predict(self._encoded(graphs, belief.kernels))
         return (mean[place], std[place]) if return_std else mean[place]
 
     def score(self, graphs: Sequence[Graph], y: ArrayLike, pool: Sequence[Graph] | None = None) -> float:
@@ -241,7 +236,7 @@ class Predictor(Pretrained, Estimator):
         free = sorted(free[: max(WEIGHED, 3 * k)])
         around = evenly_spaced(graphs, WEIGHED)
         if self._state is not None and self._state.informative:
-            context, posterior = self._posterior(graphs)
+            context, posterior = self._belief(graphs)
             model = _process_of(posterior)
             if model is None:
                 raise CgError(f"suggest works up to {self._settings.exact_labels} labels")
@@ -297,7 +292,7 @@ class Predictor(Pretrained, Estimator):
         if pool is None:
             known = self._state.known if self._state is not None else Encodings.of([])
             return Context(known, prior, pooled=False)
-        key = (_key(pool), kernels, self.embedding, self.neighbourhoods, self._knowledge[0])
+        key = (key_of(pool), kernels, self.embedding, self.neighbourhoods, self._knowledge[0])
         kept: tuple[Any, Context] | None = self.__dict__.get("_last_context")
         if kept is None or kept[0] != key:
             kept = (key, Context(self._encoded(evenly_spaced(pool), kernels), prior, pooled=True))
@@ -327,25 +322,20 @@ class Predictor(Pretrained, Estimator):
             calibration_labels=settings.calibration_labels,
         )  # fmt: skip
 
-    def _posterior(self, pool: Sequence[Graph] | None) -> tuple[Context, Posterior]:
-        """The context of a pool and what is believed in it; of the pool that `fit` was given where there is none."""
-        state = self._state
+    def _belief(self, pool: Sequence[Graph] | None) -> Belief:
+        """What is believed in the context of a pool, of the one that `fit` was given where there is none; kept of that one and of the last other."""
+        state, among = self._state, pool_of(pool)
+        if among is None and state is not None:
+            among = state.pool
         if state is None or not state.informative:
-            pool = state.pool if pool is None and state is not None else pool
-            context = self._context(pool)
-            return context, NoLabels(context.expected if self.sources else 0.0)
-        if pool is None:
-            if state.own is None:
-                context = self._context(state.pool, kernels=True)
-                state.own = (context, self._conditioned(context, state))
-            return state.own
-        key = _key(pool)
-        if state.pool is not None and key == state.pool_key:
-            return self._posterior(None)
-        if state.other is None or state.other[0] != key:
-            context = self._context(pool, kernels=True)
-            state.other = (key, (context, self._conditioned(context, state)))
-        return state.other[1]
+            context = self._context(among)
+            return Belief(context, NoLabels(context.expected if self.sources else 0.0))
+        key = state.key if among is state.pool else key_of(among)
+        if key not in state.beliefs:
+            context = self._context(among, kernels=True)
+            own = {state.key: state.beliefs[state.key]} if state.key in state.beliefs else {}
+            state.beliefs = own | {key: Belief(context, self._conditioned(context, state))}
+        return state.beliefs[key]
 
     def _conditioned(self, context: Context, state: _State) -> Posterior:
         """The posterior given labels: few or many, told in the pool where there is one."""
@@ -443,28 +433,46 @@ class Predictor(Pretrained, Estimator):
         return result
 
 
+class Belief(NamedTuple):
+    """What is believed of labels in the context of a pool."""
+
+    context: Context
+    posterior: Posterior
+
+    @property
+    def kernels(self) -> bool:
+        """Whether there are labels, and kernels that look at more than descriptors."""
+        return not isinstance(self.posterior, NoLabels)
+
+    def views(self, networks: Encodings) -> tuple[dict[str, NDArray[Any]], Floats]:
+        """Features of networks by name, none without labels, and their scores without labels, (n,)."""
+        return self.context.views(networks) if self.kernels else ({}, self.context.scores(networks))
+
+    def predict(self, networks: Encodings) -> tuple[Floats, Floats]:
+        """Means and standard deviations, (n,) each."""
+        return self.posterior.predict(*self.views(networks))
+
+
 @dataclass
 class _State:
-    """What `fit` was given, and what it made of it in the last pool.
+    """What `fit` was given, and what it made of it.
 
     Args:
         known: the labelled networks.
         labels: theirs, (n,).
         names: theirs.
         pool: among which one ranks unless `predict` says otherwise.
-        own: its context, and what is believed in it.
-        other: the same of the last other pool, by its key.
+        beliefs: in it, and in the last other pool, by their keys.
     """
 
     known: Encodings
     labels: Floats
     names: list[str]
     pool: list[Graph] | None = None
-    own: tuple[Context, Posterior] | None = None
-    other: tuple[str, tuple[Context, Posterior]] | None = None
+    beliefs: dict[str, Belief] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.pool_key = "" if self.pool is None else _key(self.pool)
+        self.key = key_of(self.pool)
         self.informative = bool(np.ptp(self.labels) > 0)
         self.scores = normal_scores(self.labels)
 
@@ -489,8 +497,3 @@ def _check_state(directory: str | Path, known: Encodings, labels: NDArray[Any], 
         fits &= (None if own is None else own.shape) == (None if new is None else (len(known), *new.shape[1:]))
     if not fits:
         raise CheckpointError(f"{directory} does not hold the vectors that its settings ask for")
-
-
-def _key(pool: Sequence[Graph]) -> str:
-    """Tells pools apart."""
-    return hashlib.blake2b("".join(hash_all(pool)).encode(), digest_size=16).hexdigest()

@@ -229,9 +229,9 @@ class PooledPrior:
         self.similarity = self._similarities(ranks, among)
         self.distances = dict(zip(prior.experts, np.median(prior.distances(asked.x)[0], axis=0).tolist(), strict=True))
         self._coefficients = self._common_effects()
-        self._similar = self._shares_by_similarity()
+        self._similar, self._near = self._shares_by_similarity(), self._weights_by_nearness()
         names = [f"relative {t}" for t in prior.experts] + [f"anchored {t}" for t in self._similar]
-        names += [f"absolute {t}" for t in self._near()]
+        names += [f"absolute {t}" for t in self._near]
         names += ["effects", *(f"size {name}" for name in SIZES)]
         self._standards: dict[str, tuple[float, float]] = {}
         views = {}
@@ -252,16 +252,15 @@ class PooledPrior:
 
     # --- which rankings count -----------------------------------------------------------------------------------------
 
-    def _near(self) -> list[str]:
-        """Tables whose networks are near enough for absolute sizes to mean the same."""
-        return [t for t, distance in self.distances.items() if distance < self._prior.settings.nearness_limit]
-
-    def _nearness(self, table: str) -> float:
-        """How much a near table's expert on descriptors counts: ever less with the distance in spreads of the pool, and nothing from the limit on."""
-        settings, distance = self._prior.settings, self.distances[table]
+    def _weights_by_nearness(self) -> dict[str, float]:
+        """How much the experts on descriptors of near tables count: ever less with the distance in spreads of the pool, and nothing from the limit on."""
+        settings, weights = self._prior.settings, {}
         reach = settings.nearness_temperature * max(self._spread, 1e-9)
-        fading = 1.0 - (distance / settings.nearness_limit) ** 4
-        return float(self._prior.nearness_weight(table) * np.exp(-distance / reach) * fading)
+        for table, distance in self.distances.items():
+            if distance < settings.nearness_limit:
+                fading = 1.0 - (distance / settings.nearness_limit) ** 4
+                weights[table] = float(self._prior.nearness_weight(table) * np.exp(-distance / reach) * fading)
+        return weights
 
     def _similarities(self, ranks: NDArray[np.float32], among: Mapping[str, NDArray[np.float32]]) -> dict[str, float]:
         """How similar each table is to the pool, from -1 to 1: the correlation, over pairs of descriptors that vary in both, of their rank correlations.
@@ -310,9 +309,7 @@ class PooledPrior:
         if similar:  # in their own deviations: a family that hardly tells these networks apart says little
             anchored = {f"anchored {t}": share * self._standards[f"anchored {t}"][1] for t, share in similar.items()}
             add(anchored, settings.anchored_weight * self._width(similar))
-        weights |= {
-            f"absolute {table}": self._nearness(table) for table in self._near() if f"absolute {table}" in views
-        }
+        weights |= {f"absolute {t}": weight for t, weight in self._near.items() if f"absolute {t}" in views}
         sizes = [name for name in views if name.startswith("size ")]
         add(dict.fromkeys(sizes, 1.0), settings.accord_weight * max(self._accord, 0.0) ** 2)
         return weights

@@ -20,7 +20,6 @@ from cg_ir.graph import Graph
 from cg_predict.context import Encodings
 from cg_predict.explain import shapley
 from cg_predict.features import descriptors
-from cg_predict.posterior import NoLabels
 from cg_predict.predictor import Predictor
 
 Floats = NDArray[np.float64]
@@ -155,8 +154,8 @@ def difference_by_property(
         pool: the networks among which one ranks.
         seed: of the orders, where there are more than eight properties in which they differ.
     """
-    context, posterior = predictor._posterior(list(pool) if pool is not None and len(pool) else None)
-    networks = predictor._encoded([a, b], kernels=not isinstance(posterior, NoLabels))
+    belief = predictor._belief(pool)
+    networks = predictor._encoded([a, b], belief.kernels)
     names = np.array([property_of(name) for name in predictor.knowledge.names])
     read = {field: getattr(networks, field) for field in ("descriptors", "vectors", "neighbourhoods")}
     read = {field: matrix for field, matrix in read.items() if matrix is not None}
@@ -172,10 +171,7 @@ def difference_by_property(
             for _, field, columns in (differing[i] for i in members):
                 rows[field][row, columns] = read[field][1, columns]
         unknown = [f"{a.hash} {b.hash} {list(members)}" for members in changed]
-        mixed = Encodings(unknown, **rows)
-        if isinstance(posterior, NoLabels):
-            return posterior.predict({}, context.scores(mixed))[0]
-        return posterior.predict(*context.views(mixed))[0]
+        return belief.predict(Encodings(unknown, **rows))[0]
 
     contributions, errors = shapley(values, len(differing), seed)
     one, two = map(property_values, descriptors().encode([a, b]))
