@@ -39,3 +39,12 @@ def test_further_outputs_and_chains_of_layout_are_looked_through() -> None:
     assert [(n.op, list(n.inputs)) for n in simple.nodes] == [
         ("Input", []), ("TopK", [0]), ("Relu", [1]), ("Output", [2]), ("Output", [1]),
     ]  # fmt: skip
+
+
+def test_shared_weights_stay_with_their_operators() -> None:
+    b = GraphBuilder()
+    x = b.add("Transpose", b.input((1, 4, 4)), perm=(0, 2, 1))
+    for _ in range(2):
+        x = b.add("Gemm", x, channels=4, weights="w")
+    b.output(x)
+    assert [node.weights for node in simplify(b.build()).nodes] == [None, "w", "w", None]

@@ -35,21 +35,16 @@ def test_a_gemm_that_a_reshape_also_reads_is_not_copied():
 
 
 def test_long_chains_take_linear_time():
-    def seconds(length):
-        b = GraphBuilder(canonical=False)
-        x = y = b.input((1, 4))
-        for _ in range(length):
-            y = b.add("Add", y, x)
-        b.output(y)
-        graph = b.build()
-        start = time.process_time()
-        canonical = canonicalize(graph)
-        assert len(canonical) == 3
-        assert len(canonical.nodes[1].inputs) == length + 1
-        return time.process_time() - start
-
-    short = min(seconds(500) for _ in range(3))
-    assert seconds(4000) < 24 * short  # 64 times were it quadratic
+    b = GraphBuilder(canonical=False)
+    x = y = b.input((1, 4))
+    for _ in range(10_000):
+        y = b.add("Add", y, x)
+    b.output(y)
+    start = time.process_time()
+    canonical = canonicalize(b.build())
+    assert time.process_time() - start < 5
+    assert len(canonical) == 3
+    assert len(canonical.nodes[1].inputs) == 10_001
 
 
 def records_of(graph):
