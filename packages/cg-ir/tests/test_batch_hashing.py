@@ -20,7 +20,7 @@ def agree(graphs: list[Graph], batch_size: int = 4096) -> bool:
     return hash_all(graphs, batch_size=batch_size) == alone
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(networks(canonical=False), min_size=16, max_size=24))
 def test_together_as_alone(graphs: list[Graph]) -> None:
     assert agree(graphs)

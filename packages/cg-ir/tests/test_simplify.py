@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from strategies import networks
 
 from cg_ir import Graph, GraphBuilder
@@ -10,6 +10,7 @@ from cg_ir.operators import OPERATORS
 from cg_ir.simplify import simplify
 
 
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(networks())
 def test_what_is_left_is_what_computes_and_reads_through_what_is_gone(graph: Graph) -> None:
     simple = simplify(graph)
