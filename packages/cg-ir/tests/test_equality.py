@@ -43,7 +43,11 @@ def small(rng: np.random.Generator) -> Graph:
     return b.build()
 
 
-def test_graphs_are_equal_where_a_map_of_their_nodes_exists() -> None:
+@pytest.mark.parametrize("refined", [True, False], ids=["refined", "by operator alone"])
+def test_graphs_are_equal_where_a_map_of_their_nodes_exists(refined: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where colours tell no more than operators, so that the search has to find the rest."""
+    if not refined:
+        monkeypatch.setattr(Graph, "colours", lambda self: self.op_codes.tolist())
     rng = np.random.default_rng(0)
     graphs = [small(rng) for _ in range(60)]
     found = 0
@@ -107,3 +111,39 @@ def test_how_often_a_sum_reads_a_node_counts_among_nodes_that_look_alike() -> No
 
     assert equal(summed((0, 0, 1), (1, 1, 0)), summed((1, 1, 0), (0, 0, 1)))
     assert not equal(summed((0, 0, 1), (0, 0, 1)), summed((0, 0, 1), (1, 1, 0)))
+
+
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [
+        ({}, True),
+        ({"name": "other"}, True),
+        ({"swapped": True}, False),
+        ({"op": "Div"}, False),
+        ({"twice": True}, False),
+    ],
+)
+def test_colours_that_collide_prove_nothing(
+    other: dict[str, str], expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each node has a colour of its own, which says nothing of it: what counts is compared node by node."""
+    monkeypatch.setattr(Graph, "colours", lambda self: list(range(len(self))))
+    assert equal(two(), two(**other)) == expected  # type: ignore[arg-type]
+    assert equal(two(op="Add"), two(op="Add", swapped=True))
+
+
+def test_attributes_shapes_and_sharing_are_compared_node_by_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    def layer(width: int = 4, bias: bool = False, keys: str = "ab") -> Graph:
+        b = GraphBuilder()
+        x = b.input((1, width))
+        for key in keys:
+            x = b.add("Gemm", x, channels=width, bias=bias, weights=key)
+        b.output(x)
+        return b.build()
+
+    monkeypatch.setattr(Graph, "colours", lambda self: list(range(len(self))))
+    assert equal(layer(), layer())
+    assert equal(layer(keys="aab"), layer(keys="bba"))
+    for other in (layer(width=5), layer(bias=True), layer(keys="aa")):
+        assert not equal(layer(), other)
+    assert not equal(layer(keys="aab"), layer(keys="abb"))

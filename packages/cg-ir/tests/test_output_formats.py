@@ -28,7 +28,7 @@ def test_every_target_exists_and_takes_its_options() -> None:
         assert set(one.commands) <= {"convert", "draw"}
 
 
-def test_the_longest_ending_decides(graph: Graph, tmp_path: Path) -> None:
+def test_a_compressed_document_is_told_by_its_ending(graph: Graph, tmp_path: Path) -> None:
     write(graph, tmp_path / "g.cg.json.gz", "convert")
     write(graph, tmp_path / "g.cg.json", "convert")
     assert (tmp_path / "g.cg.json.gz").read_bytes()[:2] == b"\x1f\x8b"
@@ -59,6 +59,7 @@ def test_what_does_not_fit_is_refused(
 def test_options_that_were_not_given_apply_everywhere(graph: Graph, tmp_path: Path) -> None:
     write(graph, tmp_path / "g.dot", "draw", depth=None, theme=None, simplify=False)
     assert (tmp_path / "g.dot").read_text().startswith('digraph "net"')
+    write(graph, tmp_path / "g.cg.json", "convert", simplify=False, theme=None)
 
 
 def test_options_reach_the_writer(graph: Graph, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from strategies import networks
 
 from cg_ir import Graph, GraphBuilder
@@ -16,6 +16,7 @@ def records_of(graph: Graph) -> list[Record]:
     return [Record(n.op, n.signature.items, list(n.inputs), n.shape, n.region, n.weights) for n in graph.nodes]
 
 
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(networks(canonical=False))
 def test_a_graph_from_its_records_is_the_graph(graph: Graph) -> None:
     again = assemble(records_of(graph), graph.name, graph.producer, graph.extras)

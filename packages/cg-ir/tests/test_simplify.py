@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from strategies import networks
 
 from cg_ir import Graph, GraphBuilder
@@ -10,6 +10,7 @@ from cg_ir.operators import OPERATORS
 from cg_ir.simplify import simplify
 
 
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(networks())
 def test_what_is_left_is_what_computes_and_reads_through_what_is_gone(graph: Graph) -> None:
     simple = simplify(graph)
@@ -39,3 +40,12 @@ def test_further_outputs_and_chains_of_layout_are_looked_through() -> None:
     assert [(n.op, list(n.inputs)) for n in simple.nodes] == [
         ("Input", []), ("TopK", [0]), ("Relu", [1]), ("Output", [2]), ("Output", [1]),
     ]  # fmt: skip
+
+
+def test_shared_weights_stay_with_their_operators() -> None:
+    b = GraphBuilder()
+    x = b.add("Transpose", b.input((1, 4, 4)), perm=(0, 2, 1))
+    for _ in range(2):
+        x = b.add("Gemm", x, channels=4, weights="w")
+    b.output(x)
+    assert [node.weights for node in simplify(b.build()).nodes] == [None, "w", "w", None]

@@ -63,7 +63,7 @@ def _labelled(graph: Graph, colours: list[int]) -> networkx.DiGraph:
             result.add_edge(source, edge)
             result.add_edge(edge, index)
     for key, members in graph.weight_groups().items():
-        result.add_node(("weights", key), label=("weights", len(members)))
+        result.add_node(("weights", key), label=("weights",))
         for index in members:
             result.add_edge(("weights", key), index)
     return result

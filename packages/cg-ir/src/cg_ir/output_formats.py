@@ -62,7 +62,7 @@ def write(graph: Graph, path: str | os.PathLike[str], command: str, **options: A
     """
     name = os.fspath(path)
     known = [f for f in FORMATS if command in f.commands]
-    found = max((f for f in known if name.endswith(f.suffix)), key=lambda f: len(f.suffix), default=None)
+    found = next((f for f in known if name.endswith(f.suffix)), None)
     if found is None:
         elsewhere = next((f for f in FORMATS if name.endswith(f.suffix)), None)
         hint = f" ('cg {elsewhere.commands[0]}' writes {elsewhere.suffix})" if elsewhere else ""

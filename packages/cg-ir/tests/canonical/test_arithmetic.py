@@ -376,6 +376,44 @@ RULES = {
         lambda b, x: b.add("Attention", x, x, b.add("Concat", x, x, axis=3), scale=6**-0.5),
         ["Concat", "Attention"],
     ),
+    "gelu with a greater factor stays": (
+        lambda b, x: gelu(b, x, b.add("Erf", b.add("Div", x, number(b, ROOT))), half=0.75),
+        ["Mul", "Div", "Erf", "Add", "Mul"],
+    ),
+    "gelu less a half stays": (
+        lambda b, x: b.add(
+            "Mul",
+            b.add("Sub", x, number(b, 0.5)),
+            b.add("Add", b.add("Erf", b.add("Div", x, number(b, ROOT))), number(b, 1.0)),
+        ),
+        ["Sub", "Div", "Erf", "Add", "Mul"],
+    ),
+    "a vector that zeros broadcast stays": (
+        lambda b, x: b.add("Mul", x, b.add("Add", b.parameter((6,)), number(b, 0.0, shape=IMAGE))),
+        ["Add", "Mul"],
+    ),
+    "hard sigmoid of a vector that the shift broadcasts stays": (
+        lambda b, x: b.add(
+            "Div",
+            b.add("Clip", b.add("Add", b.parameter((6,)), number(b, 3.0, shape=IMAGE)), min=0.0, max=6.0),
+            number(b, 6.0),
+        ),
+        ["Add", "Clip", "Div"],
+    ),
+    "hard sigmoid of a vector that the divisor broadcasts stays": (
+        lambda b, x: b.add("Div", hard(b, b.parameter((6,))), number(b, 6.0, shape=IMAGE)),
+        ["Add", "Clip", "Div"],
+    ),
+    "gelu of a vector that the half broadcasts stays": (
+        lambda b, x: (
+            lambda v: b.add(
+                "Mul",
+                b.add("Mul", v, number(b, 0.5, shape=IMAGE)),
+                b.add("Add", b.add("Erf", b.add("Div", v, number(b, ROOT))), number(b, 1.0)),
+            )
+        )(b.parameter((6,))),
+        ["Mul", "Div", "Erf", "Add", "Mul"],
+    ),
 }
 
 
@@ -446,8 +484,10 @@ def test_weights_are_owned():
         (lambda b: b.parameter((6, 3)), ["Gemm"]),
         (lambda b: b.parameter((4, 6, 3)), ["MatMul"]),
         (lambda b: b.add("Tanh", b.parameter((6, 3))), ["Tanh", "MatMul"]),
+        (lambda b: b.add("Neg", b.parameter((6, 3))), ["Neg", "MatMul"]),
+        (lambda b: b.add("Unsqueeze", b.parameter((6, 3)), shape=(1, 6, 3)), ["Unsqueeze", "MatMul"]),
     ],
-    ids=["matrix", "three axes", "function"],
+    ids=["matrix", "three axes", "function", "another function", "another shape"],
 )
 def test_products_own_a_matrix_and_nothing_else(weights, expected):
     assert ops(check(build(lambda b, x: b.add("MatMul", x, weights(b))), weights_move=True)) == expected
@@ -496,6 +536,17 @@ def test_a_parameter_that_others_read_stays():
         return b.add("Add", b.add("MatMul", x, matrix), matrix)
 
     assert sorted(ops(check(build(shared)))) == ["Add", "MatMul"]
+
+
+@pytest.mark.parametrize(("shape", "channels", "vector"), [((1, 4), 1, (1, 1, 1)), ((1, 4, 3, 6), 3, (3, 1))])
+def test_a_bias_lies_along_the_last_axis_and_adds_none(shape, channels, vector):
+    graph = build(lambda b, x: b.add("Add", b.add("Gemm", x, channels=channels), b.parameter(vector)), shape)
+    assert ops(check(graph, weights_move=True)) == ["Gemm", "Add"]
+
+
+def test_the_usual_scale_of_attention_is_of_the_last_axis():
+    graph = canonicalize(build(lambda b, x: b.add("Attention", x, x, x, scale=6**-0.5), (1, 2, 5, 6)))
+    assert graph.nodes[1].attrs["scale"] is None
 
 
 @pytest.mark.parametrize("others", [1, 2])

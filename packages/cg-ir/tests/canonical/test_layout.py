@@ -72,6 +72,10 @@ RULES = {
         lambda b, x: slice_(b, slice_(b, x, 2, 5, -1, -2), 2, 2, -1, -1),
         ["Slice"],
     ),
+    "transposed and unsqueezed stay": (
+        lambda b, x: b.add("Transpose", b.add("Unsqueeze", x, shape=(1, 4, 6, 6, 1)), perm=(0, 2, 1, 3, 4)),
+        ["Unsqueeze", "Transpose"],
+    ),
     "transposed and reshaped stay": (
         lambda b, x: b.add("Transpose", b.add("Reshape", x, shape=(1, 6, 4, 6)), perm=(0, 2, 1, 3)),
         ["Reshape", "Transpose"],
@@ -150,6 +154,7 @@ def test_a_constant_that_repeats_one_number_is_that_number() -> None:
         ((4, 1, 9), (4, 9), "Flatten"),
         ((4, 1, 1), (4, 1), "Flatten"),
         ((2, 2, 3), (4, 3), "Reshape"),
+        ((4, 2, 3), (2, 12), "Reshape"),
         ((4, 1, 1), (4,), "Squeeze"),
         ((1, 4, 6), (4, 6), "Squeeze"),
         ((1, 1), (), "Squeeze"),

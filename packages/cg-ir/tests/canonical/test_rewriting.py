@@ -36,16 +36,15 @@ def test_a_gemm_that_a_reshape_also_reads_is_not_copied():
 
 def test_long_chains_take_linear_time():
     b = GraphBuilder(canonical=False)
-    x = b.input((1, 4))
-    y = x
-    for _ in range(20_000):
+    x = y = b.input((1, 4))
+    for _ in range(10_000):
         y = b.add("Add", y, x)
     b.output(y)
     start = time.process_time()
     canonical = canonicalize(b.build())
-    assert time.process_time() - start < 10
+    assert time.process_time() - start < 5
     assert len(canonical) == 3
-    assert len(canonical.nodes[1].inputs) == 20_001
+    assert len(canonical.nodes[1].inputs) == 10_001
 
 
 def records_of(graph):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from strategies import networks
 
 from cg_ir import Graph, GraphBuilder
@@ -61,6 +61,7 @@ def test_a_further_output_stays_with_its_operator() -> None:
     assert where in inner.outputs
 
 
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(networks())
 def test_every_node_is_in_one_block_and_every_wire_crosses_where_it_is_declared(graph: Graph) -> None:
     whole = block_tree(graph, set())

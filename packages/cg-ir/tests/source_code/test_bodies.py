@@ -67,6 +67,13 @@ def test_names_of_values_are_used_again() -> None:
     assert names <= {"x", "y"}
 
 
+def test_a_value_gets_the_first_name_that_is_free() -> None:
+    b = GraphBuilder()
+    made = b.add("Sub", b.input((1, 4)), b.input((1, 4)))
+    b.output(b.add("Sub", made, b.add("Exp", made)))
+    assert forward(b.build())[0] == "x = x - y"
+
+
 def test_more_values_than_letters_have_names_of_their_own() -> None:
     b = GraphBuilder()
     x = b.input((1, 4))

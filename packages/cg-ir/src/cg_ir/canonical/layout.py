@@ -42,13 +42,9 @@ def reshape_name(before: tuple[int, ...], after: tuple[int, ...]) -> str:
 
 
 def _drops_ones(longer: tuple[int, ...], shorter: tuple[int, ...]) -> bool:
-    left = list(shorter)
-    for size in longer:
-        if size in left[:1]:
-            left.pop(0)
-        elif size != 1:
-            return False
-    return not left
+    """Whether the one is the other without some sizes: those are 1, as both hold as many elements."""
+    sizes = iter(longer)
+    return all(size in sizes for size in shorter)
 
 
 def _transpose(p: Pass, r: Record) -> Record | int | None:
@@ -103,8 +99,8 @@ def _roll(p: Pass, r: Record) -> Record | int:
     """Axes in order, each once, shifts between 0 and the axis's size."""
     shifts = dict.fromkeys(sorted(r.attrs["axes"]), 0)
     for shift, axis in zip(r.attrs["shifts"], r.attrs["axes"], strict=True):
-        shifts[axis] += shift
-    moved = {axis: shift % r.shape[axis] for axis, shift in shifts.items() if shift % r.shape[axis]}
+        shifts[axis] = (shifts[axis] + shift) % r.shape[axis]
+    moved = {axis: shift for axis, shift in shifts.items() if shift}
     if not moved:
         return r.source
     return make("Roll", r.inputs, r.shape, r, shifts=list(moved.values()), axes=list(moved))
