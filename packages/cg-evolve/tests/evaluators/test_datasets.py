@@ -1,9 +1,10 @@
-"""Labelled images from files that are not what they say."""
+"""Labelled images: those that there are, and files that are not what they say."""
 
 from __future__ import annotations
 
 import pickle
 import re
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,103 @@ import pytest
 
 from cg_evolve import SearchError
 from cg_evolve.evaluators.datasets import _split, load_images
+
+
+def test_digits_are_split_by_class() -> None:
+    pytest.importorskip("sklearn")
+    data = load_images("digits")
+    assert data.train.shape[1:] == (1, 8, 8)
+    assert len(data.train) + len(data.valid) + len(data.test) == 1797
+    for labels in (data.train_labels, data.valid_labels, data.test_labels):
+        counts = np.bincount(labels, minlength=10)
+        assert counts.max() - counts.min() <= 0.1 * counts.mean() + 2
+    assert data.subset(100).train.shape[0] == 100
+    with pytest.raises(SearchError, match="train should lie between"):
+        data.subset(5000)
+
+
+def cifar_pickle(images: np.ndarray, labels: list[int], key: bytes) -> bytes:
+    return pickle.dumps({b"data": images, key: labels}, protocol=2)
+
+
+@pytest.mark.parametrize("archive", [False, True])
+@pytest.mark.parametrize(("name", "key"), [("cifar10", b"labels"), ("cifar100", b"fine_labels")])
+def test_cifar_pickles(tmp_path: Path, archive: bool, name: str, key: bytes) -> None:
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "files"
+    folder.mkdir()
+    train, test = ("data_batch_1", "test_batch") if name == "cifar10" else ("train", "test")
+    for file, count in ((train, 40), (test, 10)):
+        images = rng.integers(0, 256, size=(count, 3072), dtype=np.uint8)
+        (folder / file).write_bytes(cifar_pickle(images, [i % 4 for i in range(count)], key))
+    path = folder
+    if archive:
+        path = tmp_path / "cifar.tar.gz"
+        with tarfile.open(path, "w:gz") as tar:
+            tar.add(folder, "cifar")
+    data = load_images(f"{name}={path}")
+    assert data.train.shape == (36, 3, 32, 32)
+    assert data.valid.shape == (4, 3, 32, 32)
+    assert data.test.shape == (10, 3, 32, 32)
+    assert data.classes == (10 if name == "cifar10" else 100)
+    assert data.flip
+
+
+@pytest.mark.parametrize(("name", "head"), [("cifar10", 1), ("cifar100", 2)])
+def test_cifar_binaries(tmp_path: Path, name: str, head: int) -> None:
+    rng = np.random.default_rng(0)
+    for file, count in (("data_batch_1.bin" if head == 1 else "train.bin", 20), ("test.bin", 6)):
+        rows = rng.integers(0, 256, size=(count, head + 3072), dtype=np.uint8)
+        rows[:, head - 1] = np.arange(count) % 2
+        (tmp_path / file).write_bytes(rows.tobytes())
+    data = load_images(f"{name}={tmp_path}")
+    assert (len(data.train), len(data.valid), len(data.test)) == (18, 2, 6)
+    (tmp_path / "test.bin").write_bytes(b"short")
+    with pytest.raises(SearchError, match="is no multiple of"):
+        load_images(f"{name}={tmp_path}")
+
+
+class Nasty:
+    def __reduce__(self) -> tuple[object, ...]:
+        return exec, ("raise SystemExit('unpickled')",)
+
+
+def test_cifar_pickles_run_no_code(tmp_path: Path) -> None:
+    (tmp_path / "data_batch_1").write_bytes(pickle.dumps({b"data": Nasty()}, protocol=2))
+    with pytest.raises(SearchError, match="does not belong in a CIFAR file"):
+        load_images(f"cifar10={tmp_path}")
+
+
+def test_folders_of_images(tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image")
+    for name, colour in (("cats", 40), ("dogs", 200)):
+        (tmp_path / name).mkdir()
+        for number in range(12):
+            image.new("RGB", (20, 14), (colour, number, 0)).save(tmp_path / name / f"{number}.png")
+        (tmp_path / name / "notes.txt").write_text("not an image")
+    data = load_images(f"images={tmp_path}", side=8)
+    assert data.train.shape == (16, 3, 8, 8)
+    assert (len(data.valid), len(data.test), data.classes) == (4, 4, 2)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SearchError, match="empty: a class needs at least 4 images"):
+        load_images(f"images={tmp_path}")
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("digit", "no data set is called 'digit'"),
+        ("digits=here", "no data set is called 'digits'|there are digits"),
+        ("cifar10", "where are the files"),
+        ("cifar10=/nowhere/at/all", "there is no such file"),
+    ],
+)
+def test_bad_data_sets_are_refused(target: str, message: str) -> None:
+    with pytest.raises(SearchError, match=message):
+        load_images(target)
+
+
+# --- files that are none ----------------------------------------------------------------------------------------------
 
 
 def pickled(labels: list[int], images: int | None = None, key: bytes = b"labels") -> bytes:

@@ -1,12 +1,10 @@
-"""Real training: its options, what it takes, and the loop against torch's own."""
+"""Real training: its options, what it takes, and what comes of it."""
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 pytest.importorskip("torch")
@@ -15,10 +13,10 @@ pytest.importorskip("sklearn")
 import torch
 
 from cg_evolve import SearchError
-from cg_evolve.evaluators.datasets import Images
+from cg_evolve.evaluators import make_evaluator
 from cg_evolve.evaluators.function import best_device
 from cg_evolve.evaluators.train import TrainEvaluator
-from cg_evolve.evaluators.training import Training, _augment, _tensor
+from cg_evolve.steps import Progress
 from cg_ir import Graph, GraphBuilder
 
 
@@ -28,12 +26,6 @@ def network(channels: int = 1, side: int = 8, classes: int = 10) -> Graph:
     x = b.add("Flatten", b.add("GlobalAveragePool", b.add("Relu", x)), shape=(1, 4))
     b.output(b.add("Gemm", x, channels=classes, bias=True))
     return b.build()
-
-
-def images(count: int = 12, flip: bool = False, shift: float = 0.0) -> Images:
-    rng = np.random.default_rng(0)
-    x, y = rng.integers(0, 256, (count, 1, 8, 8), dtype=np.uint8), rng.integers(0, 10, count)
-    return Images(x, y, x[:4], y[:4], x[4:], y[4:], 10, flip, shift)
 
 
 @pytest.mark.parametrize(
@@ -54,126 +46,6 @@ def test_options_are_numbers(options: dict[str, str]) -> None:
         TrainEvaluator("digits", **options)  # type: ignore[arg-type]
 
 
-def made(**options: Any) -> Training:
-    settings = {"epochs": 2, "batch": 5, "lr": 0.1, "device": "cpu", "seed": 3} | options
-    return Training(network(), settings.pop("images", images()), **settings)
-
-
-def test_the_learning_rate_warms_up_and_falls_as_a_cosine() -> None:
-    training = made(epochs=10, batch=3, images=images(30))  # 100 steps, of which 10 warm up
-    rates = []
-    for step in range(100):
-        training._step = step
-        rates.append(training._rate())
-    cosine = [0.1 * 0.5 * (1 + math.cos(math.pi * (step - 10) / 90)) for step in range(10, 100)]
-    assert rates[:10] == pytest.approx([0.1 * (i + 1) / 10 for i in range(10)])
-    assert rates[10:] == pytest.approx(cosine)
-
-
-def test_an_epoch_is_that_of_torchs_own_optimizer() -> None:
-    """Batches in the seed's order, shifted images, clipped gradients, Nesterov momentum and weight decay."""
-    data = images(10)
-    training, twin = made(images=data), made(images=data)
-    module, generator = twin._module, torch.Generator().manual_seed(3)
-    optimizer = torch.optim.SGD(module.parameters(), lr=1.0, momentum=0.9, weight_decay=5e-4, nesterov=True)
-    x, losses = torch.from_numpy(data.train).float() / 255, []
-    x = (x - x.mean()) / (x.std() + 1e-6)
-    module.train()
-    for step, chosen in enumerate(torch.randperm(10, generator=generator).split(5)):
-        optimizer.param_groups[0]["lr"] = 0.1 * (1.0 if step == 0 else 0.5 * (1 + math.cos(math.pi * (step - 1) / 3)))
-        batch = torch.nn.functional.pad(x[chosen], (1,) * 4)
-        places = torch.randint(0, 3, (5, 2), generator=generator)
-        batch = torch.stack(
-            [image[:, r : r + 8, c : c + 8] for image, (r, c) in zip(batch, places.tolist(), strict=True)]
-        )
-        loss = torch.nn.functional.cross_entropy(module(batch), torch.from_numpy(data.train_labels)[chosen])
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(module.parameters(), 5.0)
-        optimizer.step()
-        losses.append(float(loss.detach()))
-    training.advance()
-    assert training.epoch == 1
-    assert training.loss == pytest.approx(np.mean(losses), rel=1e-5)
-    for ours, theirs in zip(training._module.parameters(), module.parameters(), strict=True):
-        torch.testing.assert_close(ours, theirs)
-
-
-def test_a_training_goes_on_from_its_file_as_if_it_had_not_stopped(tmp_path: Path) -> None:
-    whole, begun = made(), made()
-    begun.advance()
-    begun.save(tmp_path / "state.npz")
-    resumed = made(seed=99)
-    resumed.load(tmp_path / "state.npz")
-    for training in (whole, whole, resumed):
-        training.advance()
-    assert (resumed.epoch, resumed._step) == (whole.epoch, whole._step) == (2, 6)
-    assert resumed.loss == whole.loss
-    assert resumed.metrics() == whole.metrics()
-
-
-def test_a_training_that_diverges_changes_no_more() -> None:
-    training = made(lr=1e30, epochs=50)
-    for _ in range(5):
-        training.advance()
-    assert training.diverged
-    before = [parameter.clone() for parameter in training._module.parameters()]
-    training.advance()
-    assert all(torch.equal(a, b) for a, b in zip(before, training._module.parameters(), strict=True))
-    assert training.loss == pytest.approx(4 * math.log(10))
-    assert training.metrics()["diverged"] == 1.0
-
-
-def test_accuracies_are_shares_of_right_answers_in_percent() -> None:
-    training, data = made(), images()
-    with torch.no_grad():
-        for parameter in training._module.parameters():
-            parameter.zero_()
-        list(training._module.parameters())[-1][int(data.valid_labels[0])] = 1.0  # the same answer for all
-    metrics = training.metrics()
-    assert metrics["accuracy"] == pytest.approx(100 * (data.valid_labels == data.valid_labels[0]).mean())
-    assert metrics["test_accuracy"] == pytest.approx(100 * (data.test_labels == data.valid_labels[0]).mean())
-
-
-@pytest.mark.parametrize("flip", [False, True])
-def test_augmented_images_are_shifted_and_mirrored_copies(flip: bool) -> None:
-    data = images(40, flip, shift=1 / 4)
-    x = torch.from_numpy(data.train).float() + 1
-    made = _augment(x, data, torch.Generator().manual_seed(0))
-    mirrored = 0
-    for image, copy in zip(x, made, strict=True):
-
-        def shifted(image: torch.Tensor) -> list[torch.Tensor]:
-            padded = torch.nn.functional.pad(image, (2,) * 4)
-            return [padded[:, r : r + 8, c : c + 8] for r in range(5) for c in range(5)]
-
-        plain = any(torch.equal(copy, one) for one in shifted(image))
-        turned = any(torch.equal(copy, one.flip(-1)) for one in shifted(image))
-        assert plain or turned
-        mirrored += not plain
-    assert (10 < mirrored < 30) if flip else mirrored == 0
-
-
-def test_images_take_the_networks_shape() -> None:
-    pixels = np.arange(2 * 3 * 4 * 4, dtype=np.uint8).reshape(2, 3, 4, 4)
-    assert torch.equal(_tensor(pixels, 3, (4, 4)), torch.from_numpy(pixels) / 255)
-    grey = _tensor(pixels, 1, (4, 4))
-    torch.testing.assert_close(grey[:, 0], torch.from_numpy(pixels).float().mean(dim=1) / 255)
-    assert _tensor(pixels[:, :1], 3, (2, 6)).shape == (2, 3, 2, 6)
-    smaller = _tensor(pixels, 3, (2, 2))
-    assert float(smaller.mean()) == pytest.approx(float(pixels.mean()) / 255, rel=1e-3)
-
-
-def test_the_network_takes_one_image_and_tells_every_class() -> None:
-    evaluator = TrainEvaluator("digits", epochs=1, train=20)
-    with pytest.raises(SearchError, match=r"^the data has 10 classes, the network's output is \[1, 9\]$"):
-        evaluator.evaluate("a", network(classes=9), 0)
-    b = GraphBuilder("two")
-    b.output(b.add("Gemm", b.input((1, 64)), channels=10))
-    with pytest.raises(SearchError, match=r"training needs a network with one image as its input, not \[\[1, 64\]\]"):
-        evaluator.evaluate("a", b.build(), 0)
-
-
 def test_threads_and_the_global_generator_are_what_they_were() -> None:
     threads = torch.get_num_threads()
     state = torch.get_rng_state()
@@ -187,3 +59,53 @@ def test_the_best_device_is_one_that_is_there(monkeypatch: pytest.MonkeyPatch) -
     assert torch.zeros(1, device=best_device()).sum() == 0
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert best_device() == "cuda"
+
+
+def small_network() -> Graph:
+    b = GraphBuilder()
+    x = b.input((1, 3, 16, 16))
+    for channels in (12, 24):
+        x = b.add("Conv", x, channels=channels, kernel_shape=(3, 3), pads=(1, 1, 1, 1), strides=(2, 2))
+        x = b.add("Relu", b.add("BatchNormalization", x))
+    x = b.add("GlobalAveragePool", x)
+    b.output(b.add("Gemm", b.add("Flatten", x, shape=(1, 24)), channels=10, bias=True))
+    return b.build()
+
+
+def test_training_learns_is_seeded_and_ends_early_when_it_diverges() -> None:
+    graph = small_network()
+    evaluator = make_evaluator("train:digits?train=400&epochs=6")
+    first, again, other = (evaluator.evaluate("", graph, seed) for seed in (1, 1, 2))
+    assert first == again != other
+    assert first["accuracy"] > 40
+    assert first["diverged"] == 0
+    wild = make_evaluator("train:digits?train=400&epochs=6&lr=1e6").evaluate("", graph, 1)
+    assert wild["diverged"] == 1
+    assert wild["accuracy"] < 40
+
+
+def test_a_training_in_steps_is_the_whole_training(tmp_path: Path) -> None:
+    graph = small_network()
+    whole = make_evaluator("train:digits?train=60", steps=3).evaluate("", graph, 1)
+    evaluator = make_evaluator("train:digits?train=60", steps=3)
+    first = evaluator.evaluate("", graph, 1, Progress(1, tmp_path / "state"))
+    assert first["train_loss"] > whole["train_loss"]
+    again = make_evaluator("train:digits?train=60", steps=3)
+    progress = Progress(3, tmp_path / "state")
+    assert again.evaluate("", graph, 1, progress) == whole
+    assert list(progress.curve) == [1, 2, 3]
+    assert progress.curve[1] == {"train_loss": first["train_loss"]}
+    assert again.evaluate("", graph, 1, Progress(3, tmp_path / "state")) == whole  # nothing is left to do
+
+
+def test_networks_that_cannot_be_trained_on_the_data_are_refused() -> None:
+    evaluator = make_evaluator("train:digits?train=100&epochs=1")
+    b = GraphBuilder()
+    b.output(b.add("Gemm", b.input((1, 7)), channels=10))
+    with pytest.raises(SearchError, match="one image as its input"):
+        evaluator.evaluate("", b.build(), 0)
+    b = GraphBuilder()
+    x = b.add("GlobalAveragePool", b.input((1, 3, 16, 16)))
+    b.output(b.add("Gemm", b.add("Flatten", x, shape=(1, 3)), channels=4))
+    with pytest.raises(SearchError, match="10 classes"):
+        evaluator.evaluate("", b.build(), 0)
