@@ -72,6 +72,7 @@ def test_an_evaluator_is_an_object_a_function_or_a_text(tmp_path: Path) -> None:
     [
         ({"space": 3}, "a space is a network, a function that makes networks, a search space or its text, not int"),
         ({"evaluator": 3}, "an evaluator is a function, an evaluator or its text, not int"),
+        ({"timeout": -1.0}, "a timeout should be positive, not -1"),
         ({"budget": 0}, "a budget should be at least 1 evaluation, not 0"),
         (
             {"evaluator": lambda arch: 1.0, "workers": 2},
