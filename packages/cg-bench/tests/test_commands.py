@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 from scipy import stats
 
 from cg_bench import Contender, Outcome, Target
-from cg_bench.ranking.methods import random_labels
+from cg_bench.ranking.methods import Registered, random_labels
 from cg_bench.ranking.transfer import Rows
 from cg_bench.sources import source_rows
 from cg_ir import Graph, get_space
@@ -219,3 +219,80 @@ def test_missing_tables_are_one_line(bench: Run, tmp_path: Path) -> None:
         code, out, err = bench(command, "--data", tmp_path, "-o", tmp_path / "o")
         assert (code, out, err.count("\n")) == (2, "", 1), command
         assert "should" in err
+
+
+def test_parts_of_the_predictor_are_compared_on_each_family(
+    bench: Run, tmp_path: Path, sizes: Path, outsider: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cg_bench.ablation.QUICK", ("natssize",))
+    monkeypatch.setattr(
+        "cg_bench.ablation.methods", lambda family: [Registered("whole", "params"), Registered("without it", "counts")]
+    )
+    code, _, err = bench("ablation", "--data", sizes, "--quick", "--limit", 20, "--draws", 1, "-o", tmp_path)
+    assert code == 0, err
+    rows = Rows(tmp_path / "results.csv").rows
+    assert [(r["target"], r["method"], r["labels"]) for r in rows] == [
+        ("natssize", "whole", 0),
+        ("natssize", "without it", 0),
+    ]
+    page = (tmp_path / "results.md").read_text()
+    gap = rows[0]["spearman"] - rows[1]["spearman"]
+    assert (
+        f"## Without it\n\n| labels | natssize | mean over families |\n|---|---|---|\n| 0 | {gap:+.3f} | {gap:+.3f} |"
+        in page
+    )
+
+
+def test_vectors_are_compared_on_the_labels_of_each_draw(
+    bench: Run, tmp_path: Path, sizes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cg_bench.embedding import study
+
+    settings = replace(
+        study.read_settings(True), networks=24, labels={12: 1}, labels_over_seeds=(), families=("natssize",), seeds={"noise": 1}
+    )  # fmt: skip
+    monkeypatch.setattr(study, "read_settings", lambda quick: settings)
+    command = ("embedding", "--data", sizes, "--stage", "descriptors", "-o", tmp_path, "--json")
+    code, out, err = bench(*command)
+    assert code == 0, err
+    rows = study.evaluation_rows(tmp_path).rows
+    assert json.loads(out)["rows"] == len(rows) == 2
+    assert [row["vectors"] for row in rows] == ["descriptors", "noise"]
+    assert all((row["use"], row["labels"], row["networks"]) == ("beside descriptors", 12, 12) for row in rows)
+    assert rows[0]["spearman"] > 0.7  # the labels are parameters, which are among the descriptors
+    assert f"| descriptors | {rows[0]['spearman']:.3f} |" in (tmp_path / "results.md").read_text()
+    assert "seed" not in bench(*command)[2]  # nothing was done twice
+    code, _, err = bench(*command, "--stage", "everything")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "there is no stage 'everything'" in err
+
+
+def test_proxies_beside_their_published_values(bench: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    monkeypatch.setattr("cg_bench.proxies.COLUMNS", {"params": "size"})
+    space, rng = get_space("nb201"), np.random.default_rng(1)
+    archs = sorted({space.sample(rng) for _ in range(14)})
+    params = [space.graph(arch).params for arch in archs]
+    cells = ["index,arch_str,cifar10_test", *(f"{i},{arch},{90 - i}" for i, arch in enumerate(archs))]
+    values = ["index,size", *(f"{i},{-p}" for i, p in enumerate(params))]
+    for name, lines in (("nb201_cifar10", cells), ("nb201_zero_cost_cifar10", values)):
+        (tmp_path / f"{name}.csv.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
+    code, out, err = bench("proxies", "--data", tmp_path, "--cells", 10, "-o", tmp_path / "o", "--json")
+    assert code == 0, err
+    assert json.loads(out)["rows"] == 10
+    from cg_bench.proxies import proxy_rows, sample_cells
+
+    chosen = [cell["cell"] for cell in sample_cells(tmp_path, 10)]
+    rows = proxy_rows(tmp_path / "o").rows
+    assert [(row["cell"], abs(row["score"])) for row in rows] == [
+        (i, pytest.approx(np.log(params[i]), rel=1e-5)) for i in chosen
+    ]
+    scores, accuracy = np.array([row["score"] for row in rows]), 90 - np.array(chosen)
+    theirs = -np.array([params[i] for i in chosen])
+    columns = [stats.spearmanr(a, b).statistic for a, b in ((scores, theirs), (scores, accuracy), (theirs, accuracy))]
+    cells_of = next(
+        line for line in (tmp_path / "o" / "results.md").read_text().splitlines() if line.startswith("| params")
+    )
+    assert [cells_of.split(" | ")[i] for i in (1, 3, 4)] == [f"{value:.3f}" for value in columns]
+    with pytest.raises(SystemExit):
+        main(["bench", "proxies", "--data", str(tmp_path), "--cells", "9", "-o", str(tmp_path / "o")])

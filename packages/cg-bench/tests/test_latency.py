@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import cg_ir
-from cg_bench.latency import _forest, _judged, _line, latency_rows, noise, write_report
+from cg_bench.latency import LINE, _forest, _judged, _line, latency_rows, noise, run, write_report
 from cg_ir.cli import main
 from cg_predict.latency_tables import Device, Measured
 from cg_predict.roofline import roofline
@@ -122,3 +122,35 @@ def test_the_page_says_means_over_draws_and_whether_they_are_small_enough(tmp_pa
     assert "| rtx4090 | ours | 7.0% | 50% | 0.980 | 90% |" in text
     assert f"| raspi4 | {noise(cells):.1%} | 33.0% |" in text
     assert "a seeded sample of 4)." in text
+
+
+def test_every_part_is_measured_once_and_goes_on(tmp_path, family, monkeypatch):
+    """Two devices, of which one is three times as fast, and no noise: everything is told well, and by the right rows."""
+    monkeypatch.setattr("cg_bench.latency._FOLDS", 2)
+    monkeypatch.setattr("cg_bench.latency._DEVICE_FOLDS", 2)
+    columns = roofline(family[0][:32])
+    macs = np.array([g.macs for g in family[0][:32]], dtype=float)
+    base = columns.sum(axis=1) / 1e5 + 1
+    groups = np.array([f"g{i % 8}" for i in range(32)])
+    tables = [
+        Measured(Device(name, name, "timm"), columns, base * factor, np.arange(32), groups, macs)
+        for name, factor in (("slow", 1.0), ("fast", 1 / 3))
+    ]
+    rows, said = latency_rows(tmp_path), []
+    run(tables, rows, said.append, 1)
+    assert said == [f"{device}: {part} left out" for part in ("networks", "device") for device in ("slow", "fast")]
+    keys = {(r["part"], r["device"], r["method"], r["measurements"]) for r in rows.rows}
+    methods = {"ours": (10,), "ours, suggested": (10,), "line through MACs": (10,), "forest alone": (10,)}
+    methods["mean of other devices"] = (0,)
+    for device in ("slow", "fast"):
+        left_out = {
+            ("module families left out", device, m, 0) for m in ("ours", "roofline alone", LINE, "forest alone")
+        }
+        parts = {(p, device, m, n) for p in ("new networks", "known networks") for m, ns in methods.items() for n in ns}
+        assert {key for key in keys if key[1] == device} == left_out | parts  # 20 of 16 there are not
+    errors = {(r["part"], r["device"], r["method"], r["measurements"]): r["median_error"] for r in rows.rows}
+    for device, factor in (("slow", 1 / 3), ("fast", 3.0)):
+        assert errors["known networks", device, "ours", 10] < 0.05
+        assert errors["known networks", device, "mean of other devices", 0] == pytest.approx(abs(factor - 1), abs=0.2)
+    run(tables, latency_rows(tmp_path), said.append, 1)
+    assert len(latency_rows(tmp_path).rows) == len(rows.rows)

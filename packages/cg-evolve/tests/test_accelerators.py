@@ -32,6 +32,7 @@ def test_cuda_sees_what_stands_before_the_first_that_is_none(
     [
         ("echo 'GPU 0: NVIDIA H200 (UUID: GPU-1)'; echo '  MIG 1g.10gb'; echo 'GPU 1: NVIDIA H200'", ["0", "1"]),
         ("echo 'No devices were found'", []),
+        ("echo 'GPU-0 is lost'", []),
         ("exit 9", []),
     ],
 )

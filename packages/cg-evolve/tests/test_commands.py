@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
@@ -224,3 +225,36 @@ def test_extras_are_missed_before_a_run_begins(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setitem(sys.modules, "torch", None)
     assert "cg-evolve[torch]" in str(fails(*new, "--constraint", "latency<5").exception)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "steps"),
+    [
+        (["--steps", "64"], (2, 7, 21, 64)),
+        (["--steps", "64", "--eta", "4"], (1, 4, 16, 64)),
+        (["--eta", "4", "--steps", "64"], (1, 4, 16, 64)),
+        (["--steps", "1,5,9", "--eta", "4"], (1, 5, 9)),
+        ([], ()),
+    ],
+)
+def test_one_number_of_steps_is_divided_by_eta_wherever_that_stands(
+    arguments: list[str], steps: tuple[int, ...]
+) -> None:
+    assert search.make_context("search", ["toy", *arguments, "-o", "run"]).params["steps"] == steps
+
+
+@pytest.mark.parametrize("text", ["", "many", "1,,3", "1.5"])
+def test_steps_are_whole_numbers(text: str) -> None:
+    with pytest.raises(click.BadParameter, match=f"should be whole numbers such as 1,3,9, not '{text}'"):
+        search.make_context("search", ["toy", "--steps", text, "-o", "run"])
+
+
+@pytest.mark.parametrize("name", ["run[/a]", "run[bold]"])
+def test_brackets_in_names_are_no_markup(tmp_path: Path, name: str) -> None:
+    (tmp_path / "own.py").write_text(f"def train(arch):\n    return {{{name!r}: float(arch.count('w'))}}\n")
+    arguments = ["toy", "--budget", "3", "--algorithm", "random", "--evaluator", f"{tmp_path / 'own.py'}:train"]
+    result = CliRunner().invoke(search, [*arguments, "-o", str(tmp_path / name)], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert f"┃ {name} ┃" in result.stdout
+    assert f"winner (.cg.json): {tmp_path / name}/winner.cg.json" in result.stdout
+    assert f"report: cg report {tmp_path / name} -o report.html" in result.stdout

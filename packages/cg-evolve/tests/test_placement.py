@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from cg_evolve.placement import Placement, parse_resources
 
 def test_resources() -> None:
     assert parse_resources("GPU=1, SLOTS=0.5") == {"GPU": 1.0, "SLOTS": 0.5}
-    for bad in ("GPU", "GPU=", "=1", "GPU=0", "GPU=nan", "GPU=many"):
+    for bad in ("GPU", "GPU=", "=1", "GPU=0", "GPU=nan", "GPU=inf", "GPU=many"):
         with pytest.raises(SearchError, match="resources look like GPU=1"):
             parse_resources(bad)
 
@@ -22,8 +23,9 @@ def test_resources() -> None:
 def test_options_that_contradict_each_other() -> None:
     with pytest.raises(SearchError, match="goes with --dask"):
         Placement.of("0", None, "GPU=1", None, None)
-    with pytest.raises(SearchError, match="a timeout should be positive"):
-        Placement.of("0", None, None, 0.0, None)
+    for timeout in (0.0, -1.0, math.nan, math.inf):
+        with pytest.raises(SearchError, match=f"^a timeout should be positive, not {timeout:g}$"):
+            Placement.of("0", None, None, timeout, None)
     pytest.importorskip("distributed")
     with pytest.raises(SearchError, match="--memory limits worker processes of this machine"):
         Placement.of("0", "local", None, None, "4G")

@@ -11,8 +11,7 @@ import click
 import pytest
 
 from cg_evolve import plugin
-from cg_evolve.evaluators import make_evaluator
-from cg_ir import OptionError, registry
+from cg_ir import registry
 
 FACTORIES = list(chain(plugin.cg_spaces(), plugin.cg_evaluators(), plugin.cg_run_events()))
 
@@ -37,26 +36,6 @@ def test_the_commands_are_there() -> None:
     for command in plugin.cg_commands():
         module, _, name = command.target.partition(":")
         assert isinstance(getattr(__import__(module, fromlist=[name]), name), click.Command)
-
-
-@pytest.mark.parametrize(
-    ("spec", "message"),
-    [
-        (
-            "train:digits?epoch=3",
-            "evaluator 'train' does not take these options: there is no 'epoch', did you mean 'epochs'?",
-        ),
-        (
-            "benchmark:toy=x?log=1",
-            "evaluator 'benchmark' does not take these options: there is no 'log', there are: metric",
-        ),
-        ("toy:x?paws=1", "evaluator 'toy' does not take these options: there is no 'paws', did you mean 'pause'?"),
-    ],
-)
-def test_an_option_that_there_is_not_is_named_with_those_that_there_are(spec: str, message: str) -> None:
-    with pytest.raises(OptionError) as told:
-        make_evaluator(spec, "toy")
-    assert str(told.value) == message
 
 
 def test_listing_plugins_imports_nothing_heavy() -> None:

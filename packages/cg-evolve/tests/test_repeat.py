@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -93,3 +94,23 @@ def test_nothing_to_repeat(tmp_path: Path) -> None:
     arguments = ["toy", "--budget", "3", "--algorithm", "random", "--evaluator", "broken", "--retries", "0", "--check"]
     result = CliRunner().invoke(search, [*arguments, "-o", str(tmp_path / "run"), "--json"])
     assert json.loads(result.stdout)["same_again"] is None
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "different"),
+    [
+        ({"a": 1.0}, {"a": 1.0}, ()),
+        ({"a": 1.0}, {"a": 1.0 + 2**-52}, ("a",)),
+        ({"a": math.nan, "b": 1.0}, {"a": math.nan, "b": 1.0}, ()),
+        ({"a": math.nan}, {"a": 1.0}, ("a",)),
+        ({"a": 1.0}, {"a": math.nan}, ("a",)),
+        ({"a": math.inf}, {"a": math.inf}, ()),
+        ({"a": 1.0}, {"a": 1.0, "b": math.inf}, ("b",)),
+        ({"a": 1.0, "params": 9.0}, {"a": 1.0}, ()),  # what the graph tells was added to the first
+    ],
+)
+def test_what_is_no_number_both_times_is_the_same(
+    first: dict[str, float], second: dict[str, float], different: tuple[str, ...]
+) -> None:
+    assert Repeat(0, first, second).different == different
+    assert Repeat(0, first, second).same == (not different)

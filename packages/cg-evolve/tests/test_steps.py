@@ -21,6 +21,8 @@ def train(progress: Progress, last: int, keeps_state: bool = True) -> list[int]:
         for step in range(progress.start + 1, last + 1):
             if progress.folder is not None:
                 (progress.work / "weights").write_text(f"after {step}")
+                if step == 1:
+                    (progress.work / "data").write_text("prepared once")
             made.append(step)
             progress.report(step, {"loss": 1.0 / step})
     except Enough:
@@ -36,6 +38,7 @@ def test_a_training_goes_on_from_its_latest_step(tmp_path: Path) -> None:
     assert progress.done
     assert train(Progress(5, tmp_path), 9) == []
     assert (progress.work / "weights").read_text() == "after 5"
+    assert (progress.work / "data").read_text() == "prepared once"
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["step-5", "work"]  # earlier states are gone
 
 

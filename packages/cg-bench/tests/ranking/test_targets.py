@@ -88,3 +88,17 @@ def test_documents_are_read_by_their_ids(cells: dict[str, Graph], tmp_path: Path
     write_text(tmp_path / "nets.jsonl", "\n".join(lines) + "\n")
     found = documents(tmp_path / "nets.jsonl")
     assert [(name, graph.hash) for name, graph in found.items()] == [(f"n{i}", g.hash) for i, (_, g) in enumerate(some)]
+
+
+def test_documents_may_bring_labels_of_their_own(cells: dict[str, Graph], tmp_path: Path) -> None:
+    """The models of torchvision: none is in the family's table, and all are one group."""
+    lines = [
+        json.dumps({"id": f"n{i}", "graph": json.loads(g.to_json()), "labels": {"top1": 70 + i}})
+        for i, g in enumerate(list(cells.values())[:3])
+    ]
+    write_text(tmp_path / "own.jsonl", "\n".join(lines) + "\n")
+    target = Target("own", "timm", "top1", groups=True, relatives=("resnet",), documents="own.jsonl")
+    read = target.read(tmp_path, None, tmp_path)
+    assert (read.archs, read.labels.tolist(), read.groups) == (["n0", "n1", "n2"], [70, 71, 72], ["own"] * 3)
+    assert [graph.hash for graph in read.graphs()] == [g.hash for g in list(cells.values())[:3]]
+    assert Task(target, read, tmp_path, tmp_path).by_groups

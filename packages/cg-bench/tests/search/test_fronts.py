@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from cg_bench.search import fronts
 from cg_bench.search.rows import Rows
+from cg_ir import get_scorer, get_space
 
 POINTS = st.lists(st.tuples(st.integers(-3, 3), st.integers(1, 6)), min_size=1, max_size=6).map(
     lambda points: np.array(points, dtype=float)
@@ -68,3 +69,43 @@ def test_fronts_lie_under_the_bound_and_rows_say_their_volume(tmp_path: Path, mo
 def test_a_search_without_limit_is_called_so_and_may_have_no_front() -> None:
     assert fronts.task_name(None) == "mobilenetv3 without limit"
     assert fronts.read_front({"front": "[]"}).shape == (0, 2)
+
+
+def test_the_scorer_learns_the_table_and_is_asked_once_a_network(tmp_path: Path, outsider: Any) -> None:
+    space, rng = get_space("mobilenetv3"), np.random.default_rng(0)
+    archs = sorted({space.canonical(space.sample(rng)) for _ in range(7)})
+    labels = [float(space.graph(arch).macs) for arch in archs]
+    lines = ["arch,top1", *(f"{arch},{y}" for arch, y in zip(archs, labels, strict=True))]
+    (tmp_path / "ofa.csv").write_text("\n".join(lines) + "\n")
+    whole, part = fronts._Model(tmp_path, "counts", None), fronts._Model(tmp_path, "counts", 4)
+    assert (whole.labels, part.labels) == (7, 4)
+    graphs = [space.graph(arch) for arch in archs]
+    expected = get_scorer("counts").fit(graphs, labels).predict([graphs[0], graphs[1]])
+    assert whole.scores([graphs[0], graphs[1], graphs[0]]) == pytest.approx([*expected, expected[0]])
+    whole._scorer = None  # what is known is not asked again
+    assert whole.scores(graphs[:2]) == pytest.approx(expected)
+
+
+def test_a_space_that_is_used_up_ends_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Small:
+        """Three members of the space."""
+
+        name, size = "small", 3
+
+        def __init__(self) -> None:
+            self._space = get_space("mobilenetv3")
+            rng = np.random.default_rng(0)
+            self._archs = [self._space.canonical(self._space.sample(rng)) for _ in range(3)]
+
+        def enumerate(self) -> Any:
+            return iter(self._archs)
+
+        def sample(self, rng: np.random.Generator) -> str:
+            return self._archs[int(rng.integers(3))]
+
+        def graph(self, arch: str) -> Any:
+            return self._space.graph(arch)
+
+    monkeypatch.setattr(fronts, "SPACE", Small())
+    row = fronts._search(Formula(Path(), "", None), "random", None, 0, 10, "counts")  # type: ignore[arg-type]
+    assert (row["evaluations"], row["budget"]) == (3, 10)

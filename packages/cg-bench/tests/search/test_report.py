@@ -157,3 +157,25 @@ def test_what_a_search_costs_is_in_milliseconds(tmp_path: Path) -> None:
         "ms an evaluation": "12.3",
         "ms of processor time": "4.0",
     }
+
+
+def test_trainings_that_are_compared_stand_beside_whole_ones_of_the_same_seeds(tmp_path: Path) -> None:
+    best = {"random": (50, 60, 70), "bayesian": (60, 70, 80), "halving": (65, 70, 90)}
+    rows = [
+        row("digits", method, seed, budget=20 if method == "halving" else 40, accuracy=end + seed, test_accuracy=end - 1, best_16=early)
+        for method, (early, _, end) in best.items()
+        for seed in range(3)
+        if (method, seed) != ("halving", 2)
+    ]  # fmt: skip
+    text = page(rows, tmp_path)
+    assert "every network is trained (`train:digits" in text
+    assert ", 40 a search" in text
+    section = text[text.index("Trainings compared") :].replace("Trainings", "## x\nTrainings", 1)
+    found = table(section, "x", "method")
+    assert {method: cells["seeds"] for method, cells in found.items()} == dict.fromkeys(
+        ("`halving`", "`random`", "`bayesian`"), "2"
+    )  # seed 2 has no halving
+    assert found["`halving`"]["after 16"] == "65.0 (65.0 to 65.0)"
+    assert found["`random`"]["in the end"] == "70.0 (70.0 to 71.0)"
+    assert found["`bayesian`"]["`halving` ahead"].startswith("2/2 (p ")
+    assert found["`halving`"]["`halving` ahead"] == ""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cg_bench.search import training
 from cg_bench.search.report import write_report
 from cg_bench.search.rows import Rows
 from cg_bench.search.training import STEPS, Trainings, search_space, start_network
@@ -70,3 +71,34 @@ def test_the_page_has_them_beside_whole_trainings(space: GraphSpace, tmp_path: P
         assert ("Trainings compared after 4, 12 epochs" in text) == (method == "asha")
     assert "| `random` | 1 | 8 |" in text
     assert "| `asha` | 1 | 4 |" in text
+
+
+def test_searches_of_a_seed_are_done_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    evaluator = Epochs()
+    monkeypatch.setattr(training, "make_evaluator", lambda text: evaluator)
+    monkeypatch.setattr(training, "BUDGET", 4)
+    rows = Rows(tmp_path / "results.csv")
+    said = list(training.run_training(rows, ("random", "asha", "nsga2"), 2, "counts", quick=False))
+    assert [(r["method"], r["seed"], r["budget"]) for r in rows.rows] == [
+        (method, seed, budget) for seed in "01" for method, budget in (("random", "4"), ("asha", "2"))
+    ]
+    assert said[0] == f"digits random seed 0: accuracy {rows.rows[0]['accuracy']} (4 whole trainings)"
+    assert float(rows.rows[0]["accuracy"]) == pytest.approx(max(evaluator.whole[:4]), abs=1e-4)
+    assert list(training.run_training(rows, ("random", "asha"), 2, "counts", quick=False)) == []
+
+
+def test_trainings_that_end_alike_differ_by_chance() -> None:
+    assert training.p_value([1.0, 2.0], [1.0, 2.0]) == 1.0
+    ours, others = [3.0, 2.0, 5.0, 4.0, 6.0, 9.0], [1.0, 1.5, 2.0, 3.5, 1.0, 2.0]
+    assert training.p_value(ours, others) == pytest.approx(2 / 2**6)  # all six are ahead: the exact distribution
+
+
+def test_pairs_are_seeds_that_both_have() -> None:
+    rows = [
+        {"task": task, "method": method, "seed": seed, "accuracy": value}
+        for task, method, seed, value in (
+            ("digits", "bayesian", "0", "90"), ("digits", "random", "0", "80"), ("digits", "bayesian", "1", "91"),
+            ("digits", "random", "2", "82"), ("other", "random", "1", "1"), ("digits", "asha", "0", "5"),
+        )
+    ]  # fmt: skip
+    assert training.pairs(rows, "accuracy") == ([90.0], [80.0])

@@ -67,7 +67,9 @@ def _read_steps(context: click.Context, parameter: click.Parameter, value: str |
     callback=_read_steps,
     help="Compare trainings after so many steps, such as 1,3,9: the evaluator yields a value after each; --budget counts whole trainings.",
 )
-@click.option("--eta", type=int, default=3, show_default=True, help="With --steps: one training in so many goes on.")
+@click.option(
+    "--eta", type=int, default=3, show_default=True, is_eager=True, help="With --steps: one in so many goes on."
+)
 @click.option(
     "--compare",
     default="",
@@ -328,15 +330,15 @@ def _print(run: Run, document: dict[str, Any]) -> None:
     )
     table.add_column("evaluation", justify="right")
     for metric in metrics:
-        table.add_column(metric, justify="right")
+        table.add_column(Text(metric), justify="right")
     table.add_column("architecture", overflow="fold")
     for row in shown:
         table.add_row(str(row.id), *(f"{row.metrics[metric]:.6g}" for metric in metrics), Text(row.arch))
     console.print(table)
     _print_failures(document)
     for kind, path in document["files"].items():
-        console.print(f"winner ({kind}): {path}", soft_wrap=True)
-    console.print(f"report: cg report {document['run']} -o report.html", soft_wrap=True)
+        console.print(f"winner ({kind}): {path}", markup=False, soft_wrap=True)
+    console.print(f"report: cg report {document['run']} -o report.html", markup=False, soft_wrap=True)
 
 
 def _print_failures(document: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,10 @@ class Placement:
     timeout: float | None = None
     memory: float | None = None
 
+    def __post_init__(self) -> None:
+        if self.timeout is not None and not 0 < self.timeout < math.inf:
+            raise SearchError(f"a timeout should be positive, not {self.timeout:g}")
+
     @classmethod
     def of(
         cls, workers: str, dask: str | None, resources: str | None, timeout: float | None, memory: str | None
@@ -46,8 +51,6 @@ class Placement:
             MissingExtra: Dask is not installed.
         """
         environments = workers_of(workers)
-        if timeout is not None and timeout <= 0:
-            raise SearchError(f"a timeout should be positive, not {timeout:g}")
         if dask is None and resources is not None:
             raise SearchError("--resources are those of Dask's workers: it goes with --dask")
         if dask is not None and memory is not None:
@@ -89,7 +92,7 @@ def parse_resources(text: str) -> dict[str, float]:
             found[name] = float(number)
         except ValueError:
             found[name] = -1.0
-        if not name or not equals or not found[name] > 0:
+        if not name or not equals or not 0 < found[name] < math.inf:
             raise SearchError(f"resources look like GPU=1, with a positive number, not '{text}'")
     return found
 

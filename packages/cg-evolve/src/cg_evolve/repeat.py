@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
@@ -33,8 +34,12 @@ class Repeat:
 
     @property
     def different(self) -> tuple[str, ...]:
-        """The metrics that are not the same, to the last bit."""
-        return tuple(name for name, value in self.second.items() if self.first.get(name) != value)
+        """The metrics that are not the same, to the last bit; of one that is no number both times nothing differs."""
+
+        def same(before: float | None, after: float) -> bool:
+            return before == after or (before is not None and math.isnan(before) and math.isnan(after))
+
+        return tuple(name for name, value in self.second.items() if not same(self.first.get(name), value))
 
     @property
     def same(self) -> bool:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
 from toy_plugin import ToySpace
 
 from cg_evolve import SearchError
+from cg_evolve.evaluators import make_evaluator
 from cg_evolve.evaluators.benchmark import BenchmarkEvaluator
-from cg_ir import PluginError, SourceError
+from cg_ir import CgError, PluginError, SourceError, get_space, registry
 
+TABLE = "arch,valid,test\ncccccc,91.5,90\niccccc,80,79.5\nkkkkkk,,70\n"
 GRAPH = ToySpace().graph("cccccc")
 
 
@@ -82,3 +85,37 @@ def test_a_name_alone_is_looked_for_in_the_data_folder(table: Path, monkeypatch:
         SearchError, match=r"^where is the table\? benchmark:toy=PATH, or name its folder in the environment"
     ):
         BenchmarkEvaluator("toy")
+
+
+def test_a_csv_is_read_by_whoever_reads_csv(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv.gz"
+    path.write_bytes(gzip.compress(TABLE.encode()))
+    if "csv" not in registry().entries("benchmark"):
+        with pytest.raises(SearchError, match="pip install cg-frontends"):
+            make_evaluator(f"benchmark:{path}", "toy")
+        return
+    evaluator = make_evaluator(f"benchmark:{path}", "toy?channels=4")
+    assert isinstance(evaluator, BenchmarkEvaluator)
+    assert evaluator.evaluate("cccccc", get_space("toy").graph("cccccc"), 0) == {"valid": 91.5, "test": 90.0}
+    assert evaluator.archs() == ["cccccc", "iccccc"]
+
+
+def test_the_pool_of_a_table_keeps_to_the_options_of_the_space(tmp_path: Path) -> None:
+    if "transnas" not in registry().entries("space"):
+        pytest.skip("cg-frontends is not installed")
+    path = tmp_path / "t.csv"
+    path.write_text("arch,object\n64-1132-basic,44\n64-41414-1_02_333,45\n")
+    for space, expected in (
+        ("transnas", ["64-1132-basic", "64-41414-1_02_333"]),
+        ("transnas?level=macro", ["64-1132-basic"]),
+        ("transnas?level=micro", ["64-41414-1_02_333"]),
+    ):
+        evaluator = make_evaluator(f"benchmark:{path}", space)
+        assert isinstance(evaluator, BenchmarkEvaluator)
+        assert evaluator.archs() == expected
+    path.write_text("arch,object\n64-1132-basic,44\n64-1199-basic,45\n")
+    with pytest.raises(CgError, match="4 to 6 modules"):
+        make_evaluator(f"benchmark:{path}", "transnas?level=macro").archs()  # type: ignore[attr-defined]
+    path.write_text("arch,object\n64-1132-basic,44\n")
+    with pytest.raises(SearchError, match=r"nothing of the space 'transnas\?level=micro'"):
+        make_evaluator(f"benchmark:{path}", "transnas?level=micro").archs()  # type: ignore[attr-defined]

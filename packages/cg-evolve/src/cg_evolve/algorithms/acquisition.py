@@ -69,9 +69,8 @@ def hypervolume_order(
     reference = [-0.1] * points.shape[1]
     rank = pareto.ranks(points)
     chosen = rng.permutation(np.flatnonzero(rank == 0))[:64]
-    base = pareto.hypervolume(front, reference)
-    gains = [pareto.hypervolume(np.vstack([front, points[i]]), reference) - base for i in chosen]
-    first = chosen[np.argsort(-np.array(gains), kind="stable")]
+    volumes = [pareto.hypervolume(np.vstack([front, points[i]]), reference) for i in chosen]
+    first = chosen[np.argsort(-np.array(volumes), kind="stable")]
     rest = np.setdiff1d(np.arange(len(points)), first)
     return np.concatenate([first, rest[np.argsort(rank[rest], kind="stable")]])
 
