@@ -44,7 +44,10 @@ class Unit(NamedTuple):
 UNITS = {
     "canonical": Unit(
         tuple(f"{_IR}/src/cg_ir/canonical/{name}.py" for name in ("arithmetic", "layout", "rewriting", "windows")),
-        (f"{_IR}/tests/test_canonical.py", f"{_IR}/tests/test_golden.py"),
+        (
+            *(f"{_IR}/tests/canonical/test_{name}.py" for name in ("arithmetic", "layout", "rewriting", "windows")),
+            *(f"{_IR}/tests/test_{name}.py" for name in ("canonical", "golden")),
+        ),
     ),
     "hashing": Unit(
         (f"{_IR}/src/cg_ir/hashing.py",),

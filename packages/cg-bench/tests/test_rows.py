@@ -44,3 +44,27 @@ def test_a_file_of_something_else_is_left_alone(tmp_path: Path, head: str) -> No
     with pytest.raises(CgError, match="holds other results"):
         ResultRows(tmp_path / "r.csv", KEYS, MEASURES)
     assert (tmp_path / "r.csv").read_text() == head
+
+
+def test_half_a_row_of_a_killed_run_is_done_again(tmp_path: Path) -> None:
+    """What lies behind the last line's end may be a number cut short, which nobody can tell from a whole one."""
+    path = tmp_path / "r.csv"
+    path.write_text("target,labels,spearman,networks\na,1,0.5,2\nb,2,0.8765,12")
+    rows = ResultRows(path, KEYS, MEASURES)
+    assert rows.done == {("a", 1)}
+    rows.add({"target": "b", "labels": 2, "spearman": 0.8765, "networks": 1234})
+    assert [row["networks"] for row in ResultRows(path, KEYS, MEASURES).rows] == [2, 1234]
+
+
+def test_lines_that_end_as_on_windows_are_read(tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_bytes(b"target,labels,spearman,networks\r\na,1,0.5,2\r\n")
+    assert ResultRows(tmp_path / "r.csv", KEYS, MEASURES).done == {("a", 1)}
+
+
+@pytest.mark.parametrize("row", ["a,one,0.5,2", "a,1,0.5", "a,1,much,2", "a,1,0.5,2.5", ","])
+def test_a_damaged_row_is_named_and_the_file_left_alone(tmp_path: Path, row: str) -> None:
+    text = f"target,labels,spearman,networks\nz,0,0.1,1\n{row}\n"
+    (tmp_path / "r.csv").write_text(text)
+    with pytest.raises(CgError, match=r"r\.csv, line 3: is no row of results: "):
+        ResultRows(tmp_path / "r.csv", KEYS, MEASURES)
+    assert (tmp_path / "r.csv").read_text() == text

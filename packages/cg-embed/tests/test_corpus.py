@@ -4,23 +4,12 @@ from __future__ import annotations
 
 import itertools
 import json
-import sys
 
 import pytest
 
-import cg_ir
-from cg_embed.corpus import MUTATIONS, RANDOM, TORCHVISION, Corpus, known_sources
+from cg_embed.corpus import MUTATIONS, RANDOM, Corpus, known_sources
 from cg_ir import hash_all
-from cg_ir.cli import main
 from cg_ir.errors import CgError, PluginError
-
-
-def run(*args: str) -> int:
-    try:
-        main(list(args))
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    return 0
 
 
 @pytest.fixture
@@ -85,42 +74,3 @@ def test_the_data_folder_and_the_spaces_are_known(tmp_path):
 def test_what_makes_no_corpus_is_refused(sources, error, text):
     with pytest.raises(error, match=text):
         list(Corpus(sources).graphs(1))
-
-
-def test_the_command(tmp_path, capsys):
-    out = tmp_path / "corpus.jsonl.gz"
-    assert run("corpus", "--graphs", "12", "--source", RANDOM, "-o", str(out), "--json") == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["sources"] == {RANDOM: 12}
-    assert told["drawn"] == told["draws"][RANDOM] >= 12
-    assert len(set(hash_all(list(cg_ir.load_set(out))))) == 12
-    first = out.read_bytes()
-    assert run("corpus", "--graphs", "12", "--source", RANDOM, "-o", str(out)) == 0
-    assert out.read_bytes() == first
-    assert run("corpus", "--source", RANDOM, "--leave-out", "nb201", "-o", str(out)) != 0
-    assert "no source 'nb201'" in capsys.readouterr().err
-    assert run("corpus", "--source", RANDOM, "-o", str(tmp_path / "corpus.txt")) != 0
-    assert ".jsonl" in capsys.readouterr().err
-
-
-def test_the_command_builds_models_of_torchvision(tmp_path, monkeypatch, capsys):
-    pytest.importorskip("cg_frontends")
-    pytest.importorskip("torch")
-    package = tmp_path / "torchvision"
-    package.mkdir()
-    (package / "__init__.py").write_text("")
-    (package / "models.py").write_text(
-        "from torch import nn\n"
-        "def tiny():\n    return nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2))\n"
-        "def list_models(module):\n    return ['tiny']\n"
-    )
-    for name in ("torchvision", "torchvision.models"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    out = tmp_path / "corpus.jsonl"
-    assert run("corpus", "--source", TORCHVISION, "-o", str(out), "--json") == 0
-    streams = capsys.readouterr()
-    assert json.loads(streams.out)["sources"] == {TORCHVISION: 1}, streams.err
-    assert [node.op for node in next(iter(cg_ir.load_set(out))).nodes][1] == "Conv"
-    for name in ("torchvision", "torchvision.models"):
-        sys.modules.pop(name, None)

@@ -144,6 +144,28 @@ def test_trainings_are_compared_by_a_metric_that_the_command_names(tmp_path: Pat
         CliRunner().invoke(search, [*new, "--resume", "--compare", ""], catch_exceptions=False)
 
 
+def test_a_search_without_an_objective_says_which_metric_it_is_and_minimises_a_loss(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text("def measure(graph):\n    return {'loss': float(graph.params), 'acc': 1.0}\n")
+    new = ["toy", "--evaluator", f"{tmp_path}/own.py:measure", "--algorithm", "random", "--budget", "6"]
+    result = CliRunner().invoke(search, [*new, "-o", str(tmp_path / "run")], catch_exceptions=False)
+    said = "cg: the objective is loss:min, of what the evaluator gives (loss, acc); --objective says otherwise\n"
+    assert result.stderr.count(said) == 1
+    assert "6 evaluations; best by loss:min" in result.stdout
+    with Run.open(tmp_path / "run", resume=True, allow_python=True) as run:
+        assert run.search.best is not None
+        assert run.search.best.value == min(row.metrics["params"] for row in run.search.history)
+    named = CliRunner().invoke(
+        search, [*new, "--objective", "acc", "-o", str(tmp_path / "other")], catch_exceptions=False
+    )
+    assert "the objective is" not in named.stderr
+    with pytest.raises(
+        SearchError, match="objective 'accuracy': the evaluator gives no such metric; it gives loss, acc"
+    ):
+        CliRunner().invoke(
+            search, [*new, "--objective", "accuracy", "-o", str(tmp_path / "third")], catch_exceptions=False
+        )
+
+
 def test_a_run_with_steps_says_what_it_has(tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(
         "def train(graph):\n    for step in range(1, 10):\n        yield graph.params - 1 / step\n"

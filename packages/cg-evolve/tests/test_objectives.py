@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from cg_evolve import Constraint, Objective, SearchError
+from cg_evolve.config import Config
 from cg_evolve.objectives import Problem
 from cg_ir import get_space
 
@@ -13,6 +14,25 @@ def test_costs_are_minimised_and_metrics_maximised_unless_said_otherwise() -> No
         "accuracy:max", "macs:min", "latency:min", "params:max", "loss:min",
     ]  # fmt: skip
     assert Objective.parse("loss:min").utility(0.25) == -0.25
+
+
+@pytest.mark.parametrize(
+    "metric", ["loss", "val_loss", "Top1-Error", "perplexity", "test.RMSE", "depth", "latency@pixel3"]
+)
+def test_of_losses_errors_and_costs_less_is_better(metric: str) -> None:
+    assert not Objective.parse(metric).maximize
+    assert Objective.parse(f"{metric}:max").maximize
+
+
+def test_a_main_metric_that_is_a_loss_is_minimised_unless_accuracy_was_asked_for() -> None:
+    given = {"loss": 2.0, "acc": 0.5, "macs": 1.0}
+    assert [str(o) for o in Problem.make(()).named(given).objectives] == ["loss:min"]
+    assert [str(o) for o in Problem.make(["loss:max"]).named(given).objectives] == ["loss:max"]
+    assert Problem.make(["accuracy", "macs"]).named(given).missing(given) == ["objective 'accuracy'"]
+    assert [str(o) for o in Problem.make(["accuracy:min", "macs"]).named({"top1": 0.5}).objectives] == [
+        "top1:min",
+        "macs:min",
+    ]
 
 
 @pytest.mark.parametrize("text", ["", ":min", "macs:least", "macs:"])
@@ -48,6 +68,13 @@ def test_accuracy_stands_for_the_first_metric() -> None:
         named.values({"valid": float("nan")})
     with pytest.raises(SearchError, match="named twice"):
         Problem.make(["macs", "macs:max"])
+
+
+def test_one_text_is_one_objective_and_one_constraint() -> None:
+    assert Problem.make("val_loss", "macs<1e6") == Problem.make(["val_loss"], ["macs<1e6"])
+    config = Config("toy", "toy", 3, objectives="val_loss", constraints="macs<1e6", exclude="nb201", steps=[1, 3])  # type: ignore[arg-type]
+    assert (config.objectives, config.constraints, config.exclude) == (("val_loss",), ("macs<1e6",), ("nb201",))
+    assert config.steps == (1, 3)
 
 
 def test_known_constraints_are_decided_by_the_graph() -> None:

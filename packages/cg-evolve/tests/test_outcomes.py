@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from toy_plugin import WildEvaluator, wild_archs
 
-from cg_evolve import SearchError
+from cg_evolve import SearchError, executors
 from cg_evolve.executors import DaskBackend, ProcessBackend
 from cg_evolve.memory import parse_size
 from cg_evolve.runs import Config, Run
@@ -84,6 +84,24 @@ def test_on_dask(tmp_path: Path) -> None:
             assert rows[arch].error or rows[arch].status == "done", way
 
 
+@pytest.mark.attack
+def test_workers_that_a_local_cluster_has_given_up_are_replaced(tmp_path: Path) -> None:
+    """As on a busy machine, where a worker takes long to come back after an evaluation that ended it."""
+    pytest.importorskip("distributed")
+    import dask
+
+    pool = tmp_path / "pool.txt"
+    pool.write_text("\n".join(wild_archs()[way] for way in ("dies", "succeeds")))
+    config = Config("toy", "wild", 2, algorithm="random", pool=str(pool), retries=0, give_up=0)
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": "1ms"}), Run.open(tmp_path / "run", config) as run:
+        backend = DaskBackend("local", workers=1)
+        try:
+            run.execute(backend)
+        finally:
+            backend.stop()
+        assert sorted(row.status for row in run.search.history) == ["done", "failed"]
+
+
 # --- what Dask consists of dies ---------------------------------------------------------------------------------------
 
 
@@ -140,6 +158,22 @@ def test_a_run_outlives_what_dask_consists_of(tmp_path: Path, cluster: dict[str,
     assert set(before) <= set(finished(tmp_path / "run"))
     subprocess.run([*command, "--retry-failed"], check=True, capture_output=True, timeout=300)
     assert len(finished(tmp_path / "run")) == 12
+
+
+@pytest.mark.attack
+def test_a_scheduler_that_hangs_ends_the_run_with_one_line(
+    cluster: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executors, "_PATIENCE", 2)
+    while not cluster["file"].exists():
+        time.sleep(0.05)
+    backend = DaskBackend(str(cluster["file"]))
+    assert backend.capacity == 1
+    cluster["scheduler"].send_signal(signal.SIGSTOP)
+    with pytest.raises(SearchError, match="the Dask scheduler has not answered for 2 s; what is done is kept"):
+        _ = backend.capacity
+    cluster["scheduler"].send_signal(signal.SIGCONT)
+    backend.stop()
 
 
 def finished(folder: Path) -> list[int]:

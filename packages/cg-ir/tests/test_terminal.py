@@ -8,13 +8,11 @@ import os
 import re
 import subprocess
 import sys
-from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 from cg_ir import GraphBuilder
-from cg_ir.doctor import examine
 from cg_ir.terminal import plain_table, table_console
 
 NOISY = """
@@ -124,42 +122,12 @@ def test_completion_scripts_exist_for_the_common_shells():
         assert "_CG_COMPLETE" in cg(_CG_COMPLETE=f"{shell}_source").stdout
 
 
-def test_doctor_reports_versions_and_leaves_torch_alone(tmp_path):
-    code = (
-        "import sys; from cg_ir.cli import main; status = main(['doctor', '--json']);"
-        "assert 'torch' not in sys.modules, 'torch was imported'; sys.exit(status)"
-    )
-    environment = {**os.environ, "CG_DATA": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    document = json.loads(done.stdout)
-    found = {finding["name"]: finding for finding in document["findings"]}
-    assert document["ok"] is True
-    assert found["cg-ir"]["text"] == metadata.version("cg-ir")
-    assert found["CG_DATA"]["status"] == "missing"
-    assert str(tmp_path) in found["CG_DATA"]["text"]
-
-
 def test_doctor_names_a_broken_plugin_and_exits_with_1(tmp_path):
     plugin(tmp_path, "broken", "raise RuntimeError('no luck')\n")
     done = cg("doctor", path=tmp_path)
     assert done.returncode == 1
     assert "broken-plugin" in done.stdout
     assert "RuntimeError: no luck" in done.stdout
-
-
-def test_doctor_tells_missing_extras_with_the_command_that_installs_them(monkeypatch):
-    real = metadata.version
-
-    def version(name: str) -> str:
-        if name == "torch":
-            raise metadata.PackageNotFoundError(name)
-        return real(name)
-
-    monkeypatch.setattr(metadata, "version", version)
-    found = {finding.name: finding for finding in examine()}
-    assert found["cg-ir[torch]"].status == "missing"
-    assert found["cg-ir[torch]"].hint == "pip install 'cg-ir[torch]'"
 
 
 # --- hostile names ----------------------------------------------------------------------------------------------------

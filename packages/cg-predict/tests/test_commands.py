@@ -8,9 +8,12 @@ import json
 import pytest
 
 import cg_ir
+from cg_ir import SourceError
 from cg_ir.cli import main
+from cg_ir.sources import Reading
 from cg_predict import Predictor
 from cg_predict import rank as make_ranking
+from cg_predict.labels import read_labels
 from cg_predict.ranking import pool_weight
 
 
@@ -167,3 +170,39 @@ def test_a_ranking_fits_the_terminal(files, capsys, monkeypatch):
     code, out, err = run(capsys, "rank", "--from", folder / "list.txt", "--wide")
     assert "nearest known network" in out.splitlines()[0]
     assert "not shown" not in err
+
+
+def test_less_of_a_loss_is_better(files, capsys):
+    """Labels that are turned, and said to be, rank as they did before; the table shows them as they are written."""
+    folder, names = files
+    rows = [line.split(",") for line in (folder / "labels.csv").read_text().splitlines()[1:]]
+    (folder / "turned.csv").write_text("arch,val_loss\n" + "".join(f"{name},{-float(y)}\n" for name, _, y in rows))
+    given = run(capsys, "rank", *names, "--json", "--labels", folder / "labels.csv", "--metric", "acc")[1]
+    _, _, err = run(capsys, "rank", *names, "--labels", folder / "turned.csv", "-o", folder / "ranking.json")
+    assert (
+        "fitted to 12 labels of 'val_loss', less is better; rank correlation with labels left out of the fit: " in err
+    )
+    expected = [(row["source"], -row["label"]) for row in json.loads(given)["ranking"]]
+    found = json.loads((folder / "ranking.json").read_text())
+    assert [(row["name"], row["label"]) for row in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("column", "metric", "turned"),
+    [
+        ("worth", "worth", False),
+        ("worth", "worth:min", True),
+        ("val_loss", None, True),
+        ("val_loss", "val_loss:max", False),
+        ("top:min", "top:min", False),
+        ("top:min", "top:min:min", True),
+    ],
+)
+def test_the_direction_of_a_metric_is_in_its_name_or_behind_a_colon(files, column, metric, turned):
+    folder, names = files
+    (folder / "own.csv").write_text(f"arch,{column}\n{names[0]},3\n{names[1]},-2\n")
+    labels = read_labels(folder / "own.csv", metric, Reading())
+    assert (labels.metric, labels.less_is_better, labels.values) == (column, turned, [3.0, -2.0])
+    assert labels.utilities == ([-3.0, 2.0] if turned else [3.0, -2.0])
+    with pytest.raises(SourceError, match=f"there is no column 'none'; there are {column}"):
+        read_labels(folder / "own.csv", "none:min", Reading())

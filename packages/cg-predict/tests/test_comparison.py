@@ -9,7 +9,6 @@ from cg_ir import CgError
 from cg_predict import Predictor, probability_better
 from cg_predict.comparison import _independent, _of_process, probabilities_better
 from cg_predict.gp import AveragedGaussianProcess, Structure
-from cg_predict.metrics import calibration_error
 
 
 class Sure:
@@ -73,12 +72,3 @@ def test_pairs_of_a_predictor(family, labels):
     assert probability_better(predictor, rest[0], rest[1], pool=graphs) == pytest.approx(
         probabilities_better(predictor, rest[:2], np.array([[0, 1]]), pool=graphs)[0]
     )
-
-
-def test_calibration_error():
-    rng = np.random.default_rng(0)
-    probability = rng.uniform(size=20_000)
-    true = rng.uniform(size=20_000) < probability
-    assert calibration_error(probability, true) < 0.02
-    assert calibration_error(np.full(100, 0.9), np.arange(100) < 60) == pytest.approx(0.3)
-    assert calibration_error(np.ones(10), np.ones(10, dtype=bool)) == 0

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from itertools import permutations
 
 import numpy as np
 import pytest
+from predict_test_networks import bottlenecks, chain
 
 from cg_ir import CgError, GraphBuilder
 from cg_ir.bypass import bypass, bypasses
-from cg_ir.cli import main
 from cg_predict import Predictor, probability_better
 from cg_predict.around import Narrower
 from cg_predict.explain import explain, explain_narrower, explain_parts
-from cg_predict.explain_commands import _in_words
 
 
 class Toy:
@@ -25,20 +23,6 @@ class Toy:
     def predict(self, graphs, return_std=False):
         score = np.log([g.params * g.depth for g in graphs])
         return (score, np.full(len(graphs), 0.5)) if return_std else score
-
-
-def chain(blocks, width=8):
-    b = GraphBuilder(f"chain of {blocks}")
-    x = b.add("Conv", b.input((1, 3, 8, 8)), channels=width, kernel_shape=(3, 3), pads=(1, 1, 1, 1), region="stem")
-    for number in range(blocks):
-        kernel = 3 if number % 2 else 1
-        region = f"block_{number}"
-        y = b.add("Conv", x, channels=width, kernel_shape=(kernel, kernel), pads=(kernel // 2,) * 4, region=region)
-        y = b.add("Relu", b.add("BatchNormalization", y, region=region), region=region)
-        x = b.add("Add", x, y, region=region)
-    x = b.add("Flatten", b.add("GlobalAveragePool", x), shape=(1, width))
-    b.output(b.add("Gemm", x, channels=10))
-    return b.build()
 
 
 def test_few_regions_get_their_shapley_values():
@@ -132,20 +116,6 @@ def test_networks_without_regions_are_refused(family):
         explain(Toy(), family[0][0])
 
 
-def bottlenecks(blocks):
-    """Blocks with an inner width of their own (16) on a width that all share (8), and one block without."""
-    b = GraphBuilder("bottlenecks")
-    x = b.add("Conv", b.input((1, 3, 8, 8)), channels=8, kernel_shape=(3, 3), pads=(1, 1, 1, 1), region="stem")
-    for number in range(blocks):
-        region = f"block_{number}"
-        y = b.add("Relu", b.add("Conv", x, channels=16, kernel_shape=(1, 1), region=region), region=region)
-        y = b.add("Conv", y, channels=8, kernel_shape=(1, 1), region=region)
-        x = b.add("Add", x, y, region=region)
-    y = b.add("Relu", b.add("Conv", x, channels=8, kernel_shape=(1, 1), region="plain"), region="plain")
-    b.output(b.add("Add", x, y, region="plain"))
-    return b.build()
-
-
 def test_narrower_regions_keep_their_results_and_add_up():
     pytest.importorskip("cg_evolve")
     graph = bottlenecks(3)
@@ -172,91 +142,3 @@ def test_probabilities():
     assert probability_better(Toy(), large, small) > 0.9
     assert probability_better(Toy(), small, large) == pytest.approx(1 - probability_better(Toy(), large, small))
     assert probability_better(Toy(), small, small) == 0.5
-
-
-def run(capsys, *args: object):
-    """Exit status, standard output and standard error of ``cg``."""
-    try:
-        code = main([str(a) for a in args])
-    except SystemExit as stop:
-        code = stop.code
-    captured = capsys.readouterr()
-    return code or 0, captured.out, captured.err
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("networks")
-    for blocks in (3, 5):
-        chain(blocks).save(folder / f"{blocks}.cg.json")
-    return [str(folder / f"{blocks}.cg.json") for blocks in (3, 5)]
-
-
-def test_explain_on_the_command_line(files, capsys):
-    code, out, err = run(capsys, "explain", files[1], "--against", files[0], "--json")
-    assert code == 0, err
-    document = json.loads(out)
-    first = document["networks"][0]
-    assert first["rest"] + sum(r["contribution"] for r in first["regions"]) == pytest.approx(first["score"], abs=1e-9)
-    assert 0 < document["comparison"]["probability_first_is_better"] < 1
-    assert document["comparison"]["latency_ms"]["pixel3"][0] > 0
-    code, out, err = run(capsys, "explain", files[1])
-    assert code == 0
-    assert "block_4" in out
-    assert "everything else" in out
-    assert "half its width" not in out  # all blocks share theirs
-
-
-def test_explain_tells_what_half_a_width_costs(tmp_path, capsys):
-    pytest.importorskip("cg_evolve")
-    bottlenecks(2).save(tmp_path / "net.cg.json")
-    code, out, err = run(capsys, "explain", tmp_path / "net.cg.json", "--json")
-    assert code == 0, err
-    row = json.loads(out)["networks"][0]
-    told = [part["narrower"] for part in row["regions"] if "narrower" in part]
-    assert len(told) == 2
-    assert row["rest_narrower"] + sum(told) == pytest.approx(row["score"], abs=1e-9)
-    assert "half its width" in run(capsys, "explain", tmp_path / "net.cg.json")[1]
-
-
-def test_improve_keeps_to_the_constraint(files, capsys):
-    pytest.importorskip("cg_evolve")
-    base = chain(3)
-    code, out, err = run(
-        capsys, "improve", files[0], "--constraint", f"macs<={base.macs}", "--scorer", "macs", "--show", 3, "--json"
-    )
-    assert code == 0, err
-    document = json.loads(out)
-    assert len(document["changes"]) == 3
-    assert all(row["macs"] <= base.macs for row in document["changes"])
-    gains = [row["gain"] for row in document["changes"]]
-    assert gains == sorted(gains, reverse=True)
-    code, out, err = run(capsys, "improve", files[0], "--constraint", "latency@pixel3<1e-9", "--scorer", "macs")
-    assert code == 2
-    assert "none of the" in err
-    assert "looks like" in run(capsys, "improve", files[0], "--constraint", "macs=5")[2]
-
-
-def test_improve_writes_a_page_that_links_to_drawings(files, capsys, tmp_path):
-    pytest.importorskip("cg_evolve")
-    arguments = ("improve", files[0], "--constraint", "latency@pixel3<1e6", "--scorer", "macs", "--show", 3)
-    code, out, err = run(capsys, *arguments, "-o", tmp_path / "changes")
-    assert code == 0, err
-    text = (tmp_path / "changes" / "index.html").read_text()
-    for number in (1, 2, 3):
-        assert f'href="{number}.html"' in text
-        assert (tmp_path / "changes" / f"{number}.html").is_file()
-    assert "ms on pixel3" in text
-    code, out, err = run(capsys, *arguments, "--json")
-    first = json.loads(out)["changes"][0]
-    assert first["what"] in text
-    assert first["latency@pixel3"] > 0
-    assert first["what"] in run(capsys, *arguments)[1]
-
-
-@pytest.mark.parametrize(
-    ("arch", "told"),
-    [("k1=5", "kernel 3 to 5 at stem"), ("w1=0.5", "width times 0.5 at stem"), ("s0_1=1", "a skip at stem")],
-)
-def test_changes_in_words(arch, told):
-    assert _in_words(arch, chain(1)) == told

@@ -54,3 +54,21 @@ def test_directions_without_variance_are_left_out() -> None:
     single = rng.normal(size=(20, 6)).astype(np.float32)
     assert Whitening(0.5, 3).fit(single).transform(single).dtype == np.float32
     assert Whitening().fit(rng.normal(size=(200, 60))).directions_.shape == (60, 48)
+
+
+RNG = np.random.default_rng(0)
+
+
+def test_matern_is_scikit_learns():
+    a, b = RNG.normal(size=(7, 4)), RNG.normal(size=(5, 4))
+    np.testing.assert_allclose(matern52(squared_distances(a, b), 1.7), Matern(1.7, nu=2.5)(a, b), atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(60, 6), (8, 30)])
+def test_whitening_is_pca_up_to_scale(shape):
+    x = RNG.normal(size=shape) @ RNG.normal(size=(shape[1], shape[1]))
+    ours = Whitening(0.5, 5).fit(x).transform(x)
+    pca = PCA(5).fit(x)
+    theirs = pca.transform(x)
+    deviation = theirs.std(axis=0)
+    np.testing.assert_allclose(np.abs(ours), np.abs(theirs / np.sqrt(deviation)), rtol=1e-6, atol=1e-8)

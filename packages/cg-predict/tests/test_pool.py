@@ -51,3 +51,19 @@ def test_large_pools_are_looked_at_evenly() -> None:
     assert (scale._sorted[0, 0], scale._sorted[-1, 1]) == (0.0, 2.0)
     exact = PoolScale(x[:4096])
     np.testing.assert_allclose(exact.mean, x[:4096].mean(axis=0))
+
+
+RNG = np.random.default_rng(0)
+
+
+def test_pool_scale_standardises_ranks_and_drops_constants():
+    x = RNG.normal(size=(200, 3))
+    x[:, 1] = 4.0
+    scale = PoolScale(x)
+    assert scale.varies.tolist() == [True, False, True]
+    z = scale.standardise(x)
+    np.testing.assert_allclose(z, np.clip((x - x.mean(0))[:, [0, 2]] / x.std(0)[[0, 2]], -4, 4), rtol=1e-5)
+    ranks = scale.ranks(x)
+    np.testing.assert_allclose(ranks[:, 0], (rankdata(x[:, 0]) - 0.5) / 200 - 0.5, atol=0.51 / GRID)
+    assert not ranks[:, 1].any()
+    np.testing.assert_array_equal(ranks * GRID, np.round(ranks * GRID))

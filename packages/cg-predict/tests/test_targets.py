@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import norm, rankdata
 
 from cg_ir.errors import CgError
 from cg_predict import LatencyPredictor
 from cg_predict.features import distinct
-from cg_predict.targets import LabelError, check_graphs, check_labels
+from cg_predict.targets import LabelError, check_graphs, check_labels, merge_duplicates, normal_scores
 
 
 def test_a_column_of_labels_is_taken_as_labels():
@@ -32,3 +33,32 @@ def test_predictors_refuse_what_is_no_network():
         LatencyPredictor("rtx4090").fit(["a"], [1.0])
     with pytest.raises(CgError, match="network 0 should be a graph"):
         distinct(["a"])
+
+
+def test_normal_scores():
+    y = np.array([3.0, 1.0, 2.0, 2.0])
+    np.testing.assert_allclose(normal_scores(y), norm.ppf((rankdata(y) - 0.5) / 4))
+
+
+@pytest.mark.parametrize(
+    ("labels", "count", "part"),
+    [
+        ([1.0, float("nan")], 2, "finite"),
+        ([1.0, float("inf")], 2, "finite"),
+        (["a", "b"], 2, "'a'"),
+        (["1", "2"], 2, "text"),
+        ([1.0], 2, "1 labels for 2"),
+        ([], 0, "no label"),
+        ([[1.0, 2.0]], 1, "shape"),
+        ([None, 1.0], 2, "None"),
+    ],
+)
+def test_bad_labels_are_named(labels, count, part):
+    with pytest.raises(LabelError, match=part):
+        check_labels(labels, count)
+
+
+def test_duplicates_count_once_with_their_mean():
+    kept, labels = merge_duplicates(["a", "b", "a"], np.array([1.0, 5.0, 3.0]))
+    assert kept == [0, 1]
+    assert labels.tolist() == [2.0, 5.0]

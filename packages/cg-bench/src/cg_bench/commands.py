@@ -14,10 +14,11 @@ from cg_bench.options import (
     output_option,
     progress,
     quick_option,
+    say_results,
     target_option,
 )
 from cg_bench.search.commands import search
-from cg_ir.terminal import json_option, say_written
+from cg_ir.terminal import json_option
 
 __all__ = ["bench"]
 
@@ -55,7 +56,7 @@ def transfer(
     from cg_bench.ranking.report import write_report
     from cg_bench.ranking.suite import chosen_methods
     from cg_bench.ranking.targets import Task, chosen_targets
-    from cg_bench.ranking.transfer import COUNTS, Rows, run_task
+    from cg_bench.ranking.transfer import COUNTS, Rows, run_task, told
 
     targets, contenders = chosen_targets(only), chosen_methods(chosen, quick)
     output.mkdir(parents=True, exist_ok=True)
@@ -67,12 +68,13 @@ def transfer(
             say(f"{target.name}: left out, for no --graphs are given")
             continue
         size = limit if limit is not None else 600 if quick else target.size
-        task = Task(target, target.read(data, size, graphs), data, graphs)
+        with told(target.name):
+            task = Task(target, target.read(data, size, graphs), data, graphs)
+            methods, networks = [method for make in contenders if (method := make(task))], task.labelled.graphs()
         counts = (0, 20, 50, 100) if quick else COUNTS
-        methods = [method for make in contenders if (method := make(task)) is not None]
-        run_task(task, task.labelled.graphs(), methods, counts, draws or (3 if quick else 10), rows, say)
+        run_task(task, networks, methods, counts, draws or (3 if quick else 10), rows, say)
         write_report(output, rows.rows)
-    say_written(output / "results.md", "", as_json, rows=len(rows.rows))
+    say_results(output, rows.rows, as_json)
 
 
 @bench.command()
@@ -106,7 +108,7 @@ def embedding(
         lambda: write_report(output, rows.rows, training.rows),
     ).run(stages)  # fmt: skip
     write_report(output, rows.rows, training.rows)
-    say_written(output / "results.md", "", as_json, rows=len(rows.rows))
+    say_results(output, rows.rows, as_json)
 
 
 @bench.command()
@@ -123,7 +125,7 @@ def proxies(data: Path, cells: int, output: Path, as_json: bool) -> None:
     rows = proxy_rows(output)
     run(sample, rows, progress())
     write_report(output, sample, rows.rows)
-    say_written(output / "results.md", "", as_json, rows=len(rows.rows))
+    say_results(output, rows.rows, as_json)
 
 
 @bench.command()
@@ -149,7 +151,7 @@ def sources(
             continue
         run(Task(target, target.read(data, limit or 1500, graphs), data), prior, rows, say)
         write_report(output, rows.rows)
-    say_written(output / "results.md", "", as_json, rows=len(rows.rows))
+    say_results(output, rows.rows, as_json)
 
 
 @bench.command()
@@ -175,7 +177,7 @@ def ablation(data: Path, quick: bool, limit: int | None, draws: int | None, outp
         parts, networks = methods(target.family), task.labelled.graphs()
         run_task(task, networks, parts, counts, draws or (2 if quick else 8), rows, say)
         write_report(output, rows.rows)
-    say_written(output / "results.md", "", as_json, rows=len(rows.rows))
+    say_results(output, rows.rows, as_json)
 
 
 @bench.command()
@@ -201,4 +203,4 @@ def latency(data: Path, graphs: Path, tables: tuple[str, ...], draws: int, outpu
     rows = latency_rows(output)
     run(measured, rows, say, draws)
     write_report(output, measured, rows.rows)
-    say_written(output / "results.md", "", as_json, rows=len(rows.rows))
+    say_results(output, rows.rows, as_json)

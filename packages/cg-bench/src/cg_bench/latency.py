@@ -23,24 +23,15 @@ Floats = NDArray[np.float64]
 _FOLDS, _DEVICE_FOLDS, _DRAWS = 10, 5, 5
 #: Measurements of a device that was left out.
 COUNTS = (0, 10, 20, 30)
-OURS, CHOSEN, ROOFLINE, LINE, FOREST, NEAREST = (
-    "ours",
-    "ours, suggested",
-    "roofline alone",
-    "line through MACs",
-    "forest alone",
-    "mean of other devices",
-)
+OURS, CHOSEN, ROOFLINE = "ours", "ours, suggested", "roofline alone"
+LINE, FOREST, NEAREST = "line through MACs", "forest alone", "mean of other devices"
 
 
 def latency_rows(folder: Path) -> ResultRows:
     """The rows of a folder, those that are there already included."""
     keys = {"part": str, "device": str, "method": str, "measurements": int, "draw": int}
-    return ResultRows(
-        folder / "results.csv",
-        keys,
-        {"median_error": float, "within_10": float, "spearman": float, "coverage_90": float},
-    )
+    measures = dict.fromkeys(("median_error", "within_10", "spearman", "coverage_90"), float)
+    return ResultRows(folder / "results.csv", keys, measures)
 
 
 def _judged(predicted: Floats, ms: Floats, coverage: float = float("nan")) -> dict[str, float]:
@@ -109,15 +100,8 @@ def _networks_left_out(m: Measured, rows: ResultRows) -> None:
         found[LINE][test] = _line(m.macs[train], m.ms[train], m.macs[test])
         found[FOREST][test] = _forest(m.columns[train], m.ms[train], m.columns[test], 0)
     for name in (ROOFLINE, LINE, FOREST, OURS):
-        _add(
-            rows,
-            part,
-            m.device.name,
-            name,
-            0,
-            0,
-            _judged(found[name], m.ms, inside.mean() if name == OURS else float("nan")),
-        )
+        judged = _judged(found[name], m.ms, inside.mean() if name == OURS else float("nan"))
+        _add(rows, part, m.device.name, name, 0, 0, judged)
 
 
 def _spread(m: Measured) -> float:

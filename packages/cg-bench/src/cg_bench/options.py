@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from cg_ir.errors import CgError
+from cg_ir.terminal import say_written
+
 __all__ = [
-    "data_option", "draws_option", "graphs_option", "limit_option", "output_option", "progress", "quick_option", "target_option",
+    "data_option", "draws_option", "graphs_option", "limit_option", "output_option", "progress", "quick_option", "say_results",
+    "target_option",
 ]  # fmt: skip
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -32,12 +36,14 @@ def quick_option(little: str) -> Callable[[Command], Command]:
 def limit_option(usual: str) -> Callable[[Command], Command]:
     """``--limit``, networks of a target; `usual` says how many without it."""
     text = f"At most this many networks of a target, a seeded sample; {usual} unless said otherwise."
-    return click.option("--limit", type=int, help=text)
+    return click.option("--limit", type=click.IntRange(min=1), help=text)
 
 
 def draws_option(usual: int, quick: int) -> Callable[[Command], Command]:
     """``--draws`` of labels."""
-    return click.option("--draws", type=int, help=f"Draws of labels; {usual}, or {quick} in a quick run.")
+    return click.option(
+        "--draws", type=click.IntRange(min=1), help=f"Draws of labels; {usual}, or {quick} in a quick run."
+    )
 
 
 def graphs_option(files: str) -> Callable[[Command], Command]:
@@ -55,6 +61,17 @@ def output_option(files: str) -> Callable[[Command], Command]:
         type=click.Path(file_okay=False, path_type=Path),
         help=f"Folder for {files}; a second run continues.",
     )
+
+
+def say_results(folder: Path, rows: Sequence[Any], as_json: bool) -> None:
+    """Say where the page of a comparison is.
+
+    Raises:
+        CgError: there is none, for nothing was compared.
+    """
+    if not rows:
+        raise CgError(f"{folder}: no result; what was asked for is left out, or no installed plugin reads its table")
+    say_written(folder / "results.md", "", as_json, rows=len(rows))
 
 
 def progress() -> Callable[[str], None]:

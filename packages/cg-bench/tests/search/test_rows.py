@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cg_bench.search.rows import COLUMNS, Rows
-from cg_evolve.errors import SearchError
+from cg_ir import CgError
 
 DONE = {"task": "t", "method": "random", "seed": 3, "budget": 20, "evaluations": 20, "judged": "0.5"}
 
@@ -41,5 +41,5 @@ def test_a_row_that_cannot_be_written_leaves_the_file_whole(tmp_path: Path, monk
 
 def test_other_results_are_refused(tmp_path: Path) -> None:
     (tmp_path / "results.csv").write_text("target,method\n")
-    with pytest.raises(SearchError, match="holds other results"):
+    with pytest.raises(CgError, match="holds other results"):
         Rows(tmp_path / "results.csv")

@@ -146,5 +146,5 @@ class ContrastiveEncoder(Pretrained):
         config, weights = read_checkpoint(directory, "contrastive")
         try:
             return cls(ContrastiveConfig(**config), weights)
-        except (MemoryError, OverflowError, TypeError, ValueError) as error:
+        except (AssertionError, MemoryError, OverflowError, RuntimeError, TypeError, ValueError) as error:
             raise CheckpointError(f"{directory}: {error}") from None

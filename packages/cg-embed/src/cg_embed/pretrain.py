@@ -263,7 +263,7 @@ def train(
         torch.manual_seed(config.seed)
         try:
             learner = (_PathLearner if config.encoder == "path" else _ContrastiveLearner)(config)
-        except TypeError as error:
+        except (AssertionError, RuntimeError, TypeError, ValueError) as error:
             raise TrainingError(f"options: {str(error).split(') ')[-1]}") from None
     device = device_named(config.device)
     learner.to(device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -18,7 +19,8 @@ def visible() -> list[str]:
     """The accelerators that this process sees, as CUDA names them; none where the driver's tool is not there or finds none."""
     given = os.environ.get(VARIABLE)
     if given is not None:
-        return [part.strip() for part in given.split(",") if part.strip() and part.strip() != "-1"]
+        parts = (part.strip() for part in given.split(","))
+        return list(itertools.takewhile(lambda part: part not in ("", "-1"), parts))  # CUDA sees nothing behind these
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return []

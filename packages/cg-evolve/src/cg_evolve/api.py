@@ -116,10 +116,9 @@ def run(
     folder, shapes = Path(directory), _shapes(input)
     space_text, space_made = _space(space, folder, shapes)
     evaluator_text, evaluator_made = _evaluator(evaluator, space_made, space_text, shapes, bool(workers or dask))
-    settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
     around_code = isinstance(space, str) and space.startswith("graph?")
     takes_input = shapes if around_code or _is_callable_space(space_text, space_made) else ()
-    config = Config(space_text, evaluator_text, budget, input=takes_input, **settings)
+    config = Config(space_text, evaluator_text, budget, input=takes_input, **options)
     code = {t: c for t, made in ((space_text, space), (evaluator_text, evaluator)) if (c := source_of(made))}
     with Run.open(folder, config, resume=True, space=space_made, evaluator=evaluator_made, code=code) as opened:
         again = _execute(opened, placement, on_result, check)

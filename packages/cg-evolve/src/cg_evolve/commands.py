@@ -242,6 +242,7 @@ def _execute(run: Run, placement: Placement, listeners: Listeners, check: bool) 
                 task = progress.add_task("evaluations", total=total, completed=finished)
 
                 def advance(row: Evaluation) -> None:
+                    _tell_objective(run, row, told)
                     if row.status == "failed" and row.error not in told:
                         told.add(row.error)
                         click.echo(f"cg: warning: evaluation {row.id} ({row.arch[:60]}) failed: {row.error}", err=True)
@@ -259,6 +260,19 @@ def _execute(run: Run, placement: Placement, listeners: Listeners, check: bool) 
         finally:
             with undisturbed():
                 backend.stop()
+
+
+def _tell_objective(run: Run, row: Evaluation, told: set[str]) -> None:
+    """Say once which of several metrics is the objective, where nobody has said so."""
+    from cg_evolve.objectives import COSTS
+
+    problem = run.search.problem
+    measured = [name for name in row.metrics if name not in COSTS]
+    if problem.implicit and len(measured) > 1 and (text := f"the objective is {problem.objectives[0]}") not in told:
+        told.add(text)
+        click.echo(
+            f"cg: {text}, of what the evaluator gives ({', '.join(measured)}); --objective says otherwise", err=True
+        )
 
 
 def _row(row: Evaluation) -> dict[str, Any]:
@@ -308,7 +322,10 @@ def _print(run: Run, document: dict[str, Any]) -> None:
     several = document["front"] is not None
     shown = run.search.front if several else run.search.ranking[:5]
     metrics = run.search.problem.metrics
-    table = Table(title=f"{title}; {'Pareto front' if several else 'best'}", title_justify="left")
+    table = Table(
+        title=f"{title}; {'Pareto front of' if several else 'best by'} {', '.join(document['objectives'])}",
+        title_justify="left",
+    )
     table.add_column("evaluation", justify="right")
     for metric in metrics:
         table.add_column(metric, justify="right")

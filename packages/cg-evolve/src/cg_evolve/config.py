@@ -56,6 +56,9 @@ class Config:
     give_up: int = 5
 
     def __post_init__(self) -> None:
+        for name in ("exclude", "objectives", "constraints", "input", "steps"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))
         if self.budget < 1:
             raise SearchError(f"a budget should be at least 1 evaluation, not {self.budget}")
         for name in ("retries", "give_up"):

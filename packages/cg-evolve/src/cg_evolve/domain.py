@@ -142,12 +142,6 @@ class Domain:
         index = self.pool.nearest(arch, self._admissible, rng)
         return arch if index is None else self.pool.archs[index]
 
-    def sample(self, rng: np.random.Generator) -> str:
-        """A random architecture; with a pool, a random member."""
-        if self.pool is not None:
-            return self.pool.archs[int(rng.integers(len(self.pool)))]
-        return self.space.sample(rng)
-
     def any(self, history: History, rng: np.random.Generator) -> str:
         """A random architecture that may be proposed.
 
@@ -197,10 +191,6 @@ class Domain:
             if found is not None:
                 return found
         return None
-
-    def crossover(self, a: str, b: str, history: History, rng: np.random.Generator) -> str | None:
-        """A child of two architectures that may be proposed."""
-        return self.first_fresh(lambda: self.space.crossover(a, b, rng), history, rng, tries=10)
 
     def neighbors(self, arch: str) -> Sequence[str]:
         """All architectures one change away, before restriction."""

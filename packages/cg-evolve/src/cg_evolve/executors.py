@@ -157,6 +157,10 @@ def _timed_out(job: Job, timeout: float) -> Outcome:
 
 # --- Dask -------------------------------------------------------------------------------------------------------------
 
+_LOST = "the connection to the Dask scheduler is lost; what is done is kept"
+#: Seconds for which a scheduler may be silent.
+_PATIENCE = 60
+
 
 class DaskBackend(ExecutorBackend):
     """Jobs on a Dask cluster (extra ``dask``), also one whose workers come and go.
@@ -182,6 +186,7 @@ class DaskBackend(ExecutorBackend):
         # It logs tracebacks of what is said here in one line.
         logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
         self._cluster = None
+        self._size = workers
         self._resources = dict(resources or {})
         try:
             if address == "local":
@@ -206,7 +211,10 @@ class DaskBackend(ExecutorBackend):
     def capacity(self) -> int:
         """Evaluations that the workers that are there now take at once; one where none is there yet, which waits."""
         slots = 0
-        for worker in self._client.scheduler_info(n_workers=-1)["workers"].values():
+        workers = self._ask("identity")["workers"]
+        if self._cluster is not None and len(workers) < self._size:
+            self._cluster.scale(self._size)  # it drops those that take longer than fifteen seconds to come back
+        for worker in workers.values():
             own = worker.get("resources", {})
             takes = [int(own.get(name, 0) // need) for name, need in self._resources.items()]
             slots += min([worker["nthreads"], *takes])
@@ -222,10 +230,19 @@ class DaskBackend(ExecutorBackend):
         except (TimeoutError, self._distributed.TimeoutError):
             pass
         except futures.CancelledError:
-            raise SearchError("the connection to the Dask scheduler is lost; what is done is kept") from None
+            raise SearchError(_LOST) from None
+
+    def _ask(self, question: str, **arguments: Any) -> Any:
+        """What the scheduler answers; `Client` itself would wait for a hung one without end."""
+        try:
+            return self._client.sync(getattr(self._client.scheduler, question), callback_timeout=_PATIENCE, **arguments)
+        except (TimeoutError, self._distributed.TimeoutError):
+            raise SearchError(f"the Dask scheduler has not answered for {_PATIENCE} s; what is done is kept") from None
+        except OSError:
+            raise SearchError(_LOST) from None
 
     def _workers(self, future: Any) -> list[str]:
-        return [w for w, keys in self._client.processing().items() if future.key in keys]
+        return [worker for worker, keys in self._ask("processing", workers=None).items() if future.key in keys]
 
     def _queued(self, future: Any) -> bool:
         return not self._workers(future)

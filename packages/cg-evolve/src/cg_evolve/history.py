@@ -131,7 +131,7 @@ class History(Sequence[Evaluation]):
 
     def __init__(self) -> None:
         self._rows: list[Evaluation] = []
-        self._by_hash: dict[str, int] = {}
+        self._hashes: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -146,16 +146,11 @@ class History(Sequence[Evaluation]):
         """Add the next proposal."""
         assert evaluation.id == len(self._rows)
         self._rows.append(evaluation)
-        self._by_hash.setdefault(evaluation.hash, evaluation.id)
+        self._hashes.add(evaluation.hash)
 
     def proposed(self, graph_hash: str) -> bool:
         """Whether a graph with this hash was proposed before."""
-        return graph_hash in self._by_hash
-
-    @property
-    def hashes(self) -> Mapping[str, int]:
-        """Proposal number by graph hash."""
-        return self._by_hash
+        return graph_hash in self._hashes
 
     def finished(self) -> list[Evaluation]:
         """The evaluations that have ended, one way or the other."""

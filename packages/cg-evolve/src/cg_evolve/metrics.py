@@ -25,6 +25,6 @@ def checked_metrics(result: Any) -> dict[str, float]:
             if isinstance(value, str):
                 raise TypeError
             metrics[str(name)] = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise SearchError(f"the metric '{str(name)[:60]}' is no number but {reprlib.repr(value)}") from None
     return metrics

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from cg_evolve.errors import SearchError
 from cg_evolve.latency import PREDICTED, predicted_latency
+from cg_ir.direction import less_is_better
 
 if TYPE_CHECKING:
     from cg_ir.graph import Graph
@@ -26,8 +27,6 @@ COSTS: dict[str, Callable[[Graph], float]] = {
 }
 #: Name that stands for the evaluator's main metric.
 MAIN = "accuracy"
-#: Metrics that are better when lower, unless the objective says otherwise.
-_LOWER = {*COSTS, "latency"}
 
 _RELATIONS: dict[str, Callable[[float, float], bool]] = {
     "<=": operator.le,
@@ -62,11 +61,13 @@ class Objective:
 
     @classmethod
     def parse(cls, text: str) -> Objective:
-        """``accuracy``, ``macs:min``, ``score:max``. Costs (params, macs, depth, nodes, latency, latency@DEVICE) are minimised unless it says ``max``."""
+        """``accuracy``, ``macs:min``, ``score:max``. Costs (params, macs, depth, nodes, latency, latency@DEVICE) and what its name calls a loss or an
+        error (``val_loss``, ``top1_error``, ``perplexity``) are minimised unless it says ``max``."""
         metric, colon, direction = text.strip().partition(":")
         if not metric or (colon and direction not in ("min", "max")):
             raise SearchError(f"an objective is a metric, with ':min' or ':max' if need be (macs:min), not '{text}'")
-        return cls(metric, direction == "max" if colon else not (metric in _LOWER or metric.startswith(PREDICTED)))
+        lower = metric in COSTS or less_is_better(metric)
+        return cls(metric, direction == "max" if colon else not lower)
 
     @property
     def known(self) -> bool:
@@ -118,19 +119,31 @@ class Constraint:
 
 @dataclass(frozen=True)
 class Problem:
-    """Objectives, the first of which is the main one, and constraints."""
+    """Objectives, the first of which is the main one, and constraints.
+
+    Args:
+        objectives: at least one.
+        constraints: all of them have to hold.
+        implicit: nobody named an objective; it is the evaluator's main metric, whatever that is.
+    """
 
     objectives: tuple[Objective, ...]
     constraints: tuple[Constraint, ...] = ()
+    implicit: bool = False
 
     @classmethod
-    def make(cls, objectives: Sequence[str | Objective] = (), constraints: Sequence[str | Constraint] = ()) -> Problem:
-        """From texts or ready objects; without objectives the evaluator's main metric is maximised."""
+    def make(
+        cls, objectives: str | Sequence[str | Objective] = (), constraints: str | Sequence[str | Constraint] = ()
+    ) -> Problem:
+        """From one text, or texts and ready objects; without objectives the evaluator's main metric is the objective."""
+        objectives = [objectives] if isinstance(objectives, str) else objectives
+        constraints = [constraints] if isinstance(constraints, str) else constraints
         parsed = tuple(Objective.parse(o) if isinstance(o, str) else o for o in objectives) or (Objective(MAIN),)
         names = [objective.metric for objective in parsed]
         if len(set(names)) < len(names):
             raise SearchError(f"an objective is named twice: {', '.join(names)}")
-        return cls(parsed, tuple(Constraint.parse(c) if isinstance(c, str) else c for c in constraints))
+        bounds = tuple(Constraint.parse(c) if isinstance(c, str) else c for c in constraints)
+        return cls(parsed, bounds, implicit=not objectives)
 
     @property
     def metrics(self) -> list[str]:
@@ -147,16 +160,22 @@ class Problem:
         return all(c.holds(costs_of(c.metric, [graph])[0]) for c in self.constraints if c.known)
 
     def named(self, metrics: Iterable[str]) -> Problem:
-        """The problem with the evaluator's main metric, the first of those that it gives, in place of the word that stands for it."""
+        """The problem with the evaluator's main metric, the first of those that it gives, in place of the word that stands for it.
+
+        Its direction is that of its own name: of ``{"loss": ...}`` less is better. Who asks for ``accuracy`` by name does not mean a loss.
+        """
         names = list(metrics)
         if not names or MAIN in names or names[0] in COSTS:
             return self
-
-        def name(metric: str) -> str:
-            return names[0] if metric == MAIN else metric
-
-        objectives = tuple(replace(o, metric=name(o.metric)) for o in self.objectives)
-        return Problem(objectives, tuple(replace(c, metric=name(c.metric)) for c in self.constraints))
+        main = Objective.parse(names[0])
+        if not (main.maximize or self.implicit):
+            return self
+        objectives = (
+            main if self.implicit else replace(o, metric=main.metric) if o.metric == MAIN else o
+            for o in self.objectives
+        )
+        constraints = (replace(c, metric=main.metric) if c.metric == MAIN else c for c in self.constraints)
+        return replace(self, objectives=tuple(objectives), constraints=tuple(constraints))
 
     def missing(self, metrics: Iterable[str]) -> list[str]:
         """Objectives and constraints whose metric is not among these."""

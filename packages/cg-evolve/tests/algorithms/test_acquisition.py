@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
 from cg_evolve import Search
 from cg_evolve.algorithms import BayesianSearch
-from cg_evolve.algorithms.acquisition import Acquisition, expected_improvement, level_order
+from cg_evolve.algorithms.acquisition import (
+    Acquisition,
+    expected_improvement,
+    hypervolume_order,
+    level_order,
+    scalarised_order,
+)
 from cg_evolve.algorithms.design import InitialDesign
 
 
@@ -81,3 +89,38 @@ def test_improvement_is_that_of_the_normal_distribution() -> None:
     draws = np.random.default_rng(0).normal(0.3, 0.8, 400_000)
     (value,) = np.exp(expected_improvement(np.array([0.3]), np.array([0.8]), 0.5))
     assert value == pytest.approx(np.maximum(draws - 0.5, 0.0).mean(), rel=0.01)
+
+
+def test_by_hypervolume_the_greatest_gain_comes_first_and_the_dominated_last() -> None:
+    pytest.importorskip("moocore")
+    rng = np.random.default_rng(0)
+    front = np.array([[0.2, 0.9], [0.6, 0.5], [0.9, 0.1]])
+    points = rng.uniform(0, 1.2, (25, 2))
+    order = hypervolume_order(points, front, np.random.default_rng(1))
+    assert sorted(order.tolist()) == list(range(25))
+    both = np.concatenate([front, points])
+    low, high = both.min(axis=0), both.max(axis=0)
+
+    def area(chosen: np.ndarray) -> float:
+        """Of the union of boxes above the reference point, on a grid."""
+        axis = (np.arange(600) + 0.5) / 600 * 1.1 - 0.1
+        scaled = (chosen - low) / (high - low)
+        inside = (scaled[:, 0, None, None] > axis[:, None]) & (scaled[:, 1, None, None] > axis[None, :])
+        return float(inside.any(axis=0).mean())
+
+    leading = [i for i in range(25) if not any((q >= points[i]).all() and (q > points[i]).any() for q in points)]
+    gains = [area(np.vstack([front, points[i]])) for i in order[: len(leading)]]
+    assert set(order[: len(leading)].tolist()) == set(leading)
+    assert all(a >= b - 2e-3 for a, b in itertools.pairwise(gains))
+
+
+def test_a_scalarisation_is_the_augmented_chebyshev_one() -> None:
+    """With the weights that the generator gives; the best is on the front."""
+    points, front = np.random.default_rng(0).uniform(size=(30, 3)), np.array([[0.5, 0.5, 0.5]])
+    weights = np.random.default_rng(7).dirichlet(np.ones(3))
+    low, high = np.minimum(points.min(axis=0), 0.5), np.maximum(points.max(axis=0), 0.5)
+    z = (points - low) / (high - low)
+    value = [min(w * x for w, x in zip(weights, row, strict=True)) + 0.05 * float(weights @ row) for row in z]
+    order = scalarised_order(points, front, np.random.default_rng(7))
+    assert order.tolist() == sorted(range(30), key=lambda i: -value[i])
+    assert not (points >= points[order[0]]).all(axis=1)[np.arange(30) != order[0]].any()

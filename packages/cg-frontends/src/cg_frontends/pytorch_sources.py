@@ -144,8 +144,23 @@ def _proposal(path: str) -> str:
     names = [
         statement.name
         for statement in statements
-        if isinstance(statement, ast.ClassDef)
-        and any(isinstance(member, ast.FunctionDef) and member.name == "forward" for member in statement.body)
+        if isinstance(statement, (ast.ClassDef, ast.FunctionDef)) and _makes_a_network(statement)
     ]
     sources = [f"{path}:{name}" for name in names[:3]] or ["file.py:callable"]
     return f"name it after a colon: {', '.join(sources)}{', ...' if len(names) > 3 else ''}"
+
+
+def _makes_a_network(statement: ast.ClassDef | ast.FunctionDef) -> bool:
+    """Whether calling it without arguments may give a module: a class with ``forward``, or a public function that gives something."""
+    if isinstance(statement, ast.FunctionDef):
+        gives = any(isinstance(node, (ast.Return, ast.Yield)) and node.value for node in ast.walk(statement))
+        return gives and not statement.name.startswith("_") and _required(statement) == 0
+    methods = {member.name: member for member in statement.body if isinstance(member, ast.FunctionDef)}
+    return "forward" in methods and ("__init__" not in methods or _required(methods["__init__"]) <= 1)
+
+
+def _required(function: ast.FunctionDef) -> int:
+    """How many arguments a function needs, ``self`` among them."""
+    arguments = function.args
+    needed = len(arguments.posonlyargs) + len(arguments.args) - len(arguments.defaults)
+    return needed + sum(default is None for default in arguments.kw_defaults)

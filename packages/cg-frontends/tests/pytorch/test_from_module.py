@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,14 +11,10 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
+from torch_programs import NETWORKS, Attending, Convolutional  # noqa: E402
 
 from cg_frontends.pytorch import UnknownOperatorWarning, from_module  # noqa: E402
 from cg_ir import SourceError  # noqa: E402
-
-sys.path.insert(0, str(Path(__file__).parent))
-from networks import NETWORKS, Attending, Convolutional  # noqa: E402
-
-sys.path.pop(0)
 
 
 def operators(graph):

@@ -2,53 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 import time
 import warnings
-from pathlib import Path
 
 import pytest
 
 torch = pytest.importorskip("torch")
 import torch.nn.functional as F  # noqa: E402
 from torch import nn  # noqa: E402
+from torch_programs import Program, agree, below, random  # noqa: E402
 
 import cg_ir  # noqa: E402
-from cg_frontends.pytorch import copy_weights, from_module  # noqa: E402
-
-sys.path.insert(0, str(Path(__file__).parent))
-from networks import Program  # noqa: E402
-
-sys.path.pop(0)
-
-
-def tensors(result):
-    return result if isinstance(result, tuple) else (result,)
-
-
-def agree(module, *inputs):
-    """The graph of a module whose network computes the same."""
-    module.eval()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        graph = from_module(module, *inputs)
-    network = cg_ir.to_module(graph).eval()
-    copy_weights(module, network, *inputs)
-    with torch.no_grad():
-        for wanted, found in zip(tensors(module(*inputs)), tensors(network(*inputs)), strict=True):
-            assert wanted.shape == found.shape
-            assert torch.allclose(wanted.double(), found.double(), atol=1e-4)
-    assert from_module(network, *inputs).hash == graph.hash
-    return graph
-
-
-def random(*shape, seed=0):
-    return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
-
-
-def below(limit, *shape, seed=0):
-    return torch.randint(0, limit, shape, generator=torch.Generator().manual_seed(seed))
-
+from cg_frontends.pytorch import from_module  # noqa: E402
 
 IMAGE, TOKENS = random(2, 4, 6, 8), random(2, 5, 8)
 ROWS, PLACES = random(2, 3, 8, seed=1), below(5, 2, 3, 8)

@@ -116,6 +116,39 @@ def test_sources_that_are_none(frontend, text, message):
         frontend.convert(text)
 
 
+def test_a_file_without_a_name_says_what_could_be_named(frontend, tmp_path):
+    file = tmp_path / "net.py"
+    file.write_text(
+        """
+class Block(Module):
+    def __init__(self, width): ...
+    def forward(self, x): ...
+
+class Sequence(Module):
+    def forward(self, x): ...
+
+class Loader:
+    def __init__(self, path="."): ...
+
+class Net(Module):
+    def __init__(self, width=8, *, depth=2): ...
+    def forward(self, x): ...
+
+def make(depth=2): return Net(depth=depth)
+def of(depth, *, width): return Net(width, depth=depth)
+def family():
+    yield make()
+def _private(): return make()
+def main(): make()
+"""
+    )
+    with pytest.raises(SourceError, match=f"name it after a colon: {file}:Sequence, {file}:Net, {file}:make, ...$"):
+        frontend.convert(str(file))
+    file.write_text("def family():\n    yield 3\ndef of(depth, *, width): return depth\n")
+    with pytest.raises(SourceError, match=f"name it after a colon: {file}:family$"):
+        frontend.convert(str(file))
+
+
 def test_syntax_errors_name_their_line(frontend, tmp_path):
     (tmp_path / "broken.py").write_text("x = 1\ndef f(:\n")
     with pytest.raises(SourceError, match=r"broken\.py:2: SyntaxError"):

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import math
-import sys
 import warnings
-from pathlib import Path
 
 import pytest
 
 torch = pytest.importorskip("torch")
 import torch.nn.functional as F  # noqa: E402
 from torch import nn  # noqa: E402
+from torch_programs import Program  # noqa: E402
 
 import cg_ir  # noqa: E402
 from cg_frontends.lowering.lowering import UnknownOperatorWarning  # noqa: E402
 from cg_frontends.pytorch import copy_weights, from_module  # noqa: E402
-
-sys.path.insert(0, str(Path(__file__).parent))
-from networks import Program  # noqa: E402
-
-sys.path.pop(0)
 
 
 class FNetMixing(nn.Module):

@@ -32,6 +32,11 @@ class Record:
         """Attributes, defaults filled in."""
         return OPERATORS[self.op].fill_attrs(self.items)
 
+    @property
+    def source(self) -> int:
+        """The first input."""
+        return self.inputs[0]
+
     def reading(self, inputs: list[int]) -> Record:
         """The same with other inputs."""
         return Record(self.op, self.items, inputs, self.shape, self.region, self.weights)

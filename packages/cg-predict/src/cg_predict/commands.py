@@ -38,7 +38,11 @@ scorer_option = click.option(
 exclude_option = click.option(
     "--exclude", multiple=True, metavar="FAMILY", help="Family that must not have been learned from."
 )
-_metric_option = click.option("--metric", help="Column of the labels; the first one that holds numbers if absent.")
+_metric_option = click.option(
+    "--metric",
+    metavar="COLUMN[:min|:max]",
+    help="Column of the labels, the first one that holds numbers if absent. Of a loss or an error, so called, less is better.",
+)
 
 
 def scorer_named(name: str, exclude: Sequence[str], warn: bool = False) -> Any:
@@ -118,7 +122,7 @@ def rank(
     known: Labels | None = None
     if labels is not None:
         known = read_labels(labels, metric, reading, callable_of(names))
-        made.fit(known.graphs, known.values)
+        made.fit(known.graphs, known.utilities)
     predictor = made if isinstance(made, Predictor) else None
     pool = _Pool.of(graphs, space, everything) if predictor is not None else _Pool(None, 0.0, "")
     ranking, notes = _ranked(made, graphs, names, space if everything else None, top, pool, known)
@@ -250,9 +254,10 @@ def _fit_facts(scorer: Any, labels: Labels) -> dict[str, Any]:
     """What the fit is worth, for the JSON document."""
     from cg_predict.ranking import left_out_correlation
 
-    found = left_out_correlation(scorer, labels.graphs, labels.values)
+    found = left_out_correlation(scorer, labels.graphs, labels.utilities)
     return {
         "metric": labels.metric,
+        "less_is_better": labels.less_is_better,
         "labels": len(labels.values),
         "left_out_spearman": None if found is None else found[0],
         "left_out_networks": 0 if found is None else found[1],
@@ -261,10 +266,11 @@ def _fit_facts(scorer: Any, labels: Labels) -> dict[str, Any]:
 
 def _fit_words(fit: dict[str, Any]) -> str:
     """The same in words."""
+    words = f"fitted to {fit['labels']} labels of '{fit['metric']}'" + ", less is better" * fit["less_is_better"]
     if fit["left_out_spearman"] is None:
-        return f"fitted to {fit['labels']} labels of '{fit['metric']}', too few to say how well"
+        return f"{words}, too few to say how well"
     return (
-        f"fitted to {fit['labels']} labels of '{fit['metric']}'; rank correlation with labels left out of the fit: "
+        f"{words}; rank correlation with labels left out of the fit: "
         f"{fit['left_out_spearman']:.2f} (5 parts of {fit['left_out_networks']} networks)"
     )
 
@@ -328,7 +334,7 @@ def fit(
     reading = replace(reading, space=space)
     predictor = scorer_named("predictor", exclude, warn=True)
     known = read_labels(labels, metric, reading, None if source is None else callable_of([source]))
-    predictor.fit(known.graphs, known.values)
+    predictor.fit(known.graphs, known.utilities)
     predictor.save(output)
     write_text(output / _READING, json.dumps(asdict(reading), indent=2) + "\n")
     facts = _fit_facts(predictor, known)

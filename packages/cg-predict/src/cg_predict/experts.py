@@ -198,12 +198,7 @@ def _boosted(model: Any) -> Forest:
 def _slices(source: Source, rng: np.random.Generator) -> tuple[NDArray[np.float32], Floats]:
     """Ranks within the whole table and within slices of it, and normal scores likewise."""
     parts = [np.arange(len(source.x))]
-    for _ in range(SLICES if source.zoo is None else 0):
-        size = max(int(np.exp(rng.uniform(np.log(0.12), 0.0)) * len(source.x)), min(60, len(source.x)))
-        column = int(rng.choice(np.flatnonzero(source.x.std(axis=0) > 0)))
-        order = np.lexsort((rng.random(len(source.x)), source.x[:, column]))
-        begin = int(rng.integers(len(order) - size + 1))
-        parts.append(order[begin : begin + size])
+    parts += [slice_of(source.x, 0.12, rng) for _ in range(SLICES if source.zoo is None else 0)]
     ranks: list[NDArray[np.float32]] = []
     scores: list[Floats] = []
     for number, rows in enumerate(parts):
@@ -211,6 +206,15 @@ def _slices(source: Source, rng: np.random.Generator) -> tuple[NDArray[np.float3
         ranks.append(PoolScale(source.x[rows]).ranks(source.x[rows][kept]))
         scores.append(normal_scores(source.scores[rows])[kept])
     return np.concatenate(ranks), np.concatenate(scores)
+
+
+def slice_of(x: NDArray[np.floating[Any]], least: float, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Random rows of ``x``, (n, d), between two values of one column: a share of them from ``least`` on, and sixty where there are so many."""
+    size = max(int(np.exp(rng.uniform(np.log(least), 0.0)) * len(x)), min(60, len(x)))
+    column = int(rng.choice(np.flatnonzero(x.std(axis=0) > 0)))
+    order = np.lexsort((rng.random(len(x)), x[:, column]))
+    begin = int(rng.integers(len(order) - size + 1))
+    return order[begin : begin + size]
 
 
 def representatives(x: NDArray[np.floating[Any]], count: int) -> NDArray[np.intp]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cg_ir.calls import arguments_of, is_call, parameters_of, with_arguments
+from cg_ir.direction import less_is_better
 from cg_ir.errors import CgError, SourceError
 from cg_ir.graph import Graph
 from cg_ir.sources import Reading
@@ -26,12 +28,19 @@ class Labels:
         graphs: the networks.
         values: one label each.
         metric: the column that the labels are from.
+        less_is_better: of that metric.
     """
 
     sources: list[str]
     graphs: list[Graph]
     values: list[float]
     metric: str
+    less_is_better: bool = False
+
+    @property
+    def utilities(self) -> list[float]:
+        """The labels, turned so that higher is better."""
+        return [-value for value in self.values] if self.less_is_better else self.values
 
 
 @dataclass(frozen=True)
@@ -51,9 +60,12 @@ def _table(path: Path) -> _Table:
     """
     text = _text(path)
     try:
-        reader = csv.reader(text.splitlines(), strict=True)
-        header = [name.strip() for name in next(reader, [])]
-        rows = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        header, begins, rows = [name.strip() for name in next(reader, [])], reader.line_num + 1, []
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                rows.append((begins, cells))
+            begins = reader.line_num + 1
     except csv.Error as error:
         raise SourceError(f"{path}: is no CSV text file: {error}") from None
     if len(header) == 1:
@@ -95,7 +107,7 @@ def read_labels(path: Path, metric: str | None, reading: Reading, base: str | No
 
     Args:
         path: of the CSV. A column ``arch`` names the networks; without one, columns are the arguments of ``base``.
-        metric: column of the labels; the first one that holds numbers if none is named.
+        metric: column of the labels, with ``:min`` or ``:max`` if its name does not say which is better; the first one that holds numbers if none is named.
         reading: of the networks.
         base: a callable, ``file.py:make``.
 
@@ -111,8 +123,12 @@ def read_labels(path: Path, metric: str | None, reading: Reading, base: str | No
             raise SourceError(
                 f"{path}: no column beside {', '.join(arguments) or chr(39) + 'arch' + chr(39)} holds numbers"
             )
-    elif metric not in metrics:
-        raise SourceError(f"{path}: there is no column '{metric}'; there are {', '.join(metrics)[:200] or 'none'}")
+    name, colon, direction = metric.rpartition(":")
+    if metric in metrics or direction not in ("min", "max"):
+        name, colon = metric, ""
+    if name not in metrics:
+        raise SourceError(f"{path}: there is no column '{name}'; there are {', '.join(metrics)[:200] or 'none'}")
+    metric, lower = name, direction == "min" if colon else less_is_better(name)
     sources, graphs, values = [], [], []
     known: dict[str, Graph] = {}
     for line, row in table.rows:
@@ -134,7 +150,7 @@ def read_labels(path: Path, metric: str | None, reading: Reading, base: str | No
         values.append(value)
     if not values:
         raise SourceError(f"{path}: column '{metric}' holds no label")
-    return Labels(sources, graphs, values, metric)
+    return Labels(sources, graphs, values, metric, lower)
 
 
 def _argument_columns(table: _Table, base: str | None) -> list[str]:
@@ -174,7 +190,7 @@ def sources_in(path: Path, base: str | None = None) -> list[str]:
         raise SourceError(
             f"{path}: the file is empty; it should name one SOURCE a line, or be a CSV with a column 'arch'"
         )
-    header = next(csv.reader(lines[:1]), [])
+    header = [name.strip(' "') for name in lines[0].split(",")]
     is_table = "arch" in header or (path.suffix == ".csv" and (len(header) > 1 or ";" in lines[0]))
     if not is_table:
         return lines

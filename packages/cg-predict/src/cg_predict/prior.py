@@ -229,7 +229,8 @@ class PooledPrior:
         self.similarity = self._similarities(ranks, among)
         self.distances = dict(zip(prior.experts, np.median(prior.distances(asked.x)[0], axis=0).tolist(), strict=True))
         self._coefficients = self._common_effects()
-        names = [f"relative {t}" for t in prior.experts] + [f"anchored {t}" for t in self._similar()]
+        self._similar = self._shares_by_similarity()
+        names = [f"relative {t}" for t in prior.experts] + [f"anchored {t}" for t in self._similar]
         names += [f"absolute {t}" for t in self._near()]
         names += ["effects", *(f"size {name}" for name in SIZES)]
         self._standards: dict[str, tuple[float, float]] = {}
@@ -241,6 +242,7 @@ class PooledPrior:
         self.evidence = np.zeros(len(EVIDENCE))
         if not views:  # equal networks
             return
+        self._accord = _accord([view for name, view in views.items() if name.startswith("size ")])
         self.weights = self._combined(views)
         score = self._sum(views)
         self._centre, self._deviation = float(score.mean()), max(float(score.std()), 1e-12)
@@ -274,7 +276,7 @@ class PooledPrior:
             result[table] = (_alike(within, expert.correlations) + _alike(beside, expert.correlations)) / 2
         return result
 
-    def _similar(self) -> dict[str, float]:
+    def _shares_by_similarity(self) -> dict[str, float]:
         """The shares of the tables most like the pool; those of less than a hundredth of the first one's are not heard."""
         greatest = max(self.similarity.values())
         temperature = self._prior.settings.similarity_temperature
@@ -304,7 +306,7 @@ class PooledPrior:
                 weights[name] += weight * w / max(deviation, 1e-9)
 
         add(self._by_agreement(views, kin), 1.0)
-        similar = {t: share for t, share in self._similar().items() if f"anchored {t}" in views}
+        similar = {t: share for t, share in self._similar.items() if f"anchored {t}" in views}
         if similar:  # in their own deviations: a family that hardly tells these networks apart says little
             anchored = {f"anchored {t}": share * self._standards[f"anchored {t}"][1] for t, share in similar.items()}
             add(anchored, settings.anchored_weight * self._width(similar))
@@ -312,17 +314,8 @@ class PooledPrior:
             f"absolute {table}": self._nearness(table) for table in self._near() if f"absolute {table}" in views
         }
         sizes = [name for name in views if name.startswith("size ")]
-        add(dict.fromkeys(sizes, 1.0), settings.accord_weight * max(self._accord(views), 0.0) ** 2)
+        add(dict.fromkeys(sizes, 1.0), settings.accord_weight * max(self._accord, 0.0) ** 2)
         return weights
-
-    @staticmethod
-    def _accord(views: Mapping[str, Floats]) -> float:
-        """The mean correlation of sizes with each other, 0 where fewer than two vary."""
-        sizes = [view for name, view in views.items() if name.startswith("size ")]
-        if len(sizes) < 2:
-            return 0.0
-        correlations = np.atleast_2d(np.corrcoef(sizes))
-        return float(correlations[np.triu_indices(len(sizes), 1)].mean())
 
     def _by_agreement(self, views: Mapping[str, Floats], kin: Mapping[str, str]) -> dict[str, float]:
         """Weights by agreement: experts on ranks of related families speak as one, for they would agree whatever is true."""
@@ -349,9 +342,7 @@ class PooledPrior:
         """What tells how well the score will do, see `cg_predict.trust.EVIDENCE`."""
         with_score = np.stack(list(views.values())) @ self.scores / len(self.scores)
         nearest = sorted(self.distances.values())[:_NEAREST]
-        return np.array(
-            [float(np.mean(self.agreement)), float(with_score.std()), float(np.mean(nearest)), self._accord(views)]
-        )
+        return np.array([np.mean(self.agreement), with_score.std(), np.mean(nearest), self._accord])
 
     # --- scores -------------------------------------------------------------------------------------------------------
 
@@ -386,6 +377,12 @@ class PooledPrior:
         raw = self._rankings(list(self.weights), levels, self._scale.ranks(levels), {})
         views = {name: (v - self._standards[name][0]) / self._standards[name][1] for name, v in raw.items()}
         return (self._sum(views) - self._centre) / self._deviation
+
+
+def _accord(sizes: Sequence[Floats]) -> float:
+    """The mean correlation of sizes with each other, 0 where fewer than two vary."""
+    upper = np.triu_indices(len(sizes), 1)
+    return float(np.atleast_2d(np.corrcoef(sizes))[upper].mean()) if len(sizes) > 1 else 0.0
 
 
 def _alike(a: NDArray[np.floating[Any]], b: NDArray[np.floating[Any]]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from cg_ir import get_benchmark, get_space
 from cg_ir.errors import CgError
 from cg_ir.graph import Graph
+from cg_ir.plugins import BenchmarkTable
 
 
 @dataclass(frozen=True)
@@ -141,19 +143,18 @@ def read_family(family: Family, data: Path, metric: str | None = None, reader: s
     if not path.is_file():
         raise CgError(f"{data} should hold {family.file}, the labels of {family.name}")
     table = get_benchmark(reader or family.reader or family.name).open(str(path))
-    group = getattr(table, "group", lambda arch: "")
-    archs, labels, groups = [], [], []
-    for arch in table.archs():
-        if family.part not in arch or (family.without and family.without in arch):
-            continue
-        try:
-            value = float(table.query(arch, metric or family.metrics[0]))
-        except KeyError:
-            continue
-        if np.isfinite(value):
-            archs.append(arch)
-            labels.append(value)
-            groups.append(group(arch))
-    if not archs:
+    archs = [a for a in table.archs() if family.part in a and not (family.without and family.without in a)]
+    labels = labels_of(table, metric or family.metrics[0], archs)
+    if not labels:
         raise CgError(f"{path} has no label {metric or family.metrics[0]}")
-    return LabelledFamily(family.name, archs, np.array(labels), groups if any(groups) else [])
+    groups = list(map(getattr(table, "group", lambda arch: ""), labels))
+    return LabelledFamily(family.name, list(labels), np.array(list(labels.values())), groups if any(groups) else [])
+
+
+def labels_of(table: BenchmarkTable, metric: str, archs: Iterable[str]) -> dict[str, float]:
+    """The finite labels among those of some architectures, by architecture."""
+    labels = {}
+    for arch in archs:
+        with suppress(KeyError):  # a row without the label
+            labels[arch] = float(table.query(arch, metric))
+    return {arch: label for arch, label in labels.items() if np.isfinite(label)}

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from cg_ir import get_space
 from cg_ir.errors import CgError
 from cg_ir.graph import Graph
-from cg_predict.experts import Source, train_expert
+from cg_predict.experts import Source, slice_of, train_expert
 from cg_predict.features import descriptors, fingerprint, path_vectors
 from cg_predict.metrics import kendall, spearman
 from cg_predict.pool import PoolScale
 from cg_predict.prior import Prior, prior_from, shipped_directory
-from cg_predict.tables import FAMILIES, Family, LabelledFamily, read_family, relatives_of
+from cg_predict.tables import FAMILIES, Family, LabelledFamily, labels_of, read_family, relatives_of
 from cg_predict.targets import normal_scores
 from cg_predict.trust import EVIDENCE, Trust
 
@@ -71,9 +71,7 @@ def read_own(path: Path, seed: int) -> Source:
     space = get_space("graphs", file=str(path))
     table = space.table  # type: ignore[attr-defined]
     metric = table.metrics[0]
-    labels = {
-        arch: float(table.query(arch, metric)) for arch in table.archs() if np.isfinite(table.query(arch, metric))
-    }
+    labels = labels_of(table, metric, table.archs())
     if len(labels) < _LEAST:
         raise CgError(f"{path}: {len(labels)} networks have the label {metric}; a family needs at least {_LEAST}")
     name = path.name.partition(".")[0]
@@ -206,7 +204,8 @@ def left_out(sources: Sequence[Source], prior: Prior, seed: int) -> tuple[list[l
         if not without.experts:
             continue
         rng = np.random.default_rng([seed, len(rows)])
-        for number, part in enumerate(_parts(source, rng)):
+        parts = [source, *(source.part(slice_of(source.x, 0.15, rng)) for _ in range(PARTS))]
+        for number, part in enumerate(parts):
             among = without.among(part.x, PoolScale(part.x))
             score = among.score(part.x)
             evidence = among.evidence.tolist()
@@ -222,18 +221,6 @@ def left_out(sources: Sequence[Source], prior: Prior, seed: int) -> tuple[list[l
                 float(np.mean([abs(e - row[1]) <= 0.15 for e, row in zip(expected, own, strict=True)])), 3
             )
     return rows, card
-
-
-def _parts(source: Source, rng: np.random.Generator) -> list[Source]:
-    """The table, and slices of it between two values of one descriptor."""
-    parts = [source]
-    for _ in range(PARTS):
-        size = max(int(np.exp(rng.uniform(np.log(0.15), 0.0)) * len(source.x)), min(60, len(source.x)))
-        column = int(rng.choice(np.flatnonzero(source.x.std(axis=0) > 0)))
-        order = np.lexsort((rng.random(len(source.x)), source.x[:, column]))
-        begin = int(rng.integers(len(order) - size + 1))
-        parts.append(source.part(order[begin : begin + size]))
-    return parts
 
 
 def _card_row(source: Source, score: NDArray[np.float64], without: Prior, prior: Prior) -> dict[str, float]:

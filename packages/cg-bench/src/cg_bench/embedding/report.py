@@ -132,11 +132,8 @@ class _Page:
         def cell(family: str) -> str | None:
             if family == _MEAN:
                 values = [self.table(vectors, use, f, count) for f in self.families]
-                return (
-                    None
-                    if any(v is None for v in values)
-                    else f"{np.mean([v.mean() for v in values if v is not None]):.3f}"
-                )
+                means = [v.mean() for v in values if v is not None]
+                return f"{np.mean(means):.3f}" if len(means) == len(values) else None
             value = self.table(vectors, use, family, count)
             return None if value is None else f"{value.mean():.3f}"
 

@@ -70,14 +70,8 @@ class Grouped:
             networks = part.graphs()
             scores: Floats = normal_scores(part.labels)
             encoder: Any = descriptors().encoder
-            source = Source(
-                self.family,
-                self.family,
-                descriptors().encode(networks),
-                scores,
-                path_vectors().encode(networks),
-                zoo=part.labels,
-            )
+            vectors, paths = descriptors().encode(networks), path_vectors().encode(networks)
+            source = Source(self.family, self.family, vectors, scores, paths, zoo=part.labels)
             self._experts.append(train_expert(source, encoder.groups, 0))
         return self._experts[fold]
 

@@ -65,12 +65,8 @@ def markdown(rows: Sequence[Row]) -> str:
                 if any(cells):
                     body.append(f"| {method} | " + " | ".join(cells) + " |")
             if body:
-                head = [
-                    "",
-                    f"| {target} | " + " | ".join(f"{c} labels" for c in counts) + " |",
-                    "|---" * (len(counts) + 1) + "|",
-                ]
-                lines += [*head[1:], *body, ""]
+                head = f"| {target} | " + " | ".join(f"{c} labels" for c in counts) + " |"
+                lines += [head, "|---" * (len(counts) + 1) + "|", *body, ""]
     lines += _paired(groups, targets, methods, counts)
     return "\n".join(lines).rstrip() + "\n"
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ from cg_bench.ranking.methods import Method, Outcome
 from cg_bench.ranking.metrics import Judged, registered_metrics
 from cg_bench.ranking.targets import Task
 from cg_bench.rows import ResultRows
+from cg_ir.errors import CgError
 from cg_ir.graph import Graph
 from cg_predict.targets import normal_scores
 
-__all__ = ["COUNTS", "Rows", "run_task"]
+__all__ = ["COUNTS", "Rows", "run_task", "told"]
 
 #: Numbers of labels.
 COUNTS = (0, 10, 20, 50, 100, 400)
@@ -33,6 +35,19 @@ class Rows(ResultRows):
     def __init__(self, path: Path) -> None:
         metrics = {metric.name: float for metric in registered_metrics()}
         super().__init__(path, _KEYS, {**metrics, "networks": int, "seconds": float})
+
+
+@contextmanager
+def told(what: str) -> Iterator[None]:
+    """Within it whatever goes wrong, also in a plugin, is one line that says with what.
+
+    Raises:
+        CgError: that line.
+    """
+    try:
+        yield
+    except Exception as error:
+        raise CgError(f"{what}: {error if isinstance(error, CgError) else repr(error)}") from error
 
 
 def run_task(
@@ -64,9 +79,10 @@ def run_task(
                 if (target.name, method.name, count, draw) in rows.done:
                     continue
                 begin = time.perf_counter()
-                outcome = method.run(graphs, labels, count, draw)
+                with told(f"{target.name}: {method.name}, {count} labels"):
+                    measured = _measure(method.run(graphs, labels, count, draw), labels, truth)
                 row = {"target": target.name, "method": method.name, "labels": count, "draw": draw}
-                rows.add(row | _measure(outcome, labels, truth) | {"seconds": time.perf_counter() - begin})
+                rows.add(row | measured | {"seconds": time.perf_counter() - begin})
             done = [
                 r for r in rows.rows if (r["target"], r["method"], r["labels"]) == (target.name, method.name, count)
             ]
@@ -79,6 +95,8 @@ def _measure(outcome: Outcome, labels: Any, normal: Any) -> dict[str, Any]:
     """Metrics over the networks that were not labelled and that have a score."""
     rest = np.isfinite(outcome.score)
     rest[outcome.labelled] = False
+    if not rest.any():
+        raise CgError("no network without a label has a score")
     judged = Judged(outcome.score[rest], labels[rest], normal[rest], None if outcome.std is None else outcome.std[rest])
     measured = {metric.name: metric.measure(judged) for metric in registered_metrics()}
     return measured | {"networks": int(rest.sum())}

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from cg_bench.options import data_option, output_option, quick_option
-from cg_evolve.errors import SearchError
+from cg_bench.options import data_option, output_option, quick_option, say_results
 from cg_ir import registry
-from cg_ir.terminal import json_option, say_written
+from cg_ir.terminal import json_option
+
+if TYPE_CHECKING:
+    from cg_bench.search.rows import Rows
 
 __all__ = ["search"]
 
@@ -25,7 +28,9 @@ _METHODS = ("random", "local", "regularized", "nsga2", "asha", "hyperband", "gui
 @quick_option("3 seeds and small budgets")
 @click.option("--task", "tasks", multiple=True, type=click.Choice(_PARTS), help="Only these.")
 @click.option("--method", "methods", multiple=True, type=click.Choice(_METHODS), help="Only these algorithms.")
-@click.option("--seeds", type=int, help="Seeds a method: 30 on tables, 20 on real training and on MobileNetV3.")
+@click.option(
+    "--seeds", type=click.IntRange(min=1), help="Seeds a method: 30 on tables, 20 on real training and on MobileNetV3."
+)
 @click.option(
     "--scorer",
     default="predictor",
@@ -47,8 +52,6 @@ def search(
     from cg_bench.search.report import write_report
     from cg_bench.search.rows import Rows
 
-    if seeds is not None and seeds < 1:
-        raise SearchError(f"seeds should be at least 1, not {seeds}")
     output.mkdir(parents=True, exist_ok=True)
     rows = Rows(output / "results.csv")
     for part in tasks or _PARTS:
@@ -57,13 +60,9 @@ def search(
             continue
         for line in _run(part, data, rows, methods or _METHODS, seeds, scorer, quick):
             click.echo(line, err=True)
-    if not rows.rows:
-        raise SearchError(f"{output}: no result; is there a table in {data} that an installed plugin reads?")
-    write_report(rows.rows, output)
-    if as_json:
-        say_written(output / "results.md", "", as_json, runs=len(rows.rows))
-    else:
-        click.echo(str(output / "results.md"))
+    if rows.rows:
+        write_report(rows.rows, output)
+    say_results(output, rows.rows, as_json)
 
 
 def _readable(part: str) -> bool:
@@ -71,15 +70,12 @@ def _readable(part: str) -> bool:
 
 
 def _run(
-    part: str, data: Path, rows: object, methods: tuple[str, ...], seeds: int | None, scorer: str, quick: bool
+    part: str, data: Path, rows: Rows, methods: tuple[str, ...], seeds: int | None, scorer: str, quick: bool
 ) -> Iterator[str]:
     from cg_bench.search.fronts import run_fronts
     from cg_bench.search.overhead import run_overhead
-    from cg_bench.search.rows import Rows
     from cg_bench.search.tables import run_tables
     from cg_bench.search.training import run_training
-
-    assert isinstance(rows, Rows)
 
     def count(usual: int) -> int:
         return seeds if seeds is not None else min(3, usual) if quick else usual

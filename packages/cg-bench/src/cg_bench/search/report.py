@@ -54,7 +54,7 @@ def _page(rows: Sequence[Row]) -> list[str]:
     ]
     for task in TASKS:
         lines += _task(task, [row for row in rows if row["task"] == task.name])
-    if any(row["task"] in {task.name for task in TASKS} for row in rows):
+    if _plotted(rows):
         lines += ["```{image} results.svg", ":alt: rank of the best network found against evaluations", "```", ""]
     lines += _fronts(rows)
     lines += _training(rows)
@@ -63,7 +63,7 @@ def _page(rows: Sequence[Row]) -> list[str]:
 
 
 def _task(task: Task, rows: Sequence[Row]) -> list[str]:
-    if not rows:
+    if not any(row["networks"] for row in rows):
         return []
     points = [p for p in (16, 32, 64, 100, 500) if any(row[f"best_{p}"] for row in rows)]
     body = []
@@ -220,15 +220,8 @@ def _training_in_steps(rows: Sequence[Row]) -> list[str]:
             cells.append("" if np.isnan(values).any() else _quartiles(values, 1))
         cells += [_quartiles([float(row[name]) for row in own], 1) for name in ("accuracy", "test_accuracy")]
         body.append([*cells, _ahead(rows, method)])
-    head = [
-        "method",
-        "seeds",
-        "budget",
-        *(f"after {p}" for p in points),
-        "in the end",
-        "test accuracy",
-        "`halving` ahead",
-    ]
+    after = [f"after {p}" for p in points]
+    head = ["method", "seeds", "budget", *after, "in the end", "test accuracy", "`halving` ahead"]
     steps = ", ".join(map(str, training.STEPS))
     return [
         f"Trainings compared after {steps} epochs, before the last by the training loss (`{TrainEvaluator.compare}`); one in three goes on.",
@@ -255,13 +248,9 @@ def _overhead(rows: Sequence[Row]) -> list[str]:
     mine = [row for row in rows if row["task"] == overhead.TASK]
     if not mine:
         return []
+    kinds = ("seconds_per_evaluation", "cpu_per_evaluation")
     body = [
-        [
-            f"`{row['method']}`",
-            row["evaluations"],
-            f"{1000 * float(row['seconds_per_evaluation']):.1f}",
-            f"{1000 * float(row['cpu_per_evaluation']):.1f}",
-        ]
+        [f"`{row['method']}`", row["evaluations"], *(f"{1000 * float(row[kind]):.1f}" for kind in kinds)]
         for row in mine
     ]
     return [
@@ -274,10 +263,14 @@ def _overhead(rows: Sequence[Row]) -> list[str]:
     ]
 
 
+def _plotted(rows: Sequence[Row]) -> list[Task]:
+    """The tables on which a method was run that has a curve."""
+    return [t for t in TASKS if any(row["task"] == t.name and row["method"] in TABLE_METHODS for row in rows)]
+
+
 def _plot(rows: Sequence[Row], path: Path) -> None:
     """Median rank of the best found against evaluations on each table, quartiles shaded."""
-    tasks = [task for task in TASKS if any(row["task"] == task.name for row in rows)]
-    if not tasks:
+    if not (tasks := _plotted(rows)):
         return
     from matplotlib import rc_context
     from matplotlib.figure import Figure

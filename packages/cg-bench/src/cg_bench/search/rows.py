@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import Any
 
-from cg_evolve.errors import SearchError
-from cg_ir.files import atomic_path
+from cg_bench.rows import ResultRows
 
 __all__ = ["COLUMNS", "POINTS", "Row", "Rows"]
 
@@ -21,32 +19,20 @@ COLUMNS = (
 )  # fmt: skip
 
 
-class Rows:
-    """The rows in ``path``, which is whole at every moment.
+class Rows(ResultRows):
+    """The rows in ``path``, as text.
 
-    Raises:
-        SearchError: the file holds something else.
+    Args:
+        path: of the CSV.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self.rows: list[Row] = []
-        if path.exists():
-            with path.open(encoding="utf-8", newline="") as file:
-                reader = csv.DictReader(file)
-                if tuple(reader.fieldnames or ()) != COLUMNS:
-                    raise SearchError(f"{path} holds other results; name another folder")
-                self.rows = list(reader)
+        super().__init__(path, dict.fromkeys(COLUMNS[:4], str), dict.fromkeys(COLUMNS[4:], str))
 
     def has(self, task: str, method: str, seed: int, budget: int) -> bool:
         """Whether this search was done."""
-        key = (task, method, str(seed), str(budget))
-        return any((r["task"], r["method"], r["seed"], r["budget"]) == key for r in self.rows)
+        return (task, method, str(seed), str(budget)) in self.done
 
     def add(self, row: dict[str, Any]) -> None:
-        """Add and write."""
-        self.rows.append({name: str(row.get(name, "")) for name in COLUMNS})
-        with atomic_path(self.path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows({name: row.get(name, "") for name in COLUMNS} for row in self.rows)
+        """Add and write; columns that are not given are empty."""
+        super().add({name: str(row.get(name, "")) for name in COLUMNS})

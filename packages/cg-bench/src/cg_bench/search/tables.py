@@ -13,7 +13,6 @@ import numpy as np
 
 from cg_bench.search.methods import GUIDED, HALVING, TABLE_METHODS, make_method
 from cg_bench.search.rows import POINTS, Rows
-from cg_evolve.errors import Exhausted
 from cg_evolve.evaluators.benchmark import BenchmarkEvaluator
 from cg_evolve.pool import Pool
 from cg_evolve.search import Search
@@ -114,16 +113,13 @@ def run_search(table: Table, method: str, seed: int, budget: int, scorer: str) -
     task = table.task
     algorithm = make_method(method, scorer, (task.name,))
     search = Search(table.space, algorithm, seed=seed, exclude=(task.name,), pool=table.pool, q=1)
-    row: dict[str, Any] = {"task": task.name, "method": method, "seed": seed, "budget": budget}
-    row["networks"] = len(table.pool)
+    networks = len(table.pool)
+    row: dict[str, Any] = {"task": task.name, "method": method, "seed": seed, "budget": budget, "networks": networks}
     started, busy = time.perf_counter(), time.process_time()
-    top = max(1, len(table.pool) // 1000)
-    best, best_arch, number = -np.inf, "", 0
+    top = max(1, networks // 1000)
+    best, best_arch = -np.inf, ""
     for number in range(1, budget + 1):
-        try:
-            candidate = search.ask()[0]
-        except Exhausted:
-            break
+        candidate = search.ask()[0]
         value = table.labels[candidate.arch][task.metric]
         search.tell([candidate], [value])
         if value > best:
@@ -190,7 +186,7 @@ def place_of_best(table: Table, seed: int, scorer: str) -> dict[str, Any]:
     values = np.array([table.labels[arch][task.metric] for arch in archs])
     best = int(values.argmax())
     others = np.flatnonzero(np.arange(len(archs)) != best)
-    chosen = np.random.default_rng([seed, 5]).choice(others, size=LABELS, replace=False)
+    chosen = np.random.default_rng([seed, 5]).choice(others, size=min(LABELS, len(others)), replace=False)
     graphs = table.pool.graphs
     made = make_scorer(scorer, (task.name,))
     made.fit([graphs[i] for i in chosen], values[chosen])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -95,12 +96,7 @@ class GuidedEvolution:
             return []
         graphs = [domain.graph(child.arch) for child in fresh]
         means, stds = surrogate.predict(graphs, pool=graphs)
-        order = _rank_order(means)
-        main = 0
-        return [
-            Proposal(fresh[i].arch, fresh[i].parents, fresh[i].origin, float(means[i, main]), float(stds[i, main]))
-            for i in order
-        ]
+        return [replace(fresh[i], mean=float(means[i, 0]), std=float(stds[i, 0])) for i in _rank_order(means)]
 
 
 def _rank_order(means: np.ndarray) -> list[int]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cg_evolve.algorithms.halving import SuccessiveHalving
+from cg_evolve.errors import Exhausted
 
 if TYPE_CHECKING:
     from cg_evolve.algorithms.base import View
@@ -44,6 +46,8 @@ class Hyperband:
         spent = dict.fromkeys(self.brackets, 0)
         for network, first in begun.items():
             spent[first] += reached[network]
-        bracket = min(spent, key=lambda first: spent[first])
-        own = [row for row in view.results if begun[row.hash] == bracket]
-        return self.brackets[bracket].propose(replace(view, results=own))
+        for bracket in sorted(spent, key=lambda first: spent[first]):
+            own = [row for row in view.results if begun[row.hash] == bracket]
+            with contextlib.suppress(Exhausted):  # trainings of another bracket may go on
+                return self.brackets[bracket].propose(replace(view, results=own))
+        raise Exhausted(f"all {len(begun)} distinct networks have been proposed")

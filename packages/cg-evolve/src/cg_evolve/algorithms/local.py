@@ -46,20 +46,13 @@ class LocalSearch:
             neighbors = list(view.domain.neighbors(centre.arch))
             order = view.rng(1, centre.id).permutation(len(neighbors))
             self._neighbors = {centre.arch: [neighbors[i] for i in order.tolist()]}
-        limit = len(self._neighbors[centre.arch])
+        neighbors, pool = self._neighbors[centre.arch], view.domain.pool
         tried = sum(centre.id in row.candidate.parents for row in view.history)
-        if tried >= limit:  # with a pool every neighbour has a nearest member, however far
+        if tried >= len(neighbors):  # with a pool every neighbour has a nearest member, however far
             return None
-        rng = view.rng()
-        for neighbor in self._neighbors[centre.arch]:
-            pool = view.domain.pool
-            if pool is None or pool.member(neighbor) is not None:
-                arch = neighbor if view.domain.fresh(neighbor, view.history) else None
-            else:
-                arch = None
-            if arch is not None:
+        for neighbor in neighbors:
+            member = None if pool is None else pool.member(neighbor)
+            arch = neighbor if pool is None or member is None else pool.archs[member]
+            if (pool is None or member is not None) and view.domain.fresh(arch, view.history):
                 return arch
-        if view.domain.pool is not None:
-            start = self._neighbors[centre.arch][tried % limit]
-            return view.domain.admit(start, view.history, rng)
-        return None
+        return None if pool is None else view.domain.admit(neighbors[tried], view.history, view.rng())

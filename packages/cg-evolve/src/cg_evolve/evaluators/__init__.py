@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cg_evolve.errors import SearchError
 from cg_ir import get_evaluator, registry
@@ -26,7 +27,7 @@ def is_function(spec: str) -> bool:
         return False
     if place.endswith(".py") or place in registry().entries("evaluator"):
         return place.endswith(".py")
-    return "." in place or find_spec(place) is not None  # a misspelled evaluator is no module
+    return "." in place or place in sys.modules or find_spec(place) is not None  # a misspelled evaluator is no module
 
 
 def make_evaluator(spec: str, space: str = "", input: Sequence[str] = (), steps: int | None = None) -> Evaluator:
@@ -50,22 +51,18 @@ def make_evaluator(spec: str, space: str = "", input: Sequence[str] = (), steps:
         return FunctionEvaluator(
             spec, shared_space(space, tuple(input)) if space and not space.startswith("<") else None, steps
         )
-    if kind in _BUILT_IN:
-        target, _, query = rest.partition("?")
-        if not target:
-            example = {"benchmark": "benchmark:NAME=PATH", "scorer": "scorer:NAME", "train": "train:digits"}[kind]
-            raise SearchError(f"the evaluator '{kind}' needs a target, as in {example}")
-        options: dict[str, Any] = split_options(f"{kind}?{query}")[1] if query else {}
-        if kind == "benchmark":
-            options["space"] = space
-        elif kind == "train" and steps is not None and options.setdefault("epochs", str(steps)) != str(steps):
-            raise SearchError(
-                f"the steps end at {steps}, the training at {options['epochs']} epochs: leave out epochs="
-            )
-        return get_evaluator(kind, target=target, **options)
-    if colon:
-        name, target = kind, rest.partition("?")[0]
-        query = rest.partition("?")[2]
-        options = split_options(f"{name}?{query}")[1] if query else {}
-        return get_evaluator(name, target=target, **options)
-    return get_evaluator(spec)
+    target, _, query = rest.partition("?")
+    if kind in _BUILT_IN and not target:
+        example = {"benchmark": "benchmark:NAME=PATH", "scorer": "scorer:NAME", "train": "train:digits"}[kind]
+        raise SearchError(f"the evaluator '{kind}' needs a target, as in {example}")
+    if not colon:
+        return get_evaluator(spec)
+    name, fixed = f"{kind}?{query}" if query else kind, {"target": target}
+    if kind == "benchmark":
+        fixed["space"] = space
+    elif kind == "train" and steps is not None:
+        fixed["epochs"] = str(steps)
+        epochs = split_options(name)[1].get("epochs", str(steps))
+        if epochs != str(steps):
+            raise SearchError(f"the steps end at {steps}, the training at {epochs} epochs: leave out epochs=")
+    return get_evaluator(name, **fixed)

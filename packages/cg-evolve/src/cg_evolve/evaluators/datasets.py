@@ -169,9 +169,13 @@ def _cifar(path: Path, fine: bool) -> Images:
     if not train or not test:
         raise SearchError(f"{path}: holds no CIFAR-{100 if fine else 10} training and test files")
     images, labels = (np.concatenate(parts) for parts in zip(*train, strict=True))
-    (x, y), (v, w), _ = _split(images, labels, (0.9, 0.1))
     t, u = (np.concatenate(parts) for parts in zip(*test, strict=True))
-    return Images(x, y, v, w, t, u, 100 if fine else 10, flip=True, shift=1 / 8)
+    classes = 100 if fine else 10
+    inside = np.isin(np.concatenate([labels, u]), range(classes)).all()
+    if not inside or not 0 < len(images) == len(labels) or not 0 < len(t) == len(u):
+        raise SearchError(f"{path}: each of its images should have one of the labels 0 to {classes - 1}")
+    (x, y), (v, w), _ = _split(images, labels, (0.9, 0.1))
+    return Images(x, y, v, w, t, u, classes, flip=True, shift=1 / 8)
 
 
 def _binary(content: bytes, fine: bool, name: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

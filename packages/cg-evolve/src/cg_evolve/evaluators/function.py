@@ -19,7 +19,7 @@ from cg_ir.errors import MissingExtra
 if TYPE_CHECKING:
     from cg_ir.graph import Graph
 
-__all__ = ["FunctionEvaluator"]
+__all__ = ["FunctionEvaluator", "best_device"]
 
 #: Arguments that a function is given where it names them.
 NAMES = ("graph", "arch", "seed", "device", "budget", "start", "checkpoint", "report")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+import math
+from typing import TYPE_CHECKING
 
 from cg_evolve.errors import SearchError
 from cg_evolve.evaluators.datasets import Images, load_images
+from cg_evolve.evaluators.function import best_device
 from cg_evolve.evaluators.resolution import at_resolution
 from cg_evolve.steps import Enough, Progress
 from cg_ir import GraphError
@@ -66,7 +68,7 @@ class TrainEvaluator:
             self.resolution, self.threads, count = int(resolution), int(threads), int(train)
         except ValueError as error:
             raise SearchError(f"options of the evaluator 'train' should be numbers: {error}") from None
-        if min(self.epochs, self.batch, self.threads) < 1 or self.lr <= 0 or self.resolution < 0:
+        if min(self.epochs, self.batch, self.threads) < 1 or not 0 < self.lr < math.inf or self.resolution < 0:
             raise SearchError("epochs, batch, threads and lr of the evaluator 'train' should be positive")
         self.small = target == "digits"
         self.device = device
@@ -93,7 +95,7 @@ class TrainEvaluator:
                 epochs=self.epochs,
                 batch=self.batch,
                 lr=self.lr,
-                device=self.device or _best_device(),
+                device=self.device or best_device(),
                 seed=seed,
             )
             if progress is not None and progress.stop is not None:
@@ -140,12 +142,3 @@ class TrainEvaluator:
             with contextlib.suppress(GraphError):
                 return at_resolution(graph, *native)
         return graph
-
-
-def _best_device() -> str:
-    import torch
-
-    if torch.cuda.is_available():
-        return "cuda"
-    backend: Any = getattr(torch.backends, "mps", None)
-    return "mps" if backend is not None and backend.is_available() else "cpu"

@@ -163,6 +163,8 @@ class Lowering:
             region = self.region
             self.lower(value.call)
             self.region = region
+            if id(value) not in self._nodes:
+                raise GraphError(f"output {value.index} of {value.call.name} is outside the vocabulary")
             return self._nodes[id(value)]
         self._nodes[id(value)] = node
         return node

@@ -51,15 +51,14 @@ class Folder:
             arrays: one an input.
             outputs: how many outputs the node names.
         """
-        function = _SPLIT if op == "Split" else _FOLDS.get(op)
+        function = _FOLDS.get(op)
         if function is None or self._left <= 0:
             return None
-        given: Any = {**attrs, "outputs": outputs} if op == "Split" else attrs
         try:
             if sum(0 if a is None else a.size for a in arrays) > _LIMIT:
                 return None
             with np.errstate(all="ignore"):
-                found = function(given, arrays)
+                found = _split(attrs, arrays, outputs) if op == "Split" else function(attrs, arrays)
         except (_TooLarge, ArithmeticError, AttributeError, LookupError, TypeError, ValueError, MemoryError):
             return None
         if found is None:
@@ -228,10 +227,10 @@ def _gather_nd(a: Any, x: Arrays) -> Array | None:
     return np.asarray(data[tuple(np.moveaxis(index, -1, 0))])
 
 
-def _split(a: Any, x: Arrays) -> list[Array]:
+def _split(a: Any, x: Arrays, outputs: int = 1) -> list[Array]:
     axis, sizes = int(a.get("axis", 0)), _axes({"axes": a.get("split")}, x)
     if sizes is None:
-        count = int(a.get("num_outputs") or a["outputs"])
+        count = int(a.get("num_outputs") or outputs)
         part = -(-x[0].shape[axis] // count)
         sizes = [part] * (count - 1)
     else:
@@ -289,7 +288,6 @@ def _clip(a: Any, x: Arrays) -> Array:
     return np.asarray(result if high is None else np.minimum(result, high)).astype(x[0].dtype)
 
 
-_SPLIT: _Fold = _split
 _TYPED: dict[str, Callable[..., Any]] = {
         "Div": _divide, "Pow": np.power, "Neg": np.negative, "Abs": np.abs, "Floor": np.floor, "Ceil": np.ceil, "Sqrt": np.sqrt,
         "Exp": np.exp, "Log": np.log, "Sin": np.sin, "Cos": np.cos, "Sign": np.sign, "Reciprocal": np.reciprocal, "Round": np.round,
@@ -317,6 +315,7 @@ _FOLDS: dict[str, _Fold] = {
     "Slice": _slice,
     "Gather": _gather,
     "GatherND": _gather_nd,
+    "Split": _split,
     "ScatterND": _scatter_nd,
     "Reshape": _reshape,
     "Flatten": _flatten,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from cg_ir.canonical.rewriting import Pass, Rule, make
 from cg_ir.records import Record
 
@@ -12,7 +10,7 @@ _RESHAPES = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze"})
 
 def _constant(p: Pass, r: Record) -> Record | None:
     value = r.attrs["value"]
-    if len(value) > 1 and len(set(value)) == 1:
+    if len(set(value)) == 1:
         return make("Constant", [], r.shape, r, value=value[:1], dtype=r.attrs["dtype"])
     return None
 
@@ -25,106 +23,98 @@ def _filled(p: Pass, source: int, r: Record) -> Record | None:
 
 
 def _reshape(p: Pass, r: Record) -> Record | int | None:
-    source = r.inputs[0]
+    source = r.source
     while p.nodes[source].op in _RESHAPES:
-        source = p.nodes[source].inputs[0]
+        source = p.nodes[source].source
     before = p.nodes[source].shape
     if before == r.shape:
         return source
-    filled = _filled(p, source, r)
-    if filled is not None:
-        return filled
-    name = reshape_name(before, r.shape)
-    if name == r.op and source == r.inputs[0]:
-        return None
-    return Record(name, (), [source], r.shape, r.region)
+    return _filled(p, source, r) or Record(reshape_name(before, r.shape), (), [source], r.shape, r.region)
 
 
 def reshape_name(before: tuple[int, ...], after: tuple[int, ...]) -> str:
     """The name under which a change from one shape to another is canonical."""
-    if len(after) == 2 and len(before) > 2 and after[0] == before[0]:
+    if len(before) > len(after) == 2 and after[0] == before[0]:
         return "Flatten"
-    if len(after) < len(before) and _drops_ones(before, after):
+    if _drops_ones(before, after):
         return "Squeeze"
-    if len(after) > len(before) and _drops_ones(after, before):
-        return "Unsqueeze"
-    return "Reshape"
+    return "Unsqueeze" if _drops_ones(after, before) else "Reshape"
 
 
 def _drops_ones(longer: tuple[int, ...], shorter: tuple[int, ...]) -> bool:
-    i = 0
+    left = list(shorter)
     for size in longer:
-        if i < len(shorter) and size == shorter[i]:
-            i += 1
+        if size in left[:1]:
+            left.pop(0)
         elif size != 1:
             return False
-    return i == len(shorter)
+    return not left
 
 
 def _transpose(p: Pass, r: Record) -> Record | int | None:
     perm = r.attrs["perm"]
-    if list(perm) == list(range(len(perm))):
-        return r.inputs[0]
+    if list(perm) == sorted(perm):
+        return r.source
     before = p.input(r)
     if before.op == "Transpose":
         inner = before.attrs["perm"]
-        return make("Transpose", list(before.inputs), r.shape, r, perm=[inner[i] for i in perm])
+        return make("Transpose", before.inputs, r.shape, r, perm=[inner[i] for i in perm])
     return None
 
 
-def _positions(ranges: Sequence[range]) -> dict[str, list[int]]:
+def _ranges(r: Record) -> list[range]:
+    """The positions along each axis."""
+    a = r.attrs
+    return list(map(range, a["starts"], a["ends"], a["steps"]))
+
+
+def _part(row: range, positions: range) -> range:
+    """The elements of a row at some positions."""
+    return row[positions.start : positions.stop if positions.stop >= 0 else None : positions.step]
+
+
+def _positions(ranges: list[range]) -> dict[str, list[int]]:
     """One spelling for one set of positions along each axis."""
-    ranges = [range(s[0], s[-1] + (1 if s.step > 0 else -1), s.step if len(s) > 1 else 1) for s in ranges]
-    ranges = [range(s.start, s.start + 1) if len(s) <= 1 else s for s in ranges]
-    return {"starts": [s.start for s in ranges], "ends": [s.stop for s in ranges], "steps": [s.step for s in ranges]}
+    plain = [
+        range(s[0], s[-1] + (1 if s.step > 0 else -1), s.step) if len(s) > 1 else range(s[0], s[0] + 1) for s in ranges
+    ]
+    return {"starts": [s.start for s in plain], "ends": [s.stop for s in plain], "steps": [s.step for s in plain]}
 
 
 def _slice(p: Pass, r: Record) -> Record | int | None:
-    before, a = p.input(r), r.attrs
-    if r.shape == before.shape and all(step == 1 for step in a["steps"]):
-        return r.inputs[0]
-    ranges = [range(*bounds) for bounds in zip(a["starts"], a["ends"], a["steps"], strict=True)]
-    joined = before.op == "Slice"
-    if joined:
-        b = before.attrs
-        inner = [range(*bounds) for bounds in zip(b["starts"], b["ends"], b["steps"], strict=True)]
-        ranges = [row[s.start : s.stop if s.stop >= 0 else None : s.step] for row, s in zip(inner, ranges, strict=True)]
-    attrs = _positions(ranges)
-    if not joined and all(list(a[k]) == v for k, v in attrs.items()):
-        return None
-    return make("Slice", list((before if joined else r).inputs), r.shape, r, **attrs)
+    before, ranges = p.input(r), _ranges(r)
+    if ranges == list(map(range, before.shape)):
+        return r.source
+    if before.op != "Slice":
+        return make("Slice", r.inputs, r.shape, r, **_positions(ranges))
+    return make("Slice", before.inputs, r.shape, r, **_positions(list(map(_part, _ranges(before), ranges))))
 
 
 def if_same_shape(p: Pass, r: Record) -> int | None:
-    return r.inputs[0] if p.input(r).shape == r.shape else None
+    return r.source if p.input(r).shape == r.shape else None
 
 
 def _repeat(p: Pass, r: Record) -> Record | int | None:
     same = if_same_shape(p, r)
-    return _filled(p, r.inputs[0], r) if same is None else same
+    return _filled(p, r.source, r) if same is None else same
 
 
-def _roll(p: Pass, r: Record) -> Record | int | None:
+def _roll(p: Pass, r: Record) -> Record | int:
     """Axes in order, each once, shifts between 0 and the axis's size."""
-    shifts: dict[int, int] = {}
+    shifts = dict.fromkeys(sorted(r.attrs["axes"]), 0)
     for shift, axis in zip(r.attrs["shifts"], r.attrs["axes"], strict=True):
-        shifts[axis] = (shifts.get(axis, 0) + shift) % r.shape[axis]
-    moved = {axis: shift for axis, shift in sorted(shifts.items()) if shift}
+        shifts[axis] += shift
+    moved = {axis: shift % r.shape[axis] for axis, shift in shifts.items() if shift % r.shape[axis]}
     if not moved:
-        return r.inputs[0]
-    if (tuple(moved.values()), tuple(moved)) == (r.attrs["shifts"], r.attrs["axes"]):
-        return None
-    return make("Roll", list(r.inputs), r.shape, r, shifts=list(moved.values()), axes=list(moved))
+        return r.source
+    return make("Roll", r.inputs, r.shape, r, shifts=list(moved.values()), axes=list(moved))
 
 
-def _slice_scatter(p: Pass, r: Record) -> Record | int | None:
-    a = r.attrs
-    if p.input(r, 1).shape == r.shape and all(step == 1 for step in a["steps"]):
+def _slice_scatter(p: Pass, r: Record) -> Record | int:
+    ranges = _ranges(r)
+    if ranges == list(map(range, r.shape)):
         return r.inputs[1]
-    attrs = _positions([range(*bounds) for bounds in zip(a["starts"], a["ends"], a["steps"], strict=True)])
-    if all(list(a[k]) == v for k, v in attrs.items()):
-        return None
-    return make("SliceScatter", list(r.inputs), r.shape, r, **attrs)
+    return make("SliceScatter", r.inputs, r.shape, r, **_positions(ranges))
 
 
 LAYOUT: dict[str, Rule] = {
@@ -136,6 +126,6 @@ LAYOUT: dict[str, Rule] = {
     "Tile": _repeat,
     "SliceScatter": _slice_scatter,
     "Roll": _roll,
-    "Concat": lambda p, r: r.inputs[0] if len(r.inputs) == 1 else None,
-    "Pad": lambda p, r: None if any(r.attrs["pads"]) else r.inputs[0],
+    "Concat": lambda p, r: r.source if len(r.inputs) == 1 else None,
+    "Pad": lambda p, r: None if any(r.attrs["pads"]) else r.source,
 }

@@ -48,7 +48,7 @@ class Pass:
         stack = record.inputs[::-1]
         while stack:
             i = stack.pop()
-            if self.nodes[i].op == record.op and self.uses[i] == 1:
+            if self.nodes[i].op == record.op and self.is_read_once(i):
                 stack += self.nodes[i].inputs[::-1]
             else:
                 found.append(i)
@@ -61,7 +61,7 @@ class Pass:
                 counts[j] += 1
         merges = self._merging(counts)
         # an operator with several outputs stays what it is
-        fixed = {record.inputs[0] for record in self.records if record.op == "Select"}
+        fixed = {record.source for record in self.records if record.op == "Select"}
         place: list[int] = []
         for i, old in enumerate(self.records):
             record = old.reading([place[j] for j in old.inputs])
@@ -70,41 +70,42 @@ class Pass:
             result = rule(self, record) if rule is not None else None
             for j in record.inputs:
                 self.uses[j] -= 1
-            if result is None:
-                place.append(self.push(record, counts[i]))
-                continue
-            self.changed = True
-            if isinstance(result, int):
-                self.uses[result] += counts[i]
-                place.append(result)
-            else:
-                place.append(self.push(result, counts[i]))
+            made = record if result is None else result
+            self.changed = self.changed or made != record
+            place.append(made if isinstance(made, int) else self.push(made))
+            self.uses[place[-1]] += counts[i]
         return self.nodes, self.changed
 
-    def push(self, record: Record, uses: int = 0) -> int:
-        """Append a rewritten node that ``uses`` records to come read."""
+    def push(self, record: Record) -> int:
+        """Append a rewritten node, which nothing reads yet."""
         self.nodes.append(record)
-        self.uses.append(uses)
+        self.uses.append(0)
         for j in record.inputs:
             self.uses[j] += 1
         return len(self.nodes) - 1
 
-    def input(self, record: Record, position: int = 0) -> Record:
-        """The node that a record reads."""
-        return self.nodes[record.inputs[position]]
+    def input(self, record: Record) -> Record:
+        """The first node that a record reads."""
+        return self.nodes[record.source]
+
+    def is_read_once(self, index: int) -> bool:
+        return self.uses[index] == 1
+
+    def is_own(self, index: int) -> bool:
+        """Whether the node is a learned tensor that nothing else uses."""
+        node = self.nodes[index]
+        return node.op == "Parameter" and self.is_read_once(index) and node.weights is None
 
     def scalar(self, index: int) -> float | None:
         """The number that fills a constant, or None."""
         record = self.nodes[index]
-        if record.op != "Constant":
-            return None
-        value = dict(record.items).get("value", ())
-        return value[0] if isinstance(value, tuple) and len(value) == 1 else None
+        value = record.attrs["value"] if record.op == "Constant" else ()
+        return float(*value) if len(value) == 1 else None
 
 
 def make(op: str, inputs: list[int], shape: tuple[int, ...], like: Record, **attrs: Any) -> Record:
-    return Record(op, OPERATORS[op].read_attrs(attrs), inputs, shape, like.region)
+    return Record(op, OPERATORS[op].read_attrs(attrs), list(inputs), shape, like.region)
 
 
-#: Returns None (nothing to do), the number of a node that stands for this one, or the node's replacement.
+#: Returns None (nothing to do), the number of a node that stands for this one, or what the node becomes, which may be the node itself.
 Rule = Callable[[Pass, Record], "Record | int | None"]

@@ -181,7 +181,10 @@ def clip(im: Importer, o: Operation) -> Any:
             attrs[name] = float(bound)
     if attrs.get("min", 0.0) > attrs.get("max", float("inf")):
         return im.add("Expand", im.add("Clip", node, min=attrs["max"], max=attrs["max"]), shape=im.shape(node))
-    return im.add("Clip", node, **attrs) if attrs else [node]
+    if attrs:
+        node = im.add("Clip", node, **attrs)
+        node = im.add("Cast", node, to=o.dtype(0)) if o.dtype(0) in _WHOLE else node
+    return [node]
 
 
 @reads("Softmax", "LogSoftmax")

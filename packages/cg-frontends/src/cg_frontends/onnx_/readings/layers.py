@@ -171,7 +171,7 @@ def layer_norm(im: Importer, o: Operation) -> Any:
         node = im.add("Mul", node, scale)
         node = node if bias is None else im.add("Add", node, bias)
     else:
-        with_bias = im.owned(bias)
+        with_bias = im.owned(bias) and im.shape(bias) == shape[axis:]
         if o.op == "LayerNormalization":
             attrs["bias"] = with_bias
         node = im.add(o.op, x, slots=(im.own(scale), im.own(bias) if with_bias else None), **attrs)

@@ -60,7 +60,7 @@ def _of_one_example(wanted: list[int], before: tuple[int, ...], examples: int) -
 def flatten(im: Importer, o: Operation) -> Any:
     before = im.shape(o.input(0))
     axis = int(o.attrs.get("axis", 1))
-    axis += len(before) if axis < 0 else 0
+    axis = len(before) if axis == len(before) else one_axis(axis, len(before))
     return im.reshape(o.input(0), (prod(before[:axis]), prod(before[axis:])))
 
 
@@ -183,7 +183,7 @@ def gather(im: Importer, o: Operation) -> Any:
     traced = not (isinstance(index, Value) and index.kind == CONSTANT)
     if isinstance(data, Value) and data.kind == WEIGHT and len(shape) == 2 and axis == 0 and traced and im.owned(data):
         return im.add("Embedding", index, channels=shape[1], slots=(data,), num_embeddings=shape[0])
-    return im.add("Gather", data, index, axis=axis)
+    return im.add("Gather", data, _from_zero(im, o, axis), axis=axis)
 
 
 @reads("GatherElements")

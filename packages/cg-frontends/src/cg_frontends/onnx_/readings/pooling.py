@@ -23,10 +23,21 @@ def pool(im: Importer, o: Operation) -> Any:
         attrs["p"] = int(o.attrs.get("p", 2))
     if o.op != "MaxPool" and any(d != 1 for d in attrs.pop("dilations")):
         return NotImplemented
+    if o.op == "LpPool" and attrs["ceil_mode"] and _cut(im.shape(x), attrs):
+        return o.refuse("ceil_mode")  # torch divides by what is left of the window and multiplies by all of it
     if o.op == "MaxPool":
         o.attrs.get("storage_order")  # of positions, which are refused with it
     node = im.add(o.op, x, **attrs)
     return [node, _positions(im, o, node)] if o.wants(1) else [node]
+
+
+def _cut(shape: tuple[int, ...], attrs: dict[str, Any]) -> bool:
+    """Whether the last window of an axis reaches beyond the padded image."""
+    dims = len(attrs["kernel_shape"])
+    spaces = zip(
+        shape[-dims:], attrs["pads"], attrs["pads"][dims:], attrs["kernel_shape"], attrs["strides"], strict=False
+    )
+    return any((size + begin + end - kernel) % stride for size, begin, end, kernel, stride in spaces)
 
 
 def _positions(im: Importer, o: Operation, node: int) -> int | None:

@@ -42,7 +42,7 @@ def recurrent(im: Importer, o: Operation) -> Any:
         "bias": bias is not None,
         **nonlinearity,
     }
-    states = _states(im, o, batchwise)
+    states = _states(im, o, batchwise, (batch, directions, hidden) if batchwise else (directions, batch, hidden))
     node = im.add(o.op, im.flipped(x, 0) if backwards else x, *states, slots=(weight, recurrence, bias), **attrs)
     state = (directions, batch, hidden)
     whole = im.flipped(node, 0) if backwards else node
@@ -62,8 +62,10 @@ def _nonlinearity(op: str, activations: list[str], directions: int) -> dict[str,
     return {} if not activations or activations == _USUAL[op] * directions else None
 
 
-def _states(im: Importer, o: Operation, batchwise: bool) -> list[Any]:
-    states = [v for v in (o.input(5), o.input(6)) if v is not None]
-    if all(isinstance(v, Value) and v.kind == CONSTANT and v.fill == 0.0 for v in states):
+def _states(im: Importer, o: Operation, batchwise: bool, shape: tuple[int, ...]) -> list[Any]:
+    """The states at the beginning; of the two of an LSTM, one that is left out is zero."""
+    states = [o.input(5), o.input(6)] if o.op == "LSTM" else [o.input(5)]
+    if all(v is None or (isinstance(v, Value) and v.kind == CONSTANT and v.fill == 0.0) for v in states):
         return []
+    states = [Value(CONSTANT, shape, "float32", fill=0.0) if v is None else v for v in states]
     return [im.transpose(v, (1, 0, 2)) for v in states] if batchwise else states

@@ -73,7 +73,7 @@ def _sizes(o: Operation, shape: tuple[int, ...], axes: list[int]) -> tuple[list[
     if given is None or not given.size:
         raise SourceError("its sizes or scales depend on data, so its shape is not known")
     for i, scale in zip(axes, given.reshape(-1), strict=True):
-        out[i], scales[i] = int(np.floor(shape[i] * float(scale))), float(scale)
+        out[i], scales[i] = int(np.floor(np.float32(shape[i]) * scale)), float(scale)  # in 32 bits, as runtimes do
     return out, scales
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from cg_frontends.lowering.lowering import Lowering, lowers
 from cg_frontends.lowering.tape import CONSTANT, Value
 from cg_frontends.pytorch.lowerings.arguments import axis_of
+from cg_frontends.pytorch.lowerings.arithmetic import typed
 
 Outputs = Sequence[Any]
 
@@ -69,7 +70,11 @@ def gelu(low: Lowering, out: Outputs, x: Value, *, approximate: str = "none") ->
 
 @lowers("softplus")
 def softplus(low: Lowering, out: Outputs, x: Value, beta: float = 1.0, threshold: float = 20.0) -> int:
-    return low.add("Softplus", x, shape=out[0].shape, beta=float(beta))
+    node = low.add("Softplus", x, shape=x.shape, beta=float(beta))
+    if threshold >= 15:  # the line that it then is differs by less than float32 can tell
+        return node
+    beyond = low.add("Greater", x, low.scalar(threshold / beta), shape=x.shape)
+    return low.add("Where", beyond, x, node, shape=x.shape)
 
 
 @lowers("prelu", "_prelu_kernel")
@@ -81,12 +86,12 @@ def prelu(low: Lowering, out: Outputs, x: Value, weight: Value) -> Any:
 
 @lowers("softmax", "_softmax", "_safe_softmax")
 def softmax(low: Lowering, out: Outputs, x: Value, dim: int, *types: Any, **named: Any) -> int:
-    return low.add("Softmax", x, shape=out[0].shape, axis=axis_of(dim, len(x.shape)))
+    return low.add("Softmax", typed(low, x, out[0].dtype), shape=out[0].shape, axis=axis_of(dim, len(x.shape)))
 
 
 @lowers("log_softmax", "_log_softmax")
 def log_softmax(low: Lowering, out: Outputs, x: Value, dim: int, *types: Any, **named: Any) -> int:
-    return low.add("LogSoftmax", x, shape=out[0].shape, axis=axis_of(dim, len(x.shape)))
+    return low.add("LogSoftmax", typed(low, x, out[0].dtype), shape=out[0].shape, axis=axis_of(dim, len(x.shape)))
 
 
 @lowers("glu")

@@ -121,7 +121,7 @@ def _scaled(low: Lowering, b: Value | float, a: Value | float, alpha: float, sha
     return node
 
 
-@lowers("add", "_add_relu")
+@lowers("add")
 def add(low: Lowering, out: Outputs, a: Value | float, b: Value | float, *, alpha: float = 1) -> int:
     shape = out[0].shape
     return low.add("Add", low.operand(a, b, shape), _scaled(low, b, a, alpha, shape), shape=shape)
@@ -202,12 +202,20 @@ def masked_fill(low: Lowering, out: Outputs, x: Value, mask: Value, value: Value
 
 
 @lowers("cumsum")
-def cumsum(low: Lowering, out: Outputs, x: Value, dim: int, **options: Any) -> int:
-    return low.add("CumSum", x, shape=out[0].shape, axis=axis_of(dim, len(x.shape)))
+def cumsum(low: Lowering, out: Outputs, x: Value, dim: int, *, dtype: Any = None) -> int:
+    return low.add("CumSum", typed(low, x, dtype), shape=out[0].shape, axis=axis_of(dim, len(x.shape)))
 
 
 lowers("tril")(lambda low, out, x, diagonal=0: low.add("Trilu", x, shape=out[0].shape, upper=False, k=diagonal))
 lowers("triu")(lambda low, out, x, diagonal=0: low.add("Trilu", x, shape=out[0].shape, upper=True, k=diagonal))
+
+
+def typed(low: Lowering, x: Value, dtype: Any) -> int:
+    """The node of a tensor in the type that an operator first brings it to, if it names one; between float types nothing is written."""
+    target = x.dtype if dtype is None else str(dtype).removeprefix("torch.")
+    if target == x.dtype or ("float" in target and "float" in x.dtype):
+        return low.node(x)
+    return low.add("Cast", x, shape=x.shape, to=target)
 
 
 @lowers("to", "_to_copy")

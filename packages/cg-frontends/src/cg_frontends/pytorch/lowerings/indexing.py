@@ -8,6 +8,7 @@ from typing import Any
 
 from cg_frontends.lowering.lowering import Lowering, lowers
 from cg_frontends.lowering.tape import CONSTANT, Value
+from cg_frontends.pytorch.constants import elements
 from cg_frontends.pytorch.lowerings.arguments import axis_of, each
 
 Outputs = Sequence[Any]
@@ -31,6 +32,9 @@ def index(low: Lowering, out: Outputs, x: Value, indices: Sequence[Value | None]
     shape = out[0].shape
     if len(named) == 1:
         axis, where = named[0]
+        known = elements(where)
+        if known is not None and bool((known < 0).any()):
+            where = low.computed("remainder", (where, x.shape[axis]), where.shape, where.dtype)
         return low.add("Gather", x, where, shape=shape, axis=axis)
     axes = [axis for axis, _ in named]
     rank = len(x.shape)
@@ -133,9 +137,11 @@ lowers("one_hot")(lambda low, out, x, num_classes=-1: low.add("OneHot", x, shape
 
 
 @lowers("unfold", "unfold_copy")
-def unfold(low: Lowering, out: Outputs, x: Value, dim: int, size: int, step: int) -> int:
+def unfold(low: Lowering, out: Outputs, x: Value, dim: int, size: int, step: int) -> Any:
     """Windows along one axis: columns of an image of one row."""
     rank = len(x.shape)
+    if not rank:
+        return NotImplemented
     axis = axis_of(dim, rank)
     rest = [i for i in range(rank) if i != axis]
     lead = tuple(x.shape[i] for i in rest)

@@ -36,12 +36,17 @@ _MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "ci
 def pad(
     low: Lowering, out: Outputs, x: Value, pad: Sequence[int], mode: str = "constant", value: float | None = None
 ) -> int:
-    rank = len(x.shape)
+    rank, node = len(x.shape), low.node(x)
     begins, ends = [0] * rank, [0] * rank
     for i in range(len(pad) // 2):  # ATen lists the last axis first
         begins[rank - 1 - i], ends[rank - 1 - i] = pad[2 * i], pad[2 * i + 1]
+    if mode != "constant":  # what is cropped is not seen by what is filled
+        for axis, (begin, end) in enumerate(zip(begins, ends, strict=True)):
+            if min(begin, end) < 0:
+                node = low.cut(node, axis, max(-begin, 0), x.shape[axis] + min(end, 0))
+        begins, ends = [max(b, 0) for b in begins], [max(e, 0) for e in ends]
     return low.add(
-        "Pad", x, shape=out[0].shape, pads=(*begins, *ends), mode=_MODES[mode], value=low.finite(value or 0.0)
+        "Pad", node, shape=out[0].shape, pads=(*begins, *ends), mode=_MODES[mode], value=low.finite(value or 0.0)
     )
 
 

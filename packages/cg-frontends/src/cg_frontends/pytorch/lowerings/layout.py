@@ -18,6 +18,8 @@ Outputs = Sequence[Any]
 )  # fmt: skip
 def reshape(low: Lowering, out: Outputs, x: Value, *sizes: Any, **named: Any) -> Any:
     """The builder finds the name (Flatten, Squeeze, Unsqueeze) that fits the change of shape."""
+    if isinstance(x, (list, tuple)):  # atleast_1d and its like take several
+        return [low.reshape(v, o.shape) for v, o in zip(x, out, strict=True)]
     if out[0].dtype != x.dtype:
         return NotImplemented  # a view of the same bytes as another type
     return low.reshape(x, out[0].shape)

@@ -34,8 +34,11 @@ def _channels(
 
 @lowers("batch_norm", "native_batch_norm", "_native_batch_norm_legit", "cudnn_batch_norm")
 def batch_norm(low: Lowering, out: Outputs, x: Value, weight: Any, bias: Any, mean: Any, var: Any, *how: Any) -> int:
-    _training, _momentum, eps, *_ = how
-    return _channels(low, out, "BatchNormalization", x, weight, bias, (mean, var), epsilon=eps)
+    if isinstance(mean, bool):  # the overload without running statistics
+        mean, var, how = None, None, (mean, var, *how)
+    training, _momentum, eps, *_ = how
+    state = () if training else (mean, var)
+    return _channels(low, out, "BatchNormalization", x, weight, bias, state, epsilon=eps)
 
 
 lowers("_native_batch_norm_legit_no_training")(

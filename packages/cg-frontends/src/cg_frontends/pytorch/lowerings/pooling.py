@@ -41,10 +41,18 @@ def _register_max_pool(dims: int) -> None:
 
 def _register_average_pool(dims: int) -> None:
     @lowers(f"avg_pool{dims}d")
-    def average_pool(low: Lowering, out: Outputs, x: Value, kernel: Any, *given: Any) -> int:
+    def average_pool(low: Lowering, out: Outputs, x: Value, kernel: Any, *given: Any) -> Any:
         stride, padding, ceil_mode, count_include_pad, divisor = filled(given, (), 0, False, True, None)
         counted = bool(count_include_pad) or divisor is not None
         attrs = _windows(dims, kernel, stride, padding, ceil_mode)
+        sizes = zip(
+            x.shape[-dims:],
+            out[0].shape[-dims:],
+            *(attrs[k] for k in ("kernel_shape", "strides", "pads")),
+            strict=False,
+        )
+        if divisor is not None and any((m - 1) * s + k > n + 2 * p for n, m, k, s, p in sizes):
+            return NotImplemented  # the last window, which is cut, has another share
         node = low.add("AveragePool", x, shape=out[0].shape, count_include_pad=counted, **attrs)
         if divisor is None:
             return node

@@ -9,6 +9,7 @@ from typing import Any
 from cg_frontends.lowering.lowering import Lowering, lowers
 from cg_frontends.lowering.tape import Value
 from cg_frontends.pytorch.lowerings.arguments import axes_of, axis_of, filled
+from cg_frontends.pytorch.lowerings.arithmetic import typed
 
 Outputs = Sequence[Any]
 
@@ -25,7 +26,7 @@ def _plain(op: str) -> Any:
     def lower(
         low: Lowering, out: Outputs, x: Value, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
     ) -> int:
-        return _reduce(low, out[0].shape, op, x, len(x.shape), dim, keepdim)
+        return _reduce(low, out[0].shape, op, typed(low, x, dtype), len(x.shape), dim, keepdim)
 
     return lower
 
@@ -69,13 +70,15 @@ lowers("argmin")(_position("ArgMin"))
 
 def _norm(low: Lowering, out: Outputs, x: Value, order: Any, dim: Any, keepdim: bool) -> Any:
     rank, shape = len(x.shape), out[0].shape
+    if not rank and order != 0:
+        return low.add("Abs", x, shape=shape)
     op = {1: "ReduceL1", 2: "ReduceL2", None: "ReduceL2"}.get(order)
     if op is not None:
         return _reduce(low, shape, op, x, rank, dim, keepdim)
     size = low.add("Abs", x, shape=x.shape)
     if abs(order) == float("inf"):
         return _reduce(low, shape, "ReduceMax" if order > 0 else "ReduceMin", size, rank, dim, keepdim)
-    if order == 0 or not rank:
+    if order == 0:
         return NotImplemented
     power = low.add("Pow", size, low.scalar(float(order)), shape=x.shape)
     return low.add(
@@ -102,29 +105,32 @@ def cdist(low: Lowering, out: Outputs, a: Value, b: Value, p: float = 2.0, *mode
 lowers("norm")(lambda low, out, x, p=2, dim=None, keepdim=False, *, dtype=None: _norm(low, out, x, p, dim, keepdim))
 
 
-def _correction(dim: Any, unbiased: Any, correction: Any) -> tuple[Any, int]:
+def _correction(dim: Any, unbiased: Any, correction: Any) -> tuple[Any, float]:
     if isinstance(dim, bool):  # the overload var(x, unbiased)
         dim, unbiased = None, dim
     if correction is not None:
-        return dim, int(correction)
+        return dim, correction
     return dim, 1 if unbiased is None or unbiased else 0
 
 
 @lowers("var_mean")
-def var_mean(low: Lowering, out: Outputs, x: Value, dim: Any = None, *given: Any, **named: Any) -> list[int]:
+def var_mean(low: Lowering, out: Outputs, x: Value, dim: Any = None, *given: Any, **named: Any) -> Any:
     unbiased, keep = filled(given, None, named.get("keepdim", False))
     axes, correction = _correction(dim, unbiased, named.get("correction"))
+    if correction != int(correction):
+        return NotImplemented
     shapes, rank = [value.shape for value in out], len(x.shape)
-    made = [_reduce(low, shapes[0], "ReduceVariance", x, rank, axes, keep, correction=correction)]
+    made = [_reduce(low, shapes[0], "ReduceVariance", x, rank, axes, keep, correction=int(correction))]
     return [*made, *(_reduce(low, shape, "ReduceMean", x, rank, axes, keep) for shape in shapes[1:])]
 
 
-def _root(low: Lowering, variance: int, *rest: int) -> list[int]:
-    return [low.add("Sqrt", variance, shape=low.shape(variance)), *rest]
+lowers("var")(var_mean)
 
 
-lowers("var")(lambda low, *given, **named: var_mean(low, *given, **named)[0])
-lowers("std", "std_mean")(lambda low, *given, **named: _root(low, *var_mean(low, *given, **named)))
+@lowers("std", "std_mean")
+def std_mean(low: Lowering, *given: Any, **named: Any) -> Any:
+    made = var_mean(low, *given, **named)
+    return made if made is NotImplemented else [low.add("Sqrt", made[0], shape=low.shape(made[0])), *made[1:]]
 
 
 def _holds(op: str) -> Any:
@@ -147,7 +153,7 @@ def _ordered(low: Lowering, x: Value, shape: Sequence[int], dim: int, largest: A
     return low.add("TopK", x, shape=shape, axis=axis, k=shape[axis], largest=bool(largest))
 
 
-@lowers("sort", "msort")
+@lowers("sort")
 def sort(
     low: Lowering, out: Outputs, x: Value, dim: Any = -1, descending: Any = False, *, stable: Any = None, **named: Any
 ) -> Any:
@@ -158,6 +164,9 @@ def sort(
     ):  # the overload with `stable` in front is always named
         return NotImplemented
     return low.select(_ordered(low, x, x.shape, dim, descending), out)
+
+
+lowers("msort")(lambda low, out, x: sort(low, out, x, 0)[:1] if x.shape else NotImplemented)
 
 
 @lowers("argsort")

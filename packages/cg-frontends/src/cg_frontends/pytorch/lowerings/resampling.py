@@ -22,15 +22,27 @@ _MODES = {
 def _resize(name: str, mode: str) -> Any:
     corners = not mode.startswith("nearest")
 
-    def lower(low: Lowering, out: Outputs, x: Value, size: Any, *options: Any, **named: Any) -> int:
+    def lower(low: Lowering, out: Outputs, x: Value, size: Any, *options: Any, **named: Any) -> Any:
         attrs: dict[str, Any] = {"mode": mode}
         if corners:
             attrs["align_corners"] = bool(options[0] if options else named.get("align_corners", False))
         if name.endswith("_aa"):
             attrs["antialias"] = True
+        scales = [s for o in options[corners:] for s in (o if isinstance(o, (list, tuple)) else [o])]
+        spatial = zip(x.shape[2:], out[0].shape[2:], scales, strict=False)
+        if not attrs.get("align_corners") and not all(s is None or _by_sizes(mode, n, m, s) for n, m, s in spatial):
+            return NotImplemented
         return low.add("Resize", x, shape=out[0].shape, **attrs)
 
     return lower
+
+
+def _by_sizes(mode: str, size: int, out: int, scale: float) -> bool:
+    """Whether places that follow a stated scale, as torch has them where it is not recomputed, are those of the ratio of the sizes."""
+    if abs(size * scale - out) < 1e-6 * out or not mode.startswith("nearest"):
+        return abs(size * scale - out) < 1e-6 * out
+    half = 0.5 if mode == "nearest-exact" else 0.0
+    return all(min(int((i + half) / scale), size - 1) == int((i + half) * size / out) for i in range(out))
 
 
 LOWERINGS.update({f"aten::{name}": _resize(name, mode) for name, mode in _MODES.items()})

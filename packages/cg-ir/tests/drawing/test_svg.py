@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import struct
-import sys
 import time
 import xml.etree.ElementTree as ElementTree
 from itertools import combinations, pairwise
@@ -14,10 +12,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from cg_ir import CgError, Graph, GraphBuilder, MissingExtra, from_json
+from cg_ir import CgError, Graph, GraphBuilder, from_json
 from cg_ir.cli import cg, main
-from cg_ir.drawing import to_dot, to_png, to_svg
-from cg_ir.drawing.style import literal
+from cg_ir.drawing import to_dot, to_svg
 from cg_ir.output_formats import write
 from cg_ir.source_code import to_source
 
@@ -159,13 +156,6 @@ def test_regions_that_interleave_are_drawn():
     assert len(rectangles(parse(to_svg(b.build())), "cg-row")) == 14 + 1
 
 
-def test_dot_names_every_node_and_edge(graph):
-    text = to_dot(graph)
-    assert len(re.findall(r"^\s+n\d+ \[", text, re.M)) == len(graph)
-    assert len(re.findall(r"^  n\d+ -> n\d+ \[", text, re.M)) == len(graph.indices)
-    assert text.count("{") == text.count("}")
-
-
 def test_draw_command(tmp_path, networks):
     source = tmp_path / "g.cg.json"
     networks.cells().save(source)
@@ -174,35 +164,6 @@ def test_draw_command(tmp_path, networks):
         assert result.exit_code == 0, result.output
         assert (tmp_path / name).stat().st_size > 1000
     parse((tmp_path / "g.svg").read_text())
-
-
-def test_a_picture_is_the_drawing(tmp_path, networks):
-    pytest.importorskip("resvg_py", reason="the extra 'png' of cg-ir is not installed")
-    graph = networks.cells()
-    root = parse(to_svg(graph, depth=0))
-    light, dark = to_png(graph, depth=0), to_png(graph, depth=0, theme="dark")
-    assert light.startswith(b"\x89PNG\r\n")
-    assert struct.unpack(">II", light[16:24]) == pytest.approx(
-        [2 * float(root.get(k)) for k in ("width", "height")], abs=1
-    )
-    assert light != dark
-    write(graph, tmp_path / "g.png", "draw", depth=0, theme="dark")
-    assert (tmp_path / "g.png").read_bytes() == dark
-    with pytest.raises(CgError, match="scale should be positive"):
-        to_png(graph, scale=0)
-
-
-def test_without_its_library_a_picture_names_what_to_install(monkeypatch, networks):
-    monkeypatch.setitem(sys.modules, "resvg_py", None)
-    with pytest.raises(MissingExtra, match=r"pip install 'cg-ir\[png\]'"):
-        to_png(networks.cells())
-
-
-def test_literal_colours_leave_no_variable(networks):
-    text = to_svg(networks.cells())
-    assert "var(--cg-" in text
-    assert "var(--cg-" not in literal(text, dark=True)
-    assert literal(text, dark=True) != literal(text, dark=False)
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,17 @@
-"""Small networks that the tests of the PyTorch frontend share."""
+"""Small networks and programs, and whether the network of their graph computes what they do."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional as F
+
+import cg_ir
+from cg_frontends.pytorch import copy_weights, from_module
 
 
 class Program(nn.Module):
@@ -92,3 +97,44 @@ NETWORKS = {
     "attending": (Attending, lambda: torch.zeros(1, 3, 32, 32)),
     "recurrent": (Recurrent, lambda: torch.zeros(1, 7, dtype=torch.int64)),
 }
+
+
+def agree(module: nn.Module, *inputs: torch.Tensor, **kwargs: Any) -> cg_ir.Graph:
+    """The graph, without a Custom or a warning, of a module whose network computes the same and comes back with the same hash."""
+    module.eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        graph = from_module(module, *inputs, **kwargs)
+    network = cg_ir.to_module(graph).eval()
+    copy_weights(module, network, *inputs, **kwargs)
+    with torch.no_grad():
+        for wanted, found in zip(_tensors(module(*inputs, **kwargs)), _tensors(network(*inputs)), strict=True):
+            assert wanted.shape == found.shape
+            assert wanted.is_floating_point() == found.is_floating_point()
+            torch.testing.assert_close(found.double(), wanted.double(), rtol=1e-5, atol=1e-4, equal_nan=True)
+    assert from_module(network, *inputs).hash == graph.hash
+    return graph
+
+
+def computes(function: Callable[..., object], *inputs: torch.Tensor) -> cg_ir.Graph:
+    """As `agree`, for a function of tensors."""
+    return agree(Program(function), *inputs)
+
+
+def _tensors(result: Any) -> tuple[torch.Tensor, ...]:
+    return tuple(result) if isinstance(result, (tuple, list)) else (result,)
+
+
+def random(*shape: int, seed: int = 0) -> torch.Tensor:
+    """Uniform random numbers between 0 and 1."""
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def normal(*shape: int, seed: int = 0) -> torch.Tensor:
+    """Normal random numbers."""
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def below(limit: int, *shape: int, seed: int = 0) -> torch.Tensor:
+    """Random whole numbers from 0 to below a limit."""
+    return torch.randint(0, limit, shape, generator=torch.Generator().manual_seed(seed))

@@ -9,12 +9,9 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from cg_ir import CgError, Graph, GraphBuilder
-from cg_ir.page import graph_data, graph_page, page
-from cg_ir.page.shell import embedded_json
+from cg_ir.page import graph_data, graph_page
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> & \u2028 \" ' {title} ${x}"
 
@@ -95,22 +92,6 @@ def test_hostile_names_stay_data():
     assert HOSTILE in data["regions"]
 
 
-@given(
-    st.recursive(
-        st.text() | st.integers() | st.none(), lambda s: st.lists(s) | st.dictionaries(st.text(), s), max_leaves=5
-    )
-)
-def test_embedded_json_reads_back_and_cannot_end_its_element(value):
-    text = embedded_json(value)
-    assert json.loads(text) == value
-    assert not set(text) & set("<>&\u2028\u2029")
-
-
-def test_numbers_that_json_lacks_are_refused():
-    with pytest.raises(ValueError, match="JSON"):
-        page("t", "", data={"d": float("nan")}, scripts=[], styles=[])
-
-
 def test_cg_draw_writes_the_page(tmp_path):
     source, target = tmp_path / "g.cg.json", tmp_path / "g.html"
     small().save(source)
@@ -144,3 +125,51 @@ def test_halves_of_surrogate_pairs_can_be_written():
     text = graph_page(b.build()).encode("utf-8").decode("utf-8")
     assert r"<title>half \ud800</title>" in text
     assert r'"r\udfff"' in text
+
+
+def test_regions_are_a_tree_in_which_every_node_has_its_home() -> None:
+    data = graph_data(small())
+    assert data["tree"] == [("", 0), ("stage_1", 0), ("stage_1.cell_1", 1)]
+    assert [data["tree"][i][0] for i in data["home"]] == ["", "", *["stage_1.cell_1"] * 3, "stage_1", ""]
+
+
+def test_attributes_are_texts_that_tell_defaults_apart() -> None:
+    b = GraphBuilder("attributes")
+    x = b.input((1, 4, 6, 6))
+    y = b.add("Conv", x, channels=4, kernel_shape=(3, 3), bias=True)
+    z = b.add("Clip", b.add("LeakyRelu", y, alpha=0.25), max=6.0)
+    b.output(b.add("Mul", z, b.constant((4, 4), [float(i) for i in range(16)])))
+    b.output(b.add("Mul", z, b.constant((1, 4, 4, 4), [float(i) for i in range(64)])))
+    shown = {}
+    for signature in graph_data(b.build())["signatures"]:
+        shown.setdefault(signature["op"], {name: (text, default) for name, text, default in signature["attrs"]})
+        if signature["op"] == "Constant" and signature["shape"] == [1, 4, 4, 4]:
+            shown["long"] = {name: text for name, text, _ in signature["attrs"]}
+    assert shown["Conv"]["kernel_shape"] == ("3, 3", False)
+    assert shown["Conv"]["strides"] == ("1, 1", True)
+    assert shown["Conv"]["bias"] == ("yes", False)
+    assert shown["Conv"]["group"] == ("1", True)
+    assert shown["LeakyRelu"]["alpha"] == ("0.25", False)
+    assert shown["Clip"] == {"min": ("none", True), "max": ("6", False)}
+    assert shown["Constant"]["value"][0] == ", ".join(map(str, range(16)))
+    assert shown["long"]["value"] == ", ".join(map(str, range(16))) + ", ... (64 in all)"
+
+
+@pytest.mark.parametrize(
+    ("producer", "text"),
+    [
+        ({}, ""),
+        ({"name": "mine"}, "mine"),
+        ({"name": "mine", "version": "2"}, "mine 2"),
+        ({"version": "2", "by": "me"}, "2"),
+    ],
+)
+def test_the_producer_is_named(producer: dict[str, str], text: str) -> None:
+    b = GraphBuilder(producer=producer)
+    b.output(b.input((1, 2)))
+    assert graph_data(b.build())["producer"] == text
+
+
+@pytest.mark.parametrize(("title", "name", "shown"), [("", "", "Graph"), ("", "net", "net"), ("mine", "net", "mine")])
+def test_a_page_has_a_heading(title: str, name: str, shown: str) -> None:
+    assert f"<h1>{shown}</h1>" in graph_page(small(name), title)

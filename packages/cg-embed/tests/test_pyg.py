@@ -1,12 +1,15 @@
-"""Graphs and vectors for other libraries: PyTorch Geometric and pandas."""
+"""Networks as PyTorch Geometric's graphs."""
 
 from __future__ import annotations
+
+import sys
+from typing import Any
 
 import numpy as np
 import pytest
 
-from cg_embed import Descriptors
-from cg_ir import CgError, Graph, GraphBuilder
+from cg_ir import Graph, GraphBuilder
+from cg_ir.errors import MissingExtra
 from cg_ir.operators import OPERATOR_NAMES
 
 
@@ -18,9 +21,6 @@ def network(width: int = 8, depth: int = 2) -> Graph:
         x = builder.add("Add", x, builder.add("Relu", y))
     builder.output(builder.add("Sub", x, builder.add("Sigmoid", x)))
     return builder.build()
-
-
-# --- PyTorch Geometric ------------------------------------------------------------------------------------------------
 
 
 def test_data_holds_the_graph():
@@ -59,20 +59,34 @@ def test_data_makes_batches_and_trains_a_layer():
     assert layer.nn.weight.grad.abs().sum() > 0
 
 
-# --- tables -----------------------------------------------------------------------------------------------------------
+def of_one(op: str, *shapes: tuple[int, ...], **attrs: Any) -> Graph:
+    builder = GraphBuilder(op)
+    builder.output(builder.add(op, *(builder.input(shape) for shape in shapes), **attrs))
+    return builder.build()
 
 
-def test_the_data_frame_holds_vectors_and_costs(tmp_path):
-    pandas = pytest.importorskip("pandas")
-    pytest.importorskip("pyarrow")
-    from cg_embed.frames import to_dataframe
+@pytest.mark.parametrize(
+    ("graph", "expected"),
+    [
+        (of_one("Conv", (1, 4, 8, 6), channels=8, kernel_shape=(3, 5), strides=(2, 1), dilations=(1, 2), group=2, pads=(1, 4, 1, 4)),
+         {"channels": 8, "height": 4, "width": 6, "elements": 192, "kernel": 5, "stride": 2, "dilation": 2, "group": 2, "inputs": 1}),
+        (of_one("Add", (1, 4), (1, 4)), {"channels": 4, "height": 0, "width": 0, "elements": 4, "kernel": 0, "group": 0, "inputs": 2}),
+    ],
+)  # fmt: skip
+def test_features_are_sizes_and_attributes(graph, expected):
+    pytest.importorskip("torch_geometric")
+    from cg_embed.pyg import FEATURES, to_data
 
-    graphs, encoder = [network(4), network(8)], Descriptors()
-    frame = to_dataframe(graphs, encoder)
-    assert list(frame.index) == [graph.name for graph in graphs]
-    assert frame["macs"].tolist() == [graph.macs for graph in graphs]
-    np.testing.assert_array_equal(frame[list(encoder.names)].to_numpy(), encoder.encode(graphs))
-    frame.to_parquet(tmp_path / "v.parquet")
-    pandas.testing.assert_frame_equal(pandas.read_parquet(tmp_path / "v.parquet"), frame)
-    with pytest.raises(CgError, match="as many names"):
-        to_dataframe(graphs, encoder, names=["one"])
+    (place,) = [node.index for node in graph.nodes if node.op == graph.name]
+    row = dict(zip(FEATURES, (2 ** to_data(graph).x[place].double() - 1).tolist(), strict=True))
+    node = graph.nodes[place]
+    for name, value in {**expected, "params": node.params, "macs": node.macs}.items():
+        assert row[name] == pytest.approx(value, rel=1e-4, abs=1e-4), name
+
+
+def test_without_torch_geometric_it_is_said_what_to_install(monkeypatch):
+    from cg_embed.pyg import to_data
+
+    monkeypatch.setitem(sys.modules, "torch_geometric.data", None)
+    with pytest.raises(MissingExtra, match=r"cg-embed\[torch\]"):
+        to_data(network())
