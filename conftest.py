@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import shutil
@@ -39,6 +40,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(without_data)
         if item.get_closest_marker("browser") and missing:
             item.add_marker(without_browser)
+
+
+def pytest_collection_finish() -> None:
+    """Modules stay until the end: garbage collections need not look at them again and again."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -177,7 +177,8 @@ def plugin(session: nox.Session) -> None:
     """The example plugin, installed as an outsider's, its conformance tests, and the core's tests again beside it."""
     install(session, *GROUPS["test"], *editable("cg-ir"), "./docs/examples/cg-stack")
     session.run("cg", "info", "stack:1353")
-    session.run("python", "-m", "pytest", "docs/examples/cg-stack", "packages/cg-ir/tests", *session.posargs)
+    paths = ("docs/examples/cg-stack", "packages/cg-ir/tests")
+    session.run("python", "-m", "pytest", *IN_PARALLEL, *paths, *session.posargs, env=FOR_TESTS)
 
 
 # --- checks -----------------------------------------------------------------------------------------------------------

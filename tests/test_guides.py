@@ -1,6 +1,6 @@
 """Every command and snippet of the guides runs as written, page by page, each page in an empty folder.
 
-``sh`` blocks go to a shell, ``python`` blocks to one interpreter a page, and a block with a ``:caption:`` is a file that the reader
+``sh`` blocks go to a shell each, ``python`` blocks to one interpreter a page, and a block with a ``:caption:`` is a file that the reader
 saves under that name. A block after the comment ``<!-- not run: reason -->`` is left out, with the reason. A page that
 begins with ``<!-- needs: optuna torch -->`` is skipped where one of these modules is missing.
 """
@@ -25,6 +25,15 @@ BLOCK = re.compile(
     r"(?::caption: (?P<caption>[^\n]+)\n\n?)?(?P<body>.*?)```",
     re.DOTALL,
 )
+
+
+#: Begins the script of a page. Processes that it starts import it again, without the commands.
+SHELL = """\
+def _shell(commands):
+    import subprocess
+    if __name__ == "__main__":
+        subprocess.run(["bash", "-euo", "pipefail", "-c", commands], check=True)
+"""
 
 
 @dataclass
@@ -64,25 +73,20 @@ def test_the_page_runs_as_written(page: Path, tmp_path: Path) -> None:
     missing = [name for name in (needs[1].split() if needs else ()) if importlib.util.find_spec(name) is None]
     if missing:
         pytest.skip(f"the page needs {', '.join(missing)}")
-    script, python = ["set -euo pipefail"], 0
-    snippets = []
+    script = [SHELL]
     for block in blocks(page):
         if block.caption is not None:
             target = tmp_path / block.caption
             assert target.resolve().is_relative_to(tmp_path.resolve())
             # written when its turn comes: a page may show a file twice
-            script.append(
-                f"mkdir -p {Path(block.caption).parent}\ncat > {block.caption} <<'END_OF_FILE'\n{block.body}END_OF_FILE"
-            )
-        elif block.language == "sh":
-            script.append(block.body)
+            folder = Path(block.caption).parent
+            text = f"mkdir -p {folder}\ncat > {block.caption} <<'END_OF_FILE'\n{block.body}END_OF_FILE"
+            script.append(f"_shell({text!r})\n")
         else:
-            snippets.append(block.body)
-            (tmp_path / f"snippet_{python}.py").write_text("".join(snippets), encoding="utf-8")
-            script.append(f'"{sys.executable}" snippet_{python}.py')
-            python += 1
+            script.append(f"_shell({block.body!r})\n" if block.language == "sh" else block.body)
     if len(script) == 1:
         pytest.skip("the page has nothing to run")
+    (tmp_path / "page.py").write_text("".join(script), encoding="utf-8")
     tools = own_pip(tmp_path)
     environment = {
         **os.environ,
@@ -91,7 +95,7 @@ def test_the_page_runs_as_written(page: Path, tmp_path: Path) -> None:
         "PYTHONPATH": os.pathsep.join(filter(None, [str(tmp_path / "site"), os.environ.get("PYTHONPATH")])),
     }
     done = subprocess.run(
-        ["bash", "-c", "\n".join(script)],
+        [sys.executable, "page.py"],
         cwd=tmp_path,
         env=environment,
         capture_output=True,

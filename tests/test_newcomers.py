@@ -123,8 +123,8 @@ from cg_evolve.algorithms.acquisition import {name}
 
 {test_code}
 
-def test_a_search_proposes_by_it() -> None:
-    search = Search("toy", BayesianSearch("toy-gp", acquisition=Acquisition({name})), seed=0)
+def test_a_search_proposes_by_it(toy_pool: list[str]) -> None:
+    search = Search("toy", BayesianSearch("toy-gp", acquisition=Acquisition({name})), seed=0, pool=toy_pool)
     for _ in range(12):
         (candidate,) = search.ask()
         search.tell([candidate], [float(candidate.graph.macs)])

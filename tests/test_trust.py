@@ -96,7 +96,7 @@ def test_labels_may_refer_to_what_the_command_line_names(capsys: pytest.CaptureF
 
 
 def test_a_received_run_folder_runs_nothing(capsys: pytest.CaptureFixture[str], net: Path) -> None:
-    search = ("search", "nb201", "--evaluator", "scorer:macs", "--budget", "3", "-o", "run")
+    search = ("search", "nb201", "--algorithm", "random", "--evaluator", "scorer:macs", "--budget", "3", "-o", "run")
     status, error = run(capsys, *search)
     assert status == 0, error
     (net.parent / "run" / "winner.cg.json").unlink(missing_ok=True)

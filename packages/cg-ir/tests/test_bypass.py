@@ -49,3 +49,25 @@ def test_regions_inside_each_other_are_refused():
     first, _ = bypasses(graph)
     with pytest.raises(GraphError, match="overlap"):
         bypass(graph, [first, first])
+
+
+def test_a_copied_node_is_the_one_that_is_added() -> None:
+    b = GraphBuilder()
+    x = b.input((1, 4, 8, 8))
+    x = b.add("Conv", x, channels=4, kernel_shape=(3, 3), pads=(1, 1, 1, 1), region="a")
+    parts = b.add("Split", x, axis=1, split=(1, 3))
+    b.output(b.add("Sub", b.add("Relu", b.add("Select", parts, index=1, shape=(1, 3, 8, 8))), b.parameter((3, 1, 1))))
+    graph = b.build()
+
+    def copied(shape: tuple[int, ...]) -> GraphBuilder:
+        other, place = GraphBuilder(), {0: 0}
+        other.input(shape)
+        for node in graph.nodes[1:]:
+            place[node.index] = other.copy(node, [place[i] for i in node.inputs])
+        return other
+
+    again = copied((1, 4, 8, 8)).build()
+    assert again.hash == graph.hash
+    assert [node.region for node in again.nodes] == [node.region for node in graph.nodes]
+    with pytest.raises(GraphError, match="shape should be"):  # checked where the inputs have other shapes
+        copied((1, 4, 9, 9))

@@ -29,7 +29,7 @@ _MOST = 5_000_000
 #: Architectures kept for every place of the ranking: several may be notations of one network.
 _NOTATIONS = 8
 
-_worker: tuple[Any, str, Sequence[Graph] | None] | None = None
+_worker: tuple[Any, Any, Sequence[Graph] | None] | None = None
 
 
 def rank_space(
@@ -119,11 +119,10 @@ def _scored(
 
 def _begin(scorer: Any, name: str, pool: Sequence[Graph] | None) -> None:
     global _worker
-    _worker = (scorer, name, pool)
+    _worker = (scorer, get_space(name), pool)
 
 
 def _score(archs: list[str]) -> NDArray[np.float64]:
     assert _worker is not None
-    scorer, name, pool = _worker
-    space = get_space(name)
+    scorer, space, pool = _worker
     return scores_of(scorer, [space.graph(arch) for arch in archs], pool)[0]
