@@ -94,7 +94,8 @@ def test_lengths_are_numbers_that_shapes_may_depend_on():
         ([node("SequenceAt", ["x0", "i"], ["y"])], {"i": np.array(0)}, "a tensor stands where a sequence should"),
         ([node("SequenceConstruct", ["x0"], ["q"]), node("Relu", ["q"], ["y"])], {}, "a sequence of tensors stands where a tensor should"),
         ([node("SequenceEmpty", [], ["q"]), node("ConcatFromSequence", ["q"], ["y"], axis=0)], {}, "joins a sequence without tensors"),
-        ([node("SplitToSequence", ["x0", "i"], ["q"], axis=1), node("SequenceLength", ["q"], ["y"])], {"i": np.array([1, 1])}, r"parts \[1, 1\] should add up to the 3"),
+        ([node("SplitToSequence", ["x0", "i"], ["q"], axis=1), node("SequenceLength", ["q"], ["y"])], {"i": np.array([1, 1])},
+         r"parts \[1, 1\] should add up to the 3"),
         ([node("SplitToSequence", ["x0", "i"], ["q"], axis=1), node("SequenceLength", ["q"], ["y"])], {"i": np.array(0)}, "parts of 0 elements"),
     ],
 )  # fmt: skip

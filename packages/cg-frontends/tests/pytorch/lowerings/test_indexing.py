@@ -13,15 +13,21 @@ from torch_programs import Program, below, computes, normal  # noqa: E402
 from cg_frontends.pytorch import from_module  # noqa: E402
 
 X, WIDE = normal(2, 3, 4), normal(2, 3, 4, 5)
-I, J = torch.tensor([2, 0, 1, 1]), torch.tensor([[0, 1], [3, 2]])
+ROW, BLOCK = torch.tensor([2, 0, 1, 1]), torch.tensor([[0, 1], [3, 2]])
 PLACES, ROWS = below(3, 2, 2, 4), normal(2, 2, 4, seed=1)
 
 PROGRAMS = {
-    "one axis": lambda x: (x[:, I[:2]], x[:, :, J], x.index_select(2, J[0]), x.index_select(-1, I), x[..., I]),
+    "one axis": lambda x: (
+        x[:, ROW[:2]],
+        x[:, :, BLOCK],
+        x.index_select(2, BLOCK[0]),
+        x.index_select(-1, ROW),
+        x[..., ROW],
+    ),
     "negative": lambda x: (x[:, torch.tensor([-1, 0])], x[..., torch.tensor([-4, -1])]),
     "lists": lambda x: (x[:, [2, 0]], x[..., [-1, 0, 1]], x[:, [[0], [1]], [3, 2]], x[:, [1]]),
-    "neighbours amid": lambda x: x[:, I[:2], I[2:]],
-    "neighbours and a matrix": lambda x: x[:, J[:1] % 3, J],
+    "neighbours amid": lambda x: x[:, ROW[:2], ROW[2:]],
+    "neighbours and a matrix": lambda x: x[:, BLOCK[:1] % 3, BLOCK],
     "take along": lambda x: torch.take_along_dim(x, x.argsort(1), 1),
     "windows": lambda x: (x.unfold(1, 2, 1), x.unfold(-1, 3, 1), x.unfold(2, 2, 2)),
     "columns": lambda x: F.unfold(x[:, None], (2, 3), dilation=(1, 1), padding=(1, 0), stride=(2, 1)),
@@ -36,9 +42,9 @@ def test_programs(name):
 
 
 def test_two_indices_with_an_axis_between():
-    computes(lambda x: x[:, I[:2], :, J[0]], WIDE[:1])
-    computes(lambda x: x[:, I[:2], J[0]], WIDE)
-    computes(lambda x: x[:, :, J, J], WIDE)
+    computes(lambda x: x[:, ROW[:2], :, BLOCK[0]], WIDE[:1])
+    computes(lambda x: x[:, ROW[:2], BLOCK[0]], WIDE)
+    computes(lambda x: x[:, :, BLOCK, BLOCK], WIDE)
 
 
 TRACED = {
@@ -83,7 +89,7 @@ def test_rows_of_an_axis():
 def test_places_that_are_put():
     def put(x, v):
         y = x[0].clone()
-        y[I[:2]] = v[0, 0]
+        y[ROW[:2]] = v[0, 0]
         y[torch.tensor([0, 1]), torch.tensor([3, 3])] = 9.0
         y.index_put_((torch.tensor([1, 1]),), v[0], accumulate=True)
         return y

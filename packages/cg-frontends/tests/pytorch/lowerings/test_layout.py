@@ -13,7 +13,8 @@ from cg_frontends.pytorch import from_module  # noqa: E402
 X, IMAGE = normal(2, 3, 4), normal(2, 8, 4, 6)
 
 PROGRAMS = {
-    "shapes": lambda x: (x.reshape(len(x), -1), x.view(-1, 4, 3), x.flatten(1), x.flatten(-2, -1), x.unflatten(2, (2, 2)), x.unsqueeze(-1), x[:, None].squeeze(1)),
+    "shapes": lambda x: (x.reshape(len(x), -1), x.view(-1, 4, 3), x.flatten(1), x.flatten(-2, -1), x.unflatten(2, (2, 2)), x.unsqueeze(-1),
+     x[:, None].squeeze(1)),
     "axes of one": lambda x: (x[:, :1].squeeze(1), x[:, :1].squeeze(-2), x[:, :1, :1].squeeze((1, 2))),
     "axes": lambda x: (x.transpose(1, 2), x.mT, x.permute(0, 2, 1), x.permute(0, -1, -2), x.movedim(-1, 1), x.swapaxes(-1, -2), x.mH),
     "copies": lambda x: (x[:, :1].expand(-1, 5, -1), x[:, :, :1].expand_as(x), x.repeat(1, 2, 1), x.tile(2), x.repeat_interleave(2, 1)),

@@ -100,7 +100,8 @@ def test_products_with_parameters(function, inputs, shapes, macs):
     [
         lambda x, y: x @ y.mT, lambda x, y: torch.bmm(x, y.transpose(1, 2)), lambda x, y: torch.baddbmm(x[..., :3], x, y.mT, beta=0.5, alpha=3),
         lambda x, y: torch.einsum("bij,bkj->bik", x, y), lambda x, y: torch.einsum("...ij, ...ij -> ...i", x, y), lambda x, y: torch.einsum("bij,bij", x, y),
-        lambda x, y: torch.tensordot(x, torch.ones(4, 2), 1) + y[..., :2], lambda x, y: torch.linalg.vecdot(x, y), lambda x, y: torch.cross(x[..., :3], y[..., 1:], -1),
+        lambda x, y: torch.tensordot(x, torch.ones(4, 2), 1) + y[..., :2], lambda x, y: torch.linalg.vecdot(x, y), lambda x,
+            y: torch.cross(x[..., :3], y[..., 1:], -1),
     ],
 )  # fmt: skip
 def test_products_of_what_is_computed(function):
@@ -119,7 +120,8 @@ MASK = below(2, 2, 4, 5, 7).bool() | torch.eye(5, 7, dtype=torch.bool)
 @pytest.mark.parametrize(
     "how",
     [
-        {}, {"is_causal": True}, {"scale": 0.3}, {"scale": 8**-0.5}, {"attn_mask": torch.ones(5, 7).tril().bool()}, {"attn_mask": torch.ones(5, 7, dtype=torch.bool)},
+        {}, {"is_causal": True}, {"scale": 0.3}, {"scale": 8**-0.5}, {"attn_mask": torch.ones(5, 7).tril().bool()},
+            {"attn_mask": torch.ones(5, 7, dtype=torch.bool)},
         {"attn_mask": normal(5, 7)}, {"attn_mask": torch.ones(5, 7).triu().bool()}, {"is_causal": True, "scale": 1.0}, {"attn_mask": torch.zeros(5, 7)},
     ],
 )  # fmt: skip
