@@ -1,8 +1,7 @@
 """What programs do with the device of their inputs, while those lie on meta.
 
-Constants that a program makes on ``x.device``, or indexes with as lists, would have no elements,
-    and ``torch.autocast`` knows no device of that kind. For the time of
-one forward pass literals keep their elements, and an autocast for meta is one that does nothing.
+Constants that a program makes on ``x.device``, and lists that it indexes with, would have no elements, and ``torch.autocast`` knows no
+device of that kind. For the time of one forward pass literals keep their elements, and an autocast for meta is one that does nothing.
 """
 
 from __future__ import annotations
