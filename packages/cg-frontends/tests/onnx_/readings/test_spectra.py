@@ -27,7 +27,7 @@ def plain(x):
 @pytest.mark.parametrize("axis", [None, 1, 2, -2, -3])
 @pytest.mark.parametrize("opset", [17, 20])
 @pytest.mark.parametrize("inverse", [0, 1])
-@pytest.mark.parametrize("length", [None, 4, 9])
+@pytest.mark.parametrize("length", [None, 9])
 def test_transforms(axis, opset, inverse, length):
     x = Z if inverse else X
     weights = {} if length is None else {"n": np.array(length)}

@@ -158,11 +158,8 @@ def unfold_backward(low: Lowering, out: Outputs, x: Value, sizes: Sequence[int],
     rest = [i for i in range(rank) if i != axis]
     lead = tuple(sizes[i] for i in rest)
     columns = low.reshape(low.transpose(x, [*rest, rank, axis]), (prod(lead), size, x.shape[axis]))
-    shape, windows = (
-        (prod(lead), 1, 1, sizes[axis]),
-        {"kernel_shape": (1, size), "strides": (1, step), "pads": (0,) * 4},
-    )
-    rows = low.add("Col2Im", columns, shape=shape, **windows)
+    image, windows = (prod(lead), 1, 1, sizes[axis]), (1, size)
+    rows = low.add("Col2Im", columns, shape=image, kernel_shape=windows, strides=(1, step), pads=(0,) * 4)
     back = [*range(axis), rank - 1, *range(axis, rank - 1)]
     return low.transpose(low.reshape(rows, (*lead, sizes[axis])), back)
 

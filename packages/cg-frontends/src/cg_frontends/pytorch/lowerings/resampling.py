@@ -53,5 +53,5 @@ def grid_sampler(
     low: Lowering, out: Outputs, x: Value, grid: Value, interpolation: int, padding: int, align_corners: bool
 ) -> int:
     mode, outside = ("linear", "nearest", "cubic")[interpolation], ("zeros", "border", "reflection")[padding]
-    attrs = {"mode": mode, "padding_mode": outside, "align_corners": bool(align_corners)}
+    attrs: dict[str, Any] = {"mode": mode, "padding_mode": outside, "align_corners": bool(align_corners)}
     return low.add("GridSample", x, grid, shape=out[0].shape, **attrs)
