@@ -38,9 +38,7 @@ def known_devices() -> Iterator[None]:
     def item(self: Tensor, index: Any) -> Tensor:
         if self.is_meta and not isinstance(index, Tensor):
             each = index if isinstance(index, tuple) else (index,)
-            index = tuple(
-                tensor(i, device="cpu").to("meta") if isinstance(i, list) and i and not _tensors(i) else i for i in each
-            )
+            index = tuple(tensor(i, device="cpu").to("meta") if _is_literal(i) else i for i in each)
         return get_item(self, index)
 
     def begin(self: Any, device_type: str, *args: Any, **kwargs: Any) -> None:
@@ -62,8 +60,9 @@ def known_devices() -> Iterator[None]:
         del Tensor.new_tensor, Tensor.__getitem__
 
 
-def _tensors(index: list[Any]) -> bool:
-    return any(isinstance(i, Tensor) or (isinstance(i, list) and _tensors(i)) for i in index)
+def _is_literal(index: Any) -> bool:
+    """Whether an index is a list of numbers or truth values, or of such lists."""
+    return isinstance(index, list) and bool(index) and all(isinstance(i, int) or _is_literal(i) for i in index)
 
 
 def _on_meta(device: Any) -> bool:
