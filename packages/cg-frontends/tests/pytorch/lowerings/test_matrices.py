@@ -12,7 +12,8 @@ from torch_programs import agree, below, computes, normal  # noqa: E402
 IMAGES = {1: normal(2, 4, 9), 2: normal(2, 4, 9, 8), 3: normal(2, 4, 5, 6, 5)}
 CONVOLUTIONS = [
     {}, {"stride": 2}, {"padding": 1}, {"dilation": 2}, {"groups": 2}, {"bias": False}, {"padding": "same"}, {"padding": "valid"},
-    {"padding": "same", "dilation": 2, "kernel_size": 2}, {"padding": 1, "padding_mode": "reflect"}, {"padding": 1, "padding_mode": "circular"},
+    {"padding": "same", "kernel_size": 2}, {"padding": "same", "dilation": 3, "kernel_size": 2},
+    {"padding": 1, "padding_mode": "reflect"}, {"padding": 1, "padding_mode": "circular"},
     {"stride": 2, "padding": 2, "dilation": 2, "groups": 4},
 ]  # fmt: skip
 

@@ -44,7 +44,8 @@ def test_a_scale_for_each_axis():
 
 
 @pytest.mark.parametrize(
-    ("size", "scale"), [(7, 0.5), (9, 0.5), (5, 0.25), (4, 1.7), (7, 1.3), (11, 0.6), (16, 0.3), (10, 2.35)]
+    ("size", "scale"),
+    [(7, 0.5), (9, 0.5), (5, 0.25), (4, 1.7), (7, 1.3), (11, 0.6), (16, 0.3), (10, 2.35), (3, 0.8)],
 )
 @pytest.mark.parametrize("mode", ["nearest", "nearest-exact", "linear"])
 def test_scales_that_are_not_the_ratio_of_the_sizes(size, scale, mode):
