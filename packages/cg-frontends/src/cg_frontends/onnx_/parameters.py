@@ -22,7 +22,7 @@ _WEIGHTS = {
 }  # fmt: skip
 #: Inputs that tell an operator what to do; all of them where none is listed.
 _ARGUMENTS: dict[str, tuple[int, ...]] = {
-    "Resize": (1, 2, 3), "Upsample": (1,), "Clip": (1, 2), "Pad": (1, 2, 3), "Dropout": (1, 2), "BatchNormalization": (3, 4),
+    "Resize": (1, 2, 3), "Clip": (1, 2), "Pad": (1, 2, 3), "Dropout": (1, 2), "BatchNormalization": (3, 4),
     "QuantizeLinear": (1, 2), "DequantizeLinear": (1, 2), "QLinearConv": (1, 2, 4, 5, 6, 7), "QLinearMatMul": (1, 2, 4, 5, 6, 7),
     "ConvInteger": (2, 3), "MatMulInteger": (2, 3), "OneHot": (1, 2), "Range": (0, 1, 2), "CastLike": (1,), "STFT": (1, 2, 3),
 }  # fmt: skip

@@ -29,6 +29,8 @@ def elements(value: Value) -> Tensor | None:
 
 def _compute(value: Value) -> Tensor | None:
     call = value.call
+    if call is not None and call.name == "aten::detach":  # in place at the end of every literal
+        return elements(call.args[0])
     if call is None or call.func is None:
         return None if value.fill is None else torch.full(value.shape, value.fill, dtype=getattr(torch, value.dtype))
     if call.name.rpartition("::")[2].startswith(_UNDEFINED):

@@ -1,7 +1,7 @@
 """What programs do with the device of their inputs, while those lie on meta.
 
-Constants that a program makes on ``x.device`` would have no elements, and ``torch.autocast`` knows no device of that kind. For the time of
-one forward pass literals keep their elements, and an autocast for meta is one that does nothing.
+Constants that a program makes on ``x.device``, and lists that it indexes with, would have no elements, and ``torch.autocast`` knows no
+device of that kind. For the time of one forward pass literals keep their elements, and an autocast for meta is one that does nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from torch import Tensor
 @contextmanager
 def known_devices() -> Iterator[None]:
     """Let programs write literals and autocast on the device of their inputs."""
-    tensor, as_tensor, new_tensor, autocast = torch.tensor, torch.as_tensor, Tensor.new_tensor, torch.autocast.__init__
+    tensor, as_tensor, new_tensor, get_item = torch.tensor, torch.as_tensor, Tensor.new_tensor, Tensor.__getitem__
+    autocast = torch.autocast.__init__
 
     def literal(data: Any, *args: Any, **kwargs: Any) -> Tensor:
         if _on_meta(kwargs.get("device")) and not isinstance(data, Tensor):
@@ -34,6 +35,12 @@ def known_devices() -> Iterator[None]:
             return tensor(data, **{"dtype": self.dtype, **kwargs, "device": "cpu"}).to("meta")
         return new_tensor(self, data, **kwargs)
 
+    def item(self: Tensor, index: Any) -> Tensor:
+        if self.is_meta and not isinstance(index, Tensor):
+            each = index if isinstance(index, tuple) else (index,)
+            index = tuple(tensor(i, device="cpu").to("meta") if _is_literal(i) else i for i in each)
+        return get_item(self, index)
+
     def begin(self: Any, device_type: str, *args: Any, **kwargs: Any) -> None:
         if _on_meta(device_type):
             autocast(self, "cpu", enabled=False)
@@ -45,12 +52,17 @@ def known_devices() -> Iterator[None]:
     try:
         for owner, name, replacement in changed:
             setattr(owner, name, replacement)
-        Tensor.new_tensor = new_literal
+        Tensor.new_tensor, Tensor.__getitem__ = new_literal, item
         yield
     finally:
         for owner, name, original in before:
             setattr(owner, name, original)
-        del Tensor.new_tensor
+        del Tensor.new_tensor, Tensor.__getitem__
+
+
+def _is_literal(index: Any) -> bool:
+    """Whether an index is a list of numbers or truth values, or of such lists."""
+    return isinstance(index, list) and bool(index) and all(isinstance(i, int) or _is_literal(i) for i in index)
 
 
 def _on_meta(device: Any) -> bool:

@@ -40,13 +40,7 @@ def same_or_told(model, run=expected):
     return not told
 
 
-OUTPUTS = [
-    {"sizes": (1, 2, 12, 10)},
-    {"sizes": (1, 2, 3, 7)},
-    {"scales": (1, 1, 2, 3)},
-    {"scales": (1, 1, 0.5, 1.3)},
-    {"scales": (1, 1, 1.7, 0.6)},
-]
+OUTPUTS = [{"sizes": (1, 2, 12, 10)}, {"scales": (1, 1, 0.5, 1.3)}, {"scales": (1, 1, 1.7, 0.6)}]
 
 
 @pytest.mark.parametrize("output", OUTPUTS)

@@ -121,7 +121,7 @@ def _channels(
 
 @reads("BatchNormalization")
 def batch_norm(im: Importer, o: Operation) -> Any:
-    o.attrs.get("momentum"), o.attrs.get("spatial")  # of training, and of opsets before the readings
+    o.attrs.get("momentum")  # of training
     mean, variance = o.input(3), o.input(4)
     if o.attrs.get("training_mode", 0):
         return NotImplemented
@@ -191,14 +191,8 @@ def _statistics(im: Importer, o: Operation, axis: int, epsilon: float) -> list[i
 
 @reads("LRN")
 def lrn(im: Importer, o: Operation) -> Any:
-    a = o.attrs
-    given = {
-        "size": int(a["size"]),
-        "alpha": a.get("alpha", 1e-4),
-        "beta": a.get("beta", 0.75),
-        "k": a.get("bias", 1.0),
-    }
-    return im.add("LRN", o.input(0), **given)
+    alpha, beta, k = (o.attrs.get(name, default) for name, default in (("alpha", 1e-4), ("beta", 0.75), ("bias", 1.0)))
+    return im.add("LRN", o.input(0), size=int(o.attrs["size"]), alpha=alpha, beta=beta, k=k)
 
 
 @reads("LpNormalization")

@@ -34,10 +34,9 @@ def pool(im: Importer, o: Operation) -> Any:
 def _cut(shape: tuple[int, ...], attrs: dict[str, Any]) -> bool:
     """Whether the last window of an axis reaches beyond the padded image."""
     dims = len(attrs["kernel_shape"])
-    spaces = zip(
-        shape[-dims:], attrs["pads"], attrs["pads"][dims:], attrs["kernel_shape"], attrs["strides"], strict=False
-    )
-    return any((size + begin + end - kernel) % stride for size, begin, end, kernel, stride in spaces)
+    padded = [size + sum(attrs["pads"][axis::dims]) for axis, size in enumerate(shape[-dims:])]
+    windows = zip(padded, attrs["kernel_shape"], attrs["strides"], strict=True)
+    return any((size - kernel) % stride for size, kernel, stride in windows)
 
 
 def _positions(im: Importer, o: Operation, node: int) -> int | None:
@@ -58,16 +57,11 @@ reads("GlobalAveragePool", "GlobalMaxPool")(lambda im, o: im.add(o.op, o.input(0
 
 @reads("GridSample")
 def grid_sample(im: Importer, o: Operation) -> Any:
-    mode = o.attrs.get("mode", "linear")
-    return im.add(
-        "GridSample",
-        o.input(0),
-        o.input(1),
-        shape=(*im.shape(o.input(0))[:2], *im.shape(o.input(1))[1:-1]),
-        mode={"bilinear": "linear", "bicubic": "cubic"}.get(mode, mode),
-        padding_mode=o.attrs.get("padding_mode", "zeros"),
-        align_corners=bool(o.attrs.get("align_corners", 0)),
-    )
+    x, grid, mode = o.input(0), o.input(1), o.attrs.get("mode", "linear")
+    mode = {"bilinear": "linear", "bicubic": "cubic"}.get(mode, mode)  # until opset 20
+    outside, corners = o.attrs.get("padding_mode", "zeros"), bool(o.attrs.get("align_corners", 0))
+    shape = (*im.shape(x)[:2], *im.shape(grid)[1:-1])
+    return im.add("GridSample", x, grid, shape=shape, mode=mode, padding_mode=outside, align_corners=corners)
 
 
 @reads("DepthToSpace", "SpaceToDepth")

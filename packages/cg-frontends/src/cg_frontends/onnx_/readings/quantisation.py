@@ -12,7 +12,6 @@ from cg_frontends.lowering.tape import WEIGHT, Value
 from cg_frontends.onnx_.importer import READINGS, Importer, reads
 from cg_frontends.onnx_.operation import Attributes, Operation
 from cg_frontends.onnx_.readings.layout import one_axis
-from cg_frontends.onnx_.readings.windows import window_attrs
 
 _RANGES = {
     "int8": (-128, 127),
@@ -134,21 +133,10 @@ def _centred(im: Importer, value: Any, zero: Any, axis: int = -1) -> Any:
 @reads("MatMulInteger")
 def matmul_integer(im: Importer, o: Operation) -> Any:
     a, b = _centred(im, o.input(0), o.input(2), -2), _centred(im, o.input(1), o.input(3))
-    if isinstance(b, Value) and len(b.shape) == 2 and len(im.shape(a)) > 1 and im.owned(b):
-        product = im.add("Gemm", a, channels=b.shape[1], slots=(b,), turned=True)
-    else:
-        product = im.add("MatMul", a, b)
-    return im.add("Cast", product, to="int32")
+    return im.add("Cast", READINGS["MatMul"](im, Operation(o.name, "MatMul", [a, b], o.attrs)), to="int32")
 
 
 @reads("ConvInteger")
 def conv_integer(im: Importer, o: Operation) -> Any:
     x, weight = _centred(im, o.input(0), o.input(2)), _centred(im, o.input(1), o.input(3), 0)
-    kernel = im.shape(weight)[2:]
-    o.attrs.get("kernel_shape")
-    attrs = {**window_attrs(o.attrs, im.shape(x), kernel), "group": int(o.attrs.get("group", 1))}
-    if im.owned(weight):
-        node = im.add("Conv", x, channels=im.shape(weight)[0], slots=(weight,), **attrs)
-    else:
-        node = im.add("Conv", x, weight, **attrs)
-    return im.add("Cast", node, to="int32")
+    return im.add("Cast", READINGS["Conv"](im, Operation(o.name, "Conv", [x, weight], o.attrs)), to="int32")

@@ -20,7 +20,7 @@ _LARGEST = 2**25  # weights along one axis that are compared
 Weights = NDArray[np.float64]
 
 
-@reads("Resize", "Upsample")
+@reads("Resize")
 def resize(im: Importer, o: Operation) -> Any:
     shape = im.shape(o.input(0))
     a = o.attrs
@@ -30,8 +30,8 @@ def resize(im: Importer, o: Operation) -> Any:
     if min(out) < 1:
         raise SourceError(f"the output {out} is empty")
     mode = a.get("mode", "nearest")
-    coordinates = a.get("coordinate_transformation_mode", "half_pixel") if o.op == "Resize" else "asymmetric"
-    rounding = a.get("nearest_mode", "round_prefer_floor") if o.op == "Resize" else "floor"
+    coordinates = a.get("coordinate_transformation_mode", "half_pixel")
+    rounding = a.get("nearest_mode", "round_prefer_floor")
     cubic, outside = float(a.get("cubic_coeff_a", -0.75)), bool(a.get("exclude_outside", 0))
     antialias = bool(a.get("antialias", 0))
     if coordinates == "tf_crop_and_resize":
@@ -57,8 +57,7 @@ def resize(im: Importer, o: Operation) -> Any:
 
 def _sizes(o: Operation, shape: tuple[int, ...], axes: list[int]) -> tuple[list[int], list[float]]:
     """Output sizes, and the scale of each axis that the coordinates follow."""
-    given = o.array(1 if o.op == "Upsample" else 2)
-    sizes = o.array(3) if o.op == "Resize" else None
+    given, sizes = o.array(2), o.array(3)
     policy = o.attrs.get("keep_aspect_ratio_policy", "stretch")
     out, scales = list(shape), [1.0] * len(shape)
     if sizes is not None and sizes.size:

@@ -21,11 +21,11 @@ def _parts(o: Operation, position: int = 0) -> Parts:
     return value
 
 
-def _place(o: Operation, position: int, count: int) -> int:
+def _place(o: Operation, position: int, count: int, beyond: int = 0) -> int:
     where = o.numbers(position)
-    if where is None or len(where) != 1 or not -count <= where[0] < count:
+    if where is None or len(where) != 1 or not -count <= where[0] < count + beyond:
         raise SourceError(f"position {where} is outside the {count} tensors of the sequence")
-    return where[0] % count
+    return where[0] if where[0] >= 0 else where[0] + count
 
 
 @reads("SplitToSequence")
@@ -77,7 +77,7 @@ reads("SequenceLength")(lambda im, o: [im.constant(np.array(len(_parts(o)), dtyp
 def sequence_insert(im: Importer, o: Operation) -> Any:
     parts = _parts(o)
     tensor = im.node(o.input(1))
-    where = len(parts) if o.input(2) is None else _place(o, 2, len(parts) + 1)
+    where = len(parts) if o.input(2) is None else _place(o, 2, len(parts), beyond=1)
     return [Parts([*parts[:where], tensor, *parts[where:]])]
 
 

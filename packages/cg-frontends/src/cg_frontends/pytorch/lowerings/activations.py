@@ -43,9 +43,7 @@ lowers("clamp_min")(lambda low, out, x, min: clamp(low, out, x, min, None))
 lowers("clamp_max")(lambda low, out, x, max: clamp(low, out, x, None, max))
 
 
-@lowers("leaky_relu")
-def leaky_relu(low: Lowering, out: Outputs, x: Value, negative_slope: float = 0.01) -> int:
-    return low.add("LeakyRelu", x, shape=out[0].shape, alpha=float(negative_slope))
+lowers("leaky_relu")(lambda low, out, x, slope=0.01: low.add("LeakyRelu", x, shape=out[0].shape, alpha=float(slope)))
 
 
 @lowers("rrelu")
@@ -62,10 +60,7 @@ def elu(low: Lowering, out: Outputs, x: Value, alpha: float = 1.0, scale: float 
 
 lowers("celu")(lambda low, out, x, alpha=1.0: low.add("Celu", x, shape=out[0].shape, alpha=float(alpha)))
 
-
-@lowers("gelu")
-def gelu(low: Lowering, out: Outputs, x: Value, *, approximate: str = "none") -> int:
-    return low.add("Gelu", x, shape=out[0].shape, approximate=approximate)
+lowers("gelu")(lambda low, out, x, *, approximate="none": low.add("Gelu", x, shape=x.shape, approximate=approximate))
 
 
 @lowers("softplus")
@@ -84,14 +79,15 @@ def prelu(low: Lowering, out: Outputs, x: Value, weight: Value) -> Any:
     return low.add("PRelu", x, shape=out[0].shape, slots=(weight,), num_parameters=prod(weight.shape))
 
 
-@lowers("softmax", "_softmax", "_safe_softmax")
-def softmax(low: Lowering, out: Outputs, x: Value, dim: int, *types: Any, **named: Any) -> int:
-    return low.add("Softmax", typed(low, x, out[0].dtype), shape=out[0].shape, axis=axis_of(dim, len(x.shape)))
+def _softmax(op: str) -> Any:
+    def lower(low: Lowering, out: Outputs, x: Value, dim: int, *types: Any, **named: Any) -> int:
+        return low.add(op, typed(low, x, out[0].dtype), shape=out[0].shape, axis=axis_of(dim, len(x.shape)))
+
+    return lower
 
 
-@lowers("log_softmax", "_log_softmax")
-def log_softmax(low: Lowering, out: Outputs, x: Value, dim: int, *types: Any, **named: Any) -> int:
-    return low.add("LogSoftmax", typed(low, x, out[0].dtype), shape=out[0].shape, axis=axis_of(dim, len(x.shape)))
+lowers("softmax", "_softmax", "_safe_softmax")(_softmax("Softmax"))
+lowers("log_softmax", "_log_softmax")(_softmax("LogSoftmax"))
 
 
 @lowers("glu")

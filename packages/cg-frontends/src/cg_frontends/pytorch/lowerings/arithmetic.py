@@ -33,16 +33,13 @@ def _unary(op: str) -> Any:
     return lower
 
 
-def _two(low: Lowering, out: Outputs, op: str, a: Value | float, b: Value | float) -> int:
+def _two(low: Lowering, out: Outputs, op: str, a: Value | float, b: Value | float, **attrs: Any) -> int:
     shape = out[0].shape
-    return low.add(op, low.operand(a, b, shape), low.operand(b, a, shape), shape=shape)
+    return low.add(op, low.operand(a, b, shape), low.operand(b, a, shape), shape=shape, **attrs)
 
 
-def _binary(op: str) -> Any:
-    def lower(low: Lowering, out: Outputs, a: Value | float, b: Value | float) -> int:
-        return _two(low, out, op, a, b)
-
-    return lower
+def _binary(op: str, **attrs: Any) -> Any:
+    return lambda low, out, a, b: _two(low, out, op, a, b, **attrs)
 
 
 LOWERINGS.update({f"aten::{name}": _unary(op) for name, op in _UNARY.items()})
@@ -102,10 +99,7 @@ lowers("trunc", "fix")(lambda low, out, x: low.add("Div", x, low.scalar(1.0), sh
 lowers("frac")(lambda low, out, x: low.add("Mod", x, low.scalar(1.0), shape=x.shape, fmod=True))
 
 
-@lowers("fmod")
-def fmod(low: Lowering, out: Outputs, a: Value, b: Value | float) -> int:
-    shape = out[0].shape
-    return low.add("Mod", low.operand(a, b, shape), low.operand(b, a, shape), shape=shape, fmod=True)
+lowers("fmod")(_binary("Mod", fmod=True))
 
 
 @lowers("hypot")
@@ -121,29 +115,23 @@ def _scaled(low: Lowering, b: Value | float, a: Value | float, alpha: float, sha
     return node
 
 
-@lowers("add")
-def add(low: Lowering, out: Outputs, a: Value | float, b: Value | float, *, alpha: float = 1) -> int:
-    shape = out[0].shape
-    return low.add("Add", low.operand(a, b, shape), _scaled(low, b, a, alpha, shape), shape=shape)
+def _sum(op: str) -> Any:
+    def lower(low: Lowering, out: Outputs, a: Value | float, b: Value | float, alpha: float = 1) -> int:
+        shape = out[0].shape
+        return low.add(op, low.operand(a, b, shape), _scaled(low, b, a, alpha, shape), shape=shape)
+
+    return lower
 
 
-@lowers("sub", "subtract")
-def sub(low: Lowering, out: Outputs, a: Value | float, b: Value | float, *, alpha: float = 1) -> int:
-    shape = out[0].shape
-    return low.add("Sub", low.operand(a, b, shape), _scaled(low, b, a, alpha, shape), shape=shape)
-
-
-@lowers("rsub")
-def rsub(low: Lowering, out: Outputs, a: Value | float, b: Value | float, alpha: float = 1) -> int:
-    shape = out[0].shape
-    return low.add("Sub", low.operand(b, a, shape), _scaled(low, a, b, alpha, shape), shape=shape)
+lowers("add")(_sum("Add"))
+lowers("sub", "subtract")(_sum("Sub"))
+lowers("rsub")(lambda low, out, a, b, alpha=1: _sum("Sub")(low, out, b, a, alpha))
 
 
 @lowers("div", "divide", "true_divide")
 def div(low: Lowering, out: Outputs, a: Value | float, b: Value | float, *, rounding_mode: str | None = None) -> Any:
     if rounding_mode == "trunc":
-        shape = out[0].shape
-        return low.add("Div", low.operand(a, b, shape), low.operand(b, a, shape), shape=shape, rounding="trunc")
+        return _two(low, out, "Div", a, b, rounding="trunc")
     node = _two(low, out, "Div", a, b)
     if rounding_mode != "floor":
         return node
@@ -155,12 +143,7 @@ lowers("floor_divide")(lambda low, out, a, b: div(low, out, a, b, rounding_mode=
 lowers("ne")(lambda low, out, a, b: low.add("Not", _two(low, out, "Equal", a, b), shape=out[0].shape))
 
 
-@lowers("rsqrt")
-def rsqrt(low: Lowering, out: Outputs, x: Value) -> int:
-    shape = out[0].shape
-    return low.add("Reciprocal", low.add("Sqrt", x, shape=shape), shape=shape)
-
-
+lowers("rsqrt")(lambda low, out, x: low.add("Reciprocal", low.add("Sqrt", x, shape=x.shape), shape=x.shape))
 lowers("square")(lambda low, out, x: _two(low, out, "Pow", x, 2))
 lowers("addcmul")(lambda low, out, x, a, b, *, value=1: _add_scaled(low, out, "Mul", x, a, b, value))
 lowers("addcdiv")(lambda low, out, x, a, b, *, value=1: _add_scaled(low, out, "Div", x, a, b, value))

@@ -14,14 +14,15 @@ from cg_frontends.pytorch.lowerings.arguments import axis_of, each
 Outputs = Sequence[Any]
 
 
-@lowers("index_select")
-def index_select(low: Lowering, out: Outputs, x: Value, dim: int, index: Value) -> int:
-    return low.add("Gather", x, index, shape=out[0].shape, axis=axis_of(dim, len(x.shape)))
+def _picks(op: str) -> Any:
+    def lower(low: Lowering, out: Outputs, x: Value, dim: int, index: Value, *, sparse_grad: bool = False) -> int:
+        return low.add(op, x, index, shape=out[0].shape, axis=axis_of(dim, len(x.shape)))
+
+    return lower
 
 
-@lowers("gather")
-def gather(low: Lowering, out: Outputs, x: Value, dim: int, index: Value, *, sparse_grad: bool = False) -> int:
-    return low.add("GatherElements", x, index, shape=out[0].shape, axis=axis_of(dim, len(x.shape)))
+lowers("index_select")(_picks("Gather"))
+lowers("gather")(_picks("GatherElements"))
 
 
 @lowers("index", "_unsafe_index")
@@ -119,13 +120,7 @@ def _along(
 
 @lowers("index_put", "_index_put_impl", "_unsafe_index_put")
 def index_put(
-    low: Lowering,
-    out: Outputs,
-    x: Value,
-    indices: Sequence[Value | None],
-    values: Value,
-    accumulate: bool = False,
-    *unsafe: Any,
+    low: Lowering, out: Outputs, x: Value, indices: Any, values: Value, accumulate: bool = False, *unsafe: Any
 ) -> Any:
     if not indices or any(i is None or i.dtype in ("bool", "uint8") for i in indices):
         return NotImplemented
@@ -163,14 +158,8 @@ def unfold_backward(low: Lowering, out: Outputs, x: Value, sizes: Sequence[int],
     rest = [i for i in range(rank) if i != axis]
     lead = tuple(sizes[i] for i in rest)
     columns = low.reshape(low.transpose(x, [*rest, rank, axis]), (prod(lead), size, x.shape[axis]))
-    rows = low.add(
-        "Col2Im",
-        columns,
-        shape=(prod(lead), 1, 1, sizes[axis]),
-        kernel_shape=(1, size),
-        strides=(1, step),
-        pads=(0,) * 4,
-    )
+    image, windows = (prod(lead), 1, 1, sizes[axis]), (1, size)
+    rows = low.add("Col2Im", columns, shape=image, kernel_shape=windows, strides=(1, step), pads=(0,) * 4)
     back = [*range(axis), rank - 1, *range(axis, rank - 1)]
     return low.transpose(low.reshape(rows, (*lead, sizes[axis])), back)
 

@@ -51,13 +51,6 @@ def pad(
 
 
 lowers("constant_pad_nd")(lambda low, out, x, pads, value=0.0: pad(low, out, x, pads, "constant", value))
-
-
-@lowers("reflection_pad1d", "reflection_pad2d", "reflection_pad3d")
-def reflection_pad(low: Lowering, out: Outputs, x: Value, pads: Sequence[int]) -> int:
-    return pad(low, out, x, pads, "reflect")
-
-
-@lowers("replication_pad1d", "replication_pad2d", "replication_pad3d")
-def replication_pad(low: Lowering, out: Outputs, x: Value, pads: Sequence[int]) -> int:
-    return pad(low, out, x, pads, "replicate")
+for _dims in (1, 2, 3):
+    lowers(f"reflection_pad{_dims}d")(lambda low, out, x, pads: pad(low, out, x, pads, "reflect"))
+    lowers(f"replication_pad{_dims}d")(lambda low, out, x, pads: pad(low, out, x, pads, "replicate"))

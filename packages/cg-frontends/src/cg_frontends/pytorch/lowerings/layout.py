@@ -36,12 +36,7 @@ def transpose(low: Lowering, out: Outputs, x: Value, a: int, b: int) -> int:
     return low.transpose(x, perm)
 
 
-@lowers("t", "numpy_T", "mT", "t_copy")
-def t(low: Lowering, out: Outputs, x: Value) -> int:
-    rank = len(x.shape)
-    return low.node(x) if rank < 2 else transpose(low, out, x, -2, -1)
-
-
+lowers("t", "numpy_T", "mT", "t_copy")(lambda low, out, x: transpose(low, out, x, -2, -1))
 lowers("permute", "permute_copy")(lambda low, out, x, dims: low.transpose(x, [axis_of(d, len(x.shape)) for d in dims]))
 
 

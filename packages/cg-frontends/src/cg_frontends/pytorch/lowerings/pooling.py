@@ -21,22 +21,14 @@ def _windows(dims: int, kernel_size: Any, stride: Any, padding: Any, ceil_mode: 
 
 def _register_max_pool(dims: int) -> None:
     @lowers(f"max_pool{dims}d")
-    def max_pool(
-        low: Lowering,
-        out: Outputs,
-        x: Value,
-        kernel: Any,
-        stride: Any = (),
-        pad: Any = 0,
-        dilation: Any = 1,
-        ceil: bool = False,
-    ) -> int:
-        attrs = _windows(dims, kernel, stride, pad, ceil)
+    def max_pool(low: Lowering, out: Outputs, x: Value, kernel: Any, *given: Any) -> int:
+        stride, padding, dilation, ceil_mode = filled(given, (), 0, 1, False)
+        attrs = _windows(dims, kernel, stride, padding, ceil_mode)
         return low.add("MaxPool", x, shape=out[0].shape, dilations=each(dilation, dims), **attrs)
 
     @lowers(f"max_pool{dims}d_with_indices")
-    def with_indices(low: Lowering, out: Outputs, *given: Any, **named: Any) -> list[int | None]:
-        return low.select(max_pool(low, out, *given, **named), out)
+    def with_indices(low: Lowering, out: Outputs, *given: Any) -> list[int | None]:
+        return low.select(max_pool(low, out, *given), out)
 
 
 def _register_average_pool(dims: int) -> None:
@@ -45,12 +37,8 @@ def _register_average_pool(dims: int) -> None:
         stride, padding, ceil_mode, count_include_pad, divisor = filled(given, (), 0, False, True, None)
         counted = bool(count_include_pad) or divisor is not None
         attrs = _windows(dims, kernel, stride, padding, ceil_mode)
-        sizes = zip(
-            x.shape[-dims:],
-            out[0].shape[-dims:],
-            *(attrs[k] for k in ("kernel_shape", "strides", "pads")),
-            strict=False,
-        )
+        numbers = (attrs[name] for name in ("kernel_shape", "strides", "pads"))
+        sizes = zip(x.shape[-dims:], out[0].shape[-dims:], *numbers, strict=False)
         if divisor is not None and any((m - 1) * s + k > n + 2 * p for n, m, k, s, p in sizes):
             return NotImplemented  # the last window, which is cut, has another share
         node = low.add("AveragePool", x, shape=out[0].shape, count_include_pad=counted, **attrs)

@@ -18,18 +18,10 @@ def _layer(op: str, gates: int, **attrs: Any) -> Any:
         biases, layers, _dropout, _train, bidirectional, batch_first = rest
         given = [states] if isinstance(states, Value) else states
         hidden, width = params[0].shape[0] // gates, params[1].shape[1]
-        how = {
-            **({} if width == hidden else {"proj_size": width}),
-            "hidden_size": hidden,
-            "num_layers": layers,
-            "bidirectional": bool(bidirectional),
-            "batch_first": bool(batch_first),
-            "bias": bool(biases),
-        }
-        zero = all(s.kind == CONSTANT and s.fill == 0.0 for s in given)
-        return low.select(
-            low.add(op, x, *([] if zero else given), shape=out[0].shape, slots=params, **attrs, **how), out
-        )
+        how = {"hidden_size": hidden, "num_layers": layers, **({} if width == hidden else {"proj_size": width})}
+        how |= {"bidirectional": bool(bidirectional), "batch_first": bool(batch_first), "bias": bool(biases)}
+        states = [] if all(s.kind == CONSTANT and s.fill == 0.0 for s in given) else given
+        return low.select(low.add(op, x, *states, shape=out[0].shape, slots=params, **attrs, **how), out)
 
     return lower
 

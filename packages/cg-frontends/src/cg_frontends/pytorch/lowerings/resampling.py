@@ -52,12 +52,6 @@ LOWERINGS.update({f"aten::{name}": _resize(name, mode) for name, mode in _MODES.
 def grid_sampler(
     low: Lowering, out: Outputs, x: Value, grid: Value, interpolation: int, padding: int, align_corners: bool
 ) -> int:
-    return low.add(
-        "GridSample",
-        x,
-        grid,
-        shape=out[0].shape,
-        mode=("linear", "nearest", "cubic")[interpolation],
-        padding_mode=("zeros", "border", "reflection")[padding],
-        align_corners=bool(align_corners),
-    )
+    mode, outside = ("linear", "nearest", "cubic")[interpolation], ("zeros", "border", "reflection")[padding]
+    attrs: dict[str, Any] = {"mode": mode, "padding_mode": outside, "align_corners": bool(align_corners)}
+    return low.add("GridSample", x, grid, shape=out[0].shape, **attrs)

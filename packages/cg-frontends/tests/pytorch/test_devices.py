@@ -1,0 +1,55 @@
+"""What a conversion lends to programs for the time of a forward pass, it takes back, whatever happens."""
+
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip("torch")
+from cg_frontends.pytorch.devices import known_devices  # noqa: E402
+
+
+def lent():
+    """What stands where conversions put something of their own."""
+    return torch.tensor, torch.as_tensor, torch.autocast.__init__, torch.Tensor.new_tensor, torch.Tensor.__getitem__
+
+
+def test_everything_is_given_back_after_an_error():
+    before, own = lent(), set(vars(torch.Tensor))
+
+    def forward():
+        with known_devices():
+            assert lent() != before
+            raise RuntimeError("forward")
+
+    with pytest.raises(RuntimeError, match="forward"):
+        forward()
+    assert lent() == before
+    assert set(vars(torch.Tensor)) == own
+
+
+def test_literals_on_meta_have_the_shape_and_type_of_the_usual_ones():
+    x = torch.zeros(2, 3, device="meta")
+    with known_devices():
+        made = [
+            torch.tensor([1, 2], device=x.device),
+            torch.as_tensor(2.5, device="meta"),
+            x.new_tensor([1, 2]),
+            x[:, [2, 0]],
+            x[[[0], [1]], [1, 2]],
+        ]
+    wanted = [
+        torch.tensor([1, 2]),
+        torch.as_tensor(2.5),
+        torch.zeros(1).new_tensor([1, 2]),
+        torch.zeros(2, 2),
+        torch.zeros(2, 2),
+    ]
+    assert [(t.shape, t.dtype, t.device.type) for t in made] == [(t.shape, t.dtype, "meta") for t in wanted]
+
+
+def test_other_indices_are_as_ever():
+    x = torch.arange(6.0).reshape(2, 3)
+    with known_devices():
+        assert x[:, [2, 0]].tolist() == [[2.0, 0.0], [5.0, 3.0]]
+        assert x.to("meta")[torch.tensor([0, 1, 1])].shape == (3, 3)
+        assert x.to("meta")[0, 1:, None].shape == (2, 1)
