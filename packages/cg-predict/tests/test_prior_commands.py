@@ -64,7 +64,7 @@ def test_a_table_with_groups_of_relatives_is_a_zoo(folder, family, tmp_path):
     assert np.corrcoef(zoo.experts["zoo"].absolute.predict(x), z)[0, 1] > 0.9
     pool = graphs[100:]
     among = zoo.among(descriptors().encode(pool), PoolScale(descriptors().encode(pool)))
-    assert max(among.weights, key=lambda name: among.weights[name]) == "absolute zoo"
+    assert max(among.weights, key=lambda view: among.weights[view]) == ("absolute", "zoo")
 
 
 def test_a_prior_of_its_own_file_is_saved_with_a_predictor(folder, family, tmp_path):

@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,19 @@ Floats = NDArray[np.float64]
 SIZES = ("plain/log_params", "plain/log_macs", "paths/flow/log_weight")
 #: Networks of a pool that stand for it where distances are taken, and families whose distance tells how much to expect.
 _ASKED, _NEAREST = 256, 3
+
+
+class View(NamedTuple):
+    """A ranking that takes part in a score.
+
+    Args:
+        kind: ``relative``, ``anchored`` or ``absolute`` (an expert's on ranks in the pool, on ranks among its known networks, on descriptors as they are),
+            ``size``, or ``effects``, those that are common to the families.
+        of: the table of the expert, or the descriptor that is the size.
+    """
+
+    kind: str
+    of: str = ""
 
 
 class PriorError(CgError):
@@ -207,7 +220,7 @@ class PooledPrior:
         scale: scale of the pool.
 
     Attributes:
-        weights: of each ranking, by name.
+        weights: of each ranking.
         scores: of the pool's own networks, (m,).
         evidence: what is seen of the pool, see `cg_predict.trust.EVIDENCE`.
         expected: correlation with the labels that is to be expected.
@@ -215,7 +228,7 @@ class PooledPrior:
 
     def __init__(self, prior: Prior, pool: NDArray[np.floating[Any]], scale: PoolScale) -> None:
         self._prior, self._scale = prior, scale
-        self.weights: dict[str, float] = {}
+        self.weights: dict[View, float] = {}
         self.expected = 0.0
         self.scores = np.zeros(len(pool))
         if not prior.experts:
@@ -230,19 +243,18 @@ class PooledPrior:
         self.distances = dict(zip(prior.experts, np.median(prior.distances(asked.x)[0], axis=0).tolist(), strict=True))
         self._coefficients = self._common_effects()
         self._similar, self._near = self._shares_by_similarity(), self._weights_by_nearness()
-        names = [f"relative {t}" for t in prior.experts] + [f"anchored {t}" for t in self._similar]
-        names += [f"absolute {t}" for t in self._near]
-        names += ["effects", *(f"size {name}" for name in SIZES)]
-        self._standards: dict[str, tuple[float, float]] = {}
+        asked_for = [View("relative", t) for t in prior.experts] + [View("anchored", t) for t in self._similar]
+        asked_for += [View("absolute", t) for t in self._near] + [View("effects"), *(View("size", n) for n in SIZES)]
+        self._standards: dict[View, tuple[float, float]] = {}
         views = {}
-        for name, values in self._rankings(names, levels, ranks, among if asked is levels else {}).items():
+        for view, values in self._rankings(asked_for, levels, ranks, among if asked is levels else {}).items():
             if values.std() > 1e-9:  # one that tells nothing apart here has nothing to say
-                self._standards[name] = (float(values.mean()), float(values.std()))
-                views[name] = (values - self._standards[name][0]) / self._standards[name][1]
+                self._standards[view] = (float(values.mean()), float(values.std()))
+                views[view] = (values - self._standards[view][0]) / self._standards[view][1]
         self.evidence = np.zeros(len(EVIDENCE))
         if not views:  # equal networks
             return
-        self._accord = _accord([view for name, view in views.items() if name.startswith("size ")])
+        self._accord = _accord([values for view, values in views.items() if view.kind == "size"])
         self.weights = self._combined(views)
         score = self._sum(views)
         self._centre, self._deviation = float(score.mean()), max(float(score.std()), 1e-12)
@@ -295,47 +307,45 @@ class PooledPrior:
         count = len(set(self._prior.kin.values()))
         return common_effects([e.effects for e in experts.values()], np.array([shares[t] * count for t in experts]))
 
-    def _combined(self, views: Mapping[str, Floats]) -> dict[str, float]:
+    def _combined(self, views: Mapping[View, Floats]) -> dict[View, float]:
         settings, kin = self._prior.settings, self._prior.kin
         weights = dict.fromkeys(views, 0.0)
 
-        def add(part: Mapping[str, float], weight: float) -> None:
-            deviation = float(np.sum([w * views[name] for name, w in part.items()], axis=0).std()) if part else 0.0
-            for name, w in part.items():
-                weights[name] += weight * w / max(deviation, 1e-9)
+        def add(part: Mapping[View, float], weight: float) -> None:
+            deviation = float(np.sum([w * views[view] for view, w in part.items()], axis=0).std()) if part else 0.0
+            for view, w in part.items():
+                weights[view] += weight * w / max(deviation, 1e-9)
 
         add(self._by_agreement(views, kin), 1.0)
-        similar = {t: share for t, share in self._similar.items() if f"anchored {t}" in views}
+        similar = {view: self._similar[view.of] for view in views if view.kind == "anchored"}
         if similar:  # in their own deviations: a family that hardly tells these networks apart says little
-            anchored = {f"anchored {t}": share * self._standards[f"anchored {t}"][1] for t, share in similar.items()}
-            add(anchored, settings.anchored_weight * self._width(similar))
-        weights |= {f"absolute {t}": weight for t, weight in self._near.items() if f"absolute {t}" in views}
-        sizes = [name for name in views if name.startswith("size ")]
-        add(dict.fromkeys(sizes, 1.0), settings.accord_weight * max(self._accord, 0.0) ** 2)
+            anchored = {view: share * self._standards[view][1] for view, share in similar.items()}
+            add(anchored, settings.anchored_weight * self._width({view.of: share for view, share in similar.items()}))
+        weights |= {view: self._near[view.of] for view in views if view.kind == "absolute"}
+        add({view: 1.0 for view in views if view.kind == "size"}, settings.accord_weight * max(self._accord, 0.0) ** 2)
         return weights
 
-    def _by_agreement(self, views: Mapping[str, Floats], kin: Mapping[str, str]) -> dict[str, float]:
+    def _by_agreement(self, views: Mapping[View, Floats], kin: Mapping[str, str]) -> dict[View, float]:
         """Weights by agreement: experts on ranks of related families speak as one, for they would agree whatever is true."""
-        groups: dict[str, list[str]] = {}
-        for name in views:
-            kind, _, table = name.partition(" ")
-            if kind in ("absolute", "anchored"):  # where they are near they agree with each other, true or not
-                continue
-            groups.setdefault(f"{kind} {kin[table]}" if kind == "relative" else name, []).append(name)
+        groups: dict[View, list[View]] = {}
+        for view in views:
+            if view.kind not in ("absolute", "anchored"):  # where they are near they agree with each other, true or not
+                group = View("relative", kin[view.of]) if view.kind == "relative" else view
+                groups.setdefault(group, []).append(view)
         if not groups:
             self.agreement = np.zeros(1)
             return {}
-        means = [np.mean([views[name] for name in members], axis=0) for members in groups.values()]
+        means = [np.mean([views[view] for view in members], axis=0) for members in groups.values()]
         deviations = [max(float(mean.std()), 1e-9) for mean in means]
         found = agreement_weights(np.stack([m / d for m, d in zip(means, deviations, strict=True)]))
         self.agreement = found
         return {
-            name: float(weight) / (deviation * len(members))
+            view: float(weight) / (deviation * len(members))
             for members, weight, deviation in zip(groups.values(), found, deviations, strict=True)
-            for name in members
+            for view in members
         }
 
-    def _evidence(self, views: Mapping[str, Floats]) -> Floats:
+    def _evidence(self, views: Mapping[View, Floats]) -> Floats:
         """What tells how well the score will do, see `cg_predict.trust.EVIDENCE`."""
         with_score = np.stack(list(views.values())) @ self.scores / len(self.scores)
         nearest = sorted(self.distances.values())[:_NEAREST]
@@ -344,27 +354,31 @@ class PooledPrior:
     # --- scores -------------------------------------------------------------------------------------------------------
 
     def _rankings(
-        self, names: Sequence[str], levels: Levels, ranks: NDArray[np.float32], among: Mapping[str, NDArray[np.float32]]
-    ) -> dict[str, Floats]:
+        self,
+        views: Sequence[View],
+        levels: Levels,
+        ranks: NDArray[np.float32],
+        among: Mapping[str, NDArray[np.float32]],
+    ) -> dict[View, Floats]:
         x, result = levels.x, {}
-        for name in names:
-            kind, _, table = name.partition(" ")
+        for view in views:
+            kind, of = view
             if kind == "relative":
-                result[name] = self._prior.experts[table].relative.predict(ranks)
-            elif kind == "anchored" and table in among:  # the ranks are known
-                result[name] = self._prior.experts[table].relative.predict(among[table])
+                result[view] = self._prior.experts[of].relative.predict(ranks)
+            elif kind == "anchored" and of in among:  # the ranks are known
+                result[view] = self._prior.experts[of].relative.predict(among[of])
             elif kind == "anchored":
-                result[name] = self._prior.experts[table].anchored(levels)
+                result[view] = self._prior.experts[of].anchored(levels)
             elif kind == "absolute":
-                result[name] = self._prior.experts[table].absolute.predict(x)
+                result[view] = self._prior.experts[of].absolute.predict(x)
             elif kind == "size":
-                result[name] = ranks[:, self._prior.names.index(table)].astype(np.float64)
+                result[view] = ranks[:, self._prior.names.index(of)].astype(np.float64)
             else:
-                result[name] = np.asarray(self._scale.standardise_all(x) @ self._coefficients, dtype=np.float64)
+                result[view] = np.asarray(self._scale.standardise_all(x) @ self._coefficients, dtype=np.float64)
         return result
 
-    def _sum(self, views: Mapping[str, Floats]) -> Floats:
-        return np.asarray(np.sum([weight * views[name] for name, weight in self.weights.items()], axis=0))
+    def _sum(self, views: Mapping[View, Floats]) -> Floats:
+        return np.asarray(np.sum([weight * views[view] for view, weight in self.weights.items()], axis=0))
 
     def score(self, x: NDArray[np.floating[Any]]) -> Floats:
         """The score, (n,), higher is better; about standard normal over the pool."""
@@ -372,7 +386,7 @@ class PooledPrior:
             return np.zeros(len(x))
         levels = Levels(x)
         raw = self._rankings(list(self.weights), levels, self._scale.ranks(levels), {})
-        views = {name: (v - self._standards[name][0]) / self._standards[name][1] for name, v in raw.items()}
+        views = {view: (v - self._standards[view][0]) / self._standards[view][1] for view, v in raw.items()}
         return (self._sum(views) - self._centre) / self._deviation
 
 
