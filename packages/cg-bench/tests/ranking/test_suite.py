@@ -12,7 +12,7 @@ from cg_bench.ranking.methods import Baseline, Chosen, Fitted, Forest, Registere
 from cg_bench.ranking.references import Reference
 from cg_bench.ranking.suite import METHODS, Contender, ScorerMethod, chosen_methods
 from cg_bench.ranking.targets import TARGETS, Task
-from cg_ir import PluginError, get_scorer
+from cg_ir import PluginError, registry
 from cg_predict.tables import LabelledFamily
 
 NAMES = [method.name for method in METHODS]
@@ -74,7 +74,7 @@ def test_baselines_learn_nothing_and_only_proxies_score_a_sample() -> None:
     assert {b.name for b in baselines if b.size is None} == {"params", "macs"}
     assert {b.size for b in baselines if b.name not in ("params", "macs")} == {100}
     assert {b.counts for b in baselines} == {(0,)}
-    assert all(get_scorer(b.name) is not None for b in baselines)  # each is a registered scorer
+    assert {b.name for b in baselines} <= set(registry().entries("scorer"))
 
 
 def test_a_forest_learns_from_labels_alone_and_references_from_the_data_directory() -> None:
