@@ -324,10 +324,8 @@ def _print(run: Run, document: dict[str, Any]) -> None:
     several = document["front"] is not None
     shown = run.search.front if several else run.search.ranking[:5]
     metrics = run.search.problem.metrics
-    table = Table(
-        title=f"{title}; {'Pareto front of' if several else 'best by'} {', '.join(document['objectives'])}",
-        title_justify="left",
-    )
+    title = f"{title}; {'Pareto front of' if several else 'best by'} {', '.join(document['objectives'])}"
+    table = Table(title=Text(title, style="table.title"), title_justify="left")
     table.add_column("evaluation", justify="right")
     for metric in metrics:
         table.add_column(Text(metric), justify="right")
