@@ -300,8 +300,11 @@ def zoo_sample(session: nox.Session) -> None:
     """The fixed sample of the zoo: conversion, parameters, MACs, round trips, outputs; some models against published accuracies."""
     python = shared_python(session)
     models = {"PYTHONPATH": str(zoo_models(session, python))}
-    folder = "packages/cg-frontends/tests/pytorch"
-    sample = [f"{folder}/test_{name}.py" for name in ("zoo_sample", "timm_space", "decoding")]
+    folder = "packages/cg-frontends/tests"
+    sample = [
+        f"{folder}/{name}.py"
+        for name in ("pytorch/test_zoo_sample", "pytorch/test_decoding", "spaces/test_timm_models")
+    ]
     sample += ["packages/cg-bench/tests/test_published_models.py", "tests/test_published_transformers.py"]
     run(session, python, "-m", "pytest", *sample, *session.posargs, env=models)
 

@@ -434,7 +434,7 @@ def test_inputs_with_batches_of_their_own():
         def forward(self, x, y):
             return self.a(x) + self.b(y)
 
-    with pytest.raises(SourceError, match=r"Sum.forward at .*test_from_module.py:\d+: .*\[8, 3\]") as caught:
+    with pytest.raises(SourceError, match=r"Sum.forward at .*test_convert.py:\d+: .*\[8, 3\]") as caught:
         from_module(Sum(), torch.zeros(8, 5), torch.zeros(4, 6))
     assert "\n" not in str(caught.value)
 
