@@ -22,7 +22,7 @@ import cg_ir
 
 __all__ = ["targets"]
 
-_TESTS = Path(__file__).resolve().parents[2] / "packages" / "cg-frontends" / "tests" / "benchmarks"
+_MATERIAL = Path(__file__).resolve().parents[2] / "packages" / "cg-frontends" / "tests" / "material"
 #: Benchmark, columns and a row of tables that only a CSV holds.
 _FURTHER = (
     ("transnas", "space,arch,class_object_valid_top1", "macro,64-111114-basic,44.5"),
@@ -122,7 +122,7 @@ def _benchmarks(folder: Path) -> Iterator[Target]:
         OnceForAllLabels,
     )
 
-    written: dict[str, Any] = runpy.run_path(str(_TESTS / "test_readers.py"))
+    written: dict[str, Any] = runpy.run_path(str(_MATERIAL / "label_files.py"))
     analog = written["write_analog"](folder).read_bytes()
     pth = written["write_pth"](folder).read_bytes()
     nats = sorted(written["write_tss"](folder).glob("*.pbz2"))

@@ -1,4 +1,4 @@
-"""MetaQNN and NAAP-440: notation, members, and the costs of their tables."""
+"""MetaQNN: notation, members, and the weights of its table."""
 
 from __future__ import annotations
 
@@ -11,29 +11,16 @@ import numpy as np
 import pytest
 
 from cg_frontends.spaces.metaqnn import MAX_LAYERS, MetaQnn
-from cg_frontends.spaces.naap440 import Naap440
-from cg_ir import ArchError, Graph
+from cg_ir import ArchError
 
 
-def rows(path: Path) -> list[dict[str, str]]:
-    with gzip.open(path, "rt") as file:
-        return list(csv.DictReader(file))
-
-
-def elements(graph: Graph, op: str) -> int:
-    return sum(int(np.prod(node.shape)) for node in graph.nodes if node.op == op)
-
-
-@pytest.mark.parametrize("space", [MetaQnn(), Naap440()], ids=lambda space: space.name)
-def test_networks_are_canonical(space: MetaQnn | Naap440) -> None:
+def test_networks_are_canonical() -> None:
+    space = MetaQnn()
     rng = np.random.default_rng(0)
     for _ in range(30):
         graph = space.graph(space.sample(rng))
         again = graph.canonicalize()
         assert (len(again), again.hash) == (len(graph), graph.hash)
-
-
-# --- MetaQNN ----------------------------------------------------------------------------------------------------------
 
 
 def test_dropout_is_left_out() -> None:
@@ -93,7 +80,9 @@ def test_bad_networks_of_metaqnn_are_refused(arch: object, message: str) -> None
 def test_weights_of_the_table(data_dir: Path) -> None:
     """The table counts weights without biases, and the classifier as its last layer's output times itself (times the window)."""
     space = MetaQnn()
-    for row in rows(data_dir / "metaqnn_cifar10.csv.gz"):
+    with gzip.open(data_dir / "metaqnn_cifar10.csv.gz", "rt") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
         graph, layers = space.graph(row["net"]), space.parse(row["net"])
         weights = {node.index: node.params - node.shape[1] for node in graph.nodes if node.op in ("Conv", "Gemm")}
         last = layers[-2]
@@ -101,37 +90,3 @@ def test_weights_of_the_table(data_dir: Path) -> None:
             del weights[max(weights)]
         square = {"C": lambda x: x[1] ** 2 * x[2] ** 2, "FC": lambda x: x[1] ** 2}.get(last[0], lambda x: 0)(last)
         assert sum(weights.values()) + square == int(row["num_params"]), row["net"]
-
-
-# --- NAAP-440 ---------------------------------------------------------------------------------------------------------
-
-
-def test_there_are_440() -> None:
-    space = Naap440()
-    archs = list(space.enumerate())
-    assert len(set(archs)) == space.size == 440
-    assert len({space.graph(arch).hash for arch in archs}) == 440
-    assert all(space.neighbors(arch) for arch in archs)
-
-
-@pytest.mark.parametrize(
-    ("arch", "message"),
-    [("k3w12s2r0", "is none of the 440"), ("k3w12", "should be layers such as"), ("", "should be"), (3, "should be")],
-)
-def test_bad_networks_of_naap440_are_refused(arch: object, message: str) -> None:
-    with pytest.raises(ArchError, match=message):
-        Naap440().graph(arch)
-
-
-@pytest.mark.realdata
-def test_costs_of_the_table(data_dir: Path) -> None:
-    """Its ``macs`` add 4 per output element of batch normalisations, and elements and channels of the global average pooling."""
-    space = Naap440()
-    table = rows(data_dir / "naap440.csv.gz")
-    assert {row["layers"] for row in table} == set(space.enumerate())
-    for row in table:
-        graph = space.graph(row["layers"])
-        (pool,) = (node for node in graph.nodes if node.op == "GlobalAveragePool")
-        pooled = int(np.prod(graph.nodes[pool.inputs[0]].shape)) + pool.shape[1]
-        macs = graph.macs + 4 * elements(graph, "BatchNormalization") + pooled
-        assert (graph.params, macs) == (int(row["params"]), int(row["macs"])), row["layers"]
