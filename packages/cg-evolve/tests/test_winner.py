@@ -22,6 +22,7 @@ def searched(count: int) -> Search:
 
 def test_the_best_network_is_written_in_every_form(tmp_path: Path) -> None:
     pytest.importorskip("onnx")
+    pytest.importorskip("torch")
     search = searched(5)
     written = export_winner(search, tmp_path)
     assert written == {suffix: str(tmp_path / f"winner{suffix}") for suffix in (".cg.json", ".svg", ".onnx", ".py")}
