@@ -23,9 +23,9 @@ def written(folder: Path, text: str, name: str = "own.py") -> str:
 
 def test_a_function_is_loaded_from_its_file_once(tmp_path: Path) -> None:
     file = written(
-        tmp_path, "import sibling\n\nclass Net:\n    def make(self): ...\n\ndef train(): return sibling.VALUE\n"
+        tmp_path, "import neighbour\n\nclass Net:\n    def make(self): ...\n\ndef train(): return neighbour.VALUE\n"
     )
-    written(tmp_path, "VALUE = 42\n", "sibling.py")
+    written(tmp_path, "VALUE = 42\n", "neighbour.py")
     train = load_callable(f"{file}:train")
     assert train() == 42
     assert load_callable(f"{file}:train") is train

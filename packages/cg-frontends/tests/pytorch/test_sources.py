@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 
 import pytest
 
@@ -53,7 +54,8 @@ def mixed():
 
 
 @pytest.fixture
-def source(tmp_path):
+def source(tmp_path, monkeypatch):
+    monkeypatch.delitem(sys.modules, "sibling", raising=False)
     (tmp_path / "sibling.py").write_text("CLASSES = 10\n")
     (tmp_path / "net.py").write_text(CODE)
     return str(tmp_path / "net.py")
