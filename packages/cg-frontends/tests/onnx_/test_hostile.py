@@ -15,7 +15,7 @@ from cg_frontends.onnx_ import from_onnx  # noqa: E402
 from cg_ir import CgError, SourceError  # noqa: E402
 
 
-def model_of(nodes, weights=(), shape=(1, 4), opset=22, functions=()):
+def model_of(nodes, weights=(), shape=(1, 4), opset=20, functions=()):
     given = [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)]
     tensors = [numpy_helper.from_array(np.asarray(array), name) for name, array in weights]
     graph = helper.make_graph(nodes, "net", given, [helper.make_empty_tensor_value_info("y")], tensors)
@@ -90,7 +90,7 @@ def test_nested_functions_end():
         ]
         functions.append(
             helper.make_function(
-                "own", f"f{i}", ["a"], ["c"], calls, [helper.make_opsetid("", 22), helper.make_opsetid("own", 1)]
+                "own", f"f{i}", ["a"], ["c"], calls, [helper.make_opsetid("", 20), helper.make_opsetid("own", 1)]
             )
         )
     begun = time.process_time()
