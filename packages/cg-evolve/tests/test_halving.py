@@ -269,7 +269,7 @@ def kill_and_resume(tmp_path: Path, kills: int, budget: int, steps: tuple[int, .
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
 @pytest.mark.parametrize(
-    ("kills", "budget", "steps"), [(2, 16, (1, 3, 9)), pytest.param(20, 130, (3, 9, 27), marks=pytest.mark.slow)]
+    ("kills", "budget", "steps"), [(2, 16, (1, 3, 9)), pytest.param(20, 130, (3, 9, 27), marks=pytest.mark.attack)]
 )
 def test_a_killed_run_repeats_no_finished_step(tmp_path: Path, kills: int, budget: int, steps: tuple[int, ...]) -> None:
     kill_and_resume(tmp_path, kills, budget, steps, seed=kills)

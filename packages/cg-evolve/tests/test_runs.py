@@ -129,7 +129,7 @@ def test_a_killed_run_resumes(tmp_path: Path) -> None:
     kill_at_random(tmp_path, kills=3, budget=60, seed=0)
 
 
-@pytest.mark.slow
+@pytest.mark.attack
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
 def test_a_run_killed_twenty_times_resumes(tmp_path: Path) -> None:
     kill_at_random(tmp_path, kills=20, budget=400, seed=1)
