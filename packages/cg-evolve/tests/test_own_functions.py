@@ -20,33 +20,6 @@ from cg_evolve.callable_space import CallableSpace  # noqa: E402
 from cg_evolve.commands import search  # noqa: E402
 from cg_evolve.evaluators import make_evaluator  # noqa: E402
 
-OWN = '''
-from typing import Literal
-
-from torch import nn
-
-
-def make(depth: Literal[1, 2, 3], width: range(4, 13, 4), act: Literal["relu", "silu"] = "relu", bias=False):
-    if depth == 3 and width == 12:
-        raise ValueError("too large")
-    layers = [nn.Conv2d(1, width, 3, padding=1, bias=bias)]
-    for _ in range(depth):
-        layers += [nn.Conv2d(width, width, 3, padding=1), {"relu": nn.ReLU, "silu": nn.SiLU}[act](), nn.Dropout(0.5)]
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, 10))
-
-
-def train(model, seed, scale=1.0):
-    """The more parameters, the better."""
-    return {"fit": scale * sum(p.numel() for p in model.parameters()), "dropouts": sum(isinstance(m, nn.Dropout) for m in model.modules())}
-'''
-
-
-@pytest.fixture
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "own.py").write_text(OWN)
-    return tmp_path
-
 
 def test_a_function_is_an_evaluator(own: Path) -> None:
     space = CallableSpace("own.py:make", ("1x8x8",))
