@@ -404,6 +404,15 @@ def wild_archs(deadly: bool = True) -> dict[str, str]:
     return dict(zip(ways, map("".join, itertools.product("ckwp", repeat=_LENGTH)), strict=False))
 
 
+def classifier(channels: int = 1, side: int = 8, classes: int = 10) -> Graph:
+    """A small network for images."""
+    b = GraphBuilder("net")
+    x = b.add("Conv", b.input((1, channels, side, side)), channels=4, kernel_shape=(3, 3), pads=(1, 1, 1, 1), bias=True)
+    x = b.add("Flatten", b.add("GlobalAveragePool", b.add("Relu", x)), shape=(1, 4))
+    b.output(b.add("Gemm", x, channels=classes, bias=True))
+    return b.build()
+
+
 class ToyTable:
     """Labels from a CSV with a column `arch` and columns of numbers."""
 

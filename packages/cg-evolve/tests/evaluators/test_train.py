@@ -11,6 +11,7 @@ pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
 import torch
+from toy_plugin import classifier
 
 from cg_evolve import SearchError
 from cg_evolve.evaluators import make_evaluator
@@ -18,14 +19,6 @@ from cg_evolve.evaluators.function import best_device
 from cg_evolve.evaluators.train import TrainEvaluator
 from cg_evolve.steps import Progress
 from cg_ir import Graph, GraphBuilder
-
-
-def network(channels: int = 1, side: int = 8, classes: int = 10) -> Graph:
-    b = GraphBuilder("net")
-    x = b.add("Conv", b.input((1, channels, side, side)), channels=4, kernel_shape=(3, 3), pads=(1, 1, 1, 1), bias=True)
-    x = b.add("Flatten", b.add("GlobalAveragePool", b.add("Relu", x)), shape=(1, 4))
-    b.output(b.add("Gemm", x, channels=classes, bias=True))
-    return b.build()
 
 
 @pytest.mark.parametrize(
@@ -49,7 +42,7 @@ def test_options_are_numbers(options: dict[str, str]) -> None:
 def test_threads_and_the_global_generator_are_what_they_were() -> None:
     threads = torch.get_num_threads()
     state = torch.get_rng_state()
-    metrics = TrainEvaluator("digits", epochs=1, train=20, threads=2).evaluate("a", network(), 0)
+    metrics = TrainEvaluator("digits", epochs=1, train=20, threads=2).evaluate("a", classifier(), 0)
     assert set(metrics) == {"accuracy", "test_accuracy", "train_loss", "diverged"}
     assert torch.get_num_threads() == threads
     assert torch.equal(torch.get_rng_state(), state)

@@ -12,18 +12,10 @@ import pytest
 pytest.importorskip("torch")
 
 import torch
+from toy_plugin import classifier
 
 from cg_evolve.evaluators.datasets import Images
 from cg_evolve.evaluators.training import Training, _augment, _tensor
-from cg_ir import Graph, GraphBuilder
-
-
-def network(channels: int = 1, side: int = 8, classes: int = 10) -> Graph:
-    b = GraphBuilder("net")
-    x = b.add("Conv", b.input((1, channels, side, side)), channels=4, kernel_shape=(3, 3), pads=(1, 1, 1, 1), bias=True)
-    x = b.add("Flatten", b.add("GlobalAveragePool", b.add("Relu", x)), shape=(1, 4))
-    b.output(b.add("Gemm", x, channels=classes, bias=True))
-    return b.build()
 
 
 def images(count: int = 12, flip: bool = False, shift: float = 0.0) -> Images:
@@ -34,7 +26,7 @@ def images(count: int = 12, flip: bool = False, shift: float = 0.0) -> Images:
 
 def made(**options: Any) -> Training:
     settings = {"epochs": 2, "batch": 5, "lr": 0.1, "device": "cpu", "seed": 3} | options
-    return Training(network(), settings.pop("images", images()), **settings)
+    return Training(classifier(), settings.pop("images", images()), **settings)
 
 
 def test_the_learning_rate_warms_up_and_falls_as_a_cosine() -> None:
