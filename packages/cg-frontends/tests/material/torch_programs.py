@@ -25,6 +25,26 @@ class Program(nn.Module):
         return self.function(*inputs)
 
 
+def wrap(function: Callable[..., object], **members: object) -> nn.Module:
+    """A module with these members, whose ``forward`` is ``function(self, ...)``."""
+
+    class Wrapped(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            for name, member in members.items():
+                setattr(self, name, member)
+
+        def forward(self, *args: Any, **kwargs: Any) -> object:
+            return function(self, *args, **kwargs)
+
+    return Wrapped()
+
+
+def operators(graph: cg_ir.Graph) -> list[str]:
+    """The operators of a graph in order."""
+    return [node.op for node in graph.nodes]
+
+
 class Convolutional(nn.Module):
     """Stem, depthwise and grouped convolutions, in-place activations, squeeze and excitation, residual."""
 
@@ -116,6 +136,29 @@ def agree(module: nn.Module, *inputs: torch.Tensor, **kwargs: Any) -> cg_ir.Grap
     return graph
 
 
+def pairs(tensor: torch.Tensor) -> torch.Tensor:
+    """Complex numbers as pairs along one axis more, as a graph holds them; others as they are."""
+    return torch.view_as_real(tensor) if tensor.is_complex() else tensor
+
+
+def agree_on_pairs(module: nn.Module, *inputs: torch.Tensor) -> cg_ir.Graph:
+    """As `agree`, for a verified conversion of a module with one output that may take, learn and give complex numbers."""
+    module.eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        graph = from_module(module, *inputs, verify=True)
+    network = cg_ir.to_module(graph).eval()
+    copy_weights(module, network, *inputs)
+    given = [pairs(x) for x in inputs]
+    with torch.no_grad():
+        wanted, found = pairs(module(*inputs)), network(*given)
+    assert wanted.shape == found.shape
+    assert torch.allclose(wanted, found, atol=1e-4, rtol=1e-4)
+    assert from_module(network, *given).hash == graph.hash
+    assert graph.params == sum(pairs(p).numel() for p in module.parameters())
+    return graph
+
+
 def computes(function: Callable[..., object], *inputs: torch.Tensor) -> cg_ir.Graph:
     """As `agree`, for a function of tensors."""
     return agree(Program(function), *inputs)
@@ -130,9 +173,9 @@ def random(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
 
 
-def normal(*shape: int, seed: int = 0) -> torch.Tensor:
+def normal(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float32) -> torch.Tensor:
     """Normal random numbers."""
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+    return torch.randn(shape, dtype=dtype, generator=torch.Generator().manual_seed(seed))
 
 
 def below(limit: int, *shape: int, seed: int = 0) -> torch.Tensor:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 torch = pytest.importorskip("torch")
+from torch_programs import Program, agree, random  # noqa: E402
+
 from cg_frontends.pytorch.devices import known_devices  # noqa: E402
 
 
@@ -53,3 +55,13 @@ def test_other_indices_are_as_ever():
         assert x[:, [2, 0]].tolist() == [[2.0, 0.0], [5.0, 3.0]]
         assert x.to("meta")[torch.tensor([0, 1, 1])].shape == (3, 3)
         assert x.to("meta")[0, 1:, None].shape == (2, 1)
+
+
+def test_autocast_on_the_device_of_the_input():
+    def forward(x):
+        with torch.autocast(x.device.type, enabled=False):
+            return x.float() * 2
+
+    agree(Program(forward), random(2, 5, 8))
+    with torch.autocast("cpu", enabled=False):  # left as it was
+        assert torch.tensor([1.0], device="meta").is_meta

@@ -7,7 +7,7 @@ import pytest
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
-from torch_programs import Program, agree, computes, normal  # noqa: E402
+from torch_programs import Program, agree, computes, normal, wrap  # noqa: E402
 
 import cg_ir  # noqa: E402
 from cg_frontends.pytorch import copy_weights, from_module  # noqa: E402
@@ -66,3 +66,15 @@ def test_statistics_of_the_batch_are_none_that_could_be_copied(mean):
 def test_statistics_that_are_given_beside_the_result_are_outside():
     with pytest.raises(SourceError, match="output 1 of aten::native_layer_norm is outside the vocabulary"):
         from_module(Program(lambda x: torch.native_layer_norm(x, (6,), None, None, 1e-5)), X)
+
+
+def test_normalisations_without_all_of_their_parameters():
+    module = wrap(
+        lambda self, x: F.layer_norm(self.b(x), (4,), self.w),
+        b=nn.BatchNorm1d(3, affine=False),
+        w=nn.Parameter(torch.ones(4)),
+    )
+    graph = from_module(module, torch.zeros(1, 3, 4))
+    assert graph.params == 4
+    assert graph.nodes[1].attrs["affine"] is False
+    assert graph.nodes[2].attrs["bias"] is False
