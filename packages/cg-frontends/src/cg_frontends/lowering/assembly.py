@@ -44,10 +44,11 @@ def _split(builder: GraphBuilder, sharing: Sharing, index: int, spec: Spec, inpu
 
     def parameter(slot: int, shape: tuple[int, ...]) -> int:
         region = f"{index}.{slot}" if tagged else spec.region
-        node = builder.parameter(spec.slots[slot].shape, region=region, weights=sharing.key(index, slot))
-        if spec.slots[slot].shape == shape:
-            return node
-        return builder.add("Reshape", node, shape=shape, region=spec.region)
+        key, own = sharing.key(index, slot), spec.slots[slot].shape
+        node = sharing.nodes.get((key, own)) if key else None
+        if node is None:
+            node = sharing.nodes[key, own] = builder.parameter(own, region=region, weights=key)
+        return node if own == shape else builder.add("Reshape", node, shape=shape, region=spec.region)
 
     def add(op: str, *nodes: int, **attrs: Any) -> int:
         return builder.add(op, *nodes, region=spec.region, shape=spec.shape, **attrs)
@@ -61,13 +62,9 @@ def _split(builder: GraphBuilder, sharing: Sharing, index: int, spec: Spec, inpu
         )
         width = prod(spec.slots[1].shape)
         return add("Add", node, parameter(1, (width,) if spec.op == "Gemm" else (width, *channels_first[1:])))
-    if "affine" in spec.attrs or spec.op.endswith("Normalization"):
-        attrs = {k: v for k, v in spec.attrs.items() if k != "bias"}
-        node = add(spec.op, *inputs, **{**attrs, "affine": False})
-        shape = spec.slots[0].shape
-        if spec.op not in ("LayerNormalization", "RMSNormalization"):
-            shape = (prod(shape), *channels_first[1:])
-        node = add("Mul", node, parameter(0, shape))
-        return add("Add", node, parameter(1, shape)) if len(spec.slots) > 1 else node
-    # recurrent layers and unknown operators: the first key stands for all
-    return builder.add(spec.op, *inputs, region=spec.region, weights=sharing.key(index), shape=spec.shape, **spec.attrs)
+    attrs = {k: v for k, v in spec.attrs.items() if k != "bias"}
+    node = add(spec.op, *inputs, **{**attrs, "affine": False})
+    shape = spec.slots[0].shape
+    if spec.op not in ("LayerNormalization", "RMSNormalization"):
+        shape = (prod(shape), *channels_first[1:])
+    return add("Add", add("Mul", node, parameter(0, shape)), parameter(1, shape))

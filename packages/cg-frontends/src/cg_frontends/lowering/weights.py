@@ -17,6 +17,7 @@ class Sharing:
 
     Attributes:
         counted: number of distinct scalars that nodes own.
+        nodes: those of parameters that were split off, by key and shape, for the assembly.
     """
 
     def __init__(self, specs: list[Spec]) -> None:
@@ -24,13 +25,18 @@ class Sharing:
         self._owners: dict[Signature, list[Signature]] = defaultdict(list)
         self._slots: dict[int, tuple[Signature, ...]] = {}
         self.counted = 0
+        self.nodes: dict[tuple[str | None, tuple[int, ...]], int] = {}
         for index, spec in enumerate(specs):
             if spec.slots:
                 signatures = tuple(self._signature(slot) for slot in spec.slots)
+                sizes = [prod(slot.held) for slot in spec.slots]
+                if len(sizes) > 1 and not _separable(spec):
+                    self._names.setdefault(signatures, self._names[signatures[0]])
+                    signatures, sizes = (signatures,), [sum(sizes)]
                 self._slots[index] = signatures
-                for signature, slot in zip(signatures, spec.slots, strict=True):
+                for signature, size in zip(signatures, sizes, strict=True):
                     if signature not in self._owners:
-                        self.counted += prod(slot.held)
+                        self.counted += size
                     self._owners[signature].append(signatures)
 
     def split(self, index: int) -> bool:
@@ -60,6 +66,11 @@ class Sharing:
             part = f"[{offset}:{'x'.join(map(str, sizes))}:{'x'.join(map(str, strides))}]"
         self._names.setdefault(signature, name + part)
         return signature
+
+
+def _separable(spec: Spec) -> bool:
+    """Whether a node can leave some of its parameters to nodes of their own; recurrent layers and unknown operators share all or none."""
+    return spec.op in ("Gemm", "Conv", "ConvTranspose") or "affine" in spec.attrs or spec.op.endswith("Normalization")
 
 
 def _dense(sizes: tuple[int, ...], strides: tuple[int, ...]) -> bool:

@@ -60,8 +60,8 @@ def _compute(value: Value) -> Tensor | None:
     return result if result.shape == value.shape else None
 
 
-def mask_kind(mask: Value) -> str:
-    """``none`` for a mask that hides nothing, ``causal`` for one that hides later positions, ``other`` for any other or unknown one."""
+def mask_kind(mask: Value, scores: tuple[int, int]) -> str:
+    """``none`` for a mask that hides nothing of (queries, keys), ``causal`` for one that hides later keys, ``other`` for any other or unknown one."""
     if mask.fill is not None:
         return "none" if mask.fill == (1.0 if mask.dtype == "bool" else 0.0) else "other"
     found = elements(mask)
@@ -72,5 +72,5 @@ def mask_kind(mask: Value) -> str:
         return "other"  # a bias that weighs
     if bool(shown.all()):
         return "none"
-    causal = torch.ones(found.shape[-2:], dtype=torch.bool).tril()
-    return "causal" if found.ndim >= 2 and bool((shown == causal).all()) else "other"
+    causal = torch.ones(scores, dtype=torch.bool).tril()
+    return "causal" if found.shape[-2:] == scores and bool((shown == causal).all()) else "other"

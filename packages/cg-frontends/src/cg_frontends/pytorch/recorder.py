@@ -350,11 +350,10 @@ class Recorder(TorchDispatchMode):
         call, index = track.view
         lifted = tuple(parent if isinstance(a, Value) and i == 0 else a for i, a in enumerate(call.args))
         again = Call(call.name, lifted, call.kwargs, self.region)
-        old = track.value
-        value = Value(parent.kind, old.shape, old.dtype, again, index)
-        outputs: list[Value | None] = [None] * len(call.outputs)
-        outputs[index] = value
-        again.outputs = tuple(outputs)
+        # a call's lowering reads the shapes of all its outputs
+        again.outputs = tuple(v and Value(parent.kind, v.shape, v.dtype, again, i) for i, v in enumerate(call.outputs))
+        value = again.outputs[index]
+        assert value is not None
         if parent.kind != CONSTANT:
             self.tape.calls.append(again)
         track.value, track.version = value, storage.version

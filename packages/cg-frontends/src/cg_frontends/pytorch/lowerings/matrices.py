@@ -169,7 +169,7 @@ def attention(
     enable_gqa: bool = False,
 ) -> int:
     if attn_mask is not None and attn_mask.kind == CONSTANT:
-        kind = mask_kind(attn_mask)
+        kind = mask_kind(attn_mask, (query.shape[-2], key.shape[-2]))
         is_causal = is_causal or kind == "causal"
         attn_mask = attn_mask if kind == "other" else None
     attrs: dict[str, Any] = {"is_causal": bool(is_causal)}
