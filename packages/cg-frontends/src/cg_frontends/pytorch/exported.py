@@ -81,8 +81,7 @@ def _dense(tensor: Tensor) -> Tensor:
 def _interpret(owner: fx.GraphModule) -> Runner:
     def run(enter: Callable[[str], None], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         flat, _ = torch.utils._pytree.tree_flatten((args, kwargs))
-        result = _Interpreter(owner, enter).run(*flat, enable_io_processing=False)
-        return result
+        return _Interpreter(owner, enter).run(*flat, enable_io_processing=False)
 
     return run
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 from torch import Tensor
@@ -28,8 +29,11 @@ def map_tensors(tree: Any, change: Callable[[Tensor], Tensor]) -> Any:
     """The same structure with every tensor replaced by ``change(tensor)``."""
     if isinstance(tree, Tensor):
         return change(tree)
-    if isinstance(tree, dict):
-        return {key: map_tensors(item, change) for key, item in tree.items()}
+    if isinstance(tree, Mapping):
+        made = copy.copy(tree) if isinstance(tree, MutableMapping) else {}
+        for key, item in tree.items():
+            made[key] = map_tensors(item, change)
+        return made
     if isinstance(tree, tuple):
         items = [map_tensors(item, change) for item in tree]
         return type(tree)(*items) if hasattr(tree, "_fields") else tuple(items)
