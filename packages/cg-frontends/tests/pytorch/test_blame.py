@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from torch import nn  # noqa: E402
 from torch_programs import wrap  # noqa: E402
 
 from cg_frontends.pytorch import from_module  # noqa: E402
+from cg_frontends.pytorch.blame import blame, definition, describe, reads_elements, tell_operator  # noqa: E402
 from cg_ir import SourceError  # noqa: E402
 from cg_ir.cli import main  # noqa: E402
 
@@ -115,3 +117,94 @@ def test_failures_name_the_users_line(tmp_path, capsys, name, shapes, line, reas
     assert caught.value.code == 2
     (told,) = capsys.readouterr().err.splitlines()
     assert re.search(rf"failures\.py:{line}: .*{reason}", told), told
+
+
+def raised(function, *args):
+    """The error that a function raises."""
+    with pytest.raises(Exception) as caught:
+        function(*args)
+    return caught.value
+
+
+def line_of(function, offset=1):
+    return f"{__file__}:{function.__code__.co_firstlineno + offset}"
+
+
+def shifts(x):
+    return x.view(3, -1)
+
+
+def wrapped(function):
+    @functools.wraps(function)
+    def inner(*args):
+        return function(*args)
+
+    return inner
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+
+    def forward(self, x):
+        return x
+
+
+def test_the_innermost_line_outside_of_libraries_is_blamed():
+    assert blame(raised(shifts, torch.zeros(4))) == line_of(shifts)
+    assert blame(raised(lambda: nn.Sequential(wrap(lambda self, x: shifts(x)))(torch.zeros(4)))) == line_of(shifts)
+    error = raised(nn.Linear(2, 2), torch.zeros(3))  # all its frames but the test's are torch's
+    assert blame(error).startswith(__file__)
+
+
+def test_an_error_without_a_line_of_the_users_is_told_where_the_code_begins():
+    error = ValueError("no traceback")
+    assert blame(error) == ""
+    assert blame(error, shifts) == line_of(shifts, 0)
+
+
+def test_definitions_are_those_of_the_users_code():
+    assert definition(shifts) == definition(wrapped(shifts)) == line_of(shifts, 0)
+    assert definition(Net) == line_of(Net.__init__, 0)
+    assert definition(Net.forward) == line_of(Net.forward, 0)
+    for other in (None, 3, len, nn.Linear, torch.relu, "text", from_module):
+        assert definition(other) == ""
+
+
+def test_a_description_is_one_line_of_bounded_length():
+    assert describe(ValueError("a\n  b" + "c" * 400), Net()) == (
+        f"Net.forward at {line_of(Net.forward, 0)}: ValueError: a b{'c' * 297}"
+    )
+    assert describe(KeyError(), nn.Linear(2, 2)) == "Linear.forward: KeyError: KeyError"
+
+
+def test_the_innermost_operator_is_told():
+    error = RuntimeError("sizes")
+    tell_operator(error, "linear of [1, 3]")
+    tell_operator(error, "outer of [2]")
+    assert describe(error, nn.Linear(2, 2)) == "Linear.forward: RuntimeError: sizes (linear of [1, 3])"
+    tell_operator(other := RuntimeError("sizes"), "")
+    assert describe(other, nn.Linear(2, 2)) == "Linear.forward: RuntimeError: sizes"
+
+
+META = torch.zeros(3, device="meta")
+
+
+@pytest.mark.parametrize(
+    ("read", "told"),
+    [
+        (lambda: META.tolist(), "control flow"),
+        (lambda: META.sum().item(), "control flow"),
+        (lambda: bool(META[0]), "control flow"),
+        (lambda: META.cpu(), "control flow"),
+        (lambda: META.nonzero(), "which rows are taken"),
+        (lambda: META[META > 0], "which rows are taken"),
+        (lambda: torch.zeros(3)[:, 4], None),
+        (lambda: bool(torch.zeros(2)), "control flow"),
+    ],
+)
+def test_what_reads_elements_is_told_by_torchs_own_errors(read, told):
+    error = raised(read)
+    assert reads_elements(error) is (told is not None)
+    if told:
+        assert f"{told} depends on the elements of a tensor, which a graph cannot hold; " in describe(error, Net())

@@ -11,7 +11,6 @@ from torch import Tensor
 from cg_frontends.lowering.tape import CONSTANT, Value
 
 _LIMIT = 2**24
-_UNDEFINED = ("empty", "new_empty", "rand", "bernoulli", "normal", "uniform", "multinomial")
 
 
 def elements(value: Value) -> Tensor | None:
@@ -33,7 +32,7 @@ def _compute(value: Value) -> Tensor | None:
         return elements(call.args[0])
     if call is None or call.func is None:
         return None if value.fill is None else torch.full(value.shape, value.fill, dtype=getattr(torch, value.dtype))
-    if call.name.rpartition("::")[2].startswith(_UNDEFINED):
+    if call.name.startswith("aten::empty") or torch.Tag.nondeterministic_seeded in call.func.tags:
         return None
     unknown = False
 
