@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -9,7 +10,9 @@ from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 from torch_programs import wrap  # noqa: E402
 
+import cg_ir  # noqa: E402
 from cg_frontends.pytorch import from_module  # noqa: E402
+from cg_frontends.pytorch.batch import batch_axes, mixes, scales  # noqa: E402
 
 BATCHES = {
     "leading": (lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(144, 2)), [(5, 3, 8, 8)], [0]),
@@ -81,3 +84,113 @@ def test_positions_are_no_batch(shape, positions, wanted):
     graph = from_module(Positioned(), torch.zeros(shape), torch.zeros(positions, dtype=torch.int64))
     assert tuple(n.shape for n in graph.nodes if n.op == "Input") == wanted
     assert graph.macs == 16 * 64 * 64
+
+
+def chain(shape, *reshapes):
+    builder = cg_ir.GraphBuilder()
+    node = builder.input(shape)
+    for reshape in reshapes:
+        node = builder.add("Reshape", builder.add("Tanh", node), shape=reshape)
+    builder.output(node)
+    return builder.build()
+
+
+def holds_batch(labels):
+    """Whether the examples are apart along one axis: all along it are of one example, or it has a factor that counts them."""
+    for axis, size in enumerate(labels.shape):
+        rows = np.moveaxis(labels, axis, 0).reshape(size, -1)
+        if not (rows == rows[:, :1]).all():
+            continue
+        row, examples = rows[:, 0], int(labels.max()) + 1
+        for inner in range(1, size + 1):
+            if (np.arange(size) // inner % examples == row).all():
+                return True
+    return False
+
+
+SHAPES = [
+    (2, 3, 4),
+    (6, 4),
+    (3, 8),
+    (24,),
+    (4, 6),
+    (2, 12),
+    (2, 2, 6),
+    (1, 24),
+    (3, 2, 4),
+    (4, 3, 2),
+    (12, 2),
+    (1, 2, 3, 4),
+]
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("shape", [(2, 3, 4), (4, 3, 2), (2, 2, 6)])
+def test_reshapes_that_leave_the_examples_apart(shape, axis):
+    """Against the number of its example at every element."""
+    labels = np.broadcast_to(np.arange(shape[axis]).reshape([-1 if i == axis else 1 for i in range(3)]), shape)
+    for after in SHAPES:
+        for back in (shape, (24,)):
+            graph = chain(shape, after, back)
+            apart = all(holds_batch(labels.reshape(s)) for s in {n.shape for n in graph.nodes})
+            assert (mixes(graph, (axis,)) == 0) == apart, (after, back)
+
+
+def test_operators_that_work_along_the_batch_are_counted():
+    builder = cg_ir.GraphBuilder()
+    x = builder.input((4, 5))
+    builder.output(builder.add("Softmax", builder.add("Softmax", x, axis=0), axis=1))
+    graph = builder.build()
+    assert mixes(graph, (0,)) == mixes(graph, (1,)) == 1
+    assert mixes(graph, (None,)) == 0
+    assert batch_axes(graph, [(4, 5)]) is None
+
+
+def test_nothing_is_known_of_custom_operators():
+    builder = cg_ir.GraphBuilder()
+    builder.output(builder.add("Custom", builder.input((4, 5)), shape=(4, 5), name="any"))
+    assert batch_axes(builder.build(), [(4, 5)]) is None
+
+
+def test_what_is_added_to_every_example_holds_no_batch_unless_it_is_as_long():
+    builder = cg_ir.GraphBuilder()
+    builder.output(builder.add("Add", builder.input((4, 5)), builder.input((5,))))
+    graph = builder.build()
+    assert batch_axes(graph, [(4, 5), (5,)]) == (0, None)
+    assert mixes(graph, (0, 0)) == 1
+    assert mixes(graph, (1, 0)) == 0
+
+
+def test_several_examples_scale_costs_and_outputs():
+    def graphs(*shapes):
+        for shape in shapes:
+            builder = cg_ir.GraphBuilder()
+            x = builder.input(shape)
+            builder.output(builder.add("MatMul", x, builder.add("Transpose", x, perm=(0, 2, 1))))
+            yield builder.build()
+
+    one, three, longer = graphs((1, 4, 6), (3, 4, 6), (1, 12, 6))
+    assert scales(one, three, 3)
+    assert not scales(one, three, 2)
+    assert not scales(one, longer, 3)
+    assert longer.macs == 9 * one.macs
+
+
+def test_outputs_alone_do_not_tell_a_batch():
+    """Rows that attend to each other: three times the rows give three times the outputs, and nine times the products."""
+
+    def graph(rows):
+        builder = cg_ir.GraphBuilder()
+        x = builder.input((rows, 6))
+        square = builder.add("MatMul", x, builder.add("Transpose", x, perm=(1, 0)))
+        builder.output(builder.add("MatMul", square, x))
+        return builder.build()
+
+    assert not scales(graph(1), graph(3), 3)
+
+
+def test_a_sequence_of_a_recurrent_layer_is_no_batch():
+    lstm, x = nn.LSTM(6, 6), torch.zeros(1, 6)
+    one, several = from_module(lstm, x), from_module(lstm, x.expand(3, 6).clone())
+    assert several.macs == 3 * one.macs
+    assert not scales(one, several, 3)
