@@ -7,10 +7,10 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from cg_frontends.benchmarks.graph_labels import read_graphs
-from cg_ir import SourceError, get_space
+from cg_ir import CgError, SourceError, get_space
 from cg_ir.cli import cg
 
 
@@ -51,3 +51,52 @@ def test_collect_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, argume
     assert isinstance(result.exception, SourceError)
     assert message in str(result.exception)
     assert not list(tmp_path.glob("x.*"))
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> Path:
+    path = tmp_path / "labels.csv"
+    path.write_text("arch,acc\n8:8:8:8:8,1\n8:8:8:8:16,2\n")
+    return path
+
+
+def collect(*arguments: str) -> Result:
+    return CliRunner().invoke(cg, ["collect", *arguments])
+
+
+def test_options_of_the_benchmark_may_hold_equals_signs(labels: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.jsonl"
+    result = collect(f"csv?space=natssize={labels}", "-o", str(output))
+    assert result.exit_code == 0, result.output
+    assert read_graphs(output).query("8:8:8:8:16", "acc") == 2
+
+
+def test_the_file_is_a_table_that_is_collected_itself(labels: Path, tmp_path: Path) -> None:
+    first, again = tmp_path / "out.jsonl", tmp_path / "again.jsonl.gz"
+    assert collect(f"natssize={labels}", "-o", str(first)).exit_code == 0
+    assert "2 networks with labels" in collect(f"graphs={first}", "-o", str(again)).output
+    table, copy = read_graphs(first), read_graphs(again)
+    assert list(copy.archs()) == list(table.archs())
+    assert [copy.graph(a).hash for a in copy.archs()] == [table.graph(a).hash for a in table.archs()]
+
+
+def test_a_table_of_which_nothing_can_be_built_leaves_the_file_as_it_was(labels: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.jsonl"
+    assert collect(f"natssize={labels}", "-o", str(output)).exit_code == 0
+    before = output.read_bytes()
+    labels.write_text("arch,acc\n8:8:8:8:9,1\n")
+    result = collect(f"natssize={labels}", "-o", str(output))
+    assert "no network of it can be built; the first: natssize has no width 9" in str(result.exception)
+    assert output.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith("out")] == ["out.jsonl"]
+
+
+def test_files_that_are_no_tables_are_refused(tmp_path: Path) -> None:
+    output = tmp_path / "out.jsonl"
+    result = collect(f"natssize={tmp_path / 'absent.csv'}", "-o", str(output))
+    assert isinstance(result.exception, CgError)
+    assert "absent.csv" in str(result.exception)
+    result = collect("nothing=labels.csv", "-o", str(output))
+    assert isinstance(result.exception, CgError)
+    assert "nothing" in str(result.exception)
+    assert not output.exists()

@@ -138,7 +138,7 @@ def agree(module: nn.Module, *inputs: torch.Tensor, **kwargs: Any) -> cg_ir.Grap
 
 def pairs(tensor: torch.Tensor) -> torch.Tensor:
     """Complex numbers as pairs along one axis more, as a graph holds them; others as they are."""
-    return torch.view_as_real(tensor) if tensor.is_complex() else tensor
+    return torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
 
 
 def agree_on_pairs(module: nn.Module, *inputs: torch.Tensor) -> cg_ir.Graph:

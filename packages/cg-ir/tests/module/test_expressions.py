@@ -113,6 +113,36 @@ def test_examples_come_first_in_the_end_where_an_axis_holds_more_than_them(make:
     assert plans(list(built(make).nodes))[-1].axis == axis
 
 
+@pytest.mark.parametrize(
+    ("make", "moved"),
+    [
+        (lambda b, x: b.add("Reshape", x, shape=(1, 24)), False),
+        (lambda b, x: b.add("Reshape", b.add("Transpose", x, perm=(1, 0, 2)), shape=(4, 6)), False),
+        (lambda b, x: b.add("Reshape", b.add("Transpose", b.add("Slice", x, starts=(0, 0, 0), ends=(1, 1, 6), steps=(1,) * 3),
+                                             perm=(1, 0, 2)), shape=(1, 6)), True),
+    ],
+)  # fmt: skip
+def test_a_reshape_tells_whether_the_batch_moves(make: Any, moved: bool) -> None:
+    assert plan_of(make, (1, 4, 6)).moved == moved
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_the_last_state_of_a_recurrent_layer_has_a_row_for_each_example(layers: int) -> None:
+    torch = pytest.importorskip("torch")
+    from cg_ir import to_module
+
+    b = GraphBuilder()
+    lstm = b.add("LSTM", b.input((1, 4, 5)), hidden_size=3, num_layers=layers, batch_first=True)
+    state = b.add("Select", lstm, index=1, shape=(layers, 1, 3))
+    last = b.add("Slice", state, starts=(layers - 1, 0, 0), ends=(layers, 1, 3), steps=(1, 1, 1))
+    b.output(b.add("Reshape", last, shape=(1, 3)))
+    network = to_module(b.build()).eval()
+    x = torch.randn(2, 4, 5, generator=torch.Generator().manual_seed(0))
+    twin = torch.nn.LSTM(5, 3, layers, batch_first=True)
+    twin.load_state_dict(dict(zip(twin.state_dict(), network.parameters(), strict=True)))
+    torch.testing.assert_close(network(x), twin(x)[1][0][-1])
+
+
 def test_what_is_outside_the_vocabulary_is_named() -> None:
     graph = built(lambda b, x: b.add("Custom", x, name="org.Strange", shape=(1, 4)))
     with pytest.raises(GraphError) as error:

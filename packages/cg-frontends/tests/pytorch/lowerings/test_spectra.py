@@ -133,3 +133,50 @@ def test_layers(module, shape, macs):
 )  # fmt: skip
 def test_programs(function):
     agree_on_pairs(Program(function), normal(1, 5, 8))
+
+
+@pytest.mark.parametrize("norm", [None, "ortho", "forward"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "fft",
+        "ifft",
+        "rfft",
+        "irfft",
+        "hfft",
+        "ihfft",
+        "fft2",
+        "ifft2",
+        "rfft2",
+        "irfft2",
+        "fftn",
+        "ifftn",
+        "rfftn",
+        "irfftn",
+    ],
+)
+def test_every_transform_with_every_norm(name, norm):
+    agree_on_pairs(Program(lambda x: getattr(torch.fft, name)(x[0], norm=norm)[None]), normal(1, 3, 5, 6))
+
+
+@pytest.mark.parametrize(
+    ("function", "shape"),
+    [
+        (lambda x: torch.fft.fft(x, n=9, dim=1), (2, 5, 4)),  # padded
+        (lambda x: torch.fft.fft(x, n=3, dim=-2), (2, 5, 4)),  # cut
+        (lambda x: torch.fft.irfft(x, n=7, dim=1), (2, 4, 3)),
+        (lambda x: torch.fft.rfft2(x, dim=(2, 1)), (2, 5, 4)),
+        (lambda x: torch.fft.irfft2(torch.fft.rfft2(x, dim=(-1, 1)), s=(4, 5), dim=(-1, 1)), (2, 5, 4)),
+        (lambda x: torch.fft.fftn(x, dim=(1, 3)), (2, 3, 2, 5)),
+        (lambda x: torch.fft.fft(x), (2, 1)),
+    ],
+)
+def test_lengths_and_axes(function, shape):
+    agree_on_pairs(Program(function), normal(*shape))
+
+
+def test_real_numbers_that_are_only_declared_complex_cost_half():
+    declared = agree_on_pairs(Program(lambda x: torch.fft.fft(x.to(torch.cfloat))), normal(2, 8))
+    assert declared.hash == agree_on_pairs(Program(lambda x: torch.fft.fft(x)), normal(2, 8)).hash
+    whole = agree_on_pairs(Program(torch.fft.fft), normal(2, 8, dtype=torch.cfloat))
+    assert whole.macs == 2 * declared.macs

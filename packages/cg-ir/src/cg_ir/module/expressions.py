@@ -34,11 +34,9 @@ def expression(nodes: Sequence[Node], node: Node, xs: Sequence[str], own: str, h
 
 @lru_cache(maxsize=4096)
 def _written(sig: Signature, xs: tuple[str, ...], own: str, how: Plan, several: bool) -> str:
-    sizes = [str(size) for size in sig.shape]
-    if how.axis is not None and how.axis < len(sizes) and not how.apart:
-        sizes[how.axis] = "-1"
+    sizes = ["-1" if place == how.axis and not how.apart else str(size) for place, size in enumerate(sig.shape)]
     wanted = ", ".join(sizes) if sizes else "()"
-    call = Call(sig.op, sig.attrs, sig.shape, sig.input_shapes, xs, own, wanted, several)
+    call = Call(sig.op, sig.attrs, sig.shape, sig.input_shapes, xs, own, wanted, several, how.moved)
     return OPERATORS[sig.op].expression(call)
 
 

@@ -42,11 +42,13 @@ class Plan:
         axis: the output's axis that the batch multiplies; None where the value does not depend on the inputs.
         apart: run example by example and join along axis 0.
         repeat: for each input, the axis along which it is repeated for every example, or None.
+        moved: the first input has the batch along another axis.
     """
 
     axis: int | None
     apart: bool = False
     repeat: tuple[int | None, ...] = ()
+    moved: bool = False
 
 
 #: For each input the axis that holds the batch; None where it does not depend on the network's inputs.

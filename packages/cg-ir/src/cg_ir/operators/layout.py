@@ -119,7 +119,7 @@ def reshape_batch(use: Use, axes: Axes) -> Plan:
     filled = 1
     for place in range(len(use.shape)):
         if filled == before:
-            return Plan(place)
+            return Plan(place, moved=place != axis)
         filled *= use.shape[place]
     return APART
 
@@ -132,14 +132,13 @@ def transpose_batch(use: Use, axes: Axes) -> Plan:
 def slice_batch(use: Use, axes: Axes) -> Plan:
     axis = axes[0]
     assert axis is not None
-    a = use.attrs
-    whole = use.shape[axis] == use.input_shapes[0][axis] and a["steps"][axis] > 0
+    whole = use.shape[axis] == use.input_shapes[0][axis] and use.attrs["steps"][axis] > 0
     return Plan(axis) if whole else APART
 
 
 def reshape_torch(call: Call) -> str:
     plain = call.op == "Flatten" and len(call.shape) == 2 and call.shape[0] == call.input_shapes[0][0]
-    return call.fill("{x}.flatten(1)" if plain else "{x}.reshape({wanted})")
+    return call.fill("{x}.flatten(1)" if plain and not call.moved else "{x}.reshape({wanted})")
 
 
 def transpose_torch(call: Call) -> str:

@@ -19,7 +19,7 @@ class Call:
         op, attrs, shape, input_shapes: as of a :class:`cg_ir.signature.Signature`.
         xs: what the inputs are called: names, or numbers where the operator takes them.
         own: what the module or tensor that it owns is called.
-        wanted: the output shape as arguments of ``reshape``, -1 on the axis that a batch multiplies.
+        wanted: the output shape as arguments of ``reshape``, -1 on the axis that a batch multiplies; ``moved``: the first input's is another.
         several: whether further outputs are read; the text is then a tuple of all of them.
     """
 
@@ -31,6 +31,7 @@ class Call:
     own: str = ""
     wanted: str = ""
     several: bool = False
+    moved: bool = False
 
     @property
     def x(self) -> str:

@@ -28,8 +28,8 @@ def _factor(length: int, normalization: int, inverse: bool) -> float:
 @lowers("_fft_c2c", among=COMPLEX_LOWERINGS)
 def c2c(low: Lowering, out: Outputs, x: Value, dims: Sequence[int], normalization: int, forward: bool) -> int:
     made = x.call
-    if made is not None and made.name in ("aten::to", "aten::_to_copy") and not made.args[0].complex:
-        node = column(low, made.args[0])  # real numbers that were only declared complex
+    if forward and made is not None and made.name in ("aten::to", "aten::_to_copy") and not made.args[0].complex:
+        node = column(low, made.args[0])  # real numbers that were only declared complex, which an inverse does not take
     else:
         node = low.node(x)
     node = _transformed(low, node, dims, len(x.shape), not forward)
