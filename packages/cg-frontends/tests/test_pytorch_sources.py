@@ -150,6 +150,8 @@ def test_what_is_not_there_is_told_before_anything_is_imported(frontend, monkeyp
         ("def net(a, /): return a\n", "file.py:callable$"),
         ("def net(*sizes, **options): return sizes\n", ":net$"),
         ("def net():\n    return\n", "file.py:callable$"),
+        ("def _net():\n    return 3\n", "file.py:callable$"),
+        ("".join(f"def net{i}(): return 3\n" for i in range(3)), "net.py:net2$"),
         ("class Net:\n    def __init__(self, width): ...\n    def forward(self, x): ...\n", "file.py:callable$"),
         ("class Net:\n    async def forward(self, x): ...\n", "file.py:callable$"),
         ("if True:\n    def net(): return 3\n", "file.py:callable$"),

@@ -161,6 +161,14 @@ def test_what_is_added_to_every_example_holds_no_batch_unless_it_is_as_long():
     assert mixes(graph, (1, 0)) == 0
 
 
+def test_what_is_joined_with_every_example_and_as_long_holds_a_batch_after_all():
+    builder = cg_ir.GraphBuilder()
+    builder.output(builder.add("Concat", builder.input((4, 5)), builder.input((4, 3)), axis=1))
+    graph = builder.build()
+    assert mixes(graph, (0, None)) == 1
+    assert mixes(graph, (0, 0)) == 0
+
+
 def test_several_examples_scale_costs_and_outputs():
     def graphs(*shapes):
         for shape in shapes:
@@ -190,7 +198,8 @@ def test_outputs_alone_do_not_tell_a_batch():
 
 
 def test_a_sequence_of_a_recurrent_layer_is_no_batch():
-    lstm, x = nn.LSTM(6, 6), torch.zeros(1, 6)
-    one, several = from_module(lstm, x), from_module(lstm, x.expand(3, 6).clone())
+    rows = wrap(lambda self, x: self.lstm(x)[0], lstm=nn.LSTM(6, 6))
+    one, several = from_module(rows, torch.zeros(1, 6)), from_module(rows, torch.zeros(3, 6))
+    assert [graph.nodes[-1].shape for graph in (one, several)] == [(1, 6), (3, 6)]
     assert several.macs == 3 * one.macs
     assert not scales(one, several, 3)

@@ -11,6 +11,7 @@ from torch_programs import computes, normal, operators, wrap  # noqa: E402
 from cg_frontends.lowering.tape import CONSTANT, TRACED, WEIGHT, Value  # noqa: E402
 from cg_frontends.pytorch import from_module  # noqa: E402
 from cg_frontends.pytorch.constants import elements, mask_kind  # noqa: E402
+from cg_frontends.pytorch.devices import known_devices  # noqa: E402
 from cg_frontends.pytorch.recorder import Recorder  # noqa: E402
 
 
@@ -47,7 +48,7 @@ def test_other_masks_are_inputs():
 def recorded(make, buffer=None):
     """The value of a constant that a program makes on meta."""
     recorder = Recorder(lambda name: True)
-    with torch.inference_mode(), torch.device("meta"), recorder:
+    with torch.inference_mode(), known_devices(), torch.device("meta"), recorder:
         tensor = make() if buffer is None else make(buffer)
         return recorder._value(tensor)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 torch = pytest.importorskip("torch")
+from torch.nn import functional as F  # noqa: E402
 from torch_programs import Program, agree, random  # noqa: E402
 
+from cg_frontends.pytorch import from_module  # noqa: E402
 from cg_frontends.pytorch.devices import known_devices  # noqa: E402
 
 
@@ -65,3 +67,27 @@ def test_autocast_on_the_device_of_the_input():
     agree(Program(forward), random(2, 5, 8))
     with torch.autocast("cpu", enabled=False):  # left as it was
         assert torch.tensor([1.0], device="meta").is_meta
+
+
+@pytest.mark.parametrize("make", [torch.tensor, torch.as_tensor])
+def test_literals_keep_their_elements_where_the_device_of_the_input_is_the_default(make):
+    def masked(x):
+        with x.device:
+            return F.scaled_dot_product_attention(x, x, x, getattr(torch, make.__name__)([[True, False], [True, True]]))
+
+    graph = from_module(Program(masked), torch.zeros(1, 1, 2, 4))
+    assert [node.attrs["is_causal"] for node in graph.nodes if node.op == "Attention"] == [True]
+
+
+def test_default_devices_are_heeded_after_a_program_that_sets_one():
+    constructors = torch.utils._device._device_constructors
+    constructors.cache_clear()  # as in a new process
+
+    def forward(x):
+        with torch.device("cpu"):
+            return x + torch.ones(3)
+
+    from_module(Program(forward), torch.zeros(1, 3))
+    with torch.device("meta"):
+        assert torch.tensor([1.0]).is_meta
+        assert torch.as_tensor([1.0]).is_meta

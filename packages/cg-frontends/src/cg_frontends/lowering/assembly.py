@@ -56,10 +56,7 @@ def _split(builder: GraphBuilder, sharing: Sharing, index: int, spec: Spec, inpu
     rank = len(spec.shape)
     channels_first = (-1, *(1,) * (rank - 2))
     if spec.op in ("Gemm", "Conv", "ConvTranspose"):
-        attrs = {**spec.attrs, "bias": False}
-        node = builder.add(
-            spec.op, *inputs, region=spec.region, weights=sharing.key(index, 0), shape=spec.shape, **attrs
-        )
+        node = add(spec.op, *inputs, weights=sharing.key(index, 0), **{**spec.attrs, "bias": False})
         width = prod(spec.slots[1].shape)
         return add("Add", node, parameter(1, (width,) if spec.op == "Gemm" else (width, *channels_first[1:])))
     attrs = {k: v for k, v in spec.attrs.items() if k != "bias"}

@@ -56,7 +56,6 @@ class Sharing:
             self._names.setdefault(signature, f"computed.{len(self._names)}")
             return signature
         offset, sizes, strides = value.place
-        name = value.leaf.name
         if _dense(sizes, strides):
             numel = prod(sizes)
             signature = (id(value.leaf), offset, numel)
@@ -64,7 +63,7 @@ class Sharing:
         else:
             signature = (id(value.leaf), offset, sizes, strides)
             part = f"[{offset}:{'x'.join(map(str, sizes))}:{'x'.join(map(str, strides))}]"
-        self._names.setdefault(signature, name + part)
+        self._names.setdefault(signature, value.leaf.name + part)
         return signature
 
 

@@ -6,8 +6,9 @@ device of that kind. For the time of one forward pass literals keep their elemen
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,20 +21,17 @@ def known_devices() -> Iterator[None]:
     tensor, as_tensor, new_tensor, get_item = torch.tensor, torch.as_tensor, Tensor.new_tensor, Tensor.__getitem__
     autocast = torch.autocast.__init__
 
-    def literal(data: Any, *args: Any, **kwargs: Any) -> Tensor:
-        if _on_meta(kwargs.get("device")) and not isinstance(data, Tensor):
-            return tensor(data, *args, **{**kwargs, "device": "cpu"}).to("meta")
-        return tensor(data, *args, **kwargs)
+    def kept(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        def made(data: Any, *args: Any, **kwargs: Any) -> Tensor:
+            found = make(data, *args, **kwargs)
+            if found.is_meta and not isinstance(data, Tensor):
+                found = make(data, *args, **{**kwargs, "device": "cpu"}).to("meta")
+            return found
 
-    def as_literal(data: Any, *args: Any, **kwargs: Any) -> Tensor:
-        if _on_meta(kwargs.get("device")) and not isinstance(data, Tensor):
-            return as_tensor(data, *args, **{**kwargs, "device": "cpu"}).to("meta")
-        return as_tensor(data, *args, **kwargs)
+        return made
 
     def new_literal(self: Tensor, data: Any, **kwargs: Any) -> Tensor:
-        if _on_meta(kwargs.get("device", self.device)) and not isinstance(data, Tensor):
-            return tensor(data, **{"dtype": self.dtype, **kwargs, "device": "cpu"}).to("meta")
-        return new_tensor(self, data, **kwargs)
+        return kept(partial(new_tensor, self))(data, **kwargs)
 
     def item(self: Tensor, index: Any) -> Tensor:
         if self.is_meta and not isinstance(index, Tensor):
@@ -47,7 +45,14 @@ def known_devices() -> Iterator[None]:
         else:
             autocast(self, device_type, *args, **kwargs)
 
-    changed = ((torch, "tensor", literal), (torch, "as_tensor", as_literal), (torch.autocast, "__init__", begin))
+    # torch lists what makes tensors when it first needs to: before they are replaced
+    with torch.device("cpu"):
+        torch.empty(0)
+    changed = (
+        (torch, "tensor", kept(tensor)),
+        (torch, "as_tensor", kept(as_tensor)),
+        (torch.autocast, "__init__", begin),
+    )
     before = [(owner, name, getattr(owner, name)) for owner, name, _ in changed]
     try:
         for owner, name, replacement in changed:

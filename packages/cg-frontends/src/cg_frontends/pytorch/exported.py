@@ -23,7 +23,8 @@ def runner_of(module: Any) -> tuple[Runner, nn.Module]:
     """How to run a program, and the module that owns its parameters."""
     if isinstance(module, torch.export.ExportedProgram):
         owner = module.module(check_guards=False)
-        return _interpret(owner), owner
+        leaves = torch.utils._pytree.tree_leaves
+        return (lambda enter, *given: _Interpreter(owner, enter).run(*leaves(given), enable_io_processing=False)), owner
     return (lambda enter, args, kwargs: module(*args, **kwargs)), module
 
 
@@ -76,14 +77,6 @@ def _quiet() -> Iterator[None]:
 
 def _dense(tensor: Tensor) -> Tensor:
     return torch.zeros_like(tensor, device="cpu") if tensor.is_meta else tensor
-
-
-def _interpret(owner: fx.GraphModule) -> Runner:
-    def run(enter: Callable[[str], None], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        flat, _ = torch.utils._pytree.tree_flatten((args, kwargs))
-        return _Interpreter(owner, enter).run(*flat, enable_io_processing=False)
-
-    return run
 
 
 class _Interpreter(fx.Interpreter):

@@ -190,7 +190,8 @@ class Recorder(TorchDispatchMode):
             return self._wrote(info, call, kind, args, kwargs, out, (meta and cpu))
         if isinstance(out, Tensor):
             if info.name in FILLS or (info.name in UNSET and out.is_meta):
-                self._filled(info.name, args, kwargs, out)
+                value = Value(CONSTANT, tuple(out.shape), _dtype(out), fill=_fill(info.name, args, kwargs))
+                tracks[id(out)] = _Track(out, value)
             elif call is not None and (out.is_meta or info.aliases or kind != CONSTANT):
                 self._made(info, call, kind, tensors, (out,))
         elif call is not None and isinstance(out, (tuple, list)):
@@ -319,10 +320,6 @@ class Recorder(TorchDispatchMode):
         if kind != CONSTANT:
             self.tape.calls.append(call)
         return value
-
-    def _filled(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], out: Tensor) -> None:
-        value = Value(CONSTANT, tuple(out.shape), _dtype(out), fill=_fill(name, args, kwargs))
-        self._tracks[id(out)] = _Track(out, value)
 
     # --- values of tensors --------------------------------------------------------------------------------------------
 
