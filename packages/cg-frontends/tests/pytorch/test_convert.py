@@ -9,10 +9,10 @@ import pytest
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
-from torch_programs import NETWORKS, Convolutional, operators, wrap  # noqa: E402
+from torch_programs import NETWORKS, Convolutional, Program, operators, random, wrap  # noqa: E402
 
 from cg_frontends.pytorch import from_module  # noqa: E402
-from cg_ir import SourceError  # noqa: E402
+from cg_ir import SourceError, to_module  # noqa: E402
 
 
 @pytest.mark.filterwarnings("ignore:The tensor attributes")  # torch.export on recurrent layers
@@ -131,8 +131,6 @@ def test_a_copy_converts_like_its_original():
 
 
 def test_the_graph_computes_what_the_module_computes():
-    from cg_ir import to_module
-
     module = Convolutional().eval()
     for parameter in module.parameters():
         nn.init.normal_(parameter, std=0.3)
@@ -163,3 +161,11 @@ def test_inputs_with_batches_of_their_own():
     with pytest.raises(SourceError, match=r"Sum.forward at .*test_convert.py:\d+: .*\[8, 3\]") as caught:
         from_module(Sum(), torch.zeros(8, 5), torch.zeros(4, 6))
     assert "\n" not in str(caught.value)
+
+
+def test_one_number_an_example_needs_a_batch_of_one():
+    x = random(2, 5, 8)
+    network = to_module(from_module(Program(lambda x: x.mean()), x[:1]))
+    assert network(x[:1]).shape == ()
+    with pytest.raises(ValueError, match="runs with batch size 1"):
+        network(x)

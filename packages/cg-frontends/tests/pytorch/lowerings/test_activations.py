@@ -28,7 +28,7 @@ X = 4 * normal(2, 4, 6)
         F.glu, lambda x: F.glu(x, 1), lambda x: F.glu(x, dim=-2),
         lambda x: x.softmax(1), lambda x: F.softmax(x, -1), lambda x: F.softmin(x, 1), lambda x: F.log_softmax(x, -2),
         lambda x: F.softmax(x, -1, dtype=torch.float64), lambda x: x.to(torch.int64).softmax(-1, dtype=torch.float32),
-        lambda x: F.log_softmax(x.to(torch.int64), 1, dtype=torch.float32),
+        lambda x: F.log_softmax(x.to(torch.int64), 1, dtype=torch.float32), lambda x: F.softshrink(x - 0.5, 0.1),
     ],
 )  # fmt: skip
 def test_functions(function):

@@ -11,7 +11,7 @@ from cg_frontends.pytorch import from_module  # noqa: E402
 
 X, Y = normal(2, 3, 4), normal(2, 3, 4, seed=1)
 ROW, FIXED, WHOLE, OTHER = normal(2, 1, 4, seed=2), normal(4), below(9, 2, 3, 4) - 4, below(5, 2, 3, 4, seed=1) + 1
-TRUE = below(2, 2, 3, 4).bool()
+TRUE, TOKENS = below(2, 2, 3, 4).bool(), random(2, 5, 8)
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,17 @@ TRUE = below(2, 2, 3, 4).bool()
         (lambda x: x.bool().float() + x.type_as(FIXED), [WHOLE]),
         (lambda x, y: x.to(y) * 0.5, [WHOLE, X]),
         (lambda x, y: x.copy_(y) + y, [X.clone(), ROW]),
+        (lambda x: torch.log1p(x) + torch.expm1(x) + torch.log2(x + 1), [TOKENS]),
+        (lambda x, y: torch.atan2(x - 0.5, y - 0.5), [TOKENS, random(2, 5, 8, seed=2)]),
+        (lambda i: (i & 3) | ((i << 1) ^ (i >> 1)) + ~i, [below(5, 2, 3, 8)]),
+        (lambda x: torch.div(x * 9 - 4, 1.5, rounding_mode="trunc") + torch.fmod(x * 5 - 3, 2) + torch.trunc(3 * x), [TOKENS]),
+        (lambda x: torch.tan(x) + torch.sinh(x) + torch.asin(x) + torch.atanh(0.9 * x) + torch.isinf(x), [TOKENS]),
+        (lambda x: x + torch.zeros(1, 5, 8).masked_fill(x > 0.5, -0.5), [TOKENS[:1]]),
+        (lambda x: torch.heaviside(x - 0.5, x), [TOKENS]),
+        (lambda x: x.logit(1e-3) + torch.logaddexp(x, x.flip(1)) + torch.nan_to_num(x / x), [TOKENS]),
+        (lambda x: x * (torch.arange(8).type_as(x) + 0.5), [TOKENS]),
+        (lambda x: x * torch.tensor([1.0, 2, 3, 4, 5, 6, 7, 8], device=x.device), [TOKENS]),
+        (lambda x: x * x.new_tensor(2.5), [TOKENS]),
     ],
 )  # fmt: skip
 def test_programs(function, inputs):

@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 from torch.nn import functional as F  # noqa: E402
-from torch_programs import Program, below, computes, normal  # noqa: E402
+from torch_programs import Program, below, computes, normal, random  # noqa: E402
 
 from cg_frontends.pytorch import from_module  # noqa: E402
 
@@ -109,3 +109,24 @@ def test_truth_values_as_places_are_told():
 
 def test_classes_as_vectors():
     computes(lambda i: F.one_hot(i, 5) * 2, below(5, 2, 3))
+
+
+TOKENS, TAKEN, WHERE = random(2, 5, 8), random(2, 3, 8, seed=1), below(5, 2, 3, 8)
+
+
+@pytest.mark.parametrize(
+    ("function", "inputs"),
+    [
+        (lambda x, i, s: x.scatter_add(1, i, s), [TOKENS, WHERE, TAKEN]),
+        (lambda x, i, s: x.scatter(1, i, s), [TOKENS, torch.arange(3)[None, :, None].expand(2, 3, 8).contiguous(), TAKEN]),
+        (lambda x, i, s: x.scatter_reduce(1, i, s, "amax"), [TOKENS, WHERE, TAKEN]),
+        (lambda x: torch.zeros_like(x).scatter(-1, x.argmax(-1, keepdim=True), 1.0), [TOKENS]),
+        (lambda x: torch.zeros_like(x).index_add(1, torch.tensor([0, 1, 1, 2, 4]), x), [TOKENS]),
+        (lambda x: torch.diag_embed(x).sum(-1) + x.index_fill(1, torch.tensor([0, 2]), 3.0), [TOKENS]),
+        (lambda x: x.unfold(1, 3, 2), [TOKENS]),
+        (lambda x: x[:, torch.tensor([0, 2], device=x.device)], [TOKENS]),
+        (lambda x, i, s: x.index_add(1, i, s), [TOKENS[:1], below(5, 3), TAKEN[:1]]),
+    ],
+)  # fmt: skip
+def test_places_among_tokens(function, inputs):
+    computes(function, *inputs)

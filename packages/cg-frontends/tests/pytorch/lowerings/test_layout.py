@@ -27,6 +27,11 @@ PROGRAMS = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("function", [lambda x: x.diagonal(0, -2, -1), lambda x: torch.diagonal(x, -2, 1, 3)])
+def test_diagonals_of_images(function):
+    computes(function, normal(2, 4, 6, 8))
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_programs(name):
     computes(PROGRAMS[name], X if name != "slices" else normal(2, 9, 4))

@@ -7,7 +7,7 @@ import pytest
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
-from torch_programs import agree, below, computes, normal  # noqa: E402
+from torch_programs import agree, below, computes, normal, random  # noqa: E402
 
 IMAGES = {1: normal(2, 4, 9), 2: normal(2, 4, 9, 8), 3: normal(2, 4, 5, 6, 5)}
 CONVOLUTIONS = [
@@ -150,3 +150,22 @@ def test_embeddings():
 def test_a_table_that_is_also_a_matrix_counts_once():
     graph = agree(Held(lambda i, w: F.embedding(i, w) @ w.t(), (9, 6)), below(9, 2, 5))
     assert (graph.params, graph.macs) == (54, 5 * 54)
+
+
+def test_a_bilinear_layer_is_counted_as_written():
+    class Bilinear(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Bilinear(8, 8, 3)
+
+        def forward(self, x):
+            return self.layer(x, x.flip(1))
+
+    assert agree(Bilinear(), random(2, 5, 8)).macs == 5 * 3 * 8 * 8
+
+
+def test_heads_that_torch_repeats_itself():
+    computes(
+        lambda q, k, v: F.scaled_dot_product_attention(q, k, v, enable_gqa=True),
+        random(2, 4, 5, 8), random(2, 2, 5, 8), random(2, 2, 5, 8),
+    )  # fmt: skip

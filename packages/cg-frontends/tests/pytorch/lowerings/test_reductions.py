@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 torch = pytest.importorskip("torch")
-from torch_programs import Program, below, computes, normal  # noqa: E402
+from torch_programs import Program, below, computes, normal, random  # noqa: E402
 
 from cg_frontends.pytorch import from_module  # noqa: E402
 
+TOKENS = random(2, 5, 8)
 X, ONE, WHOLE = normal(2, 3, 4), normal(1, 3, 4), below(9, 2, 3, 4) - 4
 MANY = torch.randperm(24, generator=torch.Generator().manual_seed(0)).reshape(2, 3, 4).float()  # no two are equal
 
@@ -67,6 +68,17 @@ def test_axes_and_whether_they_stay(name, dim, keepdim):
         (lambda x: torch.dist(x, x.flip(1), 3), ONE),
         (lambda x: torch.dist(x.sum(), x.amin(), 2) + x.mean().norm(), -ONE.abs()),
         (lambda x: torch.nn.functional.normalize(x, 1.5, 1, 0.1), X),
+        (lambda x: torch.sort(x, -1), TOKENS),
+        (lambda x: torch.sort(x, 1, True)[1], TOKENS),
+        (lambda x: x.argsort(-1), TOKENS),
+        (lambda x: torch.topk(x, 2, largest=False)[0], TOKENS),
+        (lambda x: (x > 0.5).any(-1), TOKENS),
+        (lambda x: (x > 0.5).all(1, keepdim=True), TOKENS),
+        (lambda x: torch.cdist(x, x.flip(1)), TOKENS),
+        (lambda x: torch.cdist(x, x.flip(1), p=3.0) + torch.cdist(x, x, p=float("inf")), TOKENS),
+        (lambda x: x.norm(3, -1) + torch.median(x, 1, keepdim=True)[0][..., 0] + x.kthvalue(2)[0], TOKENS),
+        (lambda x: torch.nn.functional.cosine_similarity(x, x.flip(1), dim=-1), TOKENS),
+        (lambda x: x.sum(), TOKENS[:1]),
     ],
 )  # fmt: skip
 def test_programs(function, x):

@@ -75,3 +75,10 @@ def test_sampling_by_cubes_and_in_volumes():
         2 * random(2, 2, 2, 2) - 1,
     )
     computes(lambda x, g: F.grid_sample(x, g, align_corners=False), IMAGES[3], 2 * random(2, 2, 3, 4, 3) - 1)
+
+
+def test_places_of_an_affine_map():
+    computes(
+        lambda x, t: F.grid_sample(x, F.affine_grid(t, (2, 4, 3, 5), align_corners=False), align_corners=False),
+        random(2, 4, 6, 8), random(2, 2, 3),
+    )  # fmt: skip
