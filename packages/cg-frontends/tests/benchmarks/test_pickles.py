@@ -174,8 +174,9 @@ def test_bombs_end_at_a_limit(name: str, tmp_path: Path) -> None:
     assert float(seconds) < 5
 
 
-def test_memory_has_a_limit() -> None:
+def test_memory_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Values made of next to nothing: a file that would be small when compressed."""
+    monkeypatch.setattr("cg_frontends.benchmarks.pickle_machine._CHUNK", 2**17)  # pieces after which memory is looked at
     for code in (
         b"}",
         b"]",
@@ -187,6 +188,6 @@ def test_memory_has_a_limit() -> None:
         b"C\xff" + b"x" * 255,
         b"G" + b"x" * 8,
     ):
-        data = b"\x80\x04" + code * (15 * 2**20 // len(code)) + b"."
-        with pytest.raises(PickleError, match=r"take more than 8,388,608 bytes"):
-            read(data, limit=2**23)
+        data = b"\x80\x04" + code * (15 * 2**17 // len(code)) + b"."
+        with pytest.raises(PickleError, match=r"take more than 1,048,576 bytes"):
+            read(data, limit=2**20)
