@@ -176,7 +176,9 @@ def test_bombs_end_at_a_limit(name: str, tmp_path: Path) -> None:
 
 def test_memory_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Values made of next to nothing: a file that would be small when compressed."""
-    monkeypatch.setattr("cg_frontends.benchmarks.pickle_machine._CHUNK", 2**17)  # pieces after which memory is looked at
+    monkeypatch.setattr(
+        "cg_frontends.benchmarks.pickle_machine._CHUNK", 2**17
+    )  # pieces after which memory is looked at
     for code in (
         b"}",
         b"]",
