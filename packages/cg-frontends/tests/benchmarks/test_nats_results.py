@@ -65,7 +65,7 @@ def test_a_seed_without_the_last_epoch_is_left_out_of_the_mean() -> None:
 def test_the_longest_schedule_has_plain_names_and_the_costs() -> None:
     short, long = training("cifar10-valid", 777, 2, 50.0), training("cifar10-valid", 777, 2, 90.0)
     short["params"] = 99.0
-    labels = labels_of({"less": trained(short), "full": trained(long)})
+    labels = labels_of({"full": trained(long), "less": trained(short)})
     assert labels == pytest.approx(
         {
             "cifar10_valid_12ep": 50.0,
