@@ -143,6 +143,16 @@ def test_the_definition_of_an_operator_computes_what_it_does(name):
     assert_same(run(nodes, given, ["y"], opset=opset), run([node], given, ["y"], opset=opset))
 
 
+@pytest.mark.parametrize(("opset", "versions"), [(17, [17, 13]), (20, [18, 18])])
+def test_of_several_definitions_it_is_the_newest_that_the_opset_has(opset, versions):
+    found = []
+    for op in ("LayerNormalization", "MeanVarianceNormalization"):
+        node = helper.make_node(op, ["x", "s"][: 1 + op.startswith("L")], ["y"])
+        given = [("float32", (2, 3, 4, 4)), ("float32", (4,))][: len(node.input)]
+        found.append(standard_function(node, schema_of(node, opset), opset, given).opset_import[0].version)
+    assert found == versions
+
+
 def test_a_definition_with_a_loop():
     """The body has inputs of its own. (The reference gives it an axis too many.)"""
     given = {"x0": np.array(1), "x1": np.array(9), "x2": np.array(3)}
