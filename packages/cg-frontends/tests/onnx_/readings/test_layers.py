@@ -9,9 +9,6 @@ pytest.importorskip("onnxruntime")
 pytest.importorskip("torch")
 from onnx_models import agree, expected, numbers, one, told
 
-from cg_frontends.onnx_ import from_onnx
-from cg_ir import SourceError
-
 
 def either(op, x, weights, held, **attrs):
     """A node whose weights are initializers, or inputs of the network."""
@@ -89,14 +86,6 @@ def test_a_bias_of_zeros_is_none():
         one("Conv", [x, np.zeros(6, np.float32)], {"w": w}, names=["x0", "w", "x1"]), x, np.zeros(6, np.float32)
     )
     assert graph.params == w.size
-
-
-@pytest.mark.parametrize("padding", ["SAME", "same_upper", ""])
-def test_an_unknown_padding_is_refused(padding):
-    with pytest.raises(
-        SourceError, match=f"auto_pad should be NOTSET, VALID, SAME_UPPER or SAME_LOWER, not '{padding}'"
-    ):
-        from_onnx(one("Conv", [numbers(1, 4, 5, 5)], {"w": numbers(6, 4, 3, 3)}, auto_pad=padding))
 
 
 @pytest.mark.parametrize("attrs", [{}, {"pads": [1, 0, 1, 0]}, {"strides": [2, 1]}, {"dilations": [1, 2]}])
