@@ -117,21 +117,6 @@ def test_no_other_file_is_read(tmp_path, monkeypatch):
         from_onnx(model_of([constant, node("Reshape", "x", "s")]))
 
 
-def test_control_flow_that_follows_from_shapes_is_resolved():
-    def branch(op):
-        return helper.make_graph(
-            [helper.make_node(op, ["x"], ["b"])], op, [], [helper.make_empty_tensor_value_info("b")]
-        )
-
-    nodes = [
-        helper.make_node("Size", ["x"], ["n"]),
-        helper.make_node("Greater", ["n", "three"], ["c"]),
-        helper.make_node("If", ["c"], ["y"], then_branch=branch("Relu"), else_branch=branch("Tanh")),
-    ]
-    graph = from_onnx(model_of(nodes, [("three", np.int64(3))]))
-    assert [n.op for n in graph.nodes] == ["Input", "Relu", "Output"]
-
-
 def ending(model):
     """The error of a conversion, or an empty text."""
     try:

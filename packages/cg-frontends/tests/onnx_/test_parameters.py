@@ -92,6 +92,7 @@ def test_scales_that_undo_a_dynamic_quantisation_are_arguments():
     found = roles("DynamicQuantizeLinear: x -> q s z", "MatMulInteger: q w z -> i", "Mul: s t -> u", "Mul: i u -> y")
     assert found.is_argument("t")
     assert not found.is_argument("u")
+    assert not roles("DynamicQuantizeLinear: x -> q s z", "Mul: q t -> y").is_argument("t")
 
 
 def test_constant_nodes_are_weights_where_an_operator_has_its_own():

@@ -88,8 +88,9 @@ class TestEqualTensors:
             assert from_onnx(model_of(nodes, ["n", 8, 4, 4], weights)).params == 32
 
     def test_matrices_are_shared(self):
-        nodes = [helper.make_node("MatMul", [n, "w"], [m]) for n, m in ("xa", "ay")]
-        assert from_onnx(model_of(nodes, [2, 3], {"w": np.ones((3, 3), np.float32)})).params == 9
+        for op in ("MatMul", "Mul"):
+            nodes = [helper.make_node(op, [n, "w"], [m]) for n, m in ("xa", "ay")]
+            assert from_onnx(model_of(nodes, [3, 3], {"w": np.ones((3, 3), np.float32)})).params == 9
 
 
 class TestConstants:

@@ -9,7 +9,7 @@ onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 torch = pytest.importorskip("torch")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
-from onnx_models import agree, model_of, numbers, one  # noqa: E402
+from onnx_models import agree, computed, model_of, numbers, one  # noqa: E402
 
 from cg_frontends.onnx_ import copy_weights, from_onnx  # noqa: E402
 from cg_ir import SourceError, to_module  # noqa: E402
@@ -76,6 +76,27 @@ def test_other_floats_are_read(dtype):
     model.graph.initializer[0].CopyFrom(tensor)
     (found,) = network_of(model).state_dict().values()
     assert found.tolist() == values
+
+
+def test_constants_of_types_that_pytorch_lacks():
+    x = numbers(2, 3)
+    nodes = [helper.make_node("Cast", ["c"], ["f"], to=TensorProto.FLOAT), helper.make_node("Mul", ["x0", "f"], ["y"])]
+    for dtype in ("uint16", "uint32"):
+        wide = np.arange(3 * 2**12).astype(dtype).reshape(2**12, 3)
+        picked = [helper.make_node("Gather", ["c0", "i"], ["c"]), *nodes]
+        agree(model_of(picked, [x], {"c0": wide, "i": np.array([5, 4000])}), x)
+
+
+@pytest.mark.filterwarnings("ignore:.*holds once count")
+def test_vectors_that_the_file_holds_once_are_copied_to_every_reader():
+    nodes = [
+        helper.make_node(op, read, [to])
+        for op, read, to in (("Mul", ["x0", "g"], "a"), ("Relu", ["a"], "b"), ("Mul", ["b", "g"], "y"))
+    ]
+    x = numbers(1, 3, 3, 3)
+    model = model_of(nodes, [x], {"g": np.full((3, 1, 1), 0.5, np.float32)})
+    (found,) = computed(model, [x])
+    np.testing.assert_allclose(found, 0.25 * np.maximum(x, 0), rtol=1e-6)
 
 
 def test_elements_in_another_file_are_not_read(tmp_path):

@@ -90,6 +90,11 @@ def test_powers_have_the_type_of_the_base(a, b):
     agree(one("Pow", [a, b]), a, b)
 
 
+def test_whole_numbers_are_divided_towards_zero():
+    a, b = np.array([[7, -7, 7, -7, 1, 0]]), np.array([[2, 2, -2, -2, 3, 5]])
+    agree(one("Div", [a, b]), a, b, wanted=[np.array([[3, -3, -3, 3, 0, 0]])])
+
+
 @pytest.mark.parametrize("fmod", [0, 1])
 def test_remainders(fmod):
     agree(one("Mod", [N, M], fmod=fmod), N, M)

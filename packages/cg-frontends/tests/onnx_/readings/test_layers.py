@@ -9,6 +9,9 @@ pytest.importorskip("onnxruntime")
 pytest.importorskip("torch")
 from onnx_models import agree, expected, numbers, one, told
 
+from cg_frontends.onnx_ import from_onnx
+from cg_ir import SourceError
+
 
 def either(op, x, weights, held, **attrs):
     """A node whose weights are initializers, or inputs of the network."""
@@ -86,6 +89,24 @@ def test_a_bias_of_zeros_is_none():
         one("Conv", [x, np.zeros(6, np.float32)], {"w": w}, names=["x0", "w", "x1"]), x, np.zeros(6, np.float32)
     )
     assert graph.params == w.size
+
+
+@pytest.mark.parametrize(
+    ("op", "weight", "group", "fits"),
+    [
+        ("Conv", (8, 1, 3, 3), 1, 1),
+        ("Conv", (8, 1, 3, 3), 4, 4),
+        ("ConvTranspose", (6, 2, 3, 3), 1, 6),
+        ("ConvTranspose", (6, 2, 3, 3), 2, 6),
+    ],
+)
+def test_weights_that_do_not_fit_the_input_are_refused(op, weight, group, fits):
+    model = one(op, [numbers(1, fits, 8, 8)], {"w": numbers(*weight)}, group=group)
+    for axis, name in ((1, "channels"), (2, "h"), (3, "w")):
+        model.graph.input[0].type.tensor_type.shape.dim[axis].dim_param = name
+    assert from_onnx(model, inputs=[f"{fits}x8x8"]).params == np.prod(weight)
+    with pytest.raises(SourceError, match=f"a convolution are for {fits} channels, but its input has 3"):
+        from_onnx(model, inputs=["3x8x8"])
 
 
 @pytest.mark.parametrize("attrs", [{}, {"pads": [1, 0, 1, 0]}, {"strides": [2, 1]}, {"dilations": [1, 2]}])
