@@ -196,11 +196,8 @@ class TestExportedNetworks:
             training=torch.onnx.TrainingMode.PRESERVE,
         )
         assert from_onnx(str(tmp_path / "a.onnx")).hash == graph.hash
-        pytest.importorskip("onnxscript")
-        export(module, x, tmp_path / "b.onnx", dynamo=True, optimize=False)
-        assert from_onnx(str(tmp_path / "b.onnx")).hash == graph.hash
 
-    def test_attention(self, tmp_path):
+    def test_convolutions_and_attention_by_the_newer_exporter(self, tmp_path):
         torch = pytest.importorskip("torch")
         pytest.importorskip("onnxscript")
         from torch import nn
@@ -212,18 +209,22 @@ class TestExportedNetworks:
                 super().__init__()
                 self.norm = nn.LayerNorm(16)
                 self.qkv = nn.Linear(16, 48)
-                self.position = nn.Parameter(torch.zeros(1, 7, 16))
+                self.position = nn.Parameter(torch.zeros(1, 16, 16))
                 self.mlp = nn.Sequential(nn.Linear(16, 32), nn.GELU(), nn.Linear(32, 16))
 
             def forward(self, x):
-                x = x + self.position
-                q, k, v = self.qkv(self.norm(x)).reshape(1, 7, 3, 2, 8).permute(2, 0, 3, 1, 4).unbind(0)
+                x = x.flatten(2).transpose(1, 2) + self.position
+                q, k, v = self.qkv(self.norm(x)).reshape(1, 16, 3, 2, 8).permute(2, 0, 3, 1, 4).unbind(0)
                 y = nn.functional.scaled_dot_product_attention(q, k, v)
-                return self.mlp(x + y.transpose(1, 2).reshape(1, 7, 16))
+                return self.mlp(x + y.transpose(1, 2).reshape(1, 16, 16))
 
-        x = torch.zeros(1, 7, 16)
-        graph = from_module(Block(), x)
-        export(Block(), x, tmp_path / "a.onnx", dynamo=True, optimize=False, opset_version=23)
+        module = nn.Sequential(
+            nn.Conv2d(3, 8, 3, 2, 1, bias=False), nn.BatchNorm2d(8), nn.Hardswish(), nn.Conv2d(8, 8, 3, padding=1, groups=8),
+            nn.ReLU6(), nn.MaxPool2d(2), nn.ConvTranspose2d(8, 16, 2, 2), nn.MaxPool2d(4), Block(), nn.Linear(16, 10),
+        )  # fmt: skip
+        x = torch.zeros(1, 3, 32, 32)
+        graph = from_module(module, x)
+        export(module, x, tmp_path / "a.onnx", dynamo=True, optimize=False, opset_version=23)
         assert from_onnx(str(tmp_path / "a.onnx")).hash == graph.hash
 
     def test_recurrent_layers(self, tmp_path):
