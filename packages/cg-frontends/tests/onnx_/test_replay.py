@@ -17,16 +17,18 @@ from cg_ir import SourceError  # noqa: E402
 
 
 def model(nodes=(), shape=("n", 3, 6, 6), dtype=TensorProto.FLOAT):
-    """A convolution, an activation and a mean, or other nodes that read ``x`` and make ``y``."""
+    """A convolution, a normalisation, an activation and a mean, or other nodes that read ``x`` and make ``y``."""
     rng = np.random.default_rng(0)
     first = [
         helper.make_node("Conv", ["x", "w", "b"], ["c"]),
-        helper.make_node("Relu", ["c"], ["r"]),
+        helper.make_node("BatchNormalization", ["c", "s", "s", "m", "v"], ["n"]),
+        helper.make_node("Relu", ["n"], ["r"]),
         helper.make_node("ReduceMean", ["r", "axes"], ["y"], keepdims=0),
     ]
     weights = {
         "w": rng.standard_normal((4, 3, 3, 3)).astype(np.float32),
         "b": np.ones(4, np.float32),
+        **{name: np.linspace(low, 3, 4).astype(np.float32) for name, low in (("s", 1), ("m", -2), ("v", 2))},
         "axes": np.array([2, 3]),
     }
     given = helper.make_tensor_value_info("x", dtype, shape)
@@ -59,8 +61,9 @@ def test_initializers_that_are_listed_as_inputs_are_not_drawn(runner):
 
 
 def test_whole_numbers_are_drawn_where_the_file_takes_them(runner):
-    table = helper.make_node("Gather", ["b", "x"], ["y"])
-    from_onnx(model([table], (2, 5), TensorProto.INT64), verify=True)
+    """Every one is a row of the smallest table."""
+    table = helper.make_node("Gather", ["axes", "x"], ["i"])
+    from_onnx(model([table, helper.make_node("Cast", ["i"], ["y"], to=1)], (2, 50), TensorProto.INT64), verify=True)
 
 
 def test_an_output_that_differs_is_named(runner, monkeypatch):
