@@ -51,6 +51,15 @@ class TestConstants:
         assert operators(graph) == ["Reshape"]
 
     @pytest.mark.parametrize(
+        ("attrs", "part"),
+        [({}, (2, 3, 4)), ({"start": 1}, (3, 4)), ({"start": -2, "end": -1}, (3,)), ({"end": 1}, (2,))],
+    )
+    def test_a_part_of_a_shape(self, attrs, part):
+        nodes = [node("Shape", "x", to="s", **attrs), node("Expand", "one", "s")]
+        graph = from_onnx(model_of(nodes, {"x": [2, 3, 4], "one": [1]}))
+        assert graph.nodes[-1].shape == part
+
+    @pytest.mark.parametrize(
         ("attribute", "value"),
         [("value", numpy_helper.from_array(np.array([3, 4]))), ("value_ints", [3, 4])],
     )

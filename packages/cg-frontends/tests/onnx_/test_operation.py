@@ -179,16 +179,14 @@ TYPED = {
 
 
 #: Ranks that operators ask for before they infer a type.
-RANKS = {"LSTM": 3, "MaxPool": 3, "BatchNormalization": 3}
+RANKS = {"LSTM": [3, 3, 3], "MaxPool": [3], "BatchNormalization": [3, 1, 1, 1, 1], "TopK": [2, 1]}
 
 
 @pytest.mark.parametrize("name", TYPED)
 def test_types_of_outputs_are_those_that_onnx_infers(name):
     op, types, outputs, attrs = TYPED[name]
     node = helper.make_node(op, [f"x{i}" for i in range(len(types))], [f"y{i}" for i in range(outputs)], **attrs)
-    ranks = [RANKS.get(op, 2)] + [RANKS.get(op, 2) if op in ("LSTM", "MatMulInteger", "Add", "Concat") else 1] * (
-        len(types) - 1
-    )
+    ranks = RANKS.get(op, [2] * len(types))
     codes = [helper.np_dtype_to_tensor_dtype(np.dtype(dtype)) for dtype in types]
     infos = [
         helper.make_tensor_value_info(name, code, [None] * rank)
