@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 
+pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 pytest.importorskip("torch")
 from onnx.reference import ReferenceEvaluator
