@@ -11,12 +11,15 @@ import importlib.util
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from warm_python import warm_python
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted((ROOT / "docs" / "guide").glob("*.md"))
@@ -53,8 +56,15 @@ def blocks(page: Path) -> list[Block]:
     return found
 
 
-def own_pip(folder: Path) -> Path:
-    """A folder with a `pip` whose installations land in the page's folder; what they require is there already."""
+@pytest.fixture(scope="session")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A Python that has imported torch: most commands of the guides do nothing else for seconds."""
+    with warm_python(tmp_path_factory.mktemp("python")) as command:
+        yield command
+
+
+def own_tools(folder: Path, python: Path) -> Path:
+    """A folder with `cg`, and a `pip` whose installations land in the page's folder; what they require is there already."""
     tools = folder / "tools"
     tools.mkdir()
     pip = tools / "pip"
@@ -63,12 +73,15 @@ def own_pip(folder: Path) -> Path:
         f'#!/bin/sh\n[ "$1" = install ] || exit 2\nshift\nexec "{sys.executable}" -m pip install {options} "$@"\n'
     )
     pip.chmod(0o755)
+    cg = tools / "cg"
+    cg.write_text(f'#!/bin/sh\nexec "{python}" "{shutil.which("cg", path=str(Path(sys.executable).parent))}" "$@"\n')
+    cg.chmod(0o755)
     return tools
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_the_page_runs_as_written(page: Path, tmp_path: Path) -> None:
+def test_the_page_runs_as_written(page: Path, python: Path, tmp_path: Path) -> None:
     needs = re.match(r"<!-- needs: ([\w ]+) -->", page.read_text(encoding="utf-8"))
     missing = [name for name in (needs[1].split() if needs else ()) if importlib.util.find_spec(name) is None]
     if missing:
@@ -87,7 +100,7 @@ def test_the_page_runs_as_written(page: Path, tmp_path: Path) -> None:
     if len(script) == 1:
         pytest.skip("the page has nothing to run")
     (tmp_path / "page.py").write_text("".join(script), encoding="utf-8")
-    tools = own_pip(tmp_path)
+    tools = own_tools(tmp_path, python)
     environment = {
         **os.environ,
         "PATH": os.pathsep.join([str(tools), str(Path(sys.executable).parent), os.environ["PATH"]]),
@@ -95,7 +108,7 @@ def test_the_page_runs_as_written(page: Path, tmp_path: Path) -> None:
         "PYTHONPATH": os.pathsep.join(filter(None, [str(tmp_path / "site"), os.environ.get("PYTHONPATH")])),
     }
     done = subprocess.run(
-        [sys.executable, "page.py"],
+        [str(python), "page.py"],
         cwd=tmp_path,
         env=environment,
         capture_output=True,
@@ -119,13 +132,13 @@ def test_the_finished_plugin_is_the_one_that_the_tutorial_ends_with() -> None:
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/index.md"])
-def test_the_front_page_shows_what_the_command_prints(page: str) -> None:
+def test_the_front_page_shows_what_the_command_prints(page: str, python: Path, tmp_path: Path) -> None:
     pytest.importorskip("torch")
     text = (ROOT / page).read_text(encoding="utf-8")
     shown = re.search(r"```console\n\$ cg (.*?)\n(.*?)```", text, re.DOTALL)
     assert shown
     done = subprocess.run(
-        [sys.executable, "-c", "from cg_ir.cli import main; main()", *shlex.split(shown[1])],
+        [str(own_tools(tmp_path, python) / "cg"), *shlex.split(shown[1])],
         cwd=ROOT / "docs" / "examples", env={**os.environ, "COLUMNS": "80"}, capture_output=True, text=True, check=True,
     )  # fmt: skip
     told, printed = ([line.split() for line in table.strip().splitlines()] for table in (shown[2], done.stdout))

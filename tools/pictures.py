@@ -19,8 +19,11 @@ import matplotlib.pyplot as plt
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "docs" / "pictures"
 CELL = "nb201:|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|nor_conv_3x3~1|skip_connect~2|"
-#: Models that the ranking names.
-NAMED = ("alexnet", "squeezenet1_0", "resnet18", "resnet152", "efficientnet_b7", "mobilenet_v2", "convnext_large")
+#: Models that the ranking names, and where: points right and up of theirs.
+NAMED = {
+    "alexnet": (5, -9), "squeezenet1_0": (5, -9), "resnet18": (-5, -9), "resnet152": (5, -9), "efficientnet_b7": (4, -12),
+    "mobilenet_v2": (-6, 3), "convnext_large": (-6, 2),
+}  # fmt: skip
 
 
 def ranking() -> None:
@@ -33,7 +36,10 @@ def ranking() -> None:
     axes.scatter(scores, accuracies, s=22, color="#2f6fde", alpha=0.75, linewidths=0)
     for row, x, y in zip(rows, scores, accuracies, strict=True):
         if row["model"] in NAMED:
-            axes.annotate(row["model"], (x, y), xytext=(5, -9), textcoords="offset points", fontsize=8, color="#1c2230")
+            right, up = NAMED[row["model"]]
+            side = "left" if right > 4 else "right"
+            place = {"xytext": (right, up), "textcoords": "offset points", "horizontalalignment": side}
+            axes.annotate(row["model"], (x, y), **place, fontsize=8, color="#1c2230")
     axes.set_xlabel("score, no label of these networks seen")
     axes.set_ylabel("published top-1 accuracy, %")
     axes.spines[["top", "right"]].set_visible(False)

@@ -21,7 +21,7 @@ def test_bench_latency_on_a_small_table(capsys, tmp_path, family, monkeypatch):
     monkeypatch.setattr("cg_bench.latency._FOLDS", 3)
     monkeypatch.setattr("cg_bench.latency._DEVICE_FOLDS", 2)
     graphs, _ = family
-    graphs = graphs[:100]
+    graphs = graphs[:60]
     rng = np.random.default_rng(0)
     base = roofline(graphs).sum(axis=1) / 1e5 + 1
     cg_ir.save_set([g.renamed(f"net{i}@16") for i, g in enumerate(graphs)], tmp_path / "graphs.jsonl.gz")

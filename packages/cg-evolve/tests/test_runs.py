@@ -108,7 +108,7 @@ def kill_at_random(tmp_path: Path, kills: int, budget: int, seed: int) -> None:
     finished_before = 0
     for _ in range(kills):
         process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(rng.uniform(1.5, 4.0))
+        time.sleep(rng.uniform(1.0, 2.5))
         process.send_signal(signal.SIGKILL)
         process.wait()
         if (tmp_path / "run" / "history.sqlite").exists():
@@ -162,7 +162,7 @@ def test_evaluators_that_raise_hang_and_die_are_recorded(tmp_path: Path) -> None
     pool.write_text("\n".join(["cccccc", "pccccc", "ppcccc", "pppccc", "ppppcc", "kkkkkk", "wwwwww"]) + "\n\n")
     options = config(budget=7, evaluator="moody", algorithm="random", pool=str(pool), retries=1)
     with Run.open(tmp_path / "run", options) as run:
-        backend = ProcessBackend(2, timeout=4.0, lock=run.workers_lock)
+        backend = ProcessBackend(2, timeout=2.0, lock=run.workers_lock)
         try:
             run.execute(backend)
         finally:
@@ -170,7 +170,7 @@ def test_evaluators_that_raise_hang_and_die_are_recorded(tmp_path: Path) -> None
     assert not list((tmp_path / "run").glob("workers.lock*"))
     found = {row[0]: row[1:] for row in rows(tmp_path / "run", "SELECT arch, status, attempts, error FROM evaluations")}
     assert found["pccccc"] == ("failed", 2, "RuntimeError: no memory left")
-    assert found["ppcccc"] == ("failed", 2, "timeout after 4 s")
+    assert found["ppcccc"] == ("failed", 2, "timeout after 2 s")
     assert found["pppccc"] == ("failed", 2, "the worker died with exit status 7")
     assert found["ppppcc"][0] == "failed"
     assert "worth" in found["ppppcc"][2]
@@ -215,13 +215,13 @@ def test_a_hanging_evaluation_on_dask_is_ended(tmp_path: Path) -> None:
     pool.write_text("cccccc\nppcccc\nkkkkkk\n")
     options = config(budget=3, evaluator="moody", algorithm="random", pool=str(pool), retries=0)
     with Run.open(tmp_path / "run", options) as run:
-        backend = DaskBackend("local", timeout=3.0, workers=2)
+        backend = DaskBackend("local", timeout=2.0, workers=2)
         try:
             run.execute(backend, shared_disk=False)
         finally:
             backend.stop()
     found = {row[0]: row[1:] for row in rows(tmp_path / "run", "SELECT arch, status, error FROM evaluations")}
-    assert found["ppcccc"] == ("failed", "timeout after 3 s")
+    assert found["ppcccc"] == ("failed", "timeout after 2 s")
     assert [found[arch][0] for arch in ("cccccc", "kkkkkk")] == ["done"] * 2
 
 

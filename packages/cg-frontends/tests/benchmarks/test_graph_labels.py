@@ -1,4 +1,4 @@
-"""Graph documents with labels: the file, its table and its space."""
+"""Graph documents with labels: the file and its table."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from cg_frontends.benchmarks.graph_labels import LabelledGraph, read_graphs, write_graphs
-from cg_ir import ArchError, SourceError, get_benchmark, get_space
-from cg_ir.plugins import Benchmark, SearchSpace
-from cg_ir.testing import BenchmarkSuite, SpaceSuite
+from cg_ir import SourceError, get_benchmark, get_space
+from cg_ir.plugins import Benchmark
+from cg_ir.testing import BenchmarkSuite
 
 ARCHS = [f"{width}:8:8:8:{last}" for width in (8, 16, 24, 32, 40, 48, 56, 64) for last in (8, 16, 24)]
 
@@ -91,16 +91,6 @@ def test_a_damaged_compressed_file_is_refused(tmp_path: Path, damage: slice) -> 
         read_graphs(path)
 
 
-def test_space_of_a_file(tmp_path: Path) -> None:
-    space = get_space(f"graphs?file={write(tmp_path)}")
-    assert space.size == len(ARCHS)
-    assert len(space.neighbors("net 3")) == 16
-    with pytest.raises(ArchError, match="has no network 'net 300'; did you mean 'net"):
-        space.graph("net 300")
-    with pytest.raises(SourceError, match="needs a file"):
-        get_space("graphs")
-
-
 def test_groups_of_a_csv(tmp_path: Path) -> None:
     path = tmp_path / "labels.csv"
     path.write_text("arch,acc,group\n8:8:8:8:8,1,x\n8:8:8:8:16,2,7\n8:8:8:8:16,4,7\n")
@@ -117,12 +107,3 @@ class TestLabelledGraphs(BenchmarkSuite):
 
     def write(self, folder: Path) -> Path:
         return write(folder)
-
-
-class TestGraphDocuments(SpaceSuite):
-    @pytest.fixture(autouse=True)
-    def _file(self, tmp_path: Path) -> None:
-        self.path = write(tmp_path)
-
-    def make(self) -> SearchSpace:
-        return get_space("graphs", file=str(self.path))

@@ -61,18 +61,3 @@ def test_the_command(tmp_path):
         cg, ["convert", f"{tmp_path}/net.py:net", "--verify", "-o", str(tmp_path / "g.cg.json")]
     )
     assert result.exit_code == 0, result.output
-
-
-def test_onnx_files(tmp_path):
-    onnx = pytest.importorskip("onnx")
-    from cg_frontends.onnx_ import from_onnx
-    from cg_frontends.onnx_.importer import READINGS
-    from cg_ir import to_onnx
-
-    path = tmp_path / "net.onnx"
-    onnx.save(to_onnx(from_module(Net(), torch.empty(1, 3, 16, 16))), path)
-    from_onnx(str(path), verify=True)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(READINGS, "Relu", lambda im, o: im.add("Abs", o.input(0)))
-        with pytest.raises(SourceError, match="output 'output_0' differs by"):
-            from_onnx(str(path), verify=True)

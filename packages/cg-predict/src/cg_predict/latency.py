@@ -248,14 +248,12 @@ class LatencyScorer:
     """Minus the milliseconds on a device: the faster network is the better one.
 
     Args:
-        device: as for `LatencyPredictor`; further options go there too.
+        device, exclude, batch: as for `LatencyPredictor`.
     """
 
-    def __init__(self, device: str, **options: Any) -> None:
+    def __init__(self, device: str, exclude: Sequence[str] = (), *, batch: int | None = None) -> None:
         self.name = f"latency@{device}"
-        if "batch" in options:
-            options["batch"] = int(options["batch"])
-        self._predictor = LatencyPredictor(device, **options)
+        self._predictor = LatencyPredictor(device, exclude, batch=batch)
         self._predictor._known()
 
     def predict(self, graphs: Sequence[Graph], return_std: bool = False) -> Any:

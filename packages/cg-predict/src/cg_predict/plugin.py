@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+import inspect
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from cg_ir.calls import unknown_argument
+from cg_ir.errors import OptionError
 from cg_ir.plugins import LazyCommand, hookimpl
+
+#: How the text of an option (``predictor?seed=3``) is read, by the annotation of its parameter, and what it should be; other texts stay.
+_READ: dict[str, tuple[Callable[[str], Any], str]] = {
+    "bool": ({"true": True, "false": False}.__getitem__, "true or false"),
+    "int": (int, "a whole number"),
+    "int | None": (int, "a whole number"),
+    "Settings | None": ({}.__getitem__, "given in Python"),
+}
 
 
 class _Lazy:
@@ -20,7 +31,18 @@ class _Lazy:
 
     def __call__(self, **options: Any) -> Any:
         module, _, attribute = self._target.partition(":")
-        return getattr(importlib.import_module(module), attribute)(**self._fixed, **options)
+        make = getattr(importlib.import_module(module), attribute)
+        if unknown := unknown_argument(make, options, self._fixed):
+            raise OptionError(f"scorer '{self.name}' does not take these options: {unknown}")
+        parameters = inspect.signature(make).parameters
+        for name, value in options.items():
+            if isinstance(value, str) and parameters[name].annotation in _READ:
+                read, wanted = _READ[parameters[name].annotation]
+                try:
+                    options[name] = read(value)
+                except (KeyError, ValueError):
+                    raise OptionError(f"{self.name}?{name} should be {wanted}, not {value!r}") from None
+        return make(**self._fixed, **options)
 
 
 _COSTS = {"params": "Parameters.", "macs": "Multiply-accumulates.", "depth": "Operators on the longest path."}

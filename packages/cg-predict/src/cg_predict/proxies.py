@@ -44,6 +44,8 @@ class Proxy:
     def __init__(self, kind: str, seed: int = 0, batch: int | None = None) -> None:
         if kind not in KINDS:
             raise CgError(f"there is no proxy '{kind}'; there are {', '.join(KINDS)}")
+        if batch is not None and batch < 2:
+            raise CgError(f"a proxy's batch should be at least 2, not {batch}")
         self.name = self.kind = kind
         self.seed = seed
         self.batch = batch

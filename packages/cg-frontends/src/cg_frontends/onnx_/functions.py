@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import onnx
 from onnx import defs
 
@@ -48,8 +49,8 @@ def _renamed(
             inner = [_renamed(n, names, prefix, attributes) for n in attribute.g.node]
             del copied.g.node[:]
             copied.g.node.extend(inner)
-            for output in copied.g.output:
-                output.name = names.get(output.name, prefix + output.name)
+            for value in (*copied.g.input, *copied.g.output):
+                value.name = names.get(value.name, prefix + value.name)
             for tensor in copied.g.initializer:
                 tensor.name = names.get(tensor.name, prefix + tensor.name)
     return made
@@ -83,7 +84,5 @@ def standard_function(
 def _type(about: tuple[str, tuple[int, ...]] | None) -> onnx.TypeProto:
     if about is None:
         return onnx.TypeProto()
-    import numpy as np
-
     dtype, shape = about
     return onnx.helper.make_tensor_type_proto(onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), list(shape))

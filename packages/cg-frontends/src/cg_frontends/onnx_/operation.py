@@ -177,8 +177,10 @@ def _stated(schema: defs.OpSchema) -> tuple[dict[str, defs.OpSchema.Attribute], 
 
 @lru_cache(1024)
 def _types(schema: defs.OpSchema) -> tuple[list[str], list[str]]:
-    """What a schema calls the element types of inputs and outputs."""
-    return [formal.type_str for formal in schema.inputs], [formal.type_str for formal in schema.outputs]
+    """What a schema calls the element types of inputs and outputs, or the type itself where it allows one alone."""
+    only = {c.type_param_str: c.allowed_type_strs[0] for c in schema.type_constraints if len(c.allowed_type_strs) == 1}
+    inputs, outputs = ([only.get(f.type_str, f.type_str) for f in each] for each in (schema.inputs, schema.outputs))
+    return inputs, outputs
 
 
 def attributes_of(node: onnx.NodeProto, schema: defs.OpSchema | None) -> Attributes:
@@ -222,10 +224,9 @@ def _short(value: float) -> float:
 
 def _text(name: str, value: bytes) -> str:
     try:
-        text = value.decode("ascii")
+        return value.decode("ascii")
     except UnicodeDecodeError:
         raise SourceError(f"attribute '{name}' should be plain text, not {value!r:.40}") from None
-    return text
 
 
 def check_counts(node: onnx.NodeProto, schema: defs.OpSchema) -> None:
@@ -265,11 +266,11 @@ def output_types(node: onnx.NodeProto, schema: defs.OpSchema | None, types: Sequ
 
 
 def _stated_type(node: onnx.NodeProto, schema: defs.OpSchema | None) -> str:
-    """The type that an attribute states (Cast, EyeLike, RandomNormal)."""
+    """The type that an attribute states (Cast, EyeLike, RandomNormal), or that an operator has by default."""
     for attribute in node.attribute:
         if attribute.name in ("to", "dtype", "output_dtype", "output_datatype") and attribute.i:
             return dtype_name(attribute.i)
-    return "bool" if node.op_type == "Dropout" else ""
+    return "uint8" if node.op_type == "QuantizeLinear" else ""
 
 
 @lru_cache(64)

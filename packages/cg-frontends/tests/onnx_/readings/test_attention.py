@@ -61,6 +61,22 @@ def test_a_past(causal, mask):
     same(*given, names=names, outputs=("y", "k", "v"), is_causal=causal)
 
 
+def test_a_past_counts_in_the_costs():
+    """One query after nine keys, heads that share them."""
+    shapes = [(1, 4, 1, 6), (1, 2, 1, 6), (1, 2, 1, 6), (1, 2, 9, 6), (1, 2, 9, 6)]
+    given = [numbers(*shape, seed=i) for i, shape in enumerate(shapes)]
+    graph = same(*given, names=["x0", "x1", "x2", "", "x3", "x4"], outputs=("y", "k", "v"), is_causal=1)
+    assert graph.macs == 4 * 10 * 12
+
+
+@pytest.mark.parametrize("causal", [0, 1])
+def test_shared_heads_side_by_side_are_one_operator(causal):
+    given = [numbers(*shape, seed=i) for i, shape in enumerate([(2, 5, 24), (2, 7, 12), (2, 7, 12)])]
+    graph = same(*given, q_num_heads=4, kv_num_heads=2, is_causal=causal)
+    assert operators(graph).count("Attention") == 1
+    assert graph.macs == 2 * 4 * 5 * 7 * 12
+
+
 # mode 0 with a cap is left out: onnx's reference caps the scores that it has already given
 @pytest.mark.parametrize(
     ("mode", "more"), [(0, {}), *((m, more) for m in (1, 2, 3) for more in ({}, {"softcap": 0.5}))]

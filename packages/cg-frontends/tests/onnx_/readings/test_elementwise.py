@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 pytest.importorskip("torch")
 from onnx import TensorProto, helper, numpy_helper
@@ -88,6 +89,11 @@ def test_arithmetic_of_integers(op, dtype):
 @pytest.mark.parametrize(("a", "b"), [(np.abs(X), Y), (np.abs(X), M), (M, np.full(1, 1.5, np.float32))])
 def test_powers_have_the_type_of_the_base(a, b):
     agree(one("Pow", [a, b]), a, b)
+
+
+def test_whole_numbers_are_divided_towards_zero():
+    a, b = np.array([[7, -7, 7, -7, 1, 0]]), np.array([[2, 2, -2, -2, 3, 5]])
+    agree(one("Div", [a, b]), a, b, wanted=[np.array([[3, -3, -3, 3, 0, 0]])])
 
 
 @pytest.mark.parametrize("fmod", [0, 1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 pytest.importorskip("torch")
 from onnx_models import agree, expected, numbers, one, told
@@ -91,12 +92,22 @@ def test_a_bias_of_zeros_is_none():
     assert graph.params == w.size
 
 
-@pytest.mark.parametrize("padding", ["SAME", "same_upper", ""])
-def test_an_unknown_padding_is_refused(padding):
-    with pytest.raises(
-        SourceError, match=f"auto_pad should be NOTSET, VALID, SAME_UPPER or SAME_LOWER, not '{padding}'"
-    ):
-        from_onnx(one("Conv", [numbers(1, 4, 5, 5)], {"w": numbers(6, 4, 3, 3)}, auto_pad=padding))
+@pytest.mark.parametrize(
+    ("op", "weight", "group", "fits"),
+    [
+        ("Conv", (8, 1, 3, 3), 1, 1),
+        ("Conv", (8, 1, 3, 3), 4, 4),
+        ("ConvTranspose", (6, 2, 3, 3), 1, 6),
+        ("ConvTranspose", (6, 2, 3, 3), 2, 6),
+    ],
+)
+def test_weights_that_do_not_fit_the_input_are_refused(op, weight, group, fits):
+    model = one(op, [numbers(1, fits, 8, 8)], {"w": numbers(*weight)}, group=group)
+    for axis, name in ((1, "channels"), (2, "h"), (3, "w")):
+        model.graph.input[0].type.tensor_type.shape.dim[axis].dim_param = name
+    assert from_onnx(model, inputs=[f"{fits}x8x8"]).params == np.prod(weight)
+    with pytest.raises(SourceError, match=f"a convolution are for {fits} channels, but its input has 3"):
+        from_onnx(model, inputs=["3x8x8"])
 
 
 @pytest.mark.parametrize("attrs", [{}, {"pads": [1, 0, 1, 0]}, {"strides": [2, 1]}, {"dilations": [1, 2]}])

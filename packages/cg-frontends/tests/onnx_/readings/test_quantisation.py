@@ -5,9 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 pytest.importorskip("torch")
-from onnx_models import agree, numbers, one, told, whole
+from onnx import TensorProto, helper
+from onnx_models import agree, model_of, numbers, one, told, whole
+
+from cg_frontends.onnx_ import OnnxConversionWarning, from_onnx
 
 X = 3 * numbers(2, 3, 4)
 U, S8 = whole(2, 3, 4, low=0, high=256, dtype="uint8"), whole(2, 3, 4, low=-128, high=128, dtype="int8")
@@ -94,3 +98,45 @@ def test_products_that_are_quantised_again():
 
 def test_quantising_by_what_is_seen():
     agree(one("DynamicQuantizeLinear", [X], outputs=("y", "s", "z")), X)
+
+
+def test_pairs_go_and_integers_count():
+    """The form that quantisers write around every operator: parameters, MACs and graph of the network before."""
+    weights = {"w": np.ones((8, 3, 3, 3), np.int8), "b": np.ones(8, np.int32), "zb": np.zeros(8, np.int32)}
+    weights |= {f"s{i}": np.float32(0.1) for i in range(2)} | {f"z{i}": np.uint8(3) for i in range(2)}
+    weights |= {"sw": np.full(8, 0.01, np.float32), "zw": np.zeros(8, np.int8), "sb": np.full(8, 0.001, np.float32)}
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x0", "s0", "z0"], ["xq"]),
+        helper.make_node("DequantizeLinear", ["xq", "s0", "z0"], ["xd"]),
+        helper.make_node("DequantizeLinear", ["w", "sw", "zw"], ["wd"], axis=0),
+        helper.make_node("DequantizeLinear", ["b", "sb", "zb"], ["bd"], axis=0),
+        helper.make_node("Conv", ["xd", "wd", "bd"], ["c"]),
+        helper.make_node("Relu", ["c"], ["r"]),
+        helper.make_node("QuantizeLinear", ["r", "s1", "z1"], ["rq"]),
+        helper.make_node("DequantizeLinear", ["rq", "s1", "z1"], ["y"]),
+    ]
+    x = numbers(1, 3, 8, 8)
+    with pytest.warns(OnnxConversionWarning, match="pairs of QuantizeLinear and DequantizeLinear are left out"):
+        graph = from_onnx(model_of(nodes, [x], weights))
+    plain = [helper.make_node("Conv", ["x0", "w", "b"], ["c"]), helper.make_node("Relu", ["c"], ["y"])]
+    assert graph.params == 8 * 27 + 8
+    assert "unused_parameters" not in graph.extras
+    assert graph.hash == from_onnx(model_of(plain, [x], {"w": numbers(8, 3, 3, 3), "b": numbers(8)})).hash
+
+
+def test_dynamic_quantisation_has_its_macs():
+    nodes = [
+        helper.make_node("DynamicQuantizeLinear", ["x0"], ["q", "s", "z"]),
+        helper.make_node("MatMulInteger", ["q", "w", "z", "zw"], ["i"]),
+        helper.make_node("Cast", ["i"], ["f"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["s", "sw"], ["ss"]),
+        helper.make_node("Mul", ["f", "ss"], ["y"]),
+    ]
+    weights = {
+        "w": np.arange(-16, 16, dtype=np.int8).reshape(8, 4),
+        "zw": np.int8(0),
+        "sw": np.full(1, 0.1, np.float32),
+    }
+    x = numbers(2, 8)
+    graph = agree(model_of(nodes, [x], weights), x)
+    assert (graph.params, graph.macs) == (32, 2 * 32)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 pytest.importorskip("torch")
 from onnx_models import agree, numbers, one, told
+
+from cg_frontends.onnx_ import from_onnx
 
 GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
 LENGTH, BATCH, WIDTH, HIDDEN = 5, 2, 4, 3
@@ -115,17 +118,19 @@ def test_lengths():
     )
 
 
+@pytest.mark.parametrize("biased", [True, False])
 @pytest.mark.parametrize(
     ("op", "more", "why"),
     [
         ("LSTM", {"clip": 0.5}, "peepholes, clip or input_forget"), ("LSTM", {"activations": ["Sigmoid", "Relu", "Tanh"]}, "activations sigmoid, relu, tanh"),
         ("RNN", {"activations": ["Sigmoid"]}, "activations sigmoid"), ("GRU", {"linear_before_reset": 0}, "linear_before_reset=0"),
         ("RNN", {"direction": "bidirectional", "activations": ["Relu", "Tanh"]}, "activations relu, tanh"),
+        ("LSTM", {"input_forget": 1}, "peepholes, clip or input_forget"), ("LSTM", {"activations": ["Tanh", "Tanh", "Tanh"]}, "activations tanh, tanh, tanh"),
     ],
 )  # fmt: skip
-def test_what_the_vocabulary_lacks_is_told(op, more, why):
+def test_what_the_vocabulary_lacks_is_told(op, more, why, biased):
     x, attrs = numbers(LENGTH, BATCH, WIDTH), {**attrs_of(op), **more}
-    model = one(op, [x], weights_of(op, 2 if attrs["direction"] == "bidirectional" else 1), **attrs)
+    model = one(op, [x], weights_of(op, 2 if attrs["direction"] == "bidirectional" else 1, biased), **attrs)
     told(model, f"{op} with {why}")
 
 
@@ -133,3 +138,10 @@ def test_peepholes_are_told():
     x, weights = numbers(LENGTH, BATCH, WIDTH), weights_of("LSTM", 1) | {"p": numbers(1, 3 * HIDDEN)}
     model = one("LSTM", [x], weights, names=["x0", "w", "r", "b", "", "", "", "p"], **attrs_of("LSTM"))
     told(model, "LSTM with peepholes")
+
+
+def test_a_sequence_keeps_its_length():
+    weights = {"w": numbers(1, 32, 8), "r": numbers(1, 32, 8, seed=1)}
+    graph = from_onnx(one("LSTM", [numbers(35, 1, 8)], weights, hidden_size=8))
+    assert graph.macs == 35 * 2 * 32 * 8 == 17920
+    assert graph.nodes[0].shape == (35, 1, 8)

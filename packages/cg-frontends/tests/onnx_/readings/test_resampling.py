@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 
+pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 pytest.importorskip("torch")
 from onnx.reference import ReferenceEvaluator
@@ -38,6 +39,37 @@ def same_or_told(model, run=expected):
     if not told:
         agree(model, X, wanted=[wanted])
     return not told
+
+
+@pytest.mark.parametrize(
+    "attrs",
+    [
+        {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"},
+        {"mode": "nearest"},
+        {"mode": "linear"},
+        {"mode": "linear", "coordinate_transformation_mode": "align_corners"},
+        {"mode": "cubic", "cubic_coeff_a": -0.75},
+        {"mode": "linear", "coordinate_transformation_mode": "pytorch_half_pixel"},
+    ],
+)
+def test_scales_are_no_parameters(attrs):
+    model = one("Resize", [X], {"roi": np.zeros(0, np.float32), "s": np.array([1, 1, 2, 2], np.float32)}, **attrs)
+    graph = agree(model, X)
+    assert (operators(graph), graph.params) == (["Resize"], 0)
+    assert graph.nodes[1].attrs["mode"].startswith(attrs["mode"])
+
+
+@pytest.mark.parametrize(
+    "attrs",
+    [
+        {"mode": "linear", "coordinate_transformation_mode": "asymmetric"},
+        {"mode": "cubic", "cubic_coeff_a": -0.5},
+        {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "ceil"},
+    ],
+)
+def test_what_no_interpolation_of_the_format_computes_is_told(attrs):
+    weights = {"roi": np.zeros(0, np.float32), "s": np.array([1, 1, 2, 2], np.float32)}
+    assert told(one("Resize", [X], weights, **attrs), "Resize").params == 0
 
 
 OUTPUTS = [{"sizes": (1, 2, 12, 10)}, {"scales": (1, 1, 0.5, 1.3)}, {"scales": (1, 1, 1.7, 0.6)}]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 pytest.importorskip("torch")
-from onnx_models import agree, numbers, one
+from onnx import helper
+from onnx_models import agree, model_of, numbers, one, operators
 
 from cg_frontends.onnx_ import from_onnx
 from cg_ir import SourceError
@@ -49,6 +51,19 @@ def test_one_side(length):
     weights = {"n": np.array(length)} if length else {}
     wanted = np.fft.rfft(plain(X), length, axis=1)
     agree(one("DFT", [X], weights, opset=17, onesided=1), X, wanted=[pairs(wanted)])
+
+
+def test_one_side_and_back():
+    x = numbers(2, 9, 1)
+    there = helper.make_node("DFT", ["x0", "", "a"], ["s"], onesided=1)
+    back = helper.make_node("DFT", ["s", "n", "a"], ["y"], onesided=1, inverse=1)
+    graph = agree(model_of([there, back], [x], {"n": np.array(9), "a": np.array(1)}), x, wanted=[x])
+    assert operators(graph) == ["DFT", "DFT"]
+
+
+def test_one_side_of_complex_numbers_is_refused():
+    with pytest.raises(SourceError, match="one side of a spectrum whose numbers are not real"):
+        from_onnx(one("DFT", [numbers(1, 8, 2)], opset=17, axis=1, onesided=1))
 
 
 @pytest.mark.parametrize("length", [0, -3])

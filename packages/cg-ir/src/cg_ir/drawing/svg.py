@@ -273,7 +273,8 @@ class _Picture:
         used = [name for name in KINDS if any(kind(node.op) == name for node in self.shown.nodes)]
         legend_width = sum(text_width(KINDS[name], _SMALL) + 30 for name in used)
         margin, head = 24.0, 78.0 if self.heading else 56.0
-        width = max(whole.width, legend_width, text_width(self.heading, 17.0), text_width(facts, _FONT)) + 2 * margin
+        bold = 1.2 * text_width(self.heading, 17.0)
+        width = max(whole.width, legend_width, bold, text_width(facts, _FONT)) + 2 * margin
         height = whole.height + head + margin
         self.draw(self.root, (width - whole.width) / 2, head, 0)
         described = (
