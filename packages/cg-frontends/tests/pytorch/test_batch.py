@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
-from torch_programs import wrap  # noqa: E402
+from torch_programs import Program, wrap  # noqa: E402
 
 import cg_ir  # noqa: E402
 from cg_frontends.pytorch import from_module  # noqa: E402
@@ -17,6 +17,12 @@ from cg_frontends.pytorch.batch import batch_axes, mixes, scales  # noqa: E402
 BATCHES = {
     "leading": (lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(144, 2)), [(5, 3, 8, 8)], [0]),
     "sequence first": (lambda: nn.LSTM(8, 16, 2), [(35, 4, 8)], [1]),
+    "as long as there are examples": (lambda: nn.LSTM(8, 16), [(4, 4, 8)], [1]),
+    "sequence first, with its state": (lambda: nn.GRU(8, 16), [(7, 5, 8), (1, 5, 16)], [1, 1]),
+    "sequence first, states of two layers": (lambda: nn.GRU(8, 16, 2), [(7, 5, 8), (2, 5, 16)], [1, 1]),
+    "batch first, with its state": (lambda: nn.GRU(8, 16, batch_first=True), [(5, 7, 8), (1, 5, 16)], [0, 1]),
+    "one context for all": (lambda: Program(lambda x, context: x + context), [(3, 5, 8), (1, 5, 8)], [0, None]),
+    "one sequence": (lambda: nn.GRU(8, 16), [(7, 1, 8), (1, 1, 16)], [None, None]),
     "batch first": (lambda: nn.LSTM(8, 16, batch_first=True), [(35, 4, 8)], [0]),
     "no batch": (lambda: nn.LSTM(8, 16), [(35, 8)], [None]),
     "unbatched image": (lambda: nn.Conv2d(3, 8, 3), [(3, 8, 8)], [None]),

@@ -33,12 +33,11 @@ def batch_axes(graph: Graph, shapes: Sequence[tuple[int, ...]]) -> Axes | None:
 def _assumptions(shapes: Sequence[tuple[int, ...]]) -> Iterator[Axes]:
     """The leading axis of every input; else an axis of one common size, the first or (a sequence comes first) the second.
 
-    An input of several axes whose first is 1 is one example, unless another input has as many examples as its second axis is long (states
-    of a recurrent layer). Vectors are no batch where the inputs of several axes do without: positions are as many as a sequence is long.
+    An input whose first axis is 1 may hold the size of another as its second, as states of a recurrent layer do. Vectors are no batch
+    where the inputs of several axes do without: positions are as many as a sequence is long.
     """
     yield tuple(0 if shape else None for shape in shapes)
     whole = [shape for shape in shapes if len(shape) > 1] or list(shapes)
-    examples = {shape[0] for shape in whole if shape and shape[0] > 1}
     sizes = dict.fromkeys(
         size
         for depth in (0, 1)
@@ -48,8 +47,7 @@ def _assumptions(shapes: Sequence[tuple[int, ...]]) -> Iterator[Axes]:
     )
 
     def axis(shape: tuple[int, ...], size: int, order: tuple[int, int]) -> int | None:
-        allowed = order if shape[:1] != (1,) or size in examples else (0,)
-        return next((a for a in allowed if shape[a : a + 1] == (size,)), None)
+        return next((a for a in order if shape[a : a + 1] == (size,)), None)
 
     for vectors in (False, True):
         for order in ((0, 1), (1, 0)):
