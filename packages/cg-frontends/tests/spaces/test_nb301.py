@@ -5,31 +5,16 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-from collections import namedtuple
 from pathlib import Path
 
 import numpy as np
 import pytest
+from darts import DARTS_V2
 
 from cg_frontends.spaces.nb301 import NasBench301
 from cg_frontends.spaces.nb301_genotype import OPERATIONS, read_genotype
 from cg_ir import Graph, GraphBuilder, get_space
 
-Published = namedtuple("Genotype", "normal normal_concat reduce reduce_concat")
-
-#: The cells that the DARTS paper reports (second order, CIFAR-10).
-DARTS_V2 = Published(
-    normal=[
-        ("sep_conv_3x3", 0), ("sep_conv_3x3", 1), ("sep_conv_3x3", 0), ("sep_conv_3x3", 1),
-        ("sep_conv_3x3", 1), ("skip_connect", 0), ("skip_connect", 0), ("dil_conv_3x3", 2),
-    ],
-    normal_concat=range(2, 6),
-    reduce=[
-        ("max_pool_3x3", 0), ("max_pool_3x3", 1), ("skip_connect", 2), ("max_pool_3x3", 1),
-        ("max_pool_3x3", 0), ("skip_connect", 2), ("skip_connect", 2), ("max_pool_3x3", 1),
-    ],
-    reduce_concat=range(2, 6),
-)  # fmt: skip
 COMPACT = "[[[0,3],[1,3],[0,3],[1,3],[0,2],[1,3],[0,2],[2,5]],[[0,0],[1,0],[1,0],[2,2],[0,0],[2,2],[1,0],[2,2]]]"
 SKIPS = json.dumps([[[0, 2], [1, 2], [0, 2], [2, 2], [2, 2], [3, 2], [3, 2], [4, 2]]] * 2, separators=(",", ":"))
 
