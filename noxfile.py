@@ -28,9 +28,10 @@ PROJECTS = {
     path.parent.name: nox.project.load_toml(path)["project"] for path in sorted(ROOT.glob("packages/*/pyproject.toml"))
 }
 SHARED = ROOT / ".nox" / "torch"
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 #: One worker process a core and one more, for some tests wait, each with one thread; neighbours share fixtures and stay together until a worker
 #: has nothing left to do.
-IN_PARALLEL = ("-n", str((os.cpu_count() or 1) + 1), "--dist", "worksteal")
+IN_PARALLEL = ("-n", str(CORES + 1), "--dist", "worksteal")
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 #: Tests start hundreds of processes, and each would compile every module again where the environment asks for no byte code.
 FOR_TESTS = {**ONE_THREAD, "PYTHONDONTWRITEBYTECODE": ""}
