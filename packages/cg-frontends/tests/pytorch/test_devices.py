@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -9,12 +11,12 @@ from torch.nn import functional as F  # noqa: E402
 from torch_programs import Program, agree, random  # noqa: E402
 
 from cg_frontends.pytorch import from_module  # noqa: E402
-from cg_frontends.pytorch.devices import known_devices  # noqa: E402
+from cg_frontends.pytorch.devices import ListIndices, known_devices  # noqa: E402
 
 
 def lent():
     """What stands where conversions put something of their own."""
-    return torch.tensor, torch.as_tensor, torch.autocast.__init__, torch.Tensor.new_tensor, torch.Tensor.__getitem__
+    return torch.tensor, torch.as_tensor, torch.autocast.__init__, torch.Tensor.new_tensor
 
 
 def test_everything_is_given_back_after_an_error():
@@ -33,7 +35,7 @@ def test_everything_is_given_back_after_an_error():
 
 def test_literals_on_meta_have_the_shape_and_type_of_the_usual_ones():
     x = torch.zeros(2, 3, device="meta")
-    with known_devices():
+    with known_devices(), ListIndices():
         made = [
             torch.tensor([1, 2], device=x.device),
             torch.as_tensor(2.5, device="meta"),
@@ -53,10 +55,21 @@ def test_literals_on_meta_have_the_shape_and_type_of_the_usual_ones():
 
 def test_other_indices_are_as_ever():
     x = torch.arange(6.0).reshape(2, 3)
-    with known_devices():
+    with known_devices(), ListIndices():
         assert x[:, [2, 0]].tolist() == [[2.0, 0.0], [5.0, 3.0]]
         assert x.to("meta")[torch.tensor([0, 1, 1])].shape == (3, 3)
         assert x.to("meta")[0, 1:, None].shape == (2, 1)
+
+
+@pytest.mark.parametrize("take", [lambda x: x[:, [2, 0]], lambda x: x[:, [[0], [1]], [1, 2]], lambda x: x[..., [-1]]])
+def test_a_program_that_indexes_with_lists_takes_what_torch_takes(take):
+    from_module(Program(take), random(1, 3, 4), verify=True)
+
+
+def test_tensors_are_no_sequences_after_a_conversion():
+    """For C they are none, and torch's older exporter relies on it; a method that was replaced for a while would make them some for good."""
+    from_module(Program(lambda x: x[:, [2, 0]]), torch.zeros(1, 3))
+    assert not ctypes.pythonapi.PySequence_Check(ctypes.py_object(torch.zeros(())))
 
 
 def test_autocast_on_the_device_of_the_input():

@@ -17,7 +17,7 @@ from cg_frontends.lowering.tape import TRACED, Tape
 from cg_frontends.pytorch import lowerings  # noqa: F401 - registers the lowerings
 from cg_frontends.pytorch.batch import batch_axes, scales
 from cg_frontends.pytorch.blame import definition, describe, reads_elements
-from cg_frontends.pytorch.devices import known_devices
+from cg_frontends.pytorch.devices import ListIndices, known_devices
 from cg_frontends.pytorch.exported import module_of, program_of_script, runner_of
 from cg_frontends.pytorch.modules import lend
 from cg_frontends.pytorch.recorder import Recorder
@@ -143,7 +143,10 @@ def as_exporting(exporting: bool) -> Iterator[None]:
             setattr(torch.compiler, name, value)
 
 
-def _run(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, real_buffers: bool) -> Tape:
+def _run(
+    module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, real_buffers: bool, lists: bool = False
+) -> Tape:
+    """The tape of a forward pass; a program that indexes with lists is run again, under a mode that keeps their elements."""
     run, owner = runner_of(module)
     recorder = Recorder(lambda name: name in LOWERINGS or name in COMPLEX_LOWERINGS)
 
@@ -157,10 +160,17 @@ def _run(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, real_buf
         args, kwargs = map_tensors((args, kwargs), _meta)
         for tensor in tensors_of((args, kwargs)):
             recorder.input(tensor)
-        with recorder:
-            result = run(enter, args, kwargs)
-        for tensor in tensors_of(result):
-            recorder.output(tensor)
+        try:
+            with recorder, ListIndices() if lists else contextlib.nullcontext():
+                result = run(enter, args, kwargs)
+        except Exception:
+            if lists or not recorder.lists:
+                raise
+        else:
+            for tensor in tensors_of(result):
+                recorder.output(tensor)
+    if recorder.lists and not lists:
+        return _run(module, args, kwargs, real_buffers=real_buffers, lists=True)
     return recorder.tape
 
 

@@ -2,6 +2,7 @@
 
 Constants that a program makes on ``x.device``, and lists that it indexes with, would have no elements, and ``torch.autocast`` knows no
 device of that kind. For the time of one forward pass literals keep their elements, and an autocast for meta is one that does nothing.
+(``Tensor.__getitem__`` must not be replaced, not even for that time: CPython takes tensors for sequences ever after.)
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 
 @contextmanager
 def known_devices() -> Iterator[None]:
     """Let programs write literals and autocast on the device of their inputs."""
-    tensor, as_tensor, new_tensor, get_item = torch.tensor, torch.as_tensor, Tensor.new_tensor, Tensor.__getitem__
-    autocast = torch.autocast.__init__
+    tensor, as_tensor, new_tensor, autocast = torch.tensor, torch.as_tensor, Tensor.new_tensor, torch.autocast.__init__
 
     def kept(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
         def made(data: Any, *args: Any, **kwargs: Any) -> Tensor:
@@ -32,12 +33,6 @@ def known_devices() -> Iterator[None]:
 
     def new_literal(self: Tensor, data: Any, **kwargs: Any) -> Tensor:
         return kept(partial(new_tensor, self))(data, **kwargs)
-
-    def item(self: Tensor, index: Any) -> Tensor:
-        if self.is_meta and not isinstance(index, Tensor):
-            each = index if isinstance(index, tuple) else (index,)
-            index = tuple(tensor(i, device="cpu").to("meta") if _is_literal(i) else i for i in each)
-        return get_item(self, index)
 
     def begin(self: Any, device_type: str, *args: Any, **kwargs: Any) -> None:
         if _on_meta(device_type):
@@ -57,12 +52,24 @@ def known_devices() -> Iterator[None]:
     try:
         for owner, name, replacement in changed:
             setattr(owner, name, replacement)
-        Tensor.new_tensor, Tensor.__getitem__ = new_literal, item
+        Tensor.new_tensor = new_literal
         yield
     finally:
         for owner, name, original in before:
             setattr(owner, name, original)
-        del Tensor.new_tensor, Tensor.__getitem__
+        del Tensor.new_tensor
+
+
+class ListIndices(TorchFunctionMode):
+    """Lists as indices keep their elements. Torch takes other ways through some modules under such a mode: it is for programs that need it."""
+
+    def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
+        if func in (Tensor.__getitem__, Tensor.__setitem__) and args[0].is_meta:
+            each = args[1] if isinstance(args[1], tuple) else (args[1],)
+            if any(map(_is_literal, each)):
+                index = tuple(torch.tensor(i, device="cpu").to("meta") if _is_literal(i) else i for i in each)
+                args = (args[0], index, *args[2:])
+        return func(*args, **(kwargs or {}))
 
 
 def _is_literal(index: Any) -> bool:

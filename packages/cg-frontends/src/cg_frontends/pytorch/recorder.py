@@ -104,6 +104,7 @@ class Recorder(TorchDispatchMode):
         super().__init__()
         self.origins: dict[int, Tensor] = {}
         self.tape = Tape()
+        self.lists = False  # whether the program has indexed with elements that nobody knows: those of lists
         self.region = ""
         self._whole = whole
         self._infos: dict[Any, _Info] = {}
@@ -144,6 +145,8 @@ class Recorder(TorchDispatchMode):
         info = self._infos.get(func)
         if info is None:
             info = self._infos[func] = _Info(func, self._whole)
+        if info.name in ("aten::index", "aten::index_put"):
+            self.lists |= any(isinstance(i, Tensor) and i.is_meta and self._unknown(i) for i in args[1])
         if info.decompose:
             if info.name in ONE_DEVICE:
                 args, kwargs = self._on_meta(args, kwargs)
@@ -334,6 +337,9 @@ class Recorder(TorchDispatchMode):
             track.value.origin = self.origins.get(id(tensor))
             self._tracks[id(tensor)] = track
         return track
+
+    def _unknown(self, tensor: Tensor) -> bool:
+        return id(tensor) not in self._tracks and id(tensor) not in self.origins
 
     def _value(self, tensor: Tensor) -> Value:
         return self._current(self._track(tensor))
