@@ -247,7 +247,7 @@ def test_a_browser_shows_each_name_in_page_drawing_and_report(
     copy = tmp_path / "run"
     shutil.copytree(run, copy)
     if name != "\ud800":  # no history can hold it
-        with sqlite3.connect(copy / "history.sqlite") as history:
+        with contextlib.closing(sqlite3.connect(copy / "history.sqlite")) as history, history:
             history.execute(
                 "UPDATE evaluations SET arch=?, origin=?, error=?, status='failed', metrics=? WHERE id=3",
                 (name, name, name, json.dumps({name or "x": 1.0})),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import random
@@ -45,7 +46,7 @@ def rows(
     folder: Path, columns: str = "id, arch, hash, status, value, metrics, seed, error, parents, origin, feasible"
 ) -> list[tuple[object, ...]]:
     """What the history says, apart from times."""
-    with sqlite3.connect(f"file:{folder / HISTORY}?mode=ro", uri=True) as history:
+    with contextlib.closing(sqlite3.connect(f"file:{folder / HISTORY}?mode=ro", uri=True)) as history, history:
         found = history.execute(f"SELECT {columns} FROM evaluations ORDER BY id").fetchall()
     history.close()
     return found
@@ -91,7 +92,7 @@ def goes_on(folder: Path, whole: Path) -> None:
 
 
 def _table(folder: Path) -> bool:
-    with sqlite3.connect(folder / HISTORY) as history:
+    with contextlib.closing(sqlite3.connect(folder / HISTORY)) as history, history:
         found = history.execute("SELECT name FROM sqlite_master WHERE name='evaluations'").fetchone()
     history.close()
     return found is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sqlite3
@@ -179,7 +180,10 @@ def test_a_scheduler_that_hangs_ends_the_run_with_one_line(
 def finished(folder: Path) -> list[int]:
     """Numbers of the evaluations that are done."""
     try:
-        with sqlite3.connect(f"file:{folder / 'history.sqlite'}?mode=ro", uri=True) as history:
+        with (
+            contextlib.closing(sqlite3.connect(f"file:{folder / 'history.sqlite'}?mode=ro", uri=True)) as history,
+            history,
+        ):
             found = [row[0] for row in history.execute("SELECT id FROM evaluations WHERE status='done'")]
         history.close()
     except sqlite3.OperationalError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import sqlite3
@@ -33,7 +34,7 @@ def guided(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def enlarge(run: Path, rows: int) -> None:
     """Copy evaluations until the history has so many."""
-    with sqlite3.connect(run / "history.sqlite") as db:
+    with contextlib.closing(sqlite3.connect(run / "history.sqlite")) as db, db:
         names = [row[1] for row in db.execute("PRAGMA table_info(evaluations)")]
         count = db.execute("SELECT count(*) FROM evaluations").fetchone()[0]
         others = ", ".join(name for name in names if name != "id")
@@ -47,7 +48,7 @@ def enlarge(run: Path, rows: int) -> None:
 def test_the_data_is_the_history(guided: Path) -> None:
     data = report_data(guided)
     columns = data["columns"]
-    with sqlite3.connect(guided / "history.sqlite") as db:
+    with contextlib.closing(sqlite3.connect(guided / "history.sqlite")) as db, db:
         stored = db.execute("SELECT arch, value, metrics, parents FROM evaluations ORDER BY id").fetchall()
     assert columns["arch"] == [row[0] for row in stored]
     assert columns["value"] == pytest.approx([row[1] for row in stored], rel=1e-7)
@@ -288,7 +289,7 @@ def test_two_thousand_evaluations_paint_within_a_second(show: Any, tmp_path: Pat
 @pytest.mark.browser
 def test_hostile_texts_do_nothing(show: Any, tmp_path: Path) -> None:
     run = run_search(tmp_path / "run", 12, algorithm="random")
-    with sqlite3.connect(run / "history.sqlite") as db:
+    with contextlib.closing(sqlite3.connect(run / "history.sqlite")) as db, db:
         db.execute(
             "UPDATE evaluations SET arch = ?, origin = ?, error = ?, status = 'failed', metrics = ? WHERE id = 3",
             (HOSTILE, HOSTILE, HOSTILE, json.dumps({HOSTILE: 1.0, "__proto__": 2.0})),
@@ -337,7 +338,7 @@ def test_a_setting_of_another_type_is_refused_in_one_line(sent: Path, name: str,
     ],
 )  # fmt: skip
 def test_a_value_of_another_type_is_refused_in_one_line(sent: Path, column: str, value: Any) -> None:
-    with sqlite3.connect(sent / "history.sqlite") as connection:
+    with contextlib.closing(sqlite3.connect(sent / "history.sqlite")) as connection, connection:
         connection.execute(f"UPDATE evaluations SET {column} = ?", (value,))
     connection.close()
     if column == "network":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import subprocess
 import sys
@@ -72,7 +73,7 @@ def test_a_lost_history_is_no_new_run(tmp_path: Path, damage: str) -> None:
 
 def test_a_history_of_the_first_version_goes_on(tmp_path: Path) -> None:
     start(tmp_path / "run", config(budget=3))
-    with sqlite3.connect(tmp_path / "run" / "history.sqlite") as connection:
+    with contextlib.closing(sqlite3.connect(tmp_path / "run" / "history.sqlite")) as connection, connection:
         connection.execute("ALTER TABLE evaluations DROP COLUMN step")
         connection.execute("ALTER TABLE evaluations DROP COLUMN network")
         connection.execute("PRAGMA user_version=1")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -31,7 +32,7 @@ def config(**options: Any) -> Config:
 
 
 def rows(folder: Path, query: str = SAME) -> list[tuple[Any, ...]]:
-    with sqlite3.connect(folder / "history.sqlite") as connection:
+    with contextlib.closing(sqlite3.connect(folder / "history.sqlite")) as connection, connection:
         return connection.execute(query).fetchall()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,11 +25,12 @@ def candidate(number: int) -> Candidate:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
+def store(tmp_path: Path) -> Iterator[Store]:
     made = Store(tmp_path / "history.sqlite")
     for number in range(3):
         made.propose(candidate(number), "first")
-    return made
+    yield made
+    made.close()
 
 
 def query(store: Store, sql: str) -> list[tuple[object, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def test_moves_stay_inside(stored: StoredNetworks) -> None:
 def test_a_history_without_networks_says_so(stored: StoredNetworks, tmp_path: Path) -> None:
     import sqlite3
 
-    with sqlite3.connect(tmp_path / "history.sqlite") as connection:
+    with contextlib.closing(sqlite3.connect(tmp_path / "history.sqlite")) as connection, connection:
         connection.execute("UPDATE evaluations SET network=NULL")
     connection.close()
     with pytest.raises(ArchError, match="the run holds no network 'cckkpp'"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from dataclasses import FrozenInstanceError, fields
 
@@ -11,7 +12,7 @@ from cg_predict.settings import Settings
 
 
 def test_every_setting_is_told_in_the_order_of_the_fields() -> None:
-    told = re.findall(r"^        (\w+): ", Settings.__doc__ or "", re.M)
+    told = re.findall(r"^    (\w+): ", inspect.getdoc(Settings) or "", re.M)
     assert told == [f.name for f in fields(Settings)]
     with pytest.raises(FrozenInstanceError):
         Settings().draws = 1  # type: ignore[misc]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import uuid
+import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -322,6 +323,7 @@ def read_run(directory: str | os.PathLike[str]) -> tuple[Config, Search]:
         eta=config.eta,
     )
     search.restore(rows)
+    weakref.finalize(search, store.close)  # until then it hands out networks
     return config, search
 
 

@@ -63,12 +63,12 @@ def _connect(path: str | Path) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
-    except sqlite3.DatabaseError:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         connection.close()
+        # SQLite quotes the damaged schema in its message, which is no text then; Python 3.10 leaves it out
+        if isinstance(error, UnicodeDecodeError) or not str(error):
+            raise sqlite3.DatabaseError("its schema is damaged") from None
         raise
-    except UnicodeDecodeError:  # SQLite quotes the damaged schema in its message
-        connection.close()
-        raise sqlite3.DatabaseError("its schema is damaged") from None
     return connection
 
 
@@ -76,7 +76,8 @@ def _connect_to_read(path: Path) -> sqlite3.Connection:
     """A connection that leaves no trace: without a write-ahead log nobody writes, and with one its index is there already."""
     live = path.with_name(path.name + "-wal").exists()
     place = f"{path.resolve().as_uri()}?{'mode=ro' if live else 'immutable=1'}"
-    return sqlite3.connect(place, uri=True, timeout=60, isolation_level=None)
+    # closed with what was read, by whatever thread collects that
+    return sqlite3.connect(place, uri=True, timeout=60, isolation_level=None, check_same_thread=False)
 
 
 def _packed(graph: Graph) -> bytes:
