@@ -56,7 +56,7 @@ def computed(op: str, *inputs: Any, shape: Shape | None = None, **attrs: Any) ->
 
 
 def batched(
-    op: str, function: Callable[..., Any], inputs: Sequence[Any], axes: Sequence[int | None], **attrs: Any
+    op: str, function: Callable[..., Any], inputs: Sequence[Any], axes: Sequence[int | None], /, **attrs: Any
 ) -> int | None:
     """The axis along which an operator keeps a batch by its plan, checked on two examples; None where it runs them one by one.
 
@@ -69,11 +69,9 @@ def batched(
 
     one, two = ([x[i] if isinstance(x, list) else x for x in inputs] for i in (0, 1))
     operator = OPERATORS[op]
-    plan_of = lambda shape: operator.batch(  # noqa: E731
-        SimpleNamespace(op=op, attrs={**operator.defaults[0], **attrs}, shape=shape, input_shapes=[tuple(x.shape) for x in one]), tuple(axes)
-    )  # fmt: skip
     results = [function(*example, plan=None) for example in (one, two)]
-    plan = plan_of(tuple(results[0].shape))
+    shapes = {"shape": tuple(results[0].shape), "input_shapes": tuple(tuple(x.shape) for x in one)}
+    plan = operator.batch(SimpleNamespace(op=op, attrs={**operator.defaults[0], **attrs}, **shapes), tuple(axes))
     if plan.apart:
         return None
     given = []

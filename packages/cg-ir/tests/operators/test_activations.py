@@ -52,7 +52,9 @@ FORMULAS: list[tuple[str, dict[str, Any], Callable[[Any], Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("op", "attrs", "formula"), FORMULAS, ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("op", "attrs", "formula"), FORMULAS, ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_values_are_those_of_the_formula(op: str, attrs: dict[str, Any], formula: Callable[[Any], Any]) -> None:
     x = torch.linspace(-4, 4, 24, dtype=torch.float64).reshape(4, 6)
     np.testing.assert_allclose(computed(op, x, **attrs).numpy(), formula(x.numpy()), rtol=1e-9, atol=1e-9)
@@ -81,14 +83,14 @@ def test_gated_activations_are_their_input_times_the_gate(op: str) -> None:
     x = gate = torch.linspace(-4, 4, 17, dtype=torch.float64)
     for inner in reversed(OPERATORS[op].gate):
         gate = computed(inner, gate)
-    torch.testing.assert_close(computed(op, x), x * gate)
+    assert torch.allclose(computed(op, x), x * gate)
 
 
 @pytest.mark.parametrize(("shape", "slopes"), [((1, 4, 6), 1), ((1, 4, 6), 4), ((1, 4), 4), ((4,), 1)])
 def test_learned_slopes_are_one_or_one_a_channel(shape: tuple[int, ...], slopes: int) -> None:
     node = use("PRelu", shape, num_parameters=slopes)
-    layer = torch.nn.PReLU(slopes, device="meta")
-    assert node.shape == layer(torch.empty(shape, device="meta")).shape
+    layer = torch.nn.PReLU(slopes)
+    assert node.shape == layer(torch.zeros(shape)).shape
     assert node.params == sum(p.numel() for p in layer.parameters()) == slopes
 
 

@@ -71,7 +71,9 @@ def test_no_place_of_the_batch_is_met_wrongly() -> None:
             continue
         for axes in product([None, *range(len(a))], [None, *range(len(b))]):
             if axes != (None, None):
-                inputs = [pair(*s) if axis is not None else torch.randn(s) for s, axis in zip((a, b), axes, strict=True)]
+                inputs = [
+                    pair(*s) if axis is not None else torch.randn(s) for s, axis in zip((a, b), axes, strict=True)
+                ]
                 kept += batched("Mul", lambda x, y, plan: x * y, inputs, axes) is not None
     assert kept > 60
 

@@ -27,7 +27,9 @@ PLAIN = [o.name for o in OPERATORS.values() if o.kind == "elementwise" and o.ari
 @pytest.mark.parametrize("op", PLAIN)
 def test_functions_of_one_tensor_are_numpys(op: str) -> None:
     x = np.array([-2.5, -1.0, -0.5, 0.0, 0.5, 1.5, np.inf, -np.inf, np.nan])
-    x = np.arange(-3, 4) if op == "BitwiseNot" else x[:-1] if op == "Sign" else x  # torch's sign of what is no number is 0
+    x = (
+        np.arange(-3, 4) if op == "BitwiseNot" else x[:-1] if op == "Sign" else x
+    )  # torch's sign of what is no number is 0
     with np.errstate(all="ignore"):
         expected = OTHER.get(op, getattr(np, op.lower(), None))(x)  # type: ignore[misc]
     np.testing.assert_allclose(computed(op, torch.from_numpy(x)).numpy(), expected, rtol=1e-12)
@@ -62,7 +64,9 @@ TWO: list[tuple[str, dict[str, Any], Callable[[Any, Any], Any]]] = [
 
 
 @pytest.mark.parametrize(("op", "attrs", "function"), TWO, ids=lambda value: value if isinstance(value, str) else "")
-def test_functions_of_two_tensors_are_numpys(op: str, attrs: dict[str, Any], function: Callable[[Any, Any], Any]) -> None:
+def test_functions_of_two_tensors_are_numpys(
+    op: str, attrs: dict[str, Any], function: Callable[[Any, Any], Any]
+) -> None:
     a, b = np.arange(-6, 6).reshape(3, 1, 4), np.array([[1], [2], [-3]])
     if op == "BitShift":
         b = abs(b)

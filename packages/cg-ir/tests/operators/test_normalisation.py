@@ -33,7 +33,9 @@ def of(layer: Any) -> dict[str, tuple[int, ...]]:
 @pytest.mark.parametrize("shape", [(1, 6), (1, 6, 4), IMAGE, (1, 6, 4, 5, 3)])
 def test_layers_by_channel_hold_what_torchs_do(shape: tuple[int, ...], affine: bool) -> None:
     dims = max(len(shape) - 2, 1)
-    assert held("BatchNormalization", shape, affine=affine) == of(getattr(torch.nn, f"BatchNorm{dims}d")(6, affine=affine))
+    assert held("BatchNormalization", shape, affine=affine) == of(
+        getattr(torch.nn, f"BatchNorm{dims}d")(6, affine=affine)
+    )
     assert held("InstanceNormalization", shape, affine=affine) == of(torch.nn.InstanceNorm2d(6, affine=affine))
     assert held("GroupNormalization", shape, affine=affine, num_groups=3) == of(torch.nn.GroupNorm(3, 6, affine=affine))
     assert use("BatchNormalization", shape, affine=affine).params == 12 * affine  # no running statistics
@@ -46,7 +48,9 @@ def test_layers_over_trailing_axes_hold_what_torchs_do(axis: int, affine: bool) 
     for bias in (False, True):
         layer = torch.nn.LayerNorm(rest, elementwise_affine=affine, bias=bias)
         assert held("LayerNormalization", IMAGE, axis=axis, affine=affine, bias=bias) == of(layer)
-    assert held("RMSNormalization", IMAGE, axis=axis, affine=affine) == of(torch.nn.RMSNorm(rest, elementwise_affine=affine))
+    assert held("RMSNormalization", IMAGE, axis=axis, affine=affine) == of(
+        torch.nn.RMSNorm(rest, elementwise_affine=affine)
+    )
 
 
 def test_norms_divide_by_the_p_norm_and_no_less_than_epsilon() -> None:

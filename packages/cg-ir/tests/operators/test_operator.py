@@ -119,9 +119,9 @@ def test_text_is_the_template_filled_in() -> None:
 
 def test_what_torch_cannot_say_is_refused() -> None:
     call = Call("Custom", {}, (1,), ((1,),), ["a"], several=True)
-    with pytest.raises(GraphError, match="^is outside the vocabulary and cannot be written as PyTorch$"):
+    with pytest.raises(GraphError, match=r"^is outside the vocabulary and cannot be written as PyTorch$"):
         OPERATORS["Custom"].expression(call)
-    with pytest.raises(GraphError, match="^PyTorch gives no further outputs of this use$"):
+    with pytest.raises(GraphError, match=r"^PyTorch gives no further outputs of this use$"):
         OPERATORS["Relu"].expression(call)
 
 

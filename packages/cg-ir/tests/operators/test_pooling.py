@@ -19,7 +19,11 @@ INSIDE = {1: (1, 2, 7), 2: (1, 2, 7, 6), 3: (1, 2, 7, 6, 5)}
 def test_windows_are_torchs(dims: int) -> None:
     x = torch.empty(INSIDE[dims], device="meta")
     for kernel, stride, pad, dilation, ceil in product((2, 3), (1, 2, 3), (0, 1), (1, 2), (False, True)):
-        attrs: dict[str, Any] = {"kernel_shape": (kernel,) * dims, "strides": (stride,) * dims, "pads": (pad,) * 2 * dims}
+        attrs: dict[str, Any] = {
+            "kernel_shape": (kernel,) * dims,
+            "strides": (stride,) * dims,
+            "pads": (pad,) * 2 * dims,
+        }
         largest = getattr(F, f"max_pool{dims}d")(x, kernel, stride, pad, dilation, ceil)
         found = use("MaxPool", INSIDE[dims], **attrs, dilations=(dilation,) * dims, ceil_mode=ceil)
         assert (found.shape, found.params, found.macs) == (largest.shape, 0, 0)
@@ -45,7 +49,9 @@ def test_pooling_to_a_size_is_torchs(dims: int) -> None:
 def test_axes_before_the_windows_are_kept_however_many_there_are() -> None:
     x = torch.randn(1, 2, 3, 4, 6)
     torch.testing.assert_close(computed("MaxPool", x, kernel_shape=(2, 3)), F.max_pool3d(x, (1, 2, 3), stride=1))
-    torch.testing.assert_close(computed("AdaptiveAveragePool", x, output_size=(2, 2)), F.adaptive_avg_pool3d(x, (3, 2, 2)))
+    torch.testing.assert_close(
+        computed("AdaptiveAveragePool", x, output_size=(2, 2)), F.adaptive_avg_pool3d(x, (3, 2, 2))
+    )
     assert use("GlobalMaxPool", (1, 2, 3, 4, 5, 6)).shape == (1, 2, 1, 1, 1, 1)
 
 

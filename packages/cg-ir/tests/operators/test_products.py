@@ -89,7 +89,7 @@ def test_attention_is_torchs() -> None:
     x = torch.randn(3, 5, 4)
     weights = torch.softmax((x @ x.transpose(1, 2) * 0.25).masked_fill(torch.ones(5, 5).triu(1).bool(), -torch.inf), -1)
     torch.testing.assert_close(computed("Attention", x, x, x, is_causal=True, scale=0.25), weights @ x)
-    with pytest.raises(GraphError, match="^PyTorch runs attention with a mask or a causal one, not with both$"):
+    with pytest.raises(GraphError, match=r"^PyTorch runs attention with a mask or a causal one, not with both$"):
         computed("Attention", x, x, x, torch.ones(5, 5), is_causal=True)
 
 
@@ -157,7 +157,10 @@ def test_batches_of_attention(mask: Any, axes: tuple[int | None, ...], expected:
 
 
 def test_rows_and_their_experts_have_one_batch() -> None:
-    plan, signature = OPERATORS["ExpertGemm"].batch, use("ExpertGemm", (1, 5, 8), (1, 5), num_experts=2, channels=3).signature
+    plan, signature = (
+        OPERATORS["ExpertGemm"].batch,
+        use("ExpertGemm", (1, 5, 8), (1, 5), num_experts=2, channels=3).signature,
+    )
     assert [plan(signature, (axis, axis)).axis for axis in (0, 1)] == [0, 1]
     assert all(plan(signature, axes).apart for axes in ((0, 1), (2, 2), (0, None), (None, None)))
 

@@ -79,7 +79,7 @@ def test_slices_outside_an_axis_are_refused(start: int, end: int, step: int) -> 
 
 
 def test_a_slice_says_all_axes() -> None:
-    with pytest.raises(GraphError, match="^starts, ends and steps should each have 2 numbers, one an axis$"):
+    with pytest.raises(GraphError, match=r"^starts, ends and steps should each have 2 numbers, one an axis$"):
         slice_shape([(2, 4)], {"starts": (0, 0), "ends": (2, 4), "steps": (1,)}, None)
 
 

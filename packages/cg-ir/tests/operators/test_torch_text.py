@@ -32,7 +32,7 @@ def text(template: tuple[Any, ...]) -> str:
 def test_fields_are_inputs_and_attributes_as_python_writes_them() -> None:
     call = Call("Op", {"mode": "a'b", "size": (2,), "scale": 0.5}, (1,), ((1,), (1,)), ["p", "q"], "self.m", "-1, 4")
     assert call.fill("{own}({x}, {1}, {mode}, {size}, {scale}).reshape({wanted})") == (
-        "self.m(p, q, \"a'b\", (2,), 0.5).reshape(-1, 4)"
+        'self.m(p, q, "a\'b", (2,), 0.5).reshape(-1, 4)'
     )
     assert Call("Op", {}, (1,), (), [], "self.m").fill("{own}()") == "self.m()"
 
