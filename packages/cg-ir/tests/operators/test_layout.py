@@ -75,6 +75,7 @@ def test_pixels_are_shuffled_as_torch_and_onnx_do(blocksize: int) -> None:
         ((1, 2, 3), (1, 6), 0, 0),
         ((2, 3), (6,), 0, 0),
         ((2, 3), (6,), 1, None),  # examples would alternate
+        ((2, 3, 2), (6, 2), 1, None),
         ((2, 3, 4), (6, 4), 2, 1),
         ((2, 3, 4), (6, 2, 2), 2, 1),
         ((2, 3, 4), (2, 12), 1, 1),

@@ -100,5 +100,5 @@ def test_a_rank_is_named_with_the_shape() -> None:
 
 
 def test_running_statistics_are_not_learned() -> None:
-    held = {"weight": (2, 3), "running_var": (5,), "bias": (4,), "scalar": ()}
+    held = {"weight": (2, 3), "running_var": (5,), "running_mean": (5,), "bias": (4,), "scalar": ()}
     assert counted(lambda ins, attrs, out: held)([], {}, ()) == 6 + 4 + 1  # type: ignore[arg-type]
