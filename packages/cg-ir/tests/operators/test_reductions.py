@@ -50,7 +50,7 @@ def test_variances_leave_out_as_many_as_they_say(correction: int) -> None:
     np.testing.assert_allclose(found.numpy(), X.var(2, ddof=correction, keepdims=True))
 
 
-@pytest.mark.parametrize("op", set(FUNCTIONS) - {"ReduceVariance"})
+@pytest.mark.parametrize("op", [op for op in FUNCTIONS if op != "ReduceVariance"])
 def test_a_single_number_is_a_vector_of_one(op: str) -> None:
     found = computed(op, torch.tensor(-3.0))
     assert found.shape == use(op, ()).shape == ()
