@@ -94,12 +94,6 @@ def test_mistakes_are_one_line(arguments: tuple[str, ...], message: str, capsys:
     assert shown.err.startswith("cg: error: ")
 
 
-def test_an_empty_set_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "empty.jsonl").touch()
-    assert ends("validate", str(tmp_path / "empty.jsonl")) == 2
-    assert "holds no graph" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize("name", sorted(_ELSEWHERE))
 def test_a_command_of_a_package_that_is_not_installed_names_it(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

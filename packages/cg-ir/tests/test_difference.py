@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
-from click.testing import CliRunner
 
 from cg_ir import GraphBuilder, diff
-from cg_ir.cli import cg
 
 
 def test_equal_graphs(networks):
@@ -66,16 +62,3 @@ def test_rewired_inputs_are_changes():
     (change,) = [c for c in found.changed if c.before.op == "Concat"]
     assert list(change.fields) == ["inputs"]
     assert diff(graph(True), graph(True)).equal
-
-
-def test_command(tmp_path, networks):
-    for name, kernel in (("a", 3), ("b", 1)):
-        networks.cells(kernel).save(tmp_path / f"{name}.cg.json")
-    files = [str(tmp_path / "a.cg.json"), str(tmp_path / "b.cg.json")]
-    text = CliRunner().invoke(cg, ["diff", *files])
-    assert text.exit_code == 0
-    assert "~ stage_0.cell_0  Conv: kernel_shape [3, 3] -> [1, 1]" in text.output
-    document = json.loads(CliRunner().invoke(cg, ["diff", "--json", *files]).output)
-    assert document["equal"] is False
-    assert len(document["changed"]) == 6
-    assert document["costs"]["parameters"]["difference"] < 0

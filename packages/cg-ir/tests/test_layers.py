@@ -1,13 +1,10 @@
-"""The table of layers adds up, folds by region, and is what cg info prints."""
+"""The table of layers adds up and folds by region."""
 
 from __future__ import annotations
-
-import json
 
 import pytest
 
 from cg_ir import GraphBuilder
-from cg_ir.cli import main
 from cg_ir.layers import layers
 
 
@@ -52,19 +49,3 @@ def test_shared_weights_count_where_they_first_occur():
         x = b.add("Conv", x, channels=4, kernel_shape=(1, 1), weights="same", region=region)
     b.output(x)
     assert [layer.params for layer in layers(b.build())][-2:] == [16, 0]
-
-
-def test_cg_info_lists_layers(networks, tmp_path, capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "80")
-    path = str(tmp_path / "cells.cg.json")
-    networks.cells().save(path)
-    assert not main(["info", path, "--layers", "--depth", "2"])
-    out = capsys.readouterr().out
-    assert max(map(len, out.splitlines())) <= 80
-    assert "  cell_0" in out
-    assert not main(["info", path, "--layers", "--json"])
-    document = json.loads(capsys.readouterr().out)
-    assert sum(row["macs"] for row in document["layers"] if row["depth"] == 0) == document["macs"]
-    with pytest.raises(SystemExit):
-        main(["info", path, "--depth", "2"])
-    assert "give --layers" in capsys.readouterr().err

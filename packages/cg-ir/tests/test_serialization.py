@@ -279,28 +279,6 @@ def test_the_unbroken_document_is_fine(tmp_path, capsys):
     assert "valid, 4 nodes" in capsys.readouterr().out
 
 
-def test_sets_are_validated_line_by_line(tmp_path, networks, capsys):
-    path = tmp_path / "set.jsonl.gz"
-    save_set([networks.cells(), networks.unet()], path)
-    assert main(["validate", str(path)]) in (0, None)
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split(": ")[0] for line in lines] == [f"{path}, graph 1", f"{path}, graph 2"]
-    with gzip.open(path, "at", encoding="utf-8") as out:
-        out.write("{}\n")
-    with pytest.raises(SystemExit):
-        main(["validate", str(path)])
-    assert "set.jsonl.gz, line 3" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("arguments", [["info", "missing.cg.json"], ["validate", "."], ["info", "nowhere:net"]])
-def test_sources_that_are_none(arguments, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit) as stop:
-        main(arguments)
-    assert stop.value.code == 2
-    assert capsys.readouterr().err.count("\n") == 1
-
-
 def test_weights_must_agree():
     document = json.loads(VALID)
     conv = document["nodes"][1]

@@ -101,7 +101,8 @@ def test_a_compressed_file_of_any_name_is_a_graph_file() -> None:
 def test_a_frontend_gets_the_options_that_were_given_and_no_others() -> None:
     graph_of("x.seed", input=("3x4",), args=None, strict=False)
     graph_of("x.seed", input=(), strict=True)
-    assert Frontend.asked == [("x.seed", {"input": ("3x4",)}), ("x.seed", {"strict": True})]
+    graph_of("x.seed", past=0)
+    assert Frontend.asked == [("x.seed", {"input": ("3x4",)}), ("x.seed", {"strict": True}), ("x.seed", {"past": 0})]
 
 
 def test_arguments_in_a_source_join_those_for_all_and_win() -> None:

@@ -42,5 +42,8 @@ class MissingExtra(CgError):
     """An optional dependency is not installed; the message names the ``pip install`` that brings it."""
 
     def __init__(self, package: str, extra: str, what: str) -> None:
-        requirement = f"{package}[{extra}]" if extra else package
-        super().__init__(f"{what} needs an optional dependency: pip install '{requirement}'")
+        super().__init__(package, extra, what)  # as they were given, so that worker processes can send it
+
+    def __str__(self) -> str:
+        package, extra, what = self.args
+        return f"{what} needs an optional dependency: pip install '{package}{f'[{extra}]' if extra else ''}'"

@@ -95,7 +95,7 @@ def graph_of(source: str, *, space: str | None = None, **options: Any) -> Graph:
             raise SourceError(f"'{source}' names a search space and no network of it; the network itself is {network}")
         return get_space(prefix).graph(arch)
     near = _space_like(prefix) if colon else None
-    given = {key: value for key, value in options.items() if value not in (None, (), False)}
+    given = {key: value for key, value in options.items() if value is not None and value is not False and value != ()}
     named, arguments = source, arguments_of(source)
     if arguments[1]:
         source, given["args"] = arguments[0], _joined(given.get("args"), *arguments)

@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
 from cg_ir import CgError, Graph, GraphBuilder, from_json
-from cg_ir.cli import cg, main
 from cg_ir.drawing import to_dot, to_svg
 from cg_ir.output_formats import write
 from cg_ir.source_code import to_source
@@ -154,37 +152,6 @@ def test_regions_that_interleave_are_drawn():
         x = b.add("Relu" if i % 2 else "Tanh", b.add("Sigmoid", x, region="ab"[i % 2]), region="ab"[i % 2])
     b.output(b.add("Add", x, x))
     assert len(rectangles(parse(to_svg(b.build())), "cg-row")) == 14 + 1
-
-
-def test_draw_command(tmp_path, networks):
-    source = tmp_path / "g.cg.json"
-    networks.cells().save(source)
-    for name in ("g.svg", "g.dot"):
-        result = CliRunner().invoke(cg, ["draw", str(source), "-o", str(tmp_path / name)])
-        assert result.exit_code == 0, result.output
-        assert (tmp_path / name).stat().st_size > 1000
-    parse((tmp_path / "g.svg").read_text())
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["-o", "g.jpg"], "should end in"),
-        (["-o", "g.cg.json"], "'cg convert' writes .cg.json"),
-        (["-o", "g.dot", "--depth", "0"], "--depth does not apply"),
-        (["-o", "missing/g.svg"], "cannot write"),
-    ],
-)
-def test_draw_command_says_what_is_wrong(tmp_path, networks, monkeypatch, capsys, arguments, words):
-    monkeypatch.chdir(tmp_path)
-    networks.cells().save("source.cg.json")
-    with pytest.raises(SystemExit) as stop:
-        main(["draw", "source.cg.json", *arguments])
-    assert stop.value.code == 2
-    error = capsys.readouterr().err
-    assert words in error
-    assert error.count("\n") == 1
-    assert [p.name for p in tmp_path.iterdir()] == ["source.cg.json"]
 
 
 def _chain(length: int, region: str = "") -> Graph:

@@ -42,8 +42,7 @@ def _computed_weights(given: Shape, wanted: PartialShape) -> Shape:
 
 def conv_transpose_shape(ins: Sequence[Shape], attrs: Attrs, out: Shape | None) -> PartialShape:
     """Transposed convolution, with ``output_padding``."""
-    kernel = attrs["kernel_shape"]
-    dims = len(kernel)
+    kernel, dims = attrs["kernel_shape"], len(attrs["kernel_shape"])
     need_rank(ins[0], dims + 2, "the input")
     group = attrs["group"]
     if ins[0][1] % group or (out is not None and len(out) == dims + 2 and out[1] % group):

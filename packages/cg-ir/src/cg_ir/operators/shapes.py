@@ -20,8 +20,6 @@ ShapeRule = Callable[[Sequence[Shape], Attrs, "Shape | None"], PartialShape]
 CostRule = Callable[[Sequence[Shape], Attrs, Shape], int]
 #: Shapes of the outputs after the first; None where they are not known.
 FurtherRule = Callable[[Sequence[Shape], Attrs, Shape], "Sequence[Shape] | None"]
-
-
 #: The tensors that an operator holds by PyTorch's names, of norms ``scale`` for the weight; all but running statistics are learned.
 TensorRule = Callable[[Sequence[Shape], Attrs, Shape], "dict[str, Shape]"]
 
