@@ -12,14 +12,15 @@ from cg_predict.roofline import COLUMNS, roofline
 
 
 def test_a_kind_that_was_never_measured_costs_what_is_like_it():
-    def network(groups, channels):
+    def network(groups, channels, layers=1):
         b = GraphBuilder("network")
         x = b.add("Conv", b.input((1, 3, 8, 8)), channels=channels, kernel_shape=(3, 3), pads=(1, 1, 1, 1))
-        x = b.add("Conv", x, channels=channels, kernel_shape=(3, 3), pads=(1, 1, 1, 1), group=groups or channels)
+        for _ in range(layers):
+            x = b.add("Conv", x, channels=channels, kernel_shape=(3, 3), pads=(1, 1, 1, 1), group=groups or channels)
         b.output(x)
         return b.build()
 
-    plain = roofline([network(1, width) for width in range(8, 200, 3)])
+    plain = roofline([network(1, width, 1 + width % 4) for width in range(8, 200, 3)])
     depthwise = roofline([network(0, 64)])
     ms = 1e-6 * plain[:, COLUMNS.index("macs/convk")] + 0.05 * plain[:, COLUMNS.index("launches/convk")]
     model = DeviceModel.fit(plain, ms)
