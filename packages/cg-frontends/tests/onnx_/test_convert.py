@@ -29,7 +29,7 @@ def one(op, shapes, weights=(), **attrs):
     """A model of one node whose inputs have these shapes; weights follow."""
     names = [f"x{i}" for i in range(len(shapes))]
     node = helper.make_node(op, [*names, *(name for name, _ in weights)], ["y"], **attrs)
-    return model_of([node], list(zip(names, shapes, strict=True)), [("y", None)], weights, opset=22)
+    return model_of([node], list(zip(names, shapes, strict=True)), [("y", None)], weights, opset=21)
 
 
 def operators(graph):
@@ -77,7 +77,7 @@ class TestShapes:
             helper.make_node("Squeeze", ["c", "axes"], ["y"]),
         ]
         weights = [("axes", np.array([0])), ("w", floats(8, 3, 3, 3))]
-        graph = from_onnx(model_of(nodes, [("x", [3, 16, 16])], [("y", None)], weights, opset=22))
+        graph = from_onnx(model_of(nodes, [("x", [3, 16, 16])], [("y", None)], weights, opset=21))
         assert graph.nodes[0].shape == (3, 16, 16)
         assert graph.macs == 8 * 27 * 14 * 14
 
@@ -124,7 +124,7 @@ class TestShapes:
                  "back": [25, 4, 10]}  # fmt: skip
         weights = [(name, np.array(shape)) for name, shape in sizes.items()]
         weights += [("w", floats(4, 5)), ("class", floats(1, 1, 10))]
-        model = model_of(nodes, [("x", [4, 8, 5, 5])], [("y", None)], weights, opset=22)
+        model = model_of(nodes, [("x", [4, 8, 5, 5])], [("y", None)], weights, opset=21)
         graph = from_onnx(model, inputs=["8x5x5"])
         assert graph.nodes[-1].shape == (1, 26, 10)
         assert 4 * graph.macs == from_onnx(model).macs

@@ -21,7 +21,7 @@ from cg_frontends.onnx_.operation import (  # noqa: E402
 from cg_ir import SourceError  # noqa: E402
 
 
-def attributes(op, opset=22, **attrs):
+def attributes(op, opset=21, **attrs):
     node = helper.make_node(op, ["x"], ["y"], **attrs)
     return attributes_of(node, schema_of(node, opset))
 
@@ -209,7 +209,11 @@ def test_an_operator_that_onnx_does_not_know_keeps_the_type():
 )
 def test_names_of_types(dtype):
     code = getattr(TensorProto, {"float32": "FLOAT", "float64": "DOUBLE"}.get(dtype, dtype.upper()))
-    assert dtype_name(code) == dtype == str(numpy_helper.to_array(helper.make_tensor("t", code, [1], [1])).dtype)
+    assert dtype_name(code) == dtype
+    if (
+        dtype not in ("uint4", "bfloat16") or onnx.defs.onnx_opset_version() > 22
+    ):  # older ones make larger types of them
+        assert dtype == str(numpy_helper.to_array(helper.make_tensor("t", code, [1], [1])).dtype)
 
 
 @pytest.mark.parametrize("code", [0, 99, -1])

@@ -24,7 +24,7 @@ def model_of(nodes, shape, weights):
     tensors = [numpy_helper.from_array(np.asarray(array), name) for name, array in weights.items()]
     given = helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)
     graph = helper.make_graph(nodes, "net", [given], [helper.make_empty_tensor_value_info("y")], tensors)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 22)])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)])
 
 
 class TestTensorsOfTheFile:

@@ -274,6 +274,13 @@ def _stated_type(node: onnx.NodeProto, schema: defs.OpSchema | None) -> str:
 
 
 @lru_cache(64)
+#: Types whose elements older versions of onnx hold in wider ones.
+_NARROW = {
+    getattr(onnx.TensorProto, name.replace("_", "").upper()): name
+    for name in ("bfloat16", "int4", "uint4", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz")
+}
+
+
 def dtype_name(code: int) -> str:
     """The name of an element type, by onnx's number.
 
@@ -281,6 +288,6 @@ def dtype_name(code: int) -> str:
         SourceError: there is none of this number.
     """
     try:
-        return str(onnx.helper.tensor_dtype_to_np_dtype(code))
+        return _NARROW.get(code) or str(onnx.helper.tensor_dtype_to_np_dtype(code))
     except Exception:
         raise SourceError(f"there is no element type {code}") from None
