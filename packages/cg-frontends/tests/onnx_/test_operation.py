@@ -210,9 +210,8 @@ def test_an_operator_that_onnx_does_not_know_keeps_the_type():
 def test_names_of_types(dtype):
     code = getattr(TensorProto, {"float32": "FLOAT", "float64": "DOUBLE"}.get(dtype, dtype.upper()))
     assert dtype_name(code) == dtype
-    if (
-        dtype not in ("uint4", "bfloat16") or onnx.defs.onnx_opset_version() > 22
-    ):  # older ones make larger types of them
+    # older versions hold these two in wider types
+    if dtype not in ("uint4", "bfloat16") or onnx.defs.onnx_opset_version() > 22:
         assert dtype == str(numpy_helper.to_array(helper.make_tensor("t", code, [1], [1])).dtype)
 
 

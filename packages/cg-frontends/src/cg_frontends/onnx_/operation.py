@@ -273,7 +273,6 @@ def _stated_type(node: onnx.NodeProto, schema: defs.OpSchema | None) -> str:
     return "uint8" if node.op_type == "QuantizeLinear" else ""
 
 
-@lru_cache(64)
 #: Types whose elements older versions of onnx hold in wider ones.
 _NARROW = {
     getattr(onnx.TensorProto, name.replace("_", "").upper()): name
@@ -281,6 +280,7 @@ _NARROW = {
 }
 
 
+@lru_cache(64)
 def dtype_name(code: int) -> str:
     """The name of an element type, by onnx's number.
 
