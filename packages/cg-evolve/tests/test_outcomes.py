@@ -56,7 +56,7 @@ def test_in_this_process(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> N
 )
 def test_in_workers(tmp_path: Path, capfd: pytest.CaptureFixture[str], workers: int) -> None:
     with Run.open(tmp_path / "run", wild_run(tmp_path, deadly=True)) as run:
-        backend = ProcessBackend(workers, timeout=2.0, lock=run.workers_lock, memory=parse_size("512M"))
+        backend = ProcessBackend(workers, timeout=3.0, lock=run.workers_lock, memory=parse_size("512M"))
         try:
             run.execute(backend)
         finally:

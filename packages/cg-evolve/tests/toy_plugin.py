@@ -249,10 +249,10 @@ class WildEvaluator:
         "is killed": "killed by SIGKILL, as the system does when memory runs out",
         "crashes": "killed by SIG",
         "closes its files": None,
-        "hangs": "timeout after 2 s",
-        "hangs deaf": "timeout after 2 s",
+        "hangs": "timeout after 3 s",
+        "hangs deaf": "timeout after 3 s",
         "hoards": "memory: more than 0.5 GiB",
-        "stops": "timeout after 2 s",
+        "stops": "timeout after 3 s",
         "dies in a thread": "died with exit status 9",
         "sets an alarm": "killed by SIGALRM",
     }
