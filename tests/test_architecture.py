@@ -1,4 +1,4 @@
-"""What the architecture page says holds: picture, named files, sizes of modules and functions, one record an operator."""
+"""What the architecture page says holds: picture, named files, tests beside modules, sizes of modules and functions, one record an operator."""
 
 import ast
 import re
@@ -31,6 +31,17 @@ def test_files_that_the_pages_name_are_there():
     missing = [
         name for name in named if not (ROOT / "packages" / name.split("/")[0].replace("_", "-") / "src" / name).exists()
     ]
+    assert not missing
+
+
+def test_the_tests_of_a_module_stand_where_it_does():
+    missing = []
+    for source in ROOT.glob("packages/*/src/*"):
+        for module in source.rglob("*.py"):
+            name = module.stem.lstrip("_")
+            if name != "init__" and module.read_text(encoding="utf-8").count("\n") >= 30:
+                place = source.parents[1] / "tests" / module.relative_to(source).with_name(f"test_{name}.py")
+                missing += [] if place.exists() else [str(place.relative_to(ROOT))]
     assert not missing
 
 
