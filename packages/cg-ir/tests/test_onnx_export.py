@@ -11,6 +11,7 @@ onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 
 from operator_samples import SAMPLES  # noqa: E402
+from sample_tensors import tensor  # noqa: E402
 
 from cg_ir import GraphBuilder, GraphError, to_module, to_onnx  # noqa: E402
 from cg_ir.cli import cg  # noqa: E402
@@ -26,16 +27,6 @@ def run(model, inputs):
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     return session.run(None, {f"input_{i}": x.numpy() for i, x in enumerate(inputs)})
-
-
-def tensor(shape, dtype, generator):
-    if dtype.startswith("index"):
-        return torch.randint(0, int(dtype[5:]), shape, generator=generator)
-    if dtype == "bool":
-        return torch.rand(shape, generator=generator) > 0.5
-    if dtype == "int64":
-        return torch.randint(0, 5, shape, generator=generator)
-    return torch.randn(shape, generator=generator)
 
 
 def check(graph, inputs, tolerance=2e-4):

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 torch = pytest.importorskip("torch")
 
 from operator_samples import SAMPLES  # noqa: E402
+from sample_tensors import tensor  # noqa: E402
 from strategies import networks as random_networks  # noqa: E402
 
 from cg_ir import GraphBuilder, GraphError, to_module, to_source  # noqa: E402
@@ -45,16 +46,6 @@ def copied(graph, source):
             else:
                 theirs.load_state_dict(ours.state_dict())
     return reference, generated
-
-
-def tensor(shape, dtype, generator):
-    if dtype.startswith("index"):
-        return torch.randint(0, int(dtype[5:]), shape, generator=generator)
-    if dtype == "bool":
-        return torch.rand(shape, generator=generator) > 0.5
-    if dtype == "int64":
-        return torch.randint(0, 5, shape, generator=generator)
-    return torch.randn(shape, generator=generator)
 
 
 def as_tuple(value):

@@ -11,20 +11,11 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from operator_samples import SAMPLES, OperatorSample  # noqa: E402
+from sample_tensors import tensor  # noqa: E402
 
 import cg_ir  # noqa: E402
 from cg_ir import GraphBuilder, GraphError, to_module  # noqa: E402
 from cg_ir.operators import OPERATORS  # noqa: E402
-
-
-def tensor(shape, dtype, generator):
-    if dtype.startswith("index"):
-        return torch.randint(0, int(dtype[5:]), shape, generator=generator)
-    if dtype == "bool":
-        return torch.rand(shape, generator=generator) > 0.5
-    if dtype == "int64":
-        return torch.randint(0, 5, shape, generator=generator)
-    return torch.randn(shape, generator=generator)
 
 
 def inputs_of(sample, batch, seed=0):

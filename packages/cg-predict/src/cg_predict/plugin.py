@@ -11,13 +11,12 @@ from cg_ir.calls import unknown_argument
 from cg_ir.errors import OptionError
 from cg_ir.plugins import LazyCommand, hookimpl
 
-_NOTHING: dict[str, Any] = {}
 #: How the text of an option (``predictor?seed=3``) is read, by the annotation of its parameter, and what it should be; other texts stay.
 _READ: dict[str, tuple[Callable[[str], Any], str]] = {
     "bool": ({"true": True, "false": False}.__getitem__, "true or false"),
     "int": (int, "a whole number"),
     "int | None": (int, "a whole number"),
-    "Settings | None": (_NOTHING.__getitem__, "given in Python"),
+    "Settings | None": (dict[str, Any]().__getitem__, "given in Python"),
 }
 
 

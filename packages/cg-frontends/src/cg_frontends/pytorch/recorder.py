@@ -26,7 +26,7 @@ from cg_frontends.pytorch.views import scatter
 class _Info:
     """What a schema says about one overload."""
 
-    __slots__ = ("aliases", "decompose", "name", "recurrent", "shape_only", "special", "unknown", "writes")
+    __slots__ = ("aliases", "decompose", "indexes", "name", "recurrent", "shape_only", "special", "unknown", "writes")
 
     def __init__(self, func: Any, whole: Callable[[str], bool]) -> None:
         schema = func._schema
@@ -45,6 +45,7 @@ class _Info:
         self.name = name
         self.aliases = any(r.alias_info is not None and not r.alias_info.is_write for r in schema.returns)
         self.special = name in READS or name in CHECKS or name in DEVICE_MOVES
+        self.indexes = name in ("aten::index", "aten::index_put")
         self.shape_only = name in SHAPE_ONLY
         self.recurrent = name in RECURRENT and func._overloadname == "input"
         self.decompose = (
@@ -145,8 +146,8 @@ class Recorder(TorchDispatchMode):
         info = self._infos.get(func)
         if info is None:
             info = self._infos[func] = _Info(func, self._whole)
-        if info.name in ("aten::index", "aten::index_put"):
-            self.lists |= any(isinstance(i, Tensor) and i.is_meta and self._unknown(i) for i in args[1])
+        if info.indexes:
+            self.lists |= any(isinstance(i, Tensor) and i.is_meta and self._from_outside(i) for i in args[1])
         if info.decompose:
             if info.name in ONE_DEVICE:
                 args, kwargs = self._on_meta(args, kwargs)
@@ -338,7 +339,8 @@ class Recorder(TorchDispatchMode):
             self._tracks[id(tensor)] = track
         return track
 
-    def _unknown(self, tensor: Tensor) -> bool:
+    def _from_outside(self, tensor: Tensor) -> bool:
+        """Whether neither an operator nor the module made a tensor."""
         return id(tensor) not in self._tracks and id(tensor) not in self.origins
 
     def _value(self, tensor: Tensor) -> Value:
